@@ -1,0 +1,217 @@
+//! Names that are the same for the same thing: the job name is the idempotency key of `CreateCompilationJob`.
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::Upload;
+
+/// Longest job name the API takes (service model 2017-07-24, `EntityName`).
+pub(crate) const MAX_JOB_NAME: usize = 63;
+
+/// Bytes of the digest in a name: 80 bits, so that a million names collide with a chance below 10⁻¹².
+const DIGEST_BYTES: usize = 10;
+
+/// What a job compiles and how, beside the archive itself.
+pub(crate) struct Settings<'a> {
+    /// The target's name.
+    pub target: &'a str,
+    pub framework: &'a str,
+    pub framework_version: Option<&'a str>,
+    pub data_input_config: Option<&'a str>,
+    pub compiler_options: Option<&'a str>,
+}
+
+/// The name of a compilation job: stable for one upload version, target, settings and attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobName(String);
+
+impl JobName {
+    pub(crate) fn new(upload: &Upload, settings: &Settings<'_>, attempt: u32) -> Self {
+        let identity = [&upload.bucket, &upload.key, upload.version()];
+        let digest = digest(&[&identity[..], &settings.fields()].concat());
+        let target = dashed(settings.target);
+        let retry = if attempt > 1 { format!("-r{attempt}") } else { String::new() };
+        let tail = format!("-{target}-{digest}{retry}");
+        let stem = dashed(upload.stem());
+        let stem = stem[..stem.len().min(MAX_JOB_NAME - tail.len())].trim_end_matches('-');
+        Self(format!("{stem}{tail}").trim_start_matches('-').to_owned())
+    }
+
+    /// The name as the API takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<String> for JobName {
+    /// A job that something else named.
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
+/// Names one version of one model.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ModelId(String);
+
+impl ModelId {
+    /// The id of an object version; `version` is its version id, else its entity tag.
+    pub fn new(bucket: &str, key: &str, version: &str) -> Self {
+        Self(digest(&[bucket, key, version]))
+    }
+
+    /// The id as it stands in the ledger.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names the same bytes under the same key compiled the same way, whichever upload version they came with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ContentId(String);
+
+impl ContentId {
+    pub(crate) fn new(upload: &Upload, settings: &Settings<'_>) -> Self {
+        let size = upload.size.to_string();
+        let identity = [upload.bucket.as_str(), &upload.key, &upload.etag, &size];
+        Self(digest(&[&identity[..], &settings.fields()].concat()))
+    }
+
+    /// The id as it stands in the ledger.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Settings<'_> {
+    // An absent value is an empty field: no version, shape or option is itself empty.
+    fn fields(&self) -> [&str; 5] {
+        [
+            self.target,
+            self.framework,
+            self.framework_version.unwrap_or_default(),
+            self.data_input_config.unwrap_or_default(),
+            self.compiler_options.unwrap_or_default(),
+        ]
+    }
+}
+
+/// The first bytes of a SHA-256 over the fields, each with its length before it so that no two lists read alike.
+fn digest(fields: &[&str]) -> String {
+    let mut sha = Sha256::new();
+    for field in fields {
+        sha.update((field.len() as u64).to_be_bytes());
+        sha.update(field);
+    }
+    BASE32_NOPAD.encode(&sha.finalize()[..DIGEST_BYTES]).to_lowercase()
+}
+
+/// Lower-case letters, digits and single dashes: what a name of the API may hold.
+fn dashed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.truncate(out.trim_end_matches('-').len());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn upload(key: &str, version: &str) -> Upload {
+        Upload {
+            bucket: "models".to_owned(),
+            key: key.to_owned(),
+            version_id: Some(version.to_owned()),
+            etag: "0cc175b9c0f1b6a831c399e269772661".to_owned(),
+            size: 1,
+        }
+    }
+
+    fn settings(target: &str) -> Settings<'_> {
+        Settings {
+            target,
+            framework: "ONNX",
+            framework_version: None,
+            data_input_config: Some(r#"{"data":[1,3,224,224]}"#),
+            compiler_options: None,
+        }
+    }
+
+    fn valid(name: &str) -> bool {
+        name.len() <= MAX_JOB_NAME
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    }
+
+    /// These names are in running accounts: a release that changes them would compile every model again.
+    #[test]
+    fn names_never_change() {
+        let upload = upload("vision/ResNet 50 v1.5.tar.gz", "3HL4kqtJlcpXroDTDmJ");
+        let nano = settings("jetson_nano");
+        let names = [
+            JobName::new(&upload, &nano, 1).to_string(),
+            JobName::new(&upload, &settings("LINUX_ARM64_NVIDIA"), 2).to_string(),
+            ModelId::new(&upload.bucket, &upload.key, upload.version()).to_string(),
+            ContentId::new(&upload, &nano).as_str().to_owned(),
+        ];
+        insta::assert_snapshot!(names.join("\n"));
+    }
+
+    #[test]
+    fn a_million_uploads_have_a_million_names() {
+        let names: HashSet<_> =
+            (0..1_000_000).map(|n| ModelId::new("models", "vision/resnet.tar.gz", &n.to_string())).collect();
+        assert_eq!(names.len(), 1_000_000);
+    }
+
+    #[test]
+    fn fields_do_not_run_into_each_other() {
+        assert_ne!(ModelId::new("a", "bc", "d"), ModelId::new("ab", "c", "d"));
+        let one = settings("ml_c5");
+        let other = Settings { framework_version: one.data_input_config, data_input_config: None, ..settings("ml_c5") };
+        assert_ne!(ContentId::new(&upload("k", "v"), &one), ContentId::new(&upload("k", "v"), &other));
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_valid_and_its_own(key in "\\PC{0,80}", version in "[a-zA-Z0-9._]{1,32}", attempt in 1u32..100) {
+            for target in ["ml_c5", "ANDROID_ARM_EABI_INTEL_GRAPHICS"] {
+                let name = JobName::new(&upload(&key, &version), &settings(target), attempt);
+                prop_assert!(valid(name.as_str()), "{name}");
+                prop_assert_ne!(&name, &JobName::new(&upload(&key, &version), &settings(target), attempt + 1));
+                let newer = upload(&key, &format!("{version}x"));
+                prop_assert_ne!(&name, &JobName::new(&newer, &settings(target), attempt));
+            }
+        }
+    }
+}
