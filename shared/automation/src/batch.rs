@@ -1,0 +1,295 @@
+//! The one way every function works off an SQS batch: record by record, none taking another with it.
+//!
+//! Every record ends in exactly one of: done, delayed (a copy waits in the queue), failed (delivered again), or dead-lettered with
+//! its cause.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::{FutureExt, StreamExt, stream};
+use jiff::Timestamp;
+use lambda_runtime::{Error, LambdaEvent};
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::{
+    Clock,
+    call::{CallError, Kind},
+    event::Event,
+    metrics,
+    queue::SourceQueue,
+};
+
+/// Records of a batch that are worked on at the same time.
+const CONCURRENCY: usize = 4;
+
+/// Kept free at an invocation's end, so that its answer is sent before Lambda stops it.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+
+/// Why a record could not be finished.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// No delivery of this record can succeed: to the dead-letter queue.
+    #[error("{0}")]
+    Terminal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another delivery may succeed; too many failures lead to the dead-letter queue.
+    #[error("{0}")]
+    Transient(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Not now, and through no fault of the record: it waits without using up its deliveries.
+    #[error("{0}")]
+    Later(String),
+}
+
+impl Failure {
+    /// A failure that every delivery would meet.
+    pub fn terminal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Terminal(cause.into())
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        match error.kind {
+            Kind::Throttled | Kind::Quota => Self::Later(error.to_string()),
+            Kind::Invalid | Kind::NotFound | Kind::Conflict | Kind::Unanswered => Self::Transient(Box::new(error)),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Delayed,
+    Failed,
+    DeadLettered,
+}
+
+/// Works off a batch. `handle` gets each record's event and returns what became of it.
+pub async fn run<Q, H, F>(
+    queue: &Q,
+    clock: Clock,
+    invocation: LambdaEvent<SqsEvent>,
+    handle: H,
+) -> Result<SqsBatchResponse, Error>
+where
+    Q: SourceQueue,
+    H: Fn(Event) -> F,
+    F: Future<Output = Result<(), Failure>>,
+{
+    let deadline =
+        Instant::now() + invocation.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+    let deadline = deadline - ANSWER_TIME;
+    let outcomes: Vec<_> = stream::iter(invocation.payload.records)
+        .map(|record| {
+            let id = record.message_id.clone().unwrap_or_default();
+            let span = info_span!("record", message_id = id);
+            let handle = &handle;
+            async move {
+                let result = attempt(&record, deadline, handle).await;
+                (id, settle(queue, clock(), &record, result).await)
+            }
+            .instrument(span)
+        })
+        .buffer_unordered(CONCURRENCY)
+        .collect()
+        .await;
+
+    let count = |wanted| outcomes.iter().filter(|(_, outcome)| *outcome == wanted).count();
+    let counts = [
+        ("RecordsDone", count(Outcome::Done)),
+        ("RecordsDelayed", count(Outcome::Delayed)),
+        ("RecordsFailed", count(Outcome::Failed)),
+        ("RecordsDeadLettered", count(Outcome::DeadLettered)),
+    ];
+    metrics::count(&counts, clock());
+
+    let mut response = SqsBatchResponse::default();
+    // A dead-lettered record is reported too: it is deleted already, and if that failed it must come again.
+    let unfinished =
+        outcomes.into_iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed | Outcome::DeadLettered));
+    for (id, _) in unfinished {
+        response.add_failure(id);
+    }
+    Ok(response)
+}
+
+/// Parses and handles one record; a panic and a missed deadline are failures of this record alone.
+async fn attempt<H, F>(record: &SqsMessage, deadline: Instant, handle: H) -> Result<(), Failure>
+where
+    H: Fn(Event) -> F,
+    F: Future<Output = Result<(), Failure>>,
+{
+    if Instant::now() >= deadline {
+        return Err(Failure::Transient("not started: the invocation's time is up".into()));
+    }
+    let event = Event::parse(record.body.as_deref().unwrap_or_default()).map_err(Failure::terminal)?;
+    let work = AssertUnwindSafe(async { handle(event).await }).catch_unwind();
+    match timeout_at(deadline, work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(Failure::Transient(format!("panicked: {}", panic_message(panic.as_ref())).into())),
+        Err(_) => Err(Failure::Transient("not finished in the invocation's time".into())),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+async fn settle<Q: SourceQueue>(
+    queue: &Q,
+    now: Timestamp,
+    record: &SqsMessage,
+    result: Result<(), Failure>,
+) -> Outcome {
+    let failure = match result {
+        Ok(()) => return Outcome::Done,
+        Err(failure) => failure,
+    };
+    let cause = chain(&failure);
+    let settled = match &failure {
+        Failure::Later(_) => queue.delay(record, now).await.map(|wait| {
+            info!(cause, wait_seconds = wait.as_secs(), "delayed");
+            Outcome::Delayed
+        }),
+        Failure::Terminal(_) => dead_letter(queue, now, record, &cause).await,
+        Failure::Transient(_) => match queue.is_last_delivery(record).await {
+            Ok(true) => dead_letter(queue, now, record, &cause).await,
+            Ok(false) => {
+                warn!(cause, "failed; it will be delivered again");
+                Ok(Outcome::Failed)
+            }
+            Err(error) => Err(error),
+        },
+    };
+    settled.unwrap_or_else(|error| {
+        error!(cause, error = chain(&error), "failed, and its queue could not be told; it will be delivered again");
+        Outcome::Failed
+    })
+}
+
+async fn dead_letter<Q: SourceQueue>(
+    queue: &Q,
+    now: Timestamp,
+    record: &SqsMessage,
+    cause: &str,
+) -> Result<Outcome, CallError> {
+    queue.dead_letter(record, cause, now).await?;
+    error!(cause, body = record.body.as_deref().unwrap_or_default(), "dead-lettered");
+    Ok(Outcome::DeadLettered)
+}
+
+/// An error with everything under it, on one line; causes that repeat what is said already are left out.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use lambda_runtime::Context;
+    use serde_json::json;
+
+    use super::*;
+    use crate::memory::MemorySource;
+
+    fn invocation(bodies: &[(&str, &str, &str)], time: Duration) -> LambdaEvent<SqsEvent> {
+        let records: Vec<_> = bodies
+            .iter()
+            .map(|(id, body, received)| {
+                json!({ "messageId": id, "body": body, "attributes": { "ApproximateReceiveCount": received } })
+            })
+            .collect();
+        let payload = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let mut context = Context::default();
+        let deadline = SystemTime::now() + time;
+        context.deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis().try_into().unwrap();
+        LambdaEvent { payload, context }
+    }
+
+    fn state(job: &str) -> String {
+        format!(r#"{{"version":1,"job_name":"{job}"}}"#)
+    }
+
+    async fn handle(event: Event) -> Result<(), Failure> {
+        let Event::JobState(state) = event else {
+            return Err(Failure::terminal("not mine"));
+        };
+        match state.job_name.as_str() {
+            "throttled" => Err(CallError::other("List", Kind::Throttled, "slow down").into()),
+            "unanswered" => Err(CallError::other("List", Kind::Unanswered, "connection reset").into()),
+            "panics" => panic!("a bug"),
+            "hangs" => std::future::pending().await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn run_batch(bodies: &[(&str, &str, &str)], time: Duration) -> (Vec<String>, MemorySource) {
+        let source = MemorySource::default();
+        let response = run(&source, || Timestamp::UNIX_EPOCH, invocation(bodies, time), handle).await.unwrap();
+        let mut reported: Vec<_> =
+            response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        reported.sort();
+        (reported, source)
+    }
+
+    #[tokio::test]
+    async fn no_record_takes_another_with_it() {
+        let good: Vec<_> = (0..8).map(|n| (format!("good-{n}"), state("fine"))).collect();
+        let mut bodies: Vec<_> = good.iter().map(|(id, body)| (id.as_str(), body.as_str(), "1")).collect();
+        bodies.insert(3, ("bad-json", "{", "1"));
+        bodies.insert(7, ("bad-event", "{}", "1"));
+        let (reported, source) = run_batch(&bodies, Duration::from_secs(30)).await;
+        assert_eq!(reported, ["bad-event", "bad-json"]);
+        let dead: Vec<_> = source.dead_letters.lock().clone();
+        assert_eq!(dead.len(), 2);
+        assert!(
+            dead.iter().any(|(id, cause)| id == "bad-json" && cause.starts_with("the body is not JSON")),
+            "{dead:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn each_failure_ends_where_it_belongs() {
+        let (throttled, unanswered, panics) = (state("throttled"), state("unanswered"), state("panics"));
+        let bodies = [
+            ("a", throttled.as_str(), "3"),
+            ("b", unanswered.as_str(), "1"),
+            ("c", unanswered.as_str(), "3"),
+            ("d", panics.as_str(), "1"),
+            ("e", panics.as_str(), "3"),
+        ];
+        let (reported, source) = run_batch(&bodies, Duration::from_secs(30)).await;
+        assert_eq!(*source.delayed.lock(), ["a"]);
+        assert_eq!(reported, ["b", "c", "d", "e"]);
+        let mut dead = source.dead_letters.lock().clone();
+        dead.sort();
+        assert_eq!(
+            dead,
+            [("c".to_owned(), "List: connection reset".to_owned()), ("e".to_owned(), "panicked: a bug".to_owned())]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_finish_in_time_is_handed_back() {
+        let (hangs, fine) = (state("hangs"), state("fine"));
+        let bodies = [("slow", hangs.as_str(), "1"), ("fast", fine.as_str(), "1")];
+        let (reported, source) = run_batch(&bodies, ANSWER_TIME + Duration::from_millis(200)).await;
+        assert_eq!(reported, ["slow"]);
+        let (reported, _) = run_batch(&bodies, Duration::ZERO).await;
+        assert_eq!(reported, ["fast", "slow"]);
+        assert!(source.dead_letters.lock().is_empty());
+    }
+}

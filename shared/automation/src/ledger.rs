@@ -1,0 +1,326 @@
+//! The ledger: what was planned, what became of it, and what was told. One table, conditional writes only.
+//!
+//! | key | row | written by |
+//! |---|---|---|
+//! | `model#<id>` | [`ModelRow`]: one upload version and its jobs | plan-compilation |
+//! | `content#<id>` | [`ContentRow`]: the job that compiled these bytes this way | plan-compilation |
+//! | `job#<name>` | [`JobRow`]: one compilation job | every function |
+//! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | plan-compilation, relay-compilation |
+//! | `sweep#compilation-jobs` | [`SweepRow`]: how far the sweep has looked | sweep-compilations |
+
+mod dynamodb;
+mod once;
+mod rows;
+mod table;
+
+pub use dynamodb::DynamoTable;
+pub use once::Once;
+pub use rows::{ContentRow, JobRow, ModelRow, ModelState, NoticeRow, SweepRow};
+pub use table::{Row, Table, Versioned};
+
+use jiff::{Span, Timestamp, ToSpan};
+use neo::{CompilationRequest, ContentId, JobName, ModelId};
+
+use crate::{
+    Clock,
+    call::{CallError, Kind},
+    job::{JobDescription, JobStatus},
+};
+
+/// How long a row is kept after its last change.
+const RETENTION: fn() -> Span = || (365 * 24).hours();
+
+/// Times a row is read again when another writer was first, before the whole record is tried again.
+const WRITE_TRIES: usize = 8;
+
+/// The ledger over a table.
+#[derive(Debug, Clone)]
+pub struct Ledger<T> {
+    table: T,
+    clock: Clock,
+}
+
+impl<T: Table> Ledger<T> {
+    /// A ledger in this table.
+    pub fn new(table: T, clock: Clock) -> Self {
+        Self { table, clock }
+    }
+
+    /// The row of a model version.
+    pub async fn model(&self, id: &ModelId) -> Result<Option<ModelRow>, CallError> {
+        self.get(&model_key(id)).await
+    }
+
+    /// Writes the row of a model version unless there is one; returns the one that stands.
+    pub async fn create_model(&self, id: &ModelId, row: ModelRow) -> Result<ModelRow, CallError> {
+        self.update(&model_key(id), |standing| standing.is_none().then(|| row.clone()))
+            .await
+            .map(|standing| standing.unwrap_or(row))
+    }
+
+    /// Notes that every request of a planned model was sent.
+    pub async fn mark_requested(&self, id: &ModelId) -> Result<(), CallError> {
+        let requested = |row: Option<ModelRow>| {
+            row.filter(|row| row.state == ModelState::Planned)
+                .map(|row| ModelRow { state: ModelState::Requested, ..row })
+        };
+        self.update(&model_key(id), requested).await.map(drop)
+    }
+
+    /// The row of a job.
+    pub async fn job(&self, name: &JobName) -> Result<Option<JobRow>, CallError> {
+        self.get(&job_key(name)).await
+    }
+
+    /// The rows of those jobs that have one.
+    pub async fn jobs(&self, names: &[JobName]) -> Result<Vec<JobRow>, CallError> {
+        self.table.get_all(&names.iter().map(job_key).collect::<Vec<_>>()).await
+    }
+
+    /// Finds the job for a request: an earlier one that compiled or compiles the same bytes the same way, else the request's own,
+    /// whose row is written.
+    pub async fn claim_job(&self, request: &CompilationRequest) -> Result<JobName, CallError> {
+        let key = content_key(&request.content);
+        let own = &request.job_name;
+        for _ in 0..WRITE_TRIES {
+            let standing: Option<Versioned<ContentRow>> = self.table.get(&key).await?;
+            if let Some(Versioned { row: ContentRow { job }, .. }) = &standing
+                && job != own
+                && self.is_reusable(job).await?
+            {
+                let also = |row: Option<JobRow>| {
+                    let mut row = row?;
+                    row.models.insert(request.model.clone()).then_some(row)
+                };
+                self.update(&job_key(job), also).await?;
+                return Ok(job.clone());
+            }
+            let fresh = JobRow::requested(request, (self.clock)());
+            self.update(&job_key(own), |standing| standing.is_none().then(|| fresh.clone())).await?;
+            if self.put(&key, standing.map(|row| row.revision), &ContentRow { job: own.clone() }).await? {
+                return Ok(own.clone());
+            }
+        }
+        Err(contended(&key))
+    }
+
+    async fn is_reusable(&self, job: &JobName) -> Result<bool, CallError> {
+        let row = self.job(job).await?;
+        Ok(row.is_some_and(|row| !matches!(row.status, JobStatus::Rejected | JobStatus::Failed | JobStatus::Stopped)))
+    }
+
+    /// Notes what was observed of a job; a state never goes backwards. Returns the row that stands.
+    pub async fn observe(&self, seen: &JobDescription) -> Result<JobRow, CallError> {
+        let name = JobName::from(seen.name.clone());
+        let now = (self.clock)();
+        let row = self
+            .update(&job_key(&name), |standing: Option<JobRow>| match standing {
+                Some(row) if !row.status.leads_to(seen.status) => None,
+                standing => {
+                    let known = standing.unwrap_or_else(|| JobRow::unplanned(name.clone(), now));
+                    Some(known.with(seen, now))
+                }
+            })
+            .await?;
+        row.ok_or_else(|| contended(&job_key(&name)))
+    }
+
+    /// Notes that SageMaker took a job's request.
+    pub async fn accept(&self, request: &CompilationRequest) -> Result<(), CallError> {
+        self.advance(request, |row, now| JobRow { status: JobStatus::Starting, updated_at: now, ..row }).await
+    }
+
+    /// Notes that SageMaker refused a job's request.
+    pub async fn refuse(&self, request: &CompilationRequest, reason: &str) -> Result<(), CallError> {
+        let refused = |row, now| JobRow {
+            status: JobStatus::Rejected,
+            failure_reason: Some(reason.to_owned()),
+            ended_at: Some(now),
+            updated_at: now,
+            ..row
+        };
+        self.advance(request, refused).await
+    }
+
+    async fn advance(
+        &self,
+        request: &CompilationRequest,
+        to: impl Fn(JobRow, Timestamp) -> JobRow + Sync,
+    ) -> Result<(), CallError> {
+        let now = (self.clock)();
+        let change = |standing: Option<JobRow>| {
+            let row = standing.unwrap_or_else(|| JobRow::requested(request, now));
+            let next = to(row.clone(), now);
+            row.status.leads_to(next.status).then_some(next)
+        };
+        self.update(&job_key(&request.job_name), change).await.map(drop)
+    }
+
+    /// How far the sweep has looked.
+    pub async fn swept_until(&self) -> Result<Option<Timestamp>, CallError> {
+        Ok(self.get::<SweepRow>(SWEEP_KEY).await?.map(|row| row.until))
+    }
+
+    /// Notes how far the sweep has looked; it never goes back.
+    pub async fn sweep_reached(&self, until: Timestamp) -> Result<(), CallError> {
+        let later = |row: Option<SweepRow>| row.is_none_or(|row| row.until < until).then_some(SweepRow { until });
+        self.update(SWEEP_KEY, later).await.map(drop)
+    }
+
+    async fn get<R: Row>(&self, key: &str) -> Result<Option<R>, CallError> {
+        Ok(self.table.get(key).await?.map(|versioned| versioned.row))
+    }
+
+    async fn put<R: Row>(&self, key: &str, revision: Option<u64>, row: &R) -> Result<bool, CallError> {
+        let expires_at = (self.clock)().saturating_add(RETENTION()).unwrap_or(Timestamp::MAX);
+        self.table.put(key, revision, row, expires_at).await
+    }
+
+    /// Changes a row as `change` says, `None` leaving it as it is; read and tried again when another writer was first.
+    /// Returns the row that stands afterwards.
+    async fn update<R: Row>(
+        &self,
+        key: &str,
+        change: impl Fn(Option<R>) -> Option<R> + Send,
+    ) -> Result<Option<R>, CallError> {
+        for _ in 0..WRITE_TRIES {
+            let standing = self.table.get::<R>(key).await?;
+            let revision = standing.as_ref().map(|versioned| versioned.revision);
+            let row = standing.map(|versioned| versioned.row);
+            let Some(changed) = change(row.clone()) else {
+                return Ok(row);
+            };
+            if self.put(key, revision, &changed).await? {
+                return Ok(Some(changed));
+            }
+        }
+        Err(contended(key))
+    }
+}
+
+const SWEEP_KEY: &str = "sweep#compilation-jobs";
+
+fn model_key(id: &ModelId) -> String {
+    format!("model#{id}")
+}
+
+fn job_key(name: &JobName) -> String {
+    format!("job#{name}")
+}
+
+fn content_key(id: &ContentId) -> String {
+    format!("content#{}", id.as_str())
+}
+
+fn contended(key: &str) -> CallError {
+    let message = format!("{key} was changed by others {WRITE_TRIES} times in a row");
+    CallError::other("PutItem", Kind::Conflict, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{batch::Failure, memory::MemoryTable};
+
+    fn ledger() -> Ledger<MemoryTable> {
+        Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH)
+    }
+
+    fn request(version: &str) -> CompilationRequest {
+        let job = format!("resnet-ml-c5-{version}");
+        serde_json::from_value(serde_json::json!({
+            "version": 1, "job_name": job, "model": format!("model-{version}"), "content": "same",
+            "source": { "bucket": "models", "key": "resnet.tar.gz", "version_id": version, "etag": "e", "size": 1 },
+            "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
+            "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/resnet/",
+            "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+        }))
+        .unwrap()
+    }
+
+    fn seen(job: &JobName, status: JobStatus) -> JobDescription {
+        JobDescription {
+            name: job.to_string(),
+            arn: format!("arn:{job}"),
+            status,
+            source: "s3://models/resnet.tar.gz".to_owned(),
+            framework: "ONNX".to_owned(),
+            data_input_config: None,
+            target: "ml_c5".to_owned(),
+            output_location: "s3://artifacts/resnet/".to_owned(),
+            artifact: None,
+            failure_reason: None,
+            started_at: None,
+            ended_at: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_bytes_are_compiled_again_only_after_a_failure() {
+        let ledger = ledger();
+        let (first, second, third) = (request("v1"), request("v2"), request("v3"));
+        assert_eq!(ledger.claim_job(&first).await.unwrap(), first.job_name);
+        assert_eq!(ledger.claim_job(&first).await.unwrap(), first.job_name, "a repeat finds its own");
+        assert_eq!(ledger.claim_job(&second).await.unwrap(), first.job_name, "another upload finds the job that runs");
+        let row = ledger.job(&first.job_name).await.unwrap().unwrap();
+        assert_eq!(row.models.len(), 2, "and waits for it");
+        ledger.observe(&seen(&first.job_name, JobStatus::Failed)).await.unwrap();
+        assert_eq!(ledger.claim_job(&third).await.unwrap(), third.job_name);
+    }
+
+    #[tokio::test]
+    async fn a_late_observation_changes_nothing() {
+        let ledger = ledger();
+        let job = request("v1").job_name;
+        for (status, stands) in [
+            (JobStatus::InProgress, JobStatus::InProgress),
+            (JobStatus::Starting, JobStatus::InProgress),
+            (JobStatus::Completed, JobStatus::Completed),
+            (JobStatus::Failed, JobStatus::Completed),
+        ] {
+            assert_eq!(ledger.observe(&seen(&job, status)).await.unwrap().status, stands);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_refused_stays_refused() {
+        let ledger = ledger();
+        let request = request("v1");
+        ledger.refuse(&request, "no such target").await.unwrap();
+        ledger.accept(&request).await.unwrap();
+        let row = ledger.job(&request.job_name).await.unwrap().unwrap();
+        assert_eq!((row.status, row.failure_reason.as_deref()), (JobStatus::Rejected, Some("no such target")));
+        assert_eq!(row.request, Some(request));
+    }
+
+    #[tokio::test]
+    async fn once_is_once_and_a_failure_gives_the_claim_back() {
+        let ledger = ledger();
+        let fails = async { Err(CallError::other("Publish", Kind::Unanswered, "no")) };
+        assert!(matches!(ledger.once("a", fails).await, Err(Failure::Transient(_))));
+        assert_eq!(ledger.once("a", async { Ok(()) }).await.unwrap(), Once::Now);
+        let never = async { panic!("done twice") };
+        assert_eq!(ledger.once("a", never).await.unwrap(), Once::Before);
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_while_it_is_being_done_waits() {
+        let ledger = ledger();
+        let inner = async {
+            let never = async { panic!("done twice") };
+            assert!(matches!(ledger.once("a", never).await, Err(Failure::Later(_))));
+            Ok(())
+        };
+        assert_eq!(ledger.once("a", inner).await.unwrap(), Once::Now);
+    }
+
+    #[tokio::test]
+    async fn the_sweep_never_goes_back() {
+        let ledger = ledger();
+        assert_eq!(ledger.swept_until().await.unwrap(), None);
+        let later = Timestamp::from_second(100).unwrap();
+        ledger.sweep_reached(later).await.unwrap();
+        ledger.sweep_reached(Timestamp::UNIX_EPOCH).await.unwrap();
+        assert_eq!(ledger.swept_until().await.unwrap(), Some(later));
+    }
+}

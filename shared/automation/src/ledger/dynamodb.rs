@@ -1,0 +1,107 @@
+//! The ledger's table in DynamoDB.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, KeysAndAttributes},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::table::{Row, Table, Versioned};
+use crate::call::{CallError, Kind};
+
+/// Most keys of one `BatchGetItem` (API reference).
+const BATCH_KEYS: usize = 100;
+
+/// An item as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct Item<R> {
+    pk: String,
+    revision: u64,
+    /// Seconds since the epoch, as DynamoDB's time to live wants it.
+    expires_at: i64,
+    row: R,
+}
+
+/// A table of DynamoDB with the string key `pk`.
+#[derive(Debug, Clone)]
+pub struct DynamoTable {
+    client: Client,
+    name: String,
+}
+
+impl DynamoTable {
+    /// The table of this name.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+}
+
+fn key(pk: &str) -> HashMap<String, AttributeValue> {
+    HashMap::from([("pk".to_owned(), AttributeValue::S(pk.to_owned()))])
+}
+
+fn unreadable(error: serde_dynamo::Error) -> CallError {
+    CallError::other("ledger row", Kind::Unanswered, error.to_string())
+}
+
+impl Table for DynamoTable {
+    async fn get<R: Row>(&self, pk: &str) -> Result<Option<Versioned<R>>, CallError> {
+        let answer =
+            self.client.get_item().table_name(&self.name).set_key(Some(key(pk))).consistent_read(true).send().await;
+        let Some(item) = answer.map_err(|error| CallError::new("GetItem", error))?.item else {
+            return Ok(None);
+        };
+        let item: Item<R> = serde_dynamo::from_item(item).map_err(unreadable)?;
+        Ok(Some(Versioned { revision: item.revision, row: item.row }))
+    }
+
+    async fn get_all<R: Row>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
+        let mut rows = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(BATCH_KEYS) {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(chunk.iter().map(|pk| key(pk)).collect()))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| CallError::other("BatchGetItem", Kind::Invalid, error.to_string()))?;
+            let mut open = Some(HashMap::from([(self.name.clone(), wanted)]));
+            while let Some(request) = open.take() {
+                let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
+                let answer = answer.map_err(|error| CallError::new("BatchGetItem", error))?;
+                for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                    rows.push(serde_dynamo::from_item::<_, Item<R>>(item).map_err(unreadable)?.row);
+                }
+                open = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn put<R: Row>(
+        &self,
+        pk: &str,
+        over: Option<u64>,
+        row: &R,
+        expires_at: Timestamp,
+    ) -> Result<bool, CallError> {
+        let item = Item { pk: pk.to_owned(), revision: over.unwrap_or(0) + 1, expires_at: expires_at.as_second(), row };
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(serde_dynamo::to_item(item).map_err(unreadable)?));
+        let put = match over {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(revision) => put
+                .condition_expression("revision = :read")
+                .expression_attribute_values(":read", AttributeValue::N(revision.to_string())),
+        };
+        match put.send().await.map_err(|error| CallError::new("PutItem", error)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == Kind::Conflict => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What the functions share: events, batches, ledger, notifications, configuration, AWS clients, telemetry.
+
+pub mod batch;
+pub mod call;
+#[cfg(feature = "sagemaker")]
+pub mod compilation_jobs;
+pub mod config;
+pub mod event;
+pub mod job;
+pub mod ledger;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
+pub mod metrics;
+pub mod notification;
+pub mod objects;
+pub mod queue;
+pub mod settings;
+pub mod telemetry;
+pub mod topic;
+
+/// Tells the time; handlers take it so that tests can set it.
+pub type Clock = fn() -> jiff::Timestamp;

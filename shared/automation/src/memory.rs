@@ -1,0 +1,297 @@
+//! In-memory doubles of every edge, for tests. Clones share their content.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use aws_lambda_events::sqs::SqsMessage;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    call::{CallError, Kind},
+    event::ObjectCreated,
+    ledger::{Row, Table, Versioned},
+    notification::Notification,
+    objects::{Object, Objects, OpenError},
+    queue::{Sender, SourceQueue},
+    topic::Topic,
+};
+#[cfg(feature = "sagemaker")]
+use crate::{
+    compilation_jobs::{CompilationJobs, CreateError, JobPage},
+    job::JobDescription,
+};
+
+/// Something shared between a double and the test that looks into it.
+#[derive(Debug)]
+pub struct Shared<T>(Arc<Mutex<T>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Default> Default for Shared<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Shared<T> {
+    /// Looks into it.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn encode<R: Row>(row: &R) -> Result<Value, CallError> {
+    serde_json::to_value(row).map_err(|error| CallError::other("memory", Kind::Invalid, error.to_string()))
+}
+
+fn decode<R: Row>(value: Value) -> Result<R, CallError> {
+    serde_json::from_value(value).map_err(|error| CallError::other("memory", Kind::Invalid, error.to_string()))
+}
+
+/// A table.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryTable {
+    /// Rows by key, with their revisions.
+    pub rows: Shared<BTreeMap<String, (u64, Value)>>,
+}
+
+impl Table for MemoryTable {
+    async fn get<R: Row>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
+        let found = self.rows.lock().get(key).cloned();
+        found.map(|(revision, row)| Ok(Versioned { revision, row: decode(row)? })).transpose()
+    }
+
+    async fn get_all<R: Row>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
+        let rows = self.rows.lock();
+        keys.iter().filter_map(|key| rows.get(key)).map(|(_, row)| decode(row.clone())).collect()
+    }
+
+    async fn put<R: Row>(&self, key: &str, over: Option<u64>, row: &R, _: Timestamp) -> Result<bool, CallError> {
+        let row = encode(row)?;
+        let mut rows = self.rows.lock();
+        let standing = rows.get(key).map(|(revision, _)| *revision);
+        if standing == over {
+            rows.insert(key.to_owned(), (over.unwrap_or(0) + 1, row));
+        }
+        Ok(standing == over)
+    }
+}
+
+/// A queue that is sent to.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryQueue {
+    /// Bodies, oldest first.
+    pub bodies: Shared<Vec<String>>,
+}
+
+impl Sender for MemoryQueue {
+    async fn send(&self, bodies: Vec<String>) -> Result<(), CallError> {
+        self.bodies.lock().extend(bodies);
+        Ok(())
+    }
+}
+
+/// A queue that a batch came from; its messages are delivered three times.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySource {
+    /// Ids of the records that wait.
+    pub delayed: Shared<Vec<String>>,
+    /// Ids of the dead letters, with their causes.
+    pub dead_letters: Shared<Vec<(String, String)>>,
+}
+
+fn id(record: &SqsMessage) -> String {
+    record.message_id.clone().unwrap_or_default()
+}
+
+impl SourceQueue for MemorySource {
+    async fn delay(&self, record: &SqsMessage, _: Timestamp) -> Result<Duration, CallError> {
+        self.delayed.lock().push(id(record));
+        Ok(Duration::from_secs(1))
+    }
+
+    async fn dead_letter(&self, record: &SqsMessage, cause: &str, _: Timestamp) -> Result<(), CallError> {
+        self.dead_letters.lock().push((id(record), cause.to_owned()));
+        Ok(())
+    }
+
+    async fn is_last_delivery(&self, record: &SqsMessage) -> Result<bool, CallError> {
+        Ok(record.attributes.get("ApproximateReceiveCount").is_some_and(|count| count == "3"))
+    }
+}
+
+/// A topic.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryTopic {
+    /// What was published, oldest first.
+    pub published: Shared<Vec<Notification>>,
+    /// How many of the next publications fail.
+    pub failures: Shared<usize>,
+}
+
+impl MemoryTopic {
+    /// The types of what was published, oldest first.
+    pub fn types(&self) -> Vec<&'static str> {
+        self.published.lock().iter().map(|notification| notification.kind.as_str()).collect()
+    }
+}
+
+impl Topic for MemoryTopic {
+    async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
+        let mut failures = self.failures.lock();
+        if *failures > 0 {
+            *failures -= 1;
+            return Err(CallError::other("Publish", Kind::Unanswered, "the topic refuses"));
+        }
+        self.published.lock().push(notification.clone());
+        Ok(())
+    }
+}
+
+/// One stored object version.
+#[derive(Debug, Clone, Default)]
+pub struct StoredObject {
+    /// Version id.
+    pub version_id: Option<String>,
+    /// Entity tag.
+    pub etag: String,
+    /// User metadata.
+    pub metadata: HashMap<String, String>,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Buckets.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryObjects {
+    /// Versions by bucket and key, oldest first.
+    pub objects: Shared<BTreeMap<(String, String), Vec<StoredObject>>>,
+    /// How often objects were opened.
+    pub opened: Shared<usize>,
+}
+
+impl MemoryObjects {
+    /// Stores a version of an object.
+    pub fn put(&self, bucket: &str, key: &str, object: StoredObject) {
+        self.objects.lock().entry((bucket.to_owned(), key.to_owned())).or_default().push(object);
+    }
+}
+
+impl Objects for MemoryObjects {
+    async fn open(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
+        *self.opened.lock() += 1;
+        let objects = self.objects.lock();
+        let versions = objects.get(&(object.bucket.clone(), object.key.clone())).ok_or(OpenError::Gone)?;
+        let found = match &object.version_id {
+            Some(version) => versions.iter().find(|stored| stored.version_id.as_ref() == Some(version)),
+            None => versions.last(),
+        };
+        let found = found.ok_or(OpenError::Gone)?.clone();
+        if object.version_id.is_none() && object.etag.as_ref().is_some_and(|etag| *etag != found.etag) {
+            return Err(OpenError::Overwritten);
+        }
+        Ok(Object {
+            version_id: found.version_id,
+            etag: found.etag,
+            size: found.bytes.len() as u64,
+            metadata: found.metadata,
+            body: Box::pin(std::io::Cursor::new(found.bytes)),
+        })
+    }
+
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {
+        let objects = self.objects.lock();
+        let versions = objects.get(&(bucket.to_owned(), key.to_owned())).into_iter().flatten().rev();
+        Ok(versions.filter_map(|stored| stored.version_id.clone()).collect())
+    }
+}
+
+/// SageMaker's answer to the next request for a job.
+#[cfg(feature = "sagemaker")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The job is created, but the answer is lost.
+    Lost,
+    /// The quota is used up.
+    Quota,
+    /// The request is refused.
+    Refused(String),
+}
+
+/// SageMaker.
+#[cfg(feature = "sagemaker")]
+#[derive(Debug, Clone, Default)]
+pub struct MemoryJobs {
+    /// Jobs by name.
+    pub jobs: Shared<BTreeMap<String, JobDescription>>,
+    /// Answers to the next requests; afterwards every request is taken.
+    pub answers: Shared<Vec<Answer>>,
+    /// Times that `modified_after` was asked with.
+    pub listed_from: Shared<Vec<Timestamp>>,
+}
+
+#[cfg(feature = "sagemaker")]
+impl CompilationJobs for MemoryJobs {
+    async fn create(&self, request: &neo::CompilationRequest, _: &str) -> Result<(), CreateError> {
+        let name = request.job_name.to_string();
+        let answer = self.answers.lock().pop();
+        match answer {
+            Some(Answer::Quota) => {
+                return Err(CallError::other("CreateCompilationJob", Kind::Quota, "the quota is used up").into());
+            }
+            Some(Answer::Refused(reason)) => return Err(CreateError::Refused(reason)),
+            Some(Answer::Lost) | None => {}
+        }
+        let mut jobs = self.jobs.lock();
+        if jobs.contains_key(&name) {
+            return Err(CreateError::Exists);
+        }
+        let job = JobDescription {
+            arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/{name}"),
+            status: crate::job::JobStatus::Starting,
+            source: request.source.s3_uri(),
+            framework: request.framework.as_str().to_owned(),
+            data_input_config: request.data_input_config.clone(),
+            target: request.target.to_string(),
+            output_location: request.output_location.clone(),
+            artifact: None,
+            failure_reason: None,
+            started_at: None,
+            ended_at: None,
+            name: name.clone(),
+        };
+        jobs.insert(name, job);
+        match answer {
+            Some(Answer::Lost) => {
+                Err(CallError::other("CreateCompilationJob", Kind::Unanswered, "connection reset").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn describe(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
+        Ok(self.jobs.lock().get(name).cloned())
+    }
+
+    async fn modified_after(&self, time: Timestamp, page: Option<String>) -> Result<JobPage, CallError> {
+        const PAGE: usize = 2;
+        self.listed_from.lock().push(time);
+        let start: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
+        let jobs = self.jobs.lock();
+        let summaries = jobs
+            .values()
+            .skip(start)
+            .take(PAGE)
+            .map(|job| crate::compilation_jobs::JobSummary { name: job.name.clone(), status: job.status });
+        let next = (start + PAGE < jobs.len()).then(|| (start + PAGE).to_string());
+        Ok(JobPage { jobs: summaries.collect(), next })
+    }
+}

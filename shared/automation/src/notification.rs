@@ -1,0 +1,448 @@
+//! What subscribers are told: one versioned document, and the texts people read.
+
+mod text;
+
+use jiff::Timestamp;
+use model_archive::Problem;
+use neo::{JobName, ModelId, Upload};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{job::JobStatus, ledger::JobRow};
+
+/// The version of the notification document.
+const NOTIFICATION_VERSION: u32 = 1;
+
+/// Problems that one notification names; with more, the rest is counted. Keeps the message below SNS's 256 KiB.
+const MAX_PROBLEMS: usize = 20;
+
+/// Longest subject of an e-mail (SNS API reference, `Publish`).
+const MAX_SUBJECT: usize = 100;
+
+/// What a notification is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum NotificationType {
+    /// An upload, or one target of it, cannot be compiled.
+    #[serde(rename = "compilation.rejected")]
+    CompilationRejected,
+    /// A compilation job runs.
+    #[serde(rename = "compilation.started")]
+    CompilationStarted,
+    /// A compilation job left an artifact.
+    #[serde(rename = "compilation.completed")]
+    CompilationCompleted,
+    /// A compilation job failed.
+    #[serde(rename = "compilation.failed")]
+    CompilationFailed,
+    /// A compilation job was stopped.
+    #[serde(rename = "compilation.stopped")]
+    CompilationStopped,
+    /// The last target of a model ended.
+    #[serde(rename = "model.summary")]
+    ModelSummary,
+    /// A configuration was refused.
+    #[serde(rename = "config.rejected")]
+    ConfigRejected,
+}
+
+impl NotificationType {
+    /// The type as subscribers filter by it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CompilationRejected => "compilation.rejected",
+            Self::CompilationStarted => "compilation.started",
+            Self::CompilationCompleted => "compilation.completed",
+            Self::CompilationFailed => "compilation.failed",
+            Self::CompilationStopped => "compilation.stopped",
+            Self::ModelSummary => "model.summary",
+            Self::ConfigRejected => "config.rejected",
+        }
+    }
+}
+
+/// How much a notification matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// All is well.
+    Info,
+    /// Somebody should look.
+    Warning,
+    /// Somebody must act.
+    Error,
+}
+
+impl Severity {
+    /// The severity as subscribers filter by it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A notification as subscribers get it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Notification {
+    version: u32,
+    /// What it is about.
+    #[serde(rename = "type")]
+    pub kind: NotificationType,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The same for a repeat of the same notification.
+    pub id: String,
+    time: Timestamp,
+    /// One line.
+    pub subject: String,
+    /// For people.
+    pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<ModelReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<JobReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    jobs: Vec<JobReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Problem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<ConfigReport>,
+}
+
+/// A model version in a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ModelReport {
+    #[serde(flatten)]
+    upload: Upload,
+    s3_uri: String,
+}
+
+/// A compilation job in a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct JobReport {
+    name: JobName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arn: Option<String>,
+    target: String,
+    status: JobStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_seconds: Option<i64>,
+}
+
+/// A configuration document in a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ConfigReport {
+    bucket: String,
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_id: Option<String>,
+}
+
+impl From<&Upload> for ModelReport {
+    fn from(upload: &Upload) -> Self {
+        Self { upload: upload.clone(), s3_uri: upload.s3_uri() }
+    }
+}
+
+impl From<&JobRow> for JobReport {
+    fn from(row: &JobRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            arn: row.arn.clone(),
+            target: row.target.clone(),
+            status: row.status,
+            artifact: row.artifact.clone(),
+            failure_reason: row.failure_reason.clone(),
+            duration_seconds: row.duration_seconds(),
+        }
+    }
+}
+
+impl Notification {
+    fn new(kind: NotificationType, severity: Severity, id: String, time: Timestamp) -> Self {
+        Self {
+            version: NOTIFICATION_VERSION,
+            kind,
+            severity,
+            id,
+            time,
+            subject: String::new(),
+            text: String::new(),
+            model: None,
+            rule: None,
+            job: None,
+            jobs: Vec::new(),
+            problems: Vec::new(),
+            config: None,
+        }
+    }
+
+    /// An upload that cannot be compiled.
+    pub fn upload_rejected(
+        upload: &Upload,
+        model: &ModelId,
+        rule: Option<&str>,
+        problems: &[Problem],
+        time: Timestamp,
+    ) -> Self {
+        let id = format!("upload-rejected-{model}");
+        let mut notification = Self {
+            model: Some(upload.into()),
+            rule: rule.map(str::to_owned),
+            problems: few(problems),
+            ..Self::new(NotificationType::CompilationRejected, Severity::Error, id, time)
+        };
+        notification.subject = subject(&format!("Compilation rejected: {}", upload.stem()));
+        notification.text = text::upload_rejected(upload, rule, &notification.problems);
+        notification
+    }
+
+    /// A job's state, or none if nobody needs to be told of it.
+    pub fn job(row: &JobRow, time: Timestamp) -> Option<Self> {
+        use NotificationType::{
+            CompilationCompleted, CompilationFailed, CompilationRejected, CompilationStarted, CompilationStopped,
+        };
+        let (kind, severity) = match row.status {
+            JobStatus::Starting | JobStatus::InProgress => (CompilationStarted, Severity::Info),
+            JobStatus::Completed => (CompilationCompleted, Severity::Info),
+            JobStatus::Failed => (CompilationFailed, Severity::Error),
+            JobStatus::Stopped => (CompilationStopped, Severity::Warning),
+            JobStatus::Rejected => (CompilationRejected, Severity::Error),
+            JobStatus::Requested | JobStatus::Stopping | JobStatus::Unknown => return None,
+        };
+        let what = kind.as_str().strip_prefix("compilation.").unwrap_or_default();
+        let job = JobReport::from(row);
+        let request = row.request.as_ref();
+        let name = request.map_or(row.name.as_str(), |request| request.source.stem());
+        let problems = (kind == CompilationRejected).then(|| refused(row)).into_iter().collect();
+        let mut notification = Self {
+            subject: subject(&format!("Compilation {what}: {name} for {}", job.target)),
+            model: request.map(|request| (&request.source).into()),
+            rule: request.map(|request| request.rule.clone()),
+            problems,
+            ..Self::new(kind, severity, format!("job-{what}-{}", row.name), time)
+        };
+        notification.text = text::job(kind, name, &job, &notification);
+        notification.job = Some(job);
+        Some(notification)
+    }
+
+    /// The end of a model's last job.
+    pub fn summary(upload: &Upload, model: &ModelId, rule: Option<&str>, rows: &[JobRow], time: Timestamp) -> Self {
+        let jobs: Vec<JobReport> = rows.iter().map(JobReport::from).collect();
+        let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
+        let severity = if completed == jobs.len() { Severity::Info } else { Severity::Error };
+        Self {
+            subject: subject(&format!("{}: compiled for {completed} of {} targets", upload.stem(), jobs.len())),
+            text: text::summary(upload, rule, &jobs),
+            model: Some(upload.into()),
+            rule: rule.map(str::to_owned),
+            jobs,
+            ..Self::new(NotificationType::ModelSummary, severity, format!("summary-{model}"), time)
+        }
+    }
+
+    /// A configuration that was refused; `in_force` is the version that stays in force.
+    pub fn config_rejected(
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        error: &str,
+        in_force: Option<&str>,
+        time: Timestamp,
+    ) -> Self {
+        let id = format!("config-rejected-{}", version.unwrap_or("unversioned"));
+        Self {
+            subject: subject(&format!("Configuration refused: {key}")),
+            text: text::config_rejected(bucket, key, error, in_force),
+            problems: vec![Problem::new(
+                "config-invalid",
+                error,
+                format!("correct {key} and put it into {bucket} again"),
+            )],
+            config: Some(ConfigReport {
+                bucket: bucket.to_owned(),
+                key: key.to_owned(),
+                version_id: version.map(str::to_owned),
+            }),
+            ..Self::new(NotificationType::ConfigRejected, Severity::Error, id, time)
+        }
+    }
+
+    /// What subscribers may filter by, besides type and severity.
+    pub fn attributes(&self) -> Vec<(&'static str, &str)> {
+        let target = self.job.as_ref().map(|job| job.target.as_str());
+        let model = self.model.as_ref().map(|model| model.s3_uri.as_str());
+        [
+            ("type", Some(self.kind.as_str())),
+            ("severity", Some(self.severity.as_str())),
+            ("subject", Some(self.subject.as_str())),
+            ("rule", self.rule.as_deref()),
+            ("target", target),
+            ("model", model),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
+        .collect()
+    }
+
+    /// The message for SNS with `MessageStructure: json`: the document for systems, text for e-mail, AWS's custom-notification
+    /// schema for chat tools.
+    pub fn message(&self) -> Result<String, serde_json::Error> {
+        let document = serde_json::to_string(self)?;
+        let chat = json!({
+            "version": "1.0",
+            "source": "custom",
+            "id": self.id,
+            "content": { "textType": "client-markdown", "title": self.subject, "description": self.text },
+        });
+        Ok(json!({ "default": document, "email": self.text, "https": chat.to_string() }).to_string())
+    }
+}
+
+fn refused(row: &JobRow) -> Problem {
+    let reason = row.failure_reason.as_deref().unwrap_or("no reason given");
+    Problem::new(
+        "refused-by-sagemaker",
+        format!("SageMaker refused the compilation job: {reason}"),
+        "correct the rule or the model as SageMaker says, and upload the archive again",
+    )
+}
+
+fn few(problems: &[Problem]) -> Vec<Problem> {
+    let mut few = problems[..problems.len().min(MAX_PROBLEMS)].to_vec();
+    if problems.len() > MAX_PROBLEMS {
+        let more = format!("{} more problems are not listed", problems.len() - MAX_PROBLEMS);
+        few.push(Problem::new("more", more, "mend these first and upload the archive again"));
+    }
+    few
+}
+
+/// A subject that e-mail takes: printable ASCII, at most [`MAX_SUBJECT`] characters. Other scripts are transliterated.
+fn subject(text: &str) -> String {
+    any_ascii::any_ascii(text).chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_SUBJECT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn upload() -> Upload {
+        Upload {
+            bucket: "models".to_owned(),
+            key: "vision/résumé model.tar.gz".to_owned(),
+            version_id: Some("3HL4kqtJlcpXroDTDmJ".to_owned()),
+            etag: "b1946ac92492d2347c6235b4d2611184".to_owned(),
+            size: 102_400,
+        }
+    }
+
+    fn row(target: &str, status: JobStatus) -> JobRow {
+        let request = serde_json::from_value(json!({
+            "version": 1, "job_name": format!("model-{target}-abc"), "model": "m", "content": "c", "source": upload(),
+            "rule": "edge-vision", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
+            "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/model/",
+            "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+        }))
+        .unwrap();
+        JobRow {
+            name: format!("model-{}-abc", target.replace('_', "-")).into(),
+            status,
+            models: BTreeSet::new(),
+            target: target.to_owned(),
+            request: Some(request),
+            arn: Some("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model".to_owned()),
+            artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
+            failure_reason: match status {
+                JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
+                JobStatus::Rejected => Some("Unsupported framework version field for target".to_owned()),
+                _ => None,
+            },
+            started_at: Some(Timestamp::from_second(100).unwrap()),
+            ended_at: status.is_terminal().then(|| Timestamp::from_second(350).unwrap()),
+            updated_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn model() -> ModelId {
+        ModelId::new("models", "vision/résumé model.tar.gz", "3HL4kqtJlcpXroDTDmJ")
+    }
+
+    fn every() -> Vec<Notification> {
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let problems = [Problem::new(
+            "not-gzip",
+            "the archive is not gzip: it starts with PK, as a zip file does",
+            "pack it with tar -czf",
+        )];
+        let states =
+            [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
+        let mut all: Vec<_> =
+            states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), now)).collect();
+        all.push(Notification::upload_rejected(&upload(), &model(), Some("edge-vision"), &problems, now));
+        let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed)];
+        all.push(Notification::summary(&upload(), &model(), Some("edge-vision"), &rows, now));
+        all.push(Notification::config_rejected(
+            "config",
+            "automation.yaml",
+            Some("v2"),
+            "version: found 2",
+            Some("v1"),
+            now,
+        ));
+        all
+    }
+
+    #[test]
+    fn texts_are_worth_reading() {
+        let texts: Vec<_> = every().iter().map(|n| format!("# {}\n{}", n.subject, n.text)).collect();
+        insta::assert_snapshot!(texts.join("\n----\n"));
+    }
+
+    #[test]
+    fn documents_are_versioned_and_whole() {
+        insta::assert_json_snapshot!(every());
+    }
+
+    #[test]
+    fn every_message_is_one_that_sns_takes() {
+        for notification in every() {
+            let message: Value = serde_json::from_str(&notification.message().unwrap()).unwrap();
+            let document: Value = serde_json::from_str(message["default"].as_str().unwrap()).unwrap();
+            assert_eq!(document["type"], notification.kind.as_str());
+            assert_eq!(document["version"], 1);
+            let chat: Value = serde_json::from_str(message["https"].as_str().unwrap()).unwrap();
+            assert_eq!(chat["source"], "custom");
+            assert!(notification.subject.is_ascii() && notification.subject.len() <= MAX_SUBJECT);
+            assert!(notification.attributes().iter().all(|(_, value)| !value.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_no_news_is_not_told() {
+        for status in [JobStatus::Requested, JobStatus::Stopping, JobStatus::Unknown] {
+            assert_eq!(Notification::job(&row("ml_c5", status), Timestamp::UNIX_EPOCH), None);
+        }
+    }
+
+    #[test]
+    fn a_thousand_problems_fit_into_a_message() {
+        let long = "x".repeat(2000);
+        let problems: Vec<_> = (0..1000).map(|n| Problem::new("p", format!("{n} {long}"), "none")).collect();
+        let notification = Notification::upload_rejected(&upload(), &model(), None, &problems, Timestamp::UNIX_EPOCH);
+        assert!(notification.message().unwrap().len() < 256 * 1024);
+        assert_eq!(notification.problems.len(), MAX_PROBLEMS + 1);
+    }
+}

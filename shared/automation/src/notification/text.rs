@@ -1,0 +1,101 @@
+//! The texts people read, laid out for a phone: short lines, the conclusion first.
+
+use std::fmt::Write;
+
+use model_archive::Problem;
+use neo::Upload;
+
+use super::{JobReport, Notification, NotificationType};
+use crate::job::JobStatus;
+
+/// Width of the labels' column.
+const LABEL: usize = 10;
+
+fn line(text: &mut String, label: &str, value: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{label:LABEL$}{value}");
+}
+
+fn problems(text: &mut String, problems: &[Problem]) {
+    for problem in problems {
+        let _ = writeln!(text, "\nProblem: {}\nRemedy:  {}", problem.problem, problem.remedy);
+    }
+}
+
+fn model(text: &mut String, upload: &Upload, rule: Option<&str>) {
+    line(text, "Model", &upload.s3_uri());
+    if let Some(version) = &upload.version_id {
+        line(text, "Version", version);
+    }
+    if let Some(rule) = rule {
+        line(text, "Rule", rule);
+    }
+}
+
+pub(super) fn upload_rejected(upload: &Upload, rule: Option<&str>, found: &[Problem]) -> String {
+    let mut text = format!("{} cannot be compiled; no job was started.\n", upload.stem());
+    problems(&mut text, found);
+    text.push('\n');
+    model(&mut text, upload, rule);
+    text
+}
+
+pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notification: &Notification) -> String {
+    let verb = match kind {
+        NotificationType::CompilationStarted => "is being compiled",
+        NotificationType::CompilationCompleted => "was compiled",
+        NotificationType::CompilationStopped => "was stopped while it was compiled",
+        _ => "could not be compiled",
+    };
+    let mut text = format!("{name} {verb} for {}.\n", job.target);
+    problems(&mut text, &notification.problems);
+    text.push('\n');
+    if let (NotificationType::CompilationFailed, Some(reason)) = (kind, &job.failure_reason) {
+        line(&mut text, "Reason", reason);
+    }
+    if let Some(artifact) = &job.artifact {
+        line(&mut text, "Artifact", artifact);
+    }
+    if let Some(seconds) = job.duration_seconds {
+        line(&mut text, "Duration", &duration(seconds));
+    }
+    line(&mut text, "Job", job.name.as_str());
+    if let Some(report) = &notification.model {
+        model(&mut text, &report.upload, notification.rule.as_deref());
+    }
+    text
+}
+
+pub(super) fn summary(upload: &Upload, rule: Option<&str>, jobs: &[JobReport]) -> String {
+    let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
+    let mut text = format!("{} was compiled for {completed} of {} targets.\n", upload.stem(), jobs.len());
+    for job in jobs {
+        let took = job.duration_seconds.map(|seconds| format!(" in {}", duration(seconds))).unwrap_or_default();
+        let _ = writeln!(text, "\n{}: {}{took}", job.target, job.status);
+        if let Some(detail) = job.artifact.as_ref().or(job.failure_reason.as_ref()) {
+            let _ = writeln!(text, "  {detail}");
+        }
+    }
+    text.push('\n');
+    model(&mut text, upload, rule);
+    text
+}
+
+pub(super) fn config_rejected(bucket: &str, key: &str, error: &str, in_force: Option<&str>) -> String {
+    let mut text = format!("The configuration s3://{bucket}/{key} was refused.\n\n{error}\n\n");
+    match in_force {
+        Some(version) => {
+            let _ = writeln!(text, "Version {version} stays in force.");
+        }
+        None => text.push_str("No earlier version is valid: nothing is compiled until it is corrected.\n"),
+    }
+    text
+}
+
+fn duration(seconds: i64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
