@@ -1,0 +1,195 @@
+//! What becomes of a hint that a compilation job changed its state.
+
+use automation::{
+    Clock,
+    batch::Failure,
+    compilation_jobs::CompilationJobs,
+    event::{Event, JobState},
+    job::JobStatus,
+    ledger::{JobRow, Ledger, Table},
+    notification::Notification,
+    topic::Topic,
+};
+use neo::{JobName, ModelId};
+use tracing::info;
+
+/// Turns job states into ledger rows and notifications.
+pub struct Relay<J, T, N> {
+    pub jobs: J,
+    pub ledger: Ledger<T>,
+    pub topic: N,
+    pub clock: Clock,
+}
+
+impl<J: CompilationJobs, T: Table, N: Topic> Relay<J, T, N> {
+    /// Handles one event of the JobStates queue.
+    pub async fn handle(&self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::JobState(state) => self.relay(state).await,
+            _ => Err(Failure::terminal("this is no state of a compilation job")),
+        }
+    }
+
+    async fn relay(&self, state: JobState) -> Result<(), Failure> {
+        let row = self.current(state.job_name).await?;
+        info!(job = row.name.as_str(), status = %row.status, "observed");
+        if let Some(notification) = Notification::job(&row, (self.clock)()) {
+            self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
+        }
+        if row.status.is_terminal() {
+            for model in &row.models {
+                self.summarise(model).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The job's row, after what SageMaker says of it right now.
+    async fn current(&self, job_name: String) -> Result<JobRow, Failure> {
+        let name = JobName::from(job_name);
+        let known = self.ledger.job(&name).await?;
+        if let Some(row) = known.filter(|row| row.status == JobStatus::Rejected) {
+            return Ok(row);
+        }
+        match self.jobs.describe(name.as_str()).await? {
+            Some(seen) => Ok(self.ledger.observe(&seen).await?),
+            None => Err(Failure::terminal(format!("SageMaker knows no compilation job named {name}"))),
+        }
+    }
+
+    /// Tells of a whole model when the last of its jobs has ended.
+    async fn summarise(&self, id: &ModelId) -> Result<(), Failure> {
+        let Some(model) = self.ledger.model(id).await? else {
+            return Ok(());
+        };
+        let jobs = self.ledger.jobs(&model.jobs).await?;
+        if jobs.len() < model.jobs.len() || !jobs.iter().all(|job| job.status.is_terminal()) {
+            return Ok(());
+        }
+        let summary = Notification::summary(&model.upload, id, model.rule.as_deref(), &jobs, (self.clock)());
+        self.ledger.once(&summary.id, self.topic.publish(&summary)).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use automation::{
+        job::JobDescription,
+        ledger::{ModelRow, ModelState},
+        memory::{MemoryJobs, MemoryTable, MemoryTopic},
+    };
+    use jiff::Timestamp;
+    use neo::{CompilationRequest, Upload};
+    use serde_json::json;
+
+    use super::*;
+
+    type TestRelay = Relay<MemoryJobs, MemoryTable, MemoryTopic>;
+
+    /// A relay, and a model with two planned jobs.
+    async fn relay() -> (TestRelay, [CompilationRequest; 2]) {
+        let clock: Clock = || Timestamp::UNIX_EPOCH;
+        let upload = Upload {
+            bucket: "models".to_owned(),
+            key: "resnet.tar.gz".to_owned(),
+            version_id: Some("v1".to_owned()),
+            etag: "e".to_owned(),
+            size: 1,
+        };
+        let model = ModelId::new(&upload.bucket, &upload.key, upload.version());
+        let requests = ["ml_c5", "ml_m5"].map(|target| {
+            serde_json::from_value::<CompilationRequest>(json!({
+                "version": 1, "job_name": format!("resnet-{target}"), "model": model, "content": target, "source": upload,
+                "rule": "all", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
+                "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/",
+                "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+            }))
+            .unwrap()
+        });
+        let ledger = Ledger::new(MemoryTable::default(), clock);
+        for request in &requests {
+            ledger.claim_job(request).await.unwrap();
+        }
+        let jobs = requests.iter().map(|request| request.job_name.clone()).collect();
+        let rule = Some("all".to_owned());
+        let row =
+            ModelRow { upload, rule, state: ModelState::Requested, jobs, problems: Vec::new(), planned_at: clock() };
+        ledger.create_model(&model, row).await.unwrap();
+        (Relay { jobs: MemoryJobs::default(), ledger, topic: MemoryTopic::default(), clock }, requests)
+    }
+
+    async fn tell(relay: &TestRelay, request: &CompilationRequest, status: JobStatus) -> Result<(), Failure> {
+        let name = request.job_name.to_string();
+        let job = JobDescription {
+            name: name.clone(),
+            arn: format!("arn:{name}"),
+            status,
+            source: request.source.s3_uri(),
+            framework: "ONNX".to_owned(),
+            data_input_config: None,
+            target: request.target.to_string(),
+            output_location: request.output_location.clone(),
+            artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/{name}.tar.gz")),
+            failure_reason: (status == JobStatus::Failed).then(|| "ClientError: no".to_owned()),
+            started_at: None,
+            ended_at: None,
+        };
+        relay.jobs.jobs.lock().insert(name.clone(), job);
+        hint(relay, &name).await
+    }
+
+    async fn hint(relay: &TestRelay, name: &str) -> Result<(), Failure> {
+        relay.handle(Event::JobState(JobState { job_name: name.to_owned() })).await
+    }
+
+    #[tokio::test]
+    async fn every_state_is_told_once_and_the_model_when_its_last_job_ends() {
+        let (relay, [first, second]) = relay().await;
+        for status in [JobStatus::Starting, JobStatus::InProgress, JobStatus::Completed, JobStatus::Completed] {
+            tell(&relay, &first, status).await.unwrap();
+        }
+        assert_eq!(relay.topic.types(), ["compilation.started", "compilation.completed"]);
+        tell(&relay, &second, JobStatus::Failed).await.unwrap();
+        tell(&relay, &second, JobStatus::Failed).await.unwrap();
+        assert_eq!(relay.topic.types()[2..], ["compilation.failed", "model.summary"]);
+        let summary = relay.topic.published.lock().last().unwrap().subject.clone();
+        assert_eq!(summary, "resnet: compiled for 1 of 2 targets");
+    }
+
+    #[tokio::test]
+    async fn a_refused_request_counts_as_ended() {
+        let (relay, [first, second]) = relay().await;
+        relay.ledger.refuse(&first, "no such target").await.unwrap();
+        hint(&relay, first.job_name.as_str()).await.unwrap();
+        assert_eq!(relay.topic.types(), ["compilation.rejected"]);
+        tell(&relay, &second, JobStatus::Completed).await.unwrap();
+        assert_eq!(relay.topic.types()[1..], ["compilation.completed", "model.summary"]);
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_refuses_is_asked_again() {
+        let (relay, [first, _]) = relay().await;
+        *relay.topic.failures.lock() = 1;
+        assert!(matches!(tell(&relay, &first, JobStatus::Completed).await, Err(Failure::Transient(_))));
+        tell(&relay, &first, JobStatus::Completed).await.unwrap();
+        assert_eq!(relay.topic.types(), ["compilation.completed"]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_something_else_started_is_told_of_too() {
+        let (relay, [first, _]) = relay().await;
+        let foreign = CompilationRequest { job_name: "by-hand".to_owned().into(), ..first };
+        tell(&relay, &foreign, JobStatus::Completed).await.unwrap();
+        assert_eq!(relay.topic.types(), ["compilation.completed"]);
+        assert_eq!(relay.topic.published.lock()[0].subject, "Compilation completed: by-hand for ml_c5");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_sagemaker_does_not_know_is_a_dead_letter() {
+        let (relay, _) = relay().await;
+        let error = hint(&relay, "nobody").await.unwrap_err();
+        assert!(matches!(error, Failure::Terminal(_)));
+        assert_eq!(error.to_string(), "SageMaker knows no compilation job named nobody");
+    }
+}

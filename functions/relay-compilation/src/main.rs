@@ -1,0 +1,34 @@
+//! Lambda function: a compilation job's state becomes a ledger row and a notification.
+
+mod handler;
+
+use automation::{
+    batch,
+    compilation_jobs::SageMaker,
+    ledger::{DynamoTable, Ledger},
+    queue::SqsSource,
+    settings, telemetry,
+    topic::SnsTopic,
+};
+use handler::Relay;
+use jiff::Timestamp;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let [topic, table] = settings::read([settings::NOTIFICATIONS_TOPIC_ARN, settings::LEDGER_TABLE])?;
+    let aws = aws_config::load_from_env().await;
+    let source = SqsSource::new(aws_sdk_sqs::Client::new(&aws));
+    let relay = Relay {
+        jobs: SageMaker::new(aws_sdk_sagemaker::Client::new(&aws)),
+        ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
+        topic: SnsTopic::new(aws_sdk_sns::Client::new(&aws), topic),
+        clock: Timestamp::now,
+    };
+    let (relay, source) = (&relay, &source);
+    lambda_runtime::run(service_fn(move |invocation: LambdaEvent<_>| {
+        batch::run(source, Timestamp::now, invocation, |event| relay.handle(event))
+    }))
+    .await
+}

@@ -1,0 +1,169 @@
+//! What becomes of a compilation request.
+
+use automation::{
+    batch::Failure,
+    compilation_jobs::{CompilationJobs, CreateError},
+    event::{Event, JobState},
+    job::JobDescription,
+    ledger::{Ledger, Table},
+    queue::Sender,
+};
+use neo::CompilationRequest;
+use tracing::{info, warn};
+
+/// Turns compilation requests into jobs.
+pub struct Starter<J, T, Q> {
+    pub jobs: J,
+    pub ledger: Ledger<T>,
+    pub job_states: Q,
+    pub role_arn: String,
+}
+
+impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
+    /// Handles one event of the Requests queue.
+    pub async fn handle(&self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Compilation(request) => self.start(&request).await,
+            _ => Err(Failure::terminal("this is no compilation request")),
+        }
+    }
+
+    async fn start(&self, request: &CompilationRequest) -> Result<(), Failure> {
+        let job = request.job_name.as_str();
+        match self.jobs.create(request, &self.role_arn).await {
+            Ok(()) => {
+                self.ledger.accept(request).await?;
+                info!(job, target = %request.target, "started");
+            }
+            Err(CreateError::Exists) => self.exists(request).await?,
+            Err(CreateError::Refused(reason)) => {
+                self.ledger.refuse(request, &reason).await?;
+                warn!(job, reason, "refused by SageMaker");
+            }
+            Err(CreateError::Call(error)) => return Err(error.into()),
+        }
+        self.job_states.send(vec![JobState { job_name: job.to_owned() }.to_body()]).await?;
+        Ok(())
+    }
+
+    /// The name is the idempotency key: the same request under it is this one, sent before.
+    async fn exists(&self, request: &CompilationRequest) -> Result<(), Failure> {
+        let job = request.job_name.as_str();
+        let Some(standing) = self.jobs.describe(job).await? else {
+            return Err(Failure::Transient(
+                format!("SageMaker says that job {job} exists, and that it does not").into(),
+            ));
+        };
+        if is_same(request, &standing) {
+            self.ledger.accept(request).await?;
+            info!(job, "started before");
+        } else {
+            let reason = format!("a job named {job} exists and compiles something else ({})", standing.source);
+            self.ledger.refuse(request, &reason).await?;
+            warn!(job, reason, "refused");
+        }
+        Ok(())
+    }
+}
+
+fn is_same(request: &CompilationRequest, standing: &JobDescription) -> bool {
+    standing.source == request.source.s3_uri()
+        && standing.framework == request.framework.as_str()
+        && standing.target == request.target.to_string()
+        && standing.output_location == request.output_location
+        && standing.data_input_config == request.data_input_config
+}
+
+#[cfg(test)]
+mod tests {
+    use automation::{
+        job::JobStatus,
+        memory::{Answer, MemoryJobs, MemoryQueue, MemoryTable},
+    };
+    use jiff::Timestamp;
+    use neo::JobName;
+    use serde_json::json;
+
+    use super::*;
+
+    type TestStarter = Starter<MemoryJobs, MemoryTable, MemoryQueue>;
+
+    fn starter() -> TestStarter {
+        Starter {
+            jobs: MemoryJobs::default(),
+            ledger: Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH),
+            job_states: MemoryQueue::default(),
+            role_arn: "arn:aws:iam::123456789012:role/neo".to_owned(),
+        }
+    }
+
+    fn request(key: &str) -> Event {
+        let body = json!({
+            "version": 1, "job_name": "resnet-ml-c5-abc", "model": "m", "content": "c",
+            "source": { "bucket": "models", "key": key, "version_id": "v1", "etag": "e", "size": 1 },
+            "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
+            "data_input_config": "{\"data\":[1,3]}", "compiler_options": null, "output_location": "s3://artifacts/",
+            "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+        });
+        Event::parse(&body.to_string()).unwrap()
+    }
+
+    async fn status(starter: &TestStarter) -> Option<(JobStatus, Option<String>)> {
+        let row = starter.ledger.job(&JobName::from("resnet-ml-c5-abc".to_owned())).await.unwrap();
+        row.map(|row| (row.status, row.failure_reason))
+    }
+
+    #[tokio::test]
+    async fn a_request_delivered_twice_is_one_job() {
+        let starter = starter();
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        assert_eq!(starter.jobs.jobs.lock().len(), 1);
+        assert_eq!(status(&starter).await, Some((JobStatus::Starting, None)));
+        assert_eq!(*starter.job_states.bodies.lock(), [r#"{"version":1,"job_name":"resnet-ml-c5-abc"}"#; 2]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_lost_is_asked_for_again() {
+        let starter = starter();
+        starter.jobs.answers.lock().push(Answer::Lost);
+        assert!(matches!(starter.handle(request("a.tar.gz")).await, Err(Failure::Transient(_))));
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        assert_eq!(starter.jobs.jobs.lock().len(), 1);
+        assert_eq!(status(&starter).await, Some((JobStatus::Starting, None)));
+    }
+
+    #[tokio::test]
+    async fn a_used_up_quota_is_a_reason_to_wait() {
+        let starter = starter();
+        starter.jobs.answers.lock().push(Answer::Quota);
+        assert!(matches!(starter.handle(request("a.tar.gz")).await, Err(Failure::Later(_))));
+        assert_eq!(status(&starter).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_noted_and_relayed() {
+        let starter = starter();
+        starter.jobs.answers.lock().push(Answer::Refused("Unsupported framework version".to_owned()));
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        let refused = (JobStatus::Rejected, Some("Unsupported framework version".to_owned()));
+        assert_eq!(status(&starter).await, Some(refused));
+        assert_eq!(starter.job_states.bodies.lock().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn somebody_elses_job_of_that_name_is_not_ours() {
+        let starter = starter();
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        let fresh = TestStarter { ledger: self::starter().ledger, ..starter };
+        fresh.handle(request("b.tar.gz")).await.unwrap();
+        let (status, reason) = status(&fresh).await.unwrap();
+        assert_eq!(status, JobStatus::Rejected);
+        assert!(reason.unwrap().contains("compiles something else (s3://models/a.tar.gz)"));
+    }
+
+    #[tokio::test]
+    async fn other_events_are_refused() {
+        assert!(matches!(starter().handle(Event::S3Test).await, Err(Failure::Terminal(_))));
+    }
+}
