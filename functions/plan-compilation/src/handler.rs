@@ -256,3 +256,257 @@ async fn inspect(object: Object) -> Result<Inspection, Failure> {
         Err(error) => Err(Failure::Transient(Box::new(error))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, fs::File, io::Read, path::Path};
+
+    use automation::memory::{MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
+    use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+    use jiff::Timestamp;
+    use neo::CompilationRequest;
+
+    use super::*;
+
+    const CONFIG: &str = r#"
+version: 1
+compilation:
+  defaults: { symbolic_dims: { default: 1 } }
+  rules:
+    - name: edge
+      keys: "vision/**"
+      targets: [ { device: jetson_nano }, { device: ml_c5 } ]
+    - { name: named, keys: "named/**", framework: PYTORCH, inputs: [[1, 3, 32, 32]], targets: [ { device: ml_c5 } ] }
+"#;
+
+    type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue>;
+
+    fn planner(config: Option<&str>) -> TestPlanner {
+        let clock: Clock = || Timestamp::UNIX_EPOCH;
+        let objects = MemoryObjects::default();
+        if let Some(config) = config {
+            let bytes = config.as_bytes().to_vec();
+            let object = StoredObject {
+                version_id: Some("c1".to_owned()),
+                etag: "c1".to_owned(),
+                bytes,
+                ..StoredObject::default()
+            };
+            objects.put("config", "automation.yaml", object);
+        }
+        Planner {
+            config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+            objects,
+            ledger: Ledger::new(MemoryTable::default(), clock),
+            topic: MemoryTopic::default(),
+            requests: MemoryQueue::default(),
+            artifact_bucket: "artifacts".to_owned(),
+            clock,
+        }
+    }
+
+    /// A real model of the `onnx` package: its input is `data_0`, of shape 1×3×224×224.
+    fn squeezenet() -> Vec<u8> {
+        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models/onnx/suite.tar.gz");
+        let mut suite = tar::Archive::new(GzDecoder::new(File::open(suite).unwrap()));
+        let mut entries = suite.entries().unwrap().map(Result::unwrap);
+        let mut entry = entries.find(|entry| entry.path().unwrap().ends_with("light_squeezenet.onnx")).unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for (name, bytes) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, *bytes).unwrap();
+        }
+        tar.into_inner().unwrap().finish().unwrap()
+    }
+
+    impl TestPlanner {
+        /// Uploads a version of an object; the same bytes have the same entity tag.
+        fn put(&self, key: &str, version: &str, bytes: Vec<u8>, metadata: &[(&str, &str)]) -> Event {
+            let etag = format!("etag-{}", bytes.len());
+            let metadata: HashMap<_, _> =
+                metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let size = Some(bytes.len() as u64);
+            let object = StoredObject { version_id: Some(version.to_owned()), etag: etag.clone(), metadata, bytes };
+            self.objects.put("models", key, object);
+            Event::ObjectsCreated(vec![ObjectCreated {
+                bucket: "models".to_owned(),
+                key: key.to_owned(),
+                version_id: Some(version.to_owned()),
+                etag: Some(etag),
+                size,
+            }])
+        }
+
+        fn requested(&self) -> Vec<CompilationRequest> {
+            self.requests.bodies.lock().iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+        }
+
+        /// Uploads and handles; returns the first problem that was told.
+        async fn problem(&self, key: &str, bytes: Vec<u8>, metadata: &[(&str, &str)]) -> String {
+            let event = self.put(key, "v1", bytes, metadata);
+            self.handle(event).await.unwrap();
+            assert_eq!(self.topic.types(), ["compilation.rejected"], "{key}");
+            assert!(self.requested().is_empty(), "{key}");
+            self.topic.published.lock()[0].text.lines().nth(2).unwrap().to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_model_without_any_word_about_it_is_requested_for_every_target() {
+        let planner = planner(Some(CONFIG));
+        let event = planner.put("vision/a b+c ü.tar.gz", "v1", archive(&[("m.onnx", &squeezenet())]), &[]);
+        planner.handle(event).await.unwrap();
+        let requests = planner.requested();
+        let targets: Vec<_> = requests.iter().map(|request| request.target.to_string()).collect();
+        assert_eq!(targets, ["jetson_nano", "ml_c5"]);
+        for request in &requests {
+            assert_eq!(request.data_input_config.as_deref(), Some(r#"{"data_0":[1,3,224,224]}"#));
+            assert_eq!(request.source.s3_uri(), "s3://models/vision/a b+c ü.tar.gz");
+            assert!(
+                request.output_location.starts_with("s3://artifacts/vision/a b+c ü/"),
+                "{}",
+                request.output_location
+            );
+        }
+        assert!(planner.topic.types().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_version_is_decided_over_once_however_often_it_is_told() {
+        let planner = planner(Some(CONFIG));
+        let model = archive(&[("m.onnx", &squeezenet())]);
+        let event = planner.put("vision/a.tar.gz", "v1", model.clone(), &[]);
+        for _ in 0..10 {
+            planner.handle(event.clone()).await.unwrap();
+        }
+        assert_eq!(*planner.objects.opened.lock(), 2, "the configuration and the archive, once each");
+        for version in ["v2", "v3", "v4", "v5"] {
+            let event = planner.put("vision/a.tar.gz", version, model.clone(), &[]);
+            planner.handle(event).await.unwrap();
+        }
+        assert_eq!(planner.requested().len(), 2, "the same bytes are not compiled twice");
+        let changed = archive(&[("m.onnx", &squeezenet()), ("notes.txt", b"new")]);
+        let event = planner.put("vision/a.tar.gz", "v6", changed, &[]);
+        planner.handle(event).await.unwrap();
+        assert_eq!(planner.requested().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn requests_that_may_not_have_been_sent_are_sent_again() {
+        let planner = planner(Some(CONFIG));
+        let event = planner.put("vision/a.tar.gz", "v1", archive(&[("m.onnx", &squeezenet())]), &[]);
+        planner.handle(event.clone()).await.unwrap();
+        let first = planner.requested();
+        let id = ModelId::new("models", "vision/a.tar.gz", "v1");
+        let key = format!("model#{id}");
+        let mut row = planner.ledger.model(&id).await.unwrap().unwrap();
+        // As if the function had died after writing the row.
+        row.state = ModelState::Planned;
+        let fresh = TestPlanner { ledger: Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH), ..planner };
+        for request in &first {
+            fresh.ledger.claim_job(request).await.unwrap();
+        }
+        fresh.ledger.create_model(&id, row).await.unwrap();
+        fresh.handle(event).await.unwrap();
+        assert_eq!(fresh.requested()[2..], first, "{key}");
+    }
+
+    #[tokio::test]
+    async fn a_broken_archive_is_answered_once() {
+        let planner = planner(Some(CONFIG));
+        let whole = archive(&[("m.onnx", &squeezenet())]);
+        let event = planner.put("vision/a.tar.gz", "v1", whole[..whole.len() / 2].to_vec(), &[]);
+        for _ in 0..3 {
+            planner.handle(event.clone()).await.unwrap();
+        }
+        assert_eq!(planner.topic.types(), ["compilation.rejected"]);
+    }
+
+    #[tokio::test]
+    async fn whatever_stands_against_a_compilation_is_told() {
+        let model = || archive(&[("m.onnx", &squeezenet())]);
+        let cases = [
+            ("no-rule/a.tar.gz", model(), vec![], "no rule is for the key"),
+            ("vision/a.zip", model(), vec![], "the key `vision/a.zip` does not end in .tar.gz"),
+            ("vision/a.tar.gz", b"PK\x03\x04".to_vec(), vec![], "zip"),
+            ("vision/a.tar.gz", archive(&[("readme.txt", b"hello")]), vec![], "no model"),
+            ("vision/a.tar.gz", archive(&[("a.onnx", &squeezenet()), ("b.onnx", &squeezenet())]), vec![], "b.onnx"),
+            ("vision/a.tar.gz", model(), vec![("neo-targets", "toaster")], "unknown target device `toaster`"),
+            ("vision/a.tar.gz", model(), vec![("neo-framework", "PYTORCH")], "PYTORCH was asked for"),
+            ("vision/a.tar.gz", model(), vec![("neo-inputs", "[[1,3,224,224]]")], "not for ONNX"),
+        ];
+        for (key, bytes, metadata, said) in cases {
+            let problem = planner(Some(CONFIG)).problem(key, bytes, &metadata).await;
+            assert!(problem.contains(said), "{key} {metadata:?}: {problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_valid_configuration_an_upload_is_answered_with_where_to_put_one() {
+        let model = archive(&[("m.onnx", &squeezenet())]);
+        let problem = planner(None).problem("vision/a.tar.gz", model.clone(), &[]).await;
+        assert_eq!(problem, "Problem: there is no configuration at s3://config/automation.yaml");
+        let planner = planner(Some("version: 1\ncompilation: { rules: [ { name: a } ] }"));
+        let event = planner.put("vision/a.tar.gz", "v1", model, &[]);
+        planner.handle(event).await.unwrap();
+        assert_eq!(planner.topic.types(), ["config.rejected", "compilation.rejected"]);
+    }
+
+    #[tokio::test]
+    async fn an_uploader_s_word_wins_over_the_rule_and_the_archive() {
+        let planner = planner(Some(CONFIG));
+        let metadata = [("neo-targets", "rasp4b"), ("neo-inputs", r#"{"data_0":[8,3,224,224]}"#)];
+        let event = planner.put("vision/a.tar.gz", "v1", archive(&[("m.onnx", &squeezenet())]), &metadata);
+        planner.handle(event).await.unwrap();
+        let requests = planner.requested();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].target.to_string(), "rasp4b");
+        assert_eq!(requests[0].data_input_config.as_deref(), Some(r#"{"data_0":[8,3,224,224]}"#));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_model_is_skipped() {
+        let planner = planner(Some(CONFIG));
+        for key in ["vision/", "vision/empty.tar.gz"] {
+            let event = planner.put(key, "v1", Vec::new(), &[]);
+            planner.handle(event).await.unwrap();
+        }
+        planner.handle(Event::S3Test).await.unwrap();
+        assert!(planner.topic.types().is_empty() && planner.requested().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_gone_is_answered_and_one_that_was_overwritten_is_left_to_its_successor() {
+        let planner = planner(Some(CONFIG));
+        let told = |key: &str, etag: &str| {
+            let (bucket, key) = ("models".to_owned(), key.to_owned());
+            Event::ObjectsCreated(vec![ObjectCreated {
+                bucket,
+                key,
+                version_id: None,
+                etag: Some(etag.to_owned()),
+                size: Some(9),
+            }])
+        };
+        planner.put("vision/a.tar.gz", "v2", vec![1], &[]);
+        planner.handle(told("vision/a.tar.gz", "older")).await.unwrap();
+        assert!(planner.topic.types().is_empty());
+        planner.handle(told("vision/gone.tar.gz", "e")).await.unwrap();
+        assert_eq!(planner.topic.types(), ["compilation.rejected"]);
+    }
+
+    #[tokio::test]
+    async fn artifacts_may_not_start_compilations() {
+        let planner = TestPlanner { artifact_bucket: "models".to_owned(), ..planner(Some(CONFIG)) };
+        let problem = planner.problem("vision/a.tar.gz", archive(&[("m.onnx", &squeezenet())]), &[]).await;
+        assert!(problem.contains("the bucket that starts compilations"), "{problem}");
+    }
+}

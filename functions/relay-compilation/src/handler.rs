@@ -6,7 +6,7 @@ use automation::{
     compilation_jobs::CompilationJobs,
     event::{Event, JobState},
     job::JobStatus,
-    ledger::{JobRow, Ledger, Table},
+    ledger::{JobRow, Ledger, ModelState, Table},
     notification::Notification,
     topic::Topic,
 };
@@ -59,9 +59,9 @@ impl<J: CompilationJobs, T: Table, N: Topic> Relay<J, T, N> {
 
     /// Tells of a whole model when the last of its jobs has ended.
     async fn summarise(&self, id: &ModelId) -> Result<(), Failure> {
-        let Some(model) = self.ledger.model(id).await? else {
-            return Ok(());
-        };
+        // A reused model asked for no job: whoever asked first has been told.
+        let row = self.ledger.model(id).await?.filter(|row| row.state != ModelState::Reused);
+        let Some(model) = row else { return Ok(()) };
         let jobs = self.ledger.jobs(&model.jobs).await?;
         if jobs.len() < model.jobs.len() || !jobs.iter().all(|job| job.status.is_terminal()) {
             return Ok(());
@@ -76,7 +76,7 @@ impl<J: CompilationJobs, T: Table, N: Topic> Relay<J, T, N> {
 mod tests {
     use automation::{
         job::JobDescription,
-        ledger::{ModelRow, ModelState},
+        ledger::ModelRow,
         memory::{MemoryJobs, MemoryTable, MemoryTopic},
     };
     use jiff::Timestamp;
@@ -155,6 +155,25 @@ mod tests {
         assert_eq!(relay.topic.types()[2..], ["compilation.failed", "model.summary"]);
         let summary = relay.topic.published.lock().last().unwrap().subject.clone();
         assert_eq!(summary, "resnet: compiled for 1 of 2 targets");
+    }
+
+    #[tokio::test]
+    async fn the_same_archive_again_is_not_summed_up_again() {
+        let (relay, requests) = relay().await;
+        let again = ModelId::new("models", "resnet.tar.gz", "v2");
+        for request in &requests {
+            let request =
+                CompilationRequest { model: again.clone(), job_name: "again".to_owned().into(), ..request.clone() };
+            assert_ne!(relay.ledger.claim_job(&request).await.unwrap(), request.job_name);
+        }
+        let first = relay.ledger.model(&requests[0].model).await.unwrap().unwrap();
+        relay.ledger.create_model(&again, ModelRow { state: ModelState::Reused, ..first }).await.unwrap();
+        for request in &requests {
+            tell(&relay, request, JobStatus::Completed).await.unwrap();
+            tell(&relay, request, JobStatus::Completed).await.unwrap();
+        }
+        let summaries = relay.topic.types().iter().filter(|kind| **kind == "model.summary").count();
+        assert_eq!(summaries, 1);
     }
 
     #[tokio::test]

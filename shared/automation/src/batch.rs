@@ -156,10 +156,10 @@ async fn settle<Q: SourceQueue>(
         Failure::Terminal(_) => dead_letter(queue, now, record, &cause).await,
         Failure::Transient(_) => match queue.is_last_delivery(record).await {
             Ok(true) => dead_letter(queue, now, record, &cause).await,
-            Ok(false) => {
-                warn!(cause, "failed; it will be delivered again");
-                Ok(Outcome::Failed)
-            }
+            Ok(false) => queue.retry(record).await.map(|wait| {
+                warn!(cause, wait_seconds = wait.as_secs(), "failed; it will be delivered again");
+                Outcome::Failed
+            }),
             Err(error) => Err(error),
         },
     };

@@ -118,6 +118,10 @@ impl SourceQueue for MemorySource {
         Ok(Duration::from_secs(1))
     }
 
+    async fn retry(&self, _: &SqsMessage) -> Result<Duration, CallError> {
+        Ok(Duration::from_secs(1))
+    }
+
     async fn dead_letter(&self, record: &SqsMessage, cause: &str, _: Timestamp) -> Result<(), CallError> {
         self.dead_letters.lock().push((id(record), cause.to_owned()));
         Ok(())

@@ -34,6 +34,9 @@ pub trait SourceQueue: Sync {
     /// Lets the record wait, without using up its deliveries; tells how long.
     fn delay(&self, record: &SqsMessage, now: Timestamp) -> impl Future<Output = Result<Duration, CallError>> + Send;
 
+    /// Lets a record that failed come again soon, and not only when the queue's visibility timeout ends; tells when.
+    fn retry(&self, record: &SqsMessage) -> impl Future<Output = Result<Duration, CallError>> + Send;
+
     /// Moves the record to the queue's dead-letter queue, with the cause.
     fn dead_letter(
         &self,
@@ -62,6 +65,11 @@ fn next_delay(delays: u32, message_id: &str) -> Duration {
 /// How often the record was delayed already.
 fn delays(record: &SqsMessage) -> u32 {
     text_attribute(record, DELAYS).and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+/// How often the record was delivered, this time included.
+fn deliveries(record: &SqsMessage) -> u32 {
+    record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
 fn text_attribute<'a>(record: &'a SqsMessage, name: &str) -> Option<&'a str> {
@@ -165,6 +173,20 @@ impl SourceQueue for SqsSource {
         Ok(wait)
     }
 
+    async fn retry(&self, record: &SqsMessage) -> Result<Duration, CallError> {
+        let source = self.source(record).await?;
+        let wait = next_delay(deliveries(record), record.message_id.as_deref().unwrap_or_default());
+        self.client
+            .change_message_visibility()
+            .queue_url(source.url)
+            .receipt_handle(record.receipt_handle.as_deref().unwrap_or_default())
+            .visibility_timeout(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| CallError::new("ChangeMessageVisibility", error))?;
+        Ok(wait)
+    }
+
     async fn dead_letter(&self, record: &SqsMessage, cause: &str, now: Timestamp) -> Result<(), CallError> {
         let source = self.source(record).await?;
         let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "local".to_owned());
@@ -191,8 +213,7 @@ impl SourceQueue for SqsSource {
     }
 
     async fn is_last_delivery(&self, record: &SqsMessage) -> Result<bool, CallError> {
-        let received = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-        Ok(received.unwrap_or(1_u32) >= self.source(record).await?.max_receive_count)
+        Ok(deliveries(record) >= self.source(record).await?.max_receive_count)
     }
 }
 
