@@ -1,0 +1,134 @@
+//! A pattern of the model: a Java regular expression that the whole string must match.
+
+use std::sync::OnceLock;
+
+use regex::{Regex, RegexBuilder};
+
+/// Room for the largest patterns of the model, which repeat Unicode classes a thousand times (the crate allows 10 MB).
+const COMPILED_LIMIT: usize = 256 << 20;
+
+/// What Java's `.` leaves out: its line terminators. Rust's leaves out `\n` alone.
+const ANY: &str = r"[^\n\r\u{85}\u{2028}\u{2029}]";
+
+/// A pattern, compiled when it is first needed.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    source: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    pub fn new(source: String) -> Self {
+        Self { source, compiled: OnceLock::new() }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    pub fn compiles(&self) -> bool {
+        self.regex().is_some()
+    }
+
+    /// Whether the whole text matches. A pattern that cannot be compiled lets everything pass; a test lists those.
+    pub fn allows(&self, text: &str) -> bool {
+        self.regex().is_none_or(|regex| regex.is_match(text))
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled
+            .get_or_init(|| {
+                let whole = format!(r"\A(?:{})\z", translate(&self.source));
+                RegexBuilder::new(&whole).size_limit(COMPILED_LIMIT).build().ok()
+            })
+            .as_ref()
+    }
+}
+
+/// Java's syntax in Rust's: ASCII classes, `\uXXXX`, `.`. What both read alike is left as it is.
+fn translate(java: &str) -> String {
+    let mut translated = String::with_capacity(java.len() + 16);
+    let mut rest = java;
+    let mut in_class = false;
+    while let Some(next) = rest.chars().next() {
+        let (written, length) = match next {
+            '\\' => escape(rest),
+            '.' if !in_class => (ANY.to_owned(), 1),
+            _ => (next.to_string(), next.len_utf8()),
+        };
+        match next {
+            '[' => in_class = true,
+            ']' => in_class = false,
+            _ => {}
+        }
+        translated.push_str(&written);
+        rest = &rest[length..];
+    }
+    translated
+}
+
+/// The escape at the start of `rest` in Rust's syntax, and its length in Java's.
+fn escape(rest: &str) -> (String, usize) {
+    const SPACES: &str = r" \t\n\x0B\f\r";
+    let ascii = |class: &str| (class.to_owned(), 2);
+    // Java writes a character beyond the basic plane as its two surrogates.
+    if let Some(high @ 0xD800..0xDC00) = code_unit(rest)
+        && let Some(low @ 0xDC00..0xE000) = rest.get(6..).and_then(code_unit)
+    {
+        let character = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+        return (format!(r"\x{{{character:X}}}"), 12);
+    }
+    match rest.as_bytes().get(1) {
+        Some(b'u') if code_unit(rest).is_some() => (format!(r"\x{{{}}}", &rest[2..6]), 6),
+        Some(b'w') => ascii("[0-9A-Za-z_]"),
+        Some(b'W') => ascii("[^0-9A-Za-z_]"),
+        Some(b'd') => ascii("[0-9]"),
+        Some(b'D') => ascii("[^0-9]"),
+        Some(b's') => (format!("[{SPACES}]"), 2),
+        Some(b'S') => (format!("[^{SPACES}]"), 2),
+        Some(b'p') if rest.starts_with(r"\p{Alnum}") => ("[0-9A-Za-z]".to_owned(), r"\p{Alnum}".len()),
+        _ => {
+            let length = rest.chars().take(2).map(char::len_utf8).sum();
+            (rest[..length].to_owned(), length)
+        }
+    }
+}
+
+/// The code unit of a `\uXXXX` at the start of `rest`.
+fn code_unit(rest: &str) -> Option<u32> {
+    u32::from_str_radix(rest.strip_prefix(r"\u")?.get(..4)?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_string_must_match_as_java_reads_it() {
+        for (pattern, text, expected) in [
+            ("[a-z]+", "abc", true),
+            ("[a-z]+", "abc ", false),
+            ("[a-z]+", "abc\n", false),
+            ("a|bc", "ac", false),
+            (".*", "a b", true),
+            (".*", "a\nb", false),
+            (".*", "a\rb", false),
+            ("[.]", "x", false),
+            (r"[\S\s]+", "a\n b", true),
+            (r"\w+", "é", false),
+            (r"[\w:]+", "a:1", true),
+            (r"[-\w+]+", "a-+", true),
+            (r"\d{2}", "٣٤", false),
+            (r"[\S]{1,3}", "a b", false),
+            (r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*", "Größe 1", true),
+            (r"[\p{Alnum}\-]+", "a-1", true),
+            (r"[\u0020-\uD7FF\uE000-\uFFFD]*", "a\tb", false),
+            (r"[\uD800\uDC00-\uDBFF\uDFFF]", "😀", true),
+            (r"a\/b\.c", "a/b.c", true),
+        ] {
+            let compiled = Pattern::new(pattern.to_owned());
+            assert!(compiled.compiles(), "{pattern} became {}", translate(pattern));
+            assert_eq!(compiled.allows(text), expected, "{pattern} on {text:?}");
+        }
+    }
+}

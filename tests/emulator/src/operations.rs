@@ -1,0 +1,43 @@
+//! The operations offered. A new one is its handler and a line here; its request is checked before it gets there.
+
+use serde_json::Value;
+
+use crate::answer::{Answer, Refusal};
+use crate::compilation;
+use crate::world::World;
+
+/// Handles a request that the service model allows.
+type Handler = fn(&mut World, &Value) -> Answer;
+
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateCompilationJob", compilation::create),
+    ("DeleteCompilationJob", compilation::delete),
+    ("DescribeCompilationJob", compilation::describe),
+    ("ListCompilationJobs", compilation::list),
+    ("StopCompilationJob", compilation::stop),
+];
+
+pub(crate) fn is_offered(operation: &str) -> bool {
+    handler(operation).is_some()
+}
+
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().map(|(name, _)| *name)
+}
+
+pub(crate) fn handle(world: &mut World, operation: &str, request: &Value) -> Answer {
+    match handler(operation) {
+        Some(handler) => handler(world, request),
+        None => Err(unknown(operation)),
+    }
+}
+
+pub(crate) fn unknown(operation: &str) -> Refusal {
+    let offered: Vec<&str> = names().collect();
+    let message = format!("The emulator does not offer the operation {operation:?}. It offers {}.", offered.join(", "));
+    Refusal::new("UnknownOperationException", message)
+}
+
+fn handler(operation: &str) -> Option<Handler> {
+    OPERATIONS.iter().find(|(name, _)| *name == operation).map(|(_, handler)| *handler)
+}

@@ -1,0 +1,87 @@
+//! How long things take and how much is allowed; all of it can be changed while the emulator runs.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+/// Durations and limits. Durations are milliseconds of the emulator's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How long a compilation job stays STARTING.
+    pub starting_ms: u64,
+    /// How long a compilation job stays INPROGRESS.
+    pub in_progress_ms: u64,
+    /// How long a compilation job stays STOPPING.
+    pub stopping_ms: u64,
+    /// How far a job's durations lie from those above, up or down; a job's name decides, so a run repeats exactly.
+    pub jitter_percent: u8,
+    /// Compilation jobs that may be in no terminal state at a time; more are answered with `ResourceLimitExceeded`.
+    pub max_running: Option<usize>,
+    /// Requests that are answered within a second; more are answered with `ThrottlingException`.
+    pub max_rps: Option<usize>,
+}
+
+impl Default for Settings {
+    /// Fast enough for a demonstration, slow enough to be watched.
+    fn default() -> Self {
+        Self {
+            starting_ms: 500,
+            in_progress_ms: 2_000,
+            stopping_ms: 500,
+            jitter_percent: 20,
+            max_running: None,
+            max_rps: None,
+        }
+    }
+}
+
+impl Settings {
+    /// A duration of the job `name`, spread by `jitter_percent`.
+    pub(crate) fn spread(&self, name: &str, millis: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let percent = u64::from(self.jitter_percent.min(100));
+        // Of 2 × percent + 1 equally likely shares from 100 − percent to 100 + percent.
+        let share = 100 - percent + hasher.finish() % (2 * percent + 1);
+        millis.saturating_mul(share) / 100
+    }
+}
+
+/// Whose the resources are: the account and Region in every ARN.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The Region.
+    pub region: String,
+    /// The account.
+    pub account: String,
+}
+
+impl Default for Owner {
+    /// The Region of the environment, as the SDKs read it, and the account that local AWS emulators use.
+    fn default() -> Self {
+        let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| std::env::var(name).ok());
+        Self { region: region.unwrap_or_else(|| "us-east-1".to_owned()), account: "000000000000".to_owned() }
+    }
+}
+
+impl Owner {
+    pub(crate) fn arn(&self, resource: &str) -> String {
+        format!("arn:aws:sagemaker:{}:{}:{resource}", self.region, self.account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_stays_in_its_bounds_repeats_and_spreads() {
+        let settings = Settings { jitter_percent: 20, ..Settings::default() };
+        let all: Vec<u64> = (0..200).map(|job| settings.spread(&format!("job-{job}"), 1_000)).collect();
+        assert!(all.iter().all(|millis| (800..=1_200).contains(millis)), "{all:?}");
+        assert!(all.iter().collect::<std::collections::BTreeSet<_>>().len() > 20);
+        assert_eq!(settings.spread("job-1", 1_000), all[1]);
+        assert_eq!(Settings { jitter_percent: 0, ..settings }.spread("job-1", 1_000), 1_000);
+    }
+}
