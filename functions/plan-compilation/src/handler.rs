@@ -100,7 +100,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         match row.state {
             ModelState::Requested => info!(key, model = id.as_str(), "planned before"),
             ModelState::Reused => {
-                info!(key, model = id.as_str(), "the same bytes were compiled the same way before: nothing to do")
+                info!(key, model = id.as_str(), "the same bytes were compiled the same way before: nothing to do");
             }
             ModelState::Planned => {
                 let jobs = self.ledger.jobs(&row.jobs).await?;

@@ -59,7 +59,7 @@ pub trait Sender: Sync {
 fn next_delay(delays: u32, message_id: &str) -> Duration {
     let delay = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(delays)).min(MAX_DELAY);
     let spread = message_id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 100;
-    delay - delay * spread / 1000
+    delay.saturating_sub(delay * spread / 1000)
 }
 
 /// How often the record was delayed already.

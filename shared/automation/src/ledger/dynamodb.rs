@@ -43,7 +43,7 @@ fn key(pk: &str) -> HashMap<String, AttributeValue> {
     HashMap::from([("pk".to_owned(), AttributeValue::S(pk.to_owned()))])
 }
 
-fn unreadable(error: serde_dynamo::Error) -> CallError {
+fn unreadable(error: &serde_dynamo::Error) -> CallError {
     CallError::other("ledger row", Kind::Unanswered, error.to_string())
 }
 
@@ -54,7 +54,7 @@ impl Table for DynamoTable {
         let Some(item) = answer.map_err(|error| CallError::new("GetItem", error))?.item else {
             return Ok(None);
         };
-        let item: Item<R> = serde_dynamo::from_item(item).map_err(unreadable)?;
+        let item: Item<R> = serde_dynamo::from_item(item).map_err(|error| unreadable(&error))?;
         Ok(Some(Versioned { revision: item.revision, row: item.row }))
     }
 
@@ -71,7 +71,7 @@ impl Table for DynamoTable {
                 let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
                 let answer = answer.map_err(|error| CallError::new("BatchGetItem", error))?;
                 for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
-                    rows.push(serde_dynamo::from_item::<_, Item<R>>(item).map_err(unreadable)?.row);
+                    rows.push(serde_dynamo::from_item::<_, Item<R>>(item).map_err(|error| unreadable(&error))?.row);
                 }
                 open = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
             }
@@ -91,7 +91,7 @@ impl Table for DynamoTable {
             .client
             .put_item()
             .table_name(&self.name)
-            .set_item(Some(serde_dynamo::to_item(item).map_err(unreadable)?));
+            .set_item(Some(serde_dynamo::to_item(item).map_err(|error| unreadable(&error))?));
         let put = match over {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(revision) => put
