@@ -58,7 +58,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             info!(bucket = object.bucket, key = object.key, "skipped: a folder or an empty object");
             return Ok(());
         }
-        if let Some(id) = model_id(object)
+        if let Some(id) = object.model_id()
             && let Some(row) = self.ledger.model(&id).await?
         {
             return self.carry_out(&id, row).await;
@@ -207,12 +207,6 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             ),
         )
     }
-}
-
-/// The model's id where the event alone tells it.
-fn model_id(object: &ObjectCreated) -> Option<ModelId> {
-    let version = object.version_id.as_ref().or(object.etag.as_ref())?;
-    Some(ModelId::new(&object.bucket, &object.key, version))
 }
 
 /// The upload as its event tells of it, for answers that need no look at the object.
@@ -379,6 +373,10 @@ compilation:
         assert!(planner.topic.types().is_empty());
     }
 
+    /// SEMANTICS once-per-target: One accepted upload version gives exactly one compilation job per target, however
+    /// often it is told and whatever is lost in between.
+    /// SEMANTICS same-bytes-once: The same bytes uploaded again under the same key are not compiled again the same
+    /// way, unless that job failed, was stopped or was refused.
     #[tokio::test]
     async fn a_version_is_decided_over_once_however_often_it_is_told() {
         let planner = planner(Some(CONFIG));
@@ -419,6 +417,8 @@ compilation:
         assert_eq!(fresh.requested()[2..], first, "{key}");
     }
 
+    /// SEMANTICS answered-once: An upload that cannot be compiled is answered once, before any job starts, with the
+    /// reason and the remedy.
     #[tokio::test]
     async fn a_broken_archive_is_answered_once() {
         let planner = planner(Some(CONFIG));
@@ -503,6 +503,7 @@ compilation:
         assert_eq!(planner.topic.types(), ["compilation.rejected"]);
     }
 
+    /// SEMANTICS no-loop: The system never compiles its own output.
     #[tokio::test]
     async fn artifacts_may_not_start_compilations() {
         let planner = TestPlanner { artifact_bucket: "models".to_owned(), ..planner(Some(CONFIG)) };

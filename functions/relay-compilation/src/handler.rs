@@ -8,20 +8,23 @@ use automation::{
     job::JobStatus,
     ledger::{JobRow, Ledger, ModelState, Table},
     notification::Notification,
+    parking,
+    queue::Sender,
     topic::Topic,
 };
 use neo::{JobName, ModelId};
 use tracing::info;
 
 /// Turns job states into ledger rows and notifications.
-pub struct Relay<J, T, N> {
+pub struct Relay<J, T, N, Q> {
     pub jobs: J,
     pub ledger: Ledger<T>,
     pub topic: N,
+    pub requests: Q,
     pub clock: Clock,
 }
 
-impl<J: CompilationJobs, T: Table, N: Topic> Relay<J, T, N> {
+impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
     /// Handles one event of the JobStates queue.
     pub async fn handle(&self, event: Event) -> Result<(), Failure> {
         match event {
@@ -37,6 +40,8 @@ impl<J: CompilationJobs, T: Table, N: Topic> Relay<J, T, N> {
             self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
         }
         if row.status.is_terminal() {
+            // A job that ended made room for one that waits.
+            parking::release(&self.ledger, &self.requests, 1).await?;
             for model in &row.models {
                 self.summarise(model).await?;
             }
@@ -77,7 +82,7 @@ mod tests {
     use automation::{
         job::JobDescription,
         ledger::ModelRow,
-        memory::{MemoryJobs, MemoryTable, MemoryTopic},
+        memory::{MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic},
     };
     use jiff::Timestamp;
     use neo::{CompilationRequest, Upload};
@@ -85,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    type TestRelay = Relay<MemoryJobs, MemoryTable, MemoryTopic>;
+    type TestRelay = Relay<MemoryJobs, MemoryTable, MemoryTopic, MemoryQueue>;
 
     /// A relay, and a model with two planned jobs.
     async fn relay() -> (TestRelay, [CompilationRequest; 2]) {
@@ -116,7 +121,8 @@ mod tests {
         let row =
             ModelRow { upload, rule, state: ModelState::Requested, jobs, problems: Vec::new(), planned_at: clock() };
         ledger.create_model(&model, row).await.unwrap();
-        (Relay { jobs: MemoryJobs::default(), ledger, topic: MemoryTopic::default(), clock }, requests)
+        let (jobs, topic, queue) = (MemoryJobs::default(), MemoryTopic::default(), MemoryQueue::default());
+        (Relay { jobs, ledger, topic, requests: queue, clock }, requests)
     }
 
     async fn tell(relay: &TestRelay, request: &CompilationRequest, status: JobStatus) -> Result<(), Failure> {
@@ -143,6 +149,9 @@ mod tests {
         relay.handle(Event::JobState(JobState { job_name: name.to_owned() })).await
     }
 
+    /// SEMANTICS every-end-told: Every terminal job state reaches the topic; a repeat of the same state is
+    /// suppressed.
+    /// SEMANTICS one-summary: When the last target of a model has ended, one summary of the whole model follows.
     #[tokio::test]
     async fn every_state_is_told_once_and_the_model_when_its_last_job_ends() {
         let (relay, [first, second]) = relay().await;
@@ -174,6 +183,18 @@ mod tests {
         }
         let summaries = relay.topic.types().iter().filter(|kind| **kind == "model.summary").count();
         assert_eq!(summaries, 1);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_ends_makes_room_for_one_that_waits() {
+        let (relay, [first, second]) = relay().await;
+        assert!(relay.ledger.park(&second).await.unwrap());
+        tell(&relay, &first, JobStatus::InProgress).await.unwrap();
+        assert!(relay.requests.bodies.lock().is_empty());
+        tell(&relay, &first, JobStatus::Completed).await.unwrap();
+        let released = relay.requests.bodies.lock().clone();
+        assert_eq!(released.len(), 1);
+        assert!(matches!(Event::parse(&released[0]).unwrap(), Event::Compilation(request) if *request == second));
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use automation::{
     batch,
     compilation_jobs::SageMaker,
     ledger::{DynamoTable, Ledger},
-    queue::SqsSource,
+    queue::{SqsSender, SqsSource},
     settings, telemetry,
     topic::SnsTopic,
 };
@@ -17,13 +17,16 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let [topic, table] = settings::read([settings::NOTIFICATIONS_TOPIC_ARN, settings::LEDGER_TABLE])?;
+    let [topic, requests, table] =
+        settings::read([settings::NOTIFICATIONS_TOPIC_ARN, settings::REQUESTS_QUEUE_URL, settings::LEDGER_TABLE])?;
     let aws = aws_config::load_from_env().await;
-    let source = SqsSource::new(aws_sdk_sqs::Client::new(&aws));
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let source = SqsSource::new(sqs.clone());
     let relay = Relay {
         jobs: SageMaker::new(aws_sdk_sagemaker::Client::new(&aws)),
         ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
         topic: SnsTopic::new(aws_sdk_sns::Client::new(&aws), topic),
+        requests: SqsSender::new(sqs, requests),
         clock: Timestamp::now,
     };
     let (relay, source) = (&relay, &source);

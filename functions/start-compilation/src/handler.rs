@@ -2,6 +2,7 @@
 
 use automation::{
     batch::Failure,
+    call::Kind,
     compilation_jobs::{CompilationJobs, CreateError},
     event::{Event, JobState},
     job::JobDescription,
@@ -39,6 +40,10 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
             Err(CreateError::Refused(reason)) => {
                 self.ledger.refuse(request, &reason).await?;
                 warn!(job, reason, "refused by SageMaker");
+            }
+            Err(CreateError::Call(error)) if error.kind == Kind::Quota && self.ledger.park(request).await? => {
+                info!(job, reason = error.message, "parked until a job ends");
+                return Ok(());
             }
             Err(CreateError::Call(error)) => return Err(error.into()),
         }
@@ -79,6 +84,7 @@ mod tests {
     use automation::{
         job::JobStatus,
         memory::{Answer, MemoryJobs, MemoryQueue, MemoryTable},
+        parking,
     };
     use jiff::Timestamp;
     use neo::JobName;
@@ -113,6 +119,8 @@ mod tests {
         row.map(|row| (row.status, row.failure_reason))
     }
 
+    /// SEMANTICS once-per-target: One accepted upload version gives exactly one compilation job per target, however
+    /// often it is told and whatever is lost in between.
     #[tokio::test]
     async fn a_request_delivered_twice_is_one_job() {
         let starter = starter();
@@ -133,12 +141,21 @@ mod tests {
         assert_eq!(status(&starter).await, Some((JobStatus::Starting, None)));
     }
 
+    /// SEMANTICS quota-waits: A quota answer parks a request until there is room; it consumes no deliveries and
+    /// loses nothing.
     #[tokio::test]
-    async fn a_used_up_quota_is_a_reason_to_wait() {
+    async fn a_used_up_quota_parks_the_request_until_it_is_released() {
         let starter = starter();
         starter.jobs.answers.lock().push(Answer::Quota);
-        assert!(matches!(starter.handle(request("a.tar.gz")).await, Err(Failure::Later(_))));
-        assert_eq!(status(&starter).await, None);
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        assert_eq!(status(&starter).await, Some((JobStatus::Requested, None)));
+        assert!(starter.jobs.jobs.lock().is_empty() && starter.job_states.bodies.lock().is_empty());
+        let released = MemoryQueue::default();
+        assert_eq!(parking::release(&starter.ledger, &released, 5).await.unwrap(), 1);
+        assert_eq!(parking::release(&starter.ledger, &released, 5).await.unwrap(), 0);
+        let body = released.bodies.lock().remove(0);
+        starter.handle(Event::parse(&body).unwrap()).await.unwrap();
+        assert_eq!(status(&starter).await, Some((JobStatus::Starting, None)));
     }
 
     #[tokio::test]

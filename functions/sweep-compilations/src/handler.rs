@@ -9,7 +9,7 @@ use automation::{
     event::JobState,
     job::JobStatus,
     ledger::{Ledger, Table},
-    metrics,
+    metrics, parking,
     queue::Sender,
 };
 use jiff::SignedDuration;
@@ -19,11 +19,15 @@ use tracing::info;
 /// How far each sweep looks back over what the last one has seen: more than clocks differ and lists lag.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
+/// Parked requests that each sweep lets try again, should the end of the jobs before them have gone unnoticed.
+const PROBES: usize = 5;
+
 /// Finds jobs whose state the ledger does not have.
 pub struct Sweeper<J, T, Q> {
     pub jobs: J,
     pub ledger: Ledger<T>,
     pub job_states: Q,
+    pub requests: Q,
     pub clock: Clock,
 }
 
@@ -47,8 +51,9 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Sweeper<J, T, Q> {
             }
         }
         self.ledger.sweep_reached(now).await?;
-        info!(%since, pages, seen, sent, "swept");
-        metrics::count(&[("JobsSeen", seen), ("JobsSent", sent)], now);
+        let released = parking::release(&self.ledger, &self.requests, PROBES).await?;
+        info!(%since, pages, seen, sent, released, "swept");
+        metrics::count(&[("JobsSeen", seen), ("JobsSent", sent), ("RequestsReleased", released)], now);
         Ok(())
     }
 
@@ -93,9 +98,11 @@ mod tests {
 
     fn sweeper() -> Sweeper<MemoryJobs, MemoryTable, MemoryQueue> {
         let ledger = Ledger::new(MemoryTable::default(), NOW);
-        Sweeper { jobs: MemoryJobs::default(), ledger, job_states: MemoryQueue::default(), clock: NOW }
+        let (jobs, job_states, requests) = (MemoryJobs::default(), MemoryQueue::default(), MemoryQueue::default());
+        Sweeper { jobs, ledger, job_states, requests, clock: NOW }
     }
 
+    /// SEMANTICS sweep-finds: A job state that no event told is found by the sweep.
     #[tokio::test]
     async fn only_what_the_ledger_does_not_have_is_sent() {
         let sweeper = sweeper();

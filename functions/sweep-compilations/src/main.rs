@@ -16,12 +16,15 @@ use serde_json::Value;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let [job_states, table] = settings::read([settings::JOB_STATES_QUEUE_URL, settings::LEDGER_TABLE])?;
+    let [job_states, requests, table] =
+        settings::read([settings::JOB_STATES_QUEUE_URL, settings::REQUESTS_QUEUE_URL, settings::LEDGER_TABLE])?;
     let aws = aws_config::load_from_env().await;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
     let sweeper = Sweeper {
         jobs: SageMaker::new(aws_sdk_sagemaker::Client::new(&aws)),
         ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
-        job_states: SqsSender::new(aws_sdk_sqs::Client::new(&aws), job_states),
+        job_states: SqsSender::new(sqs.clone(), job_states),
+        requests: SqsSender::new(sqs, requests),
         clock: Timestamp::now,
     };
     let sweeper = &sweeper;

@@ -27,6 +27,12 @@ const CONCURRENCY: usize = 4;
 /// Kept free at an invocation's end, so that its answer is sent before Lambda stops it.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
+/// First delay of a record that AWS had no room for.
+const THROTTLE_DELAY: Duration = Duration::from_secs(5);
+
+/// First delay of a record that another invocation is at: a publication takes less.
+const BUSY_DELAY: Duration = Duration::from_secs(1);
+
 /// Why a record could not be finished.
 #[derive(Debug, Error)]
 pub enum Failure {
@@ -37,11 +43,21 @@ pub enum Failure {
     #[error("{0}")]
     Transient(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Not now, and through no fault of the record: it waits without using up its deliveries.
-    #[error("{0}")]
-    Later(String),
+    #[error("{cause}")]
+    Later {
+        /// Why not now.
+        cause: String,
+        /// How long it waits the first time; each further time is twice as long.
+        first: Duration,
+    },
 }
 
 impl Failure {
+    /// Something else is at it right now and will be done in a moment.
+    pub fn busy(cause: impl Into<String>) -> Self {
+        Self::Later { cause: cause.into(), first: BUSY_DELAY }
+    }
+
     /// A failure that every delivery would meet.
     pub fn terminal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Terminal(cause.into())
@@ -51,7 +67,7 @@ impl Failure {
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error.kind {
-            Kind::Throttled | Kind::Quota => Self::Later(error.to_string()),
+            Kind::Throttled | Kind::Quota => Self::Later { cause: error.to_string(), first: THROTTLE_DELAY },
             Kind::Invalid | Kind::NotFound | Kind::Conflict | Kind::Unanswered => Self::Transient(Box::new(error)),
         }
     }
@@ -83,11 +99,16 @@ where
     let outcomes: Vec<_> = stream::iter(invocation.payload.records)
         .map(|record| {
             let id = record.message_id.clone().unwrap_or_default();
-            let span = info_span!("record", message_id = id);
+            let event = Event::parse(record.body.as_deref().unwrap_or_default());
+            let correlation_id = event.as_ref().ok().and_then(Event::correlation_id).unwrap_or_else(|| id.clone());
+            let span = info_span!("record", message_id = id, correlation_id);
             let handle = &handle;
             async move {
-                let result = attempt(&record, deadline, handle).await;
-                (id, settle(queue, clock(), &record, result).await)
+                let result = match event {
+                    Ok(event) => attempt(event, deadline, handle).await,
+                    Err(unknown) => Err(Failure::terminal(unknown)),
+                };
+                (id, settle(queue, clock(), &record, &correlation_id, result).await)
             }
             .instrument(span)
         })
@@ -114,8 +135,8 @@ where
     Ok(response)
 }
 
-/// Parses and handles one record; a panic and a missed deadline are failures of this record alone.
-async fn attempt<H, F>(record: &SqsMessage, deadline: Instant, handle: H) -> Result<(), Failure>
+/// Handles one event; a panic and a missed deadline are failures of this record alone.
+async fn attempt<H, F>(event: Event, deadline: Instant, handle: H) -> Result<(), Failure>
 where
     H: Fn(Event) -> F,
     F: Future<Output = Result<(), Failure>>,
@@ -123,7 +144,6 @@ where
     if Instant::now() >= deadline {
         return Err(Failure::Transient("not started: the invocation's time is up".into()));
     }
-    let event = Event::parse(record.body.as_deref().unwrap_or_default()).map_err(Failure::terminal)?;
     let work = AssertUnwindSafe(async { handle(event).await }).catch_unwind();
     match timeout_at(deadline, work).await {
         Ok(Ok(result)) => result,
@@ -141,6 +161,7 @@ async fn settle<Q: SourceQueue>(
     queue: &Q,
     now: Timestamp,
     record: &SqsMessage,
+    correlation_id: &str,
     result: Result<(), Failure>,
 ) -> Outcome {
     let failure = match result {
@@ -149,13 +170,13 @@ async fn settle<Q: SourceQueue>(
     };
     let cause = chain(&failure);
     let settled = match &failure {
-        Failure::Later(_) => queue.delay(record, now).await.map(|wait| {
+        Failure::Later { first, .. } => queue.delay(record, *first, now).await.map(|wait| {
             info!(cause, wait_seconds = wait.as_secs(), "delayed");
             Outcome::Delayed
         }),
-        Failure::Terminal(_) => dead_letter(queue, now, record, &cause).await,
+        Failure::Terminal(_) => dead_letter(queue, now, record, correlation_id, &cause).await,
         Failure::Transient(_) => match queue.is_last_delivery(record).await {
-            Ok(true) => dead_letter(queue, now, record, &cause).await,
+            Ok(true) => dead_letter(queue, now, record, correlation_id, &cause).await,
             Ok(false) => queue.retry(record).await.map(|wait| {
                 warn!(cause, wait_seconds = wait.as_secs(), "failed; it will be delivered again");
                 Outcome::Failed
@@ -173,9 +194,10 @@ async fn dead_letter<Q: SourceQueue>(
     queue: &Q,
     now: Timestamp,
     record: &SqsMessage,
+    correlation_id: &str,
     cause: &str,
 ) -> Result<Outcome, CallError> {
-    queue.dead_letter(record, cause, now).await?;
+    queue.dead_letter(record, correlation_id, cause, now).await?;
     error!(cause, body = record.body.as_deref().unwrap_or_default(), "dead-lettered");
     Ok(Outcome::DeadLettered)
 }
@@ -245,6 +267,8 @@ mod tests {
         (reported, source)
     }
 
+    /// SEMANTICS alone: A record that fails never takes another record of its batch with it.
+    /// SEMANTICS poison: A record that no delivery can make succeed reaches the dead-letter queue with its cause.
     #[tokio::test]
     async fn no_record_takes_another_with_it() {
         let good: Vec<_> = (0..8).map(|n| (format!("good-{n}"), state("fine"))).collect();
@@ -261,6 +285,7 @@ mod tests {
         );
     }
 
+    /// SEMANTICS throttle-waits: A throttled request is delayed, and its deliveries are not used up.
     #[tokio::test]
     async fn each_failure_ends_where_it_belongs() {
         let (throttled, unanswered, panics) = (state("throttled"), state("unanswered"), state("panics"));
@@ -282,6 +307,7 @@ mod tests {
         );
     }
 
+    /// SEMANTICS deadline: A record that cannot finish before the invocation's deadline is handed back.
     #[tokio::test]
     async fn what_cannot_finish_in_time_is_handed_back() {
         let (hangs, fine) = (state("hangs"), state("fine"));

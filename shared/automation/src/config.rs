@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(error.to_string(), "there is no configuration at s3://config/automation.yaml");
     }
 
+    /// SEMANTICS last-good-config: An invalid configuration is refused, and the last good version stays in force.
     #[tokio::test]
     async fn an_invalid_document_leaves_the_last_good_one_in_force() {
         let objects = MemoryObjects::default();

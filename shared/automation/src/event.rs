@@ -1,7 +1,7 @@
 //! The one place where raw JSON becomes a typed event.
 
 use aws_lambda_events::{s3::S3Event, sns::SnsMessage};
-use neo::{CompilationRequest, REQUEST_VERSION};
+use neo::{CompilationRequest, ModelId, REQUEST_VERSION};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,6 +39,14 @@ pub struct ObjectCreated {
     pub etag: Option<String>,
     /// Size in bytes.
     pub size: Option<u64>,
+}
+
+impl ObjectCreated {
+    /// The model's id, where the event tells the object's version.
+    pub fn model_id(&self) -> Option<ModelId> {
+        let version = self.version_id.as_ref().or(self.etag.as_ref())?;
+        Some(ModelId::new(&self.bucket, &self.key, version))
+    }
 }
 
 /// A hint that a compilation job changed its state: the truth is asked of SageMaker.
@@ -80,6 +88,16 @@ pub enum UnknownEvent {
 }
 
 impl Event {
+    /// Ties together what belongs to one model version (its id in the ledger) or one job (its name).
+    pub fn correlation_id(&self) -> Option<String> {
+        match self {
+            Self::ObjectsCreated(objects) => objects.first()?.model_id().map(|id| id.to_string()),
+            Self::S3Test => None,
+            Self::Compilation(request) => Some(request.model.to_string()),
+            Self::JobState(state) => Some(state.job_name.clone()),
+        }
+    }
+
     /// Reads a message body: an EventBridge event, an S3 notification, either wrapped by SNS, or one of our own messages.
     pub fn parse(body: &str) -> Result<Self, UnknownEvent> {
         let value: Value = serde_json::from_str(body)

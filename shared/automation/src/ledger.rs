@@ -6,16 +6,18 @@
 //! | `content#<id>` | [`ContentRow`]: the job that compiled these bytes this way | plan-compilation |
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
 //! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | plan-compilation, relay-compilation |
+//! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for room in the quota | start-, relay-, sweep-compilations |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: how far the sweep has looked | sweep-compilations |
 
 mod dynamodb;
 mod once;
+mod parked;
 mod rows;
 mod table;
 
 pub use dynamodb::DynamoTable;
 pub use once::Once;
-pub use rows::{ContentRow, JobRow, ModelRow, ModelState, NoticeRow, SweepRow};
+pub use rows::{ContentRow, JobRow, ModelRow, ModelState, NoticeRow, ParkedModel, ParkedRow, SweepRow};
 pub use table::{Row, Table, Versioned};
 
 use jiff::{Span, Timestamp, ToSpan};
@@ -255,6 +257,8 @@ mod tests {
         }
     }
 
+    /// SEMANTICS same-bytes-once: The same bytes uploaded again under the same key are not compiled again the same
+    /// way, unless that job failed, was stopped or was refused.
     #[tokio::test]
     async fn the_same_bytes_are_compiled_again_only_after_a_failure() {
         let ledger = ledger();
@@ -268,6 +272,8 @@ mod tests {
         assert_eq!(ledger.claim_job(&third).await.unwrap(), third.job_name);
     }
 
+    /// SEMANTICS never-backwards: A job's state never goes backwards in the ledger, in whatever order it is
+    /// observed.
     #[tokio::test]
     async fn a_late_observation_changes_nothing() {
         let ledger = ledger();
@@ -308,10 +314,31 @@ mod tests {
         let ledger = ledger();
         let inner = async {
             let never = async { panic!("done twice") };
-            assert!(matches!(ledger.once("a", never).await, Err(Failure::Later(_))));
+            assert!(matches!(ledger.once("a", never).await, Err(Failure::Later { .. })));
             Ok(())
         };
         assert_eq!(ledger.once("a", inner).await.unwrap(), Once::Now);
+    }
+
+    /// SEMANTICS fair: Parked requests move on one of each model in turn.
+    #[tokio::test]
+    async fn parked_requests_move_on_one_of_each_model_in_turn() {
+        let ledger = ledger();
+        let of = |model: &str, job: &str| CompilationRequest { job_name: job.to_owned().into(), ..request(model) };
+        for target in 0..4 {
+            assert!(ledger.park(&of("large", &format!("large-{target}"))).await.unwrap());
+        }
+        assert!(ledger.park(&of("small", "small-0")).await.unwrap());
+        assert!(ledger.park(&of("small", "small-0")).await.unwrap(), "twice is once");
+        let mut order = Vec::new();
+        loop {
+            let (names, requests) = ledger.next_parked(1).await.unwrap();
+            assert_eq!(names.len(), requests.len());
+            let Some(name) = names.first() else { break };
+            order.push(name.to_string());
+            ledger.unpark(&names).await.unwrap();
+        }
+        assert_eq!(order, ["large-0", "small-0", "large-1", "large-2", "large-3"]);
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod metrics;
 pub mod notification;
 pub mod objects;
+pub mod parking;
 pub mod queue;
 pub mod settings;
 pub mod telemetry;

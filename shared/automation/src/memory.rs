@@ -113,7 +113,7 @@ fn id(record: &SqsMessage) -> String {
 }
 
 impl SourceQueue for MemorySource {
-    async fn delay(&self, record: &SqsMessage, _: Timestamp) -> Result<Duration, CallError> {
+    async fn delay(&self, record: &SqsMessage, _: Duration, _: Timestamp) -> Result<Duration, CallError> {
         self.delayed.lock().push(id(record));
         Ok(Duration::from_secs(1))
     }
@@ -122,7 +122,7 @@ impl SourceQueue for MemorySource {
         Ok(Duration::from_secs(1))
     }
 
-    async fn dead_letter(&self, record: &SqsMessage, cause: &str, _: Timestamp) -> Result<(), CallError> {
+    async fn dead_letter(&self, record: &SqsMessage, _: &str, cause: &str, _: Timestamp) -> Result<(), CallError> {
         self.dead_letters.lock().push((id(record), cause.to_owned()));
         Ok(())
     }

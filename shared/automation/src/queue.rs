@@ -15,8 +15,8 @@ use crate::call::{CallError, Kind};
 /// Longest delay SQS takes for a message (API reference, `DelaySeconds`).
 const MAX_DELAY: Duration = Duration::from_mins(15);
 
-/// First delay of a record that must wait; each further one is twice as long.
-const FIRST_DELAY: Duration = Duration::from_secs(5);
+/// Wait before the second delivery of a record that failed; each further one is twice as long.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// Most entries of one `SendMessageBatch` (API reference).
 const BATCH_ENTRIES: usize = 10;
@@ -31,8 +31,13 @@ const FIRST_SEEN: &str = "first_seen";
 
 /// The queue a batch came from.
 pub trait SourceQueue: Sync {
-    /// Lets the record wait, without using up its deliveries; tells how long.
-    fn delay(&self, record: &SqsMessage, now: Timestamp) -> impl Future<Output = Result<Duration, CallError>> + Send;
+    /// Lets the record wait, `first` the first time and longer from then on, without using up its deliveries; tells how long.
+    fn delay(
+        &self,
+        record: &SqsMessage,
+        first: Duration,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Duration, CallError>> + Send;
 
     /// Lets a record that failed come again soon, and not only when the queue's visibility timeout ends; tells when.
     fn retry(&self, record: &SqsMessage) -> impl Future<Output = Result<Duration, CallError>> + Send;
@@ -41,6 +46,7 @@ pub trait SourceQueue: Sync {
     fn dead_letter(
         &self,
         record: &SqsMessage,
+        correlation_id: &str,
         cause: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
@@ -55,11 +61,17 @@ pub trait Sender: Sync {
     fn send(&self, bodies: Vec<String>) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
-/// How long the next delay is: doubling, with a tenth of jitter taken from the message's id so that a burst spreads.
-fn next_delay(delays: u32, message_id: &str) -> Duration {
-    let delay = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(delays)).min(MAX_DELAY);
+/// How long to wait after `before` earlier waits: doubling, with a tenth of jitter taken from the message's id so that a burst
+/// spreads.
+fn next_delay(first: Duration, before: u32, message_id: &str) -> Duration {
+    let delay = first.saturating_mul(2_u32.saturating_pow(before)).min(MAX_DELAY);
     let spread = message_id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 100;
     delay.saturating_sub(delay * spread / 1000)
+}
+
+/// SQS waits whole seconds: a part of one is one.
+fn whole_seconds(wait: Duration) -> i32 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(i32::MAX)
 }
 
 /// How often the record was delayed already.
@@ -69,7 +81,7 @@ fn delays(record: &SqsMessage) -> u32 {
 
 /// How often the record was delivered, this time included.
 fn deliveries(record: &SqsMessage) -> u32 {
-    record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+    record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1).max(1)
 }
 
 fn text_attribute<'a>(record: &'a SqsMessage, name: &str) -> Option<&'a str> {
@@ -156,15 +168,15 @@ fn attribute(kind: &str, value: impl Into<String>) -> Result<MessageAttributeVal
 }
 
 impl SourceQueue for SqsSource {
-    async fn delay(&self, record: &SqsMessage, now: Timestamp) -> Result<Duration, CallError> {
+    async fn delay(&self, record: &SqsMessage, first: Duration, now: Timestamp) -> Result<Duration, CallError> {
         let source = self.source(record).await?;
         let count = delays(record);
-        let wait = next_delay(count, record.message_id.as_deref().unwrap_or_default());
+        let wait = next_delay(first, count, record.message_id.as_deref().unwrap_or_default());
         self.client
             .send_message()
             .queue_url(source.url)
             .message_body(record.body.as_deref().unwrap_or_default())
-            .delay_seconds(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX))
+            .delay_seconds(whole_seconds(wait))
             .message_attributes(DELAYS, attribute("Number", (count + 1).to_string())?)
             .message_attributes(FIRST_SEEN, attribute("String", first_seen(record, now))?)
             .send()
@@ -175,19 +187,25 @@ impl SourceQueue for SqsSource {
 
     async fn retry(&self, record: &SqsMessage) -> Result<Duration, CallError> {
         let source = self.source(record).await?;
-        let wait = next_delay(deliveries(record), record.message_id.as_deref().unwrap_or_default());
+        let wait = next_delay(RETRY_DELAY, deliveries(record) - 1, record.message_id.as_deref().unwrap_or_default());
         self.client
             .change_message_visibility()
             .queue_url(source.url)
             .receipt_handle(record.receipt_handle.as_deref().unwrap_or_default())
-            .visibility_timeout(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX))
+            .visibility_timeout(whole_seconds(wait))
             .send()
             .await
             .map_err(|error| CallError::new("ChangeMessageVisibility", error))?;
         Ok(wait)
     }
 
-    async fn dead_letter(&self, record: &SqsMessage, cause: &str, now: Timestamp) -> Result<(), CallError> {
+    async fn dead_letter(
+        &self,
+        record: &SqsMessage,
+        correlation_id: &str,
+        cause: &str,
+        now: Timestamp,
+    ) -> Result<(), CallError> {
         let source = self.source(record).await?;
         let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "local".to_owned());
         let cause: String = cause.chars().filter(|c| !c.is_control() || *c == '\n').take(MAX_CAUSE).collect();
@@ -196,6 +214,7 @@ impl SourceQueue for SqsSource {
             .queue_url(source.dead_letter_url)
             .message_body(record.body.as_deref().unwrap_or_default())
             .message_attributes("cause", attribute("String", cause)?)
+            .message_attributes("correlation_id", attribute("String", correlation_id)?)
             .message_attributes("function", attribute("String", function)?)
             .message_attributes(FIRST_SEEN, attribute("String", first_seen(record, now))?)
             .message_attributes("message_id", attribute("String", record.message_id.as_deref().unwrap_or("none"))?)
@@ -271,11 +290,18 @@ mod tests {
 
     #[test]
     fn delays_grow_to_the_longest_and_spread() {
-        let first: Vec<_> = ["a", "b", "c", "d"].iter().map(|id| next_delay(0, id)).collect();
-        assert!(first.iter().all(|delay| (Duration::from_millis(4500)..=FIRST_DELAY).contains(delay)), "{first:?}");
-        assert!(first.windows(2).any(|pair| pair[0] != pair[1]));
-        assert!(next_delay(3, "a") > next_delay(2, "a"));
-        assert!((MAX_DELAY * 9 / 10..=MAX_DELAY).contains(&next_delay(40, "a")));
+        let first = Duration::from_secs(5);
+        let spread: Vec<_> = ["a", "b", "c", "d"].iter().map(|id| next_delay(first, 0, id)).collect();
+        assert!(spread.iter().all(|delay| (first * 9 / 10..=first).contains(delay)), "{spread:?}");
+        assert!(spread.windows(2).any(|pair| pair[0] != pair[1]));
+        assert!(next_delay(first, 3, "a") > next_delay(first, 2, "a"));
+        assert!((MAX_DELAY * 9 / 10..=MAX_DELAY).contains(&next_delay(first, 40, "a")));
+    }
+
+    #[test]
+    fn a_part_of_a_second_is_one() {
+        assert_eq!(whole_seconds(Duration::from_millis(900)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(5)), 5);
     }
 
     #[test]

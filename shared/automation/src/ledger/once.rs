@@ -48,5 +48,5 @@ impl<T: Table> Ledger<T> {
 }
 
 fn busy(id: &str) -> Failure {
-    Failure::Later(format!("{id} is being published by another invocation"))
+    Failure::busy(format!("{id} is being published by another invocation"))
 }

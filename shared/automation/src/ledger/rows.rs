@@ -140,6 +140,78 @@ pub enum NoticeRow {
     },
 }
 
+/// Requests that wait for room in SageMaker's quota, by model: the next model is the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedRow {
+    /// The models, in the order in which they are served.
+    pub models: Vec<ParkedModel>,
+}
+
+/// The waiting requests of one model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedModel {
+    /// The model version.
+    pub model: ModelId,
+    /// Its jobs, in the order in which they came.
+    pub jobs: Vec<JobName>,
+}
+
+impl ParkedRow {
+    /// How many requests wait.
+    pub fn len(&self) -> usize {
+        self.models.iter().map(|parked| parked.jobs.len()).sum()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.models.is_empty()
+    }
+
+    pub(super) fn holds(&self, job: &JobName) -> bool {
+        self.models.iter().any(|parked| parked.jobs.contains(job))
+    }
+
+    pub(super) fn add(&mut self, model: &ModelId, job: &JobName) {
+        match self.models.iter_mut().find(|parked| parked.model == *model) {
+            Some(parked) => parked.jobs.push(job.clone()),
+            None => self.models.push(ParkedModel { model: model.clone(), jobs: vec![job.clone()] }),
+        }
+    }
+
+    /// The jobs to be released next: one of each model in turn, so that a model with many targets does not starve others.
+    pub(super) fn next(&self, count: usize) -> Vec<JobName> {
+        let mut row = self.clone();
+        (0..count).map_while(|_| row.take()).collect()
+    }
+
+    /// Takes the first model's first job; the model goes to the end.
+    fn take(&mut self) -> Option<JobName> {
+        if self.models.is_empty() {
+            return None;
+        }
+        let mut first = self.models.remove(0);
+        if first.jobs.is_empty() {
+            return self.take();
+        }
+        let job = first.jobs.remove(0);
+        if !first.jobs.is_empty() {
+            self.models.push(first);
+        }
+        Some(job)
+    }
+
+    /// Takes these jobs out; the models that were served go to the end.
+    pub(super) fn remove(&mut self, jobs: &[JobName]) {
+        let (served, waiting): (Vec<_>, Vec<_>) =
+            self.models.drain(..).partition(|parked| parked.jobs.iter().any(|job| jobs.contains(job)));
+        self.models = waiting.into_iter().chain(served).collect();
+        for parked in &mut self.models {
+            parked.jobs.retain(|job| !jobs.contains(job));
+        }
+        self.models.retain(|parked| !parked.jobs.is_empty());
+    }
+}
+
 /// How far the sweep has looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepRow {

@@ -1,0 +1,36 @@
+"""The deployed stack itself: its outputs, its buckets, and what its roles may not do."""
+
+import pytest
+
+from tests.local.stack import Stack
+
+ENDPOINTS = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+OUTPUTS = [
+    "ModelBucketName", "ArtifactBucketName", "ConfigBucketName", "NotificationsTopicArn", "WorkteamTopicArn", "LedgerTableName",
+    "UploadsDeadLetterQueueUrl", "RequestsDeadLetterQueueUrl", "JobStatesDeadLetterQueueUrl", "EventsDeadLetterQueueUrl",
+    "SchedulesDeadLetterQueueUrl",
+]  # fmt: skip
+
+
+def test_the_env_file_holds_what_was_promised(stack: Stack) -> None:
+    assert list(stack.env) == ENDPOINTS + OUTPUTS
+    assert all(stack.env.values())
+
+
+@pytest.mark.parametrize("output", ["ModelBucketName", "ArtifactBucketName", "ConfigBucketName"])
+def test_buckets_are_versioned_and_private(stack: Stack, output: str) -> None:
+    s3, bucket = stack.client("s3"), stack.env[output]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
+
+
+@pytest.mark.parametrize("queue", ["Uploads", "Requests", "JobStates"])
+def test_a_queue_outwaits_its_function(stack: Stack, queue: str) -> None:
+    function = {"Uploads": "PlanCompilation", "Requests": "StartCompilation", "JobStates": "RelayCompilation"}[queue]
+    attributes = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.resources[f"{queue}Queue"], AttributeNames=["VisibilityTimeout", "RedrivePolicy"]
+    )["Attributes"]
+    timeout = stack.client("lambda").get_function_configuration(FunctionName=stack.resources[function])["Timeout"]
+    assert int(attributes["VisibilityTimeout"]) >= 6 * timeout
+    assert f"{queue}DeadLetterQueue" in attributes["RedrivePolicy"]

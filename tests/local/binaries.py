@@ -1,0 +1,56 @@
+"""The functions and the emulator, compiled for this machine."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from .environment import ROOT
+from .errors import LocalError
+from .terminal import Step
+
+# The same command as functions/Makefile and `make test` run: another set of packages would compile the SDK again.
+COMMAND = ("cargo", "build", "--workspace", "--bins")
+_PROGRESS = re.compile(r"Building \[[=> ]*\] (\d+)/(\d+)(?:: (.*))?")
+_SLOW = "aws-sdk-sagemaker"
+
+
+def target_dir() -> Path:
+    """Where cargo puts the binaries."""
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+
+
+def compile_all(step: Step, log: Path, env: Mapping[str, str]) -> int:
+    """Compiles the workspace; the number of crates that it took."""
+    shown = {**env, "CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "200", "CARGO_TERM_COLOR": "never"}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    compiled = 0
+    with log.open("w") as out, subprocess.Popen(COMMAND, cwd=ROOT, env=shown, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as cargo:
+        assert cargo.stderr is not None
+        for line in _lines(cargo.stderr):
+            if progress := _PROGRESS.search(line):
+                done, total, crates = progress.groups()
+                slow = f" · {_SLOW} is one of them and takes minutes" if _SLOW in (crates or "") else ""
+                step.say(f"compiling, {done} of {total} crates{slow}")
+            else:
+                out.write(line + "\n")
+                compiled += line.lstrip().startswith("Compiling ")
+    if cargo.returncode != 0:
+        raise LocalError(f"cargo could not compile the workspace: {_first_error(log)} (all of it: {log})")
+    return compiled
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """Cargo's lines; its progress bar ends them with a carriage return."""
+    rest = b""
+    while chunk := os.read(stream.fileno(), 65536):
+        *lines, rest = re.split(rb"[\r\n]", rest + chunk)
+        yield from (text for line in lines if (text := line.decode(errors="replace").rstrip()))
+    if rest.strip():
+        yield rest.decode(errors="replace").rstrip()
+
+
+def _first_error(log: Path) -> str:
+    return next((line for line in log.read_text().splitlines() if line.startswith("error")), "no error line")

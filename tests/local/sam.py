@@ -1,0 +1,65 @@
+"""The SAM CLI as a user runs it, against the local endpoint."""
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import boto3
+
+from .environment import ROOT, VENV_BIN
+from .errors import LocalError
+
+STACK_NAME = "sagemaker-automation"
+POLL_SECONDS = "0.5"  # SAM asks CloudFormation every 5 s by default
+
+
+def _quiet(state: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Without telemetry, and without the look at PyPI for a newer version that SAM takes once a week."""
+    folder = state / "sam"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time(), "telemetryEnabled": False}))
+    return {**env, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder), "SAM_CLI_POLL_DELAY": POLL_SECONDS}
+
+
+def _run(state: Path, env: Mapping[str, str], *arguments: str) -> None:
+    log = state / "logs" / f"sam-{arguments[0]}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        done = subprocess.run(
+            [VENV_BIN / "sam", *arguments], cwd=ROOT, env=_quiet(state, env), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        )
+    if done.returncode != 0:
+        reason = next((line for line in reversed(log.read_text().splitlines()) if line.strip()), "no output")
+        raise LocalError(f"sam {arguments[0]} failed: {reason.strip()} (all of it: {log})")
+
+
+def build(state: Path, env: Mapping[str, str]) -> None:
+    """Packs the functions that cargo built for this machine."""
+    _run(state, {**env, "FUNCTIONS_FOR": "host"}, "build", "--build-dir", str(state / "build"))
+
+
+def deploy(state: Path, env: Mapping[str, str], parameters: Mapping[str, str]) -> None:
+    """Creates the stack, or brings it up to date."""
+    architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    overrides = {"Architecture": architecture, **parameters}
+    _run(
+        state, env, "deploy", "--template-file", str(state / "build" / "template.yaml"),
+        "--config-file", str(ROOT / "samconfig.toml"), "--stack-name", STACK_NAME, "--no-progressbar", "--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items()),
+    )  # fmt: skip
+
+
+def outputs(session: boto3.Session, endpoint: str) -> dict[str, str]:
+    """The outputs of the deployed stack, each under its own name."""
+    [stack] = session.client("cloudformation", endpoint_url=endpoint).describe_stacks(StackName=STACK_NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def resources(session: boto3.Session, endpoint: str) -> dict[str, str]:
+    """Physical ids of the stack's resources by logical id."""
+    pages = session.client("cloudformation", endpoint_url=endpoint).get_paginator("list_stack_resources").paginate(
+        StackName=STACK_NAME
+    )
+    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"]}

@@ -1,0 +1,63 @@
+"""A subscriber of the Notifications topic: an SQS queue, as a partner system would use."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .stack import Stack
+
+Notification = dict[str, Any]
+POLL_SECONDS = 1
+
+
+class Subscriber:
+    """Receives every notification that is published from now on."""
+
+    def __init__(self, stack: Stack, name: str) -> None:
+        self._sqs, self._sns = stack.client("sqs"), stack.client("sns")
+        self.queue: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topic = stack.env["NotificationsTopicArn"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self._sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"Policy": policy})
+        subscribed = self._sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
+        self._subscription = subscribed["SubscriptionArn"]
+        self.received: list[Notification] = []
+
+    def poll(self) -> Iterator[Notification]:
+        """What has arrived since, in the order of its arrival; waits a second for the first."""
+        answer = self._sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=POLL_SECONDS, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            envelope = json.loads(message["Body"])
+            attributes = {name: value["Value"] for name, value in envelope.get("MessageAttributes", {}).items()}
+            notification = {**json.loads(envelope["Message"]), "attributes": attributes}
+            self.received.append(notification)
+            self._sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+            yield notification
+
+    def wait(self, holds: Callable[[list[Notification]], bool], seconds: float) -> bool:
+        """Receives until the condition holds for all that was received; False when the time is over."""
+        deadline = time.monotonic() + seconds
+        while not holds(self.received):
+            if time.monotonic() > deadline:
+                return False
+            list(self.poll())
+        return True
+
+    def close(self) -> None:
+        """Ends the subscription and deletes its queue."""
+        self._sns.unsubscribe(SubscriptionArn=self._subscription)
+        self._sqs.delete_queue(QueueUrl=self.queue)
+
+
+def of_type(notifications: list[Notification], *types: str) -> list[Notification]:
+    """Those of one of the types."""
+    return [notification for notification in notifications if notification["type"] in types]
