@@ -28,6 +28,7 @@ lint: $(TOOLS) ## format, template, licences, clippy
 	cargo fmt --all --check
 	$(SAM_QUIET) sam validate --lint --region us-east-1
 	cfn-lint template.yaml
+	ruff check --quiet tests/local tests/e2e && ruff format --quiet --check tests/local tests/e2e
 	cargo fetch --locked --quiet
 	cargo deny --offline --log-level error check licenses bans sources
 	cargo clippy --workspace --all-targets --quiet -- -D warnings

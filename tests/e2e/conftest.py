@@ -1,7 +1,6 @@
 """One stack for the whole run, apart from the one of `make up`; gone afterwards, whatever happens."""
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from tests.local.environment import DEFAULT_STATE, isolate
+from tests.local.processes import interrupt_on_every_end
 from tests.local.stack import Stack
 from tests.local.terminal import Reporter
 
@@ -26,7 +26,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     isolate()
     for variable in OWN_SERVERS:
         os.environ.pop(variable, None)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_on_every_end()
     stack = Stack(STATE)
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with stack.alone():

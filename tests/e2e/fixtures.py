@@ -1,7 +1,6 @@
 """The files of `events/`, with this stack's buckets, queues and objects in them."""
 
 import json
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -37,9 +36,7 @@ def _localised(value: Any, scene: Scene) -> Any:
     if isinstance(value, list):
         return [_localised(item, scene) for item in value]
     if isinstance(value, str) and value.startswith("arn:aws:sqs:"):
-        queue = value.rpartition("-")[2]
-        url = scene.stack.resources[queue]
-        return scene.stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        return scene.queue_arn(value.rpartition("-")[2])
     if isinstance(value, str):
         try:
             inner = json.loads(value)

@@ -62,6 +62,11 @@ class Scene:
         answer = self.stack.client("sqs").send_message_batch(QueueUrl=self.stack.resources[queue], Entries=entries)
         assert not answer.get("Failed"), answer
 
+    def queue_arn(self, queue: str) -> str:
+        """The ARN of a queue, by its logical id."""
+        wanted = {"QueueUrl": self.stack.resources[queue], "AttributeNames": ["QueueArn"]}
+        return str(self.stack.client("sqs").get_queue_attributes(**wanted)["Attributes"]["QueueArn"])
+
     def invoke(self, function: str, payload: Any) -> Any:
         """Invokes a function by its logical id and returns what it answered."""
         answer = self.stack.client("lambda").invoke(
@@ -104,7 +109,8 @@ class Scene:
     def ledger(self) -> dict[str, Json]:
         """The ledger's rows by key."""
         read = TypeDeserializer().deserialize
-        pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=self.stack.env["LedgerTableName"])
+        scan = self.stack.client("dynamodb").get_paginator("scan")
+        pages = scan.paginate(TableName=self.stack.env["LedgerTableName"])
         items = [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
         return {item["pk"]: item for item in items}
 

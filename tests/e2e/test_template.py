@@ -39,7 +39,8 @@ RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 
 def read_by(folder: Path) -> set[str]:
     """The environment variables a function names: constants of shared/automation/src/settings.rs."""
-    constants = dict(re.findall(r'pub const (\w+): &str = "(\w+)";', (ROOT / "shared/automation/src/settings.rs").read_text()))
+    settings = (ROOT / "shared/automation/src/settings.rs").read_text()
+    constants = dict(re.findall(r'pub const (\w+): &str = "(\w+)";', settings))
     named = {name for source in folder.rglob("*.rs") for name in re.findall(r"settings::([A-Z_]+)", source.read_text())}
     return {constants[name] for name in named}
 

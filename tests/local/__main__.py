@@ -1,10 +1,10 @@
 """`make up`, `make down` and `make demo`."""
 
-import signal
 import sys
 
 from .environment import ROOT, isolate
 from .errors import LocalError
+from .processes import interrupt_on_every_end
 from .stack import Stack
 from .terminal import Reporter
 
@@ -41,7 +41,7 @@ def main() -> int:
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(f"usage: python -m tests.local {'|'.join(commands)}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_on_every_end()
     isolate()
     try:
         return commands[sys.argv[1]](Reporter())

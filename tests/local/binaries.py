@@ -13,6 +13,11 @@ from .terminal import Step
 
 # The same command as functions/Makefile and `make test` run: another set of packages would compile the SDK again.
 COMMAND = ("cargo", "build", "--workspace", "--bins")
+SHOW_PROGRESS = {
+    "CARGO_TERM_COLOR": "never",
+    "CARGO_TERM_PROGRESS_WHEN": "always",
+    "CARGO_TERM_PROGRESS_WIDTH": "200",
+}
 _PROGRESS = re.compile(r"Building \[[=> ]*\] (\d+)/(\d+)(?:: (.*))?")
 _SLOW = "aws-sdk-sagemaker"
 
@@ -24,10 +29,11 @@ def target_dir() -> Path:
 
 def compile_all(step: Step, log: Path, env: Mapping[str, str]) -> int:
     """Compiles the workspace; the number of crates that it took."""
-    shown = {**env, "CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "200", "CARGO_TERM_COLOR": "never"}
+    shown = {**env, **SHOW_PROGRESS}
     log.parent.mkdir(parents=True, exist_ok=True)
     compiled = 0
-    with log.open("w") as out, subprocess.Popen(COMMAND, cwd=ROOT, env=shown, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as cargo:
+    cargo = subprocess.Popen(COMMAND, cwd=ROOT, env=shown, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with log.open("w") as out, cargo:
         assert cargo.stderr is not None
         for line in _lines(cargo.stderr):
             if progress := _PROGRESS.search(line):

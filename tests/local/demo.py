@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 from rich.table import Table
@@ -69,47 +69,57 @@ class Demo:
         self._reporter.heading("A real ONNX model; nobody says what its inputs are")
         model = light_model(MODEL)
         self._put(f"{MODEL}.tar.gz", archive(**{f"{MODEL}.onnx": model}))
-        self._follow("compiling", until=lambda all: bool(of_type(all, "model.summary")))
+        self._follow("compiling", until=lambda told: bool(of_type(told, "model.summary")))
         jobs = self._jobs()
-        asked = {job["InputConfig"].get("DataInputConfig") for job in jobs}
+        targets = sorted(map(target_of, jobs))
+        self._expect("one upload became one job for each of its three targets", targets == sorted(TARGETS), targets)
         shapes = input_shapes(model)
-        self._expect("one upload became one job for each of its three targets", sorted(map(target_of, jobs)) == sorted(TARGETS), jobs)
-        self._expect(f"each job asked for the inputs that are in the model: {shapes}", {compact(shapes)} == asked, asked)
+        asked = {job["InputConfig"].get("DataInputConfig") for job in jobs}
+        sentence = f"each job asked for the inputs that are in the model: {compact(shapes)}"
+        self._expect(sentence, asked == {compact(shapes)}, asked)
         states = [job["CompilationJobStatus"] for job in jobs]
-        self._expect("every job completed, and its artifact is in ArtifactBucket", all(map(self._has_artifact, jobs)), states)
-        told = [len(of_type(self._subscriber.received, kind)) for kind in ("compilation.started", "compilation.completed", "model.summary")]
+        artifacts = all(map(self._has_artifact, jobs))
+        self._expect("every job completed, and its artifact is in ArtifactBucket", artifacts, states)
+        kinds = ("compilation.started", "compilation.completed", "model.summary")
+        told = [len(of_type(self._subscriber.received, kind)) for kind in kinds]
         self._expect("subscribers heard of each start and each end once, and got one summary", told == [3, 3, 1], told)
 
     def _upload_it_again(self) -> None:
         self._reporter.heading("The same archive again")
         jobs, told = len(self._jobs()), len(self._subscriber.received)
         self._put(f"{MODEL}.tar.gz", archive(**{f"{MODEL}.onnx": light_model(MODEL)}))
-        with self._reporter.step("planning", "waiting until every queue is empty") as step:
-            queues.settle(self._stack)
-            list(self._subscriber.poll())
-            step.done("every queue is empty")
-        news = len(self._jobs()) - jobs, len(self._subscriber.received) - told
-        self._expect("the same archive again changed nothing: no job, no notification", news == (0, 0), news)
+        self._settle()
+        new = len(self._jobs()) - jobs, len(self._subscriber.received) - told
+        self._expect("the same archive again changed nothing: no job, no notification", new == (0, 0), new)
 
     def _upload_a_broken_archive(self) -> None:
         self._reporter.heading("A broken archive")
         jobs, told = len(self._jobs()), len(self._subscriber.received)
         whole = archive(**{f"{MODEL}.onnx": light_model(MODEL)})
         self._put("broken.tar.gz", whole[: len(whole) // 2])
-        self._follow("inspecting", until=lambda all: len(all) > told)
-        queues.settle(self._stack)
+        self._follow("inspecting", until=lambda received: len(received) > told)
+        self._settle()
+        answers = self._subscriber.received[told:]
+        got = [answer["type"] for answer in answers], len(self._jobs()) - jobs
+        self._expect(
+            "a broken archive was answered once, and no job started", got == (["compilation.rejected"], 0), got
+        )
+        problems = [problem for answer in answers for problem in answer.get("problems", [])]
+        mendable = bool(problems) and all(problem["problem"] and problem["remedy"] for problem in problems)
+        self._expect("the answer says what is wrong and how to mend it", mendable, problems)
+
+    def _settle(self) -> None:
+        with self._reporter.step("nothing more", "waiting until every queue is empty") as step:
+            settled = queues.settle(self._stack)
+            step.done("every queue is empty" if settled else "messages are still on their way")
         list(self._subscriber.poll())
-        answer = [notification["type"] for notification in self._subscriber.received[told:]]
-        self._expect("a broken archive was answered once, before any job started", (answer, len(self._jobs())) == (["compilation.rejected"], jobs), answer)
-        problems = [problem for notification in self._subscriber.received[told:] for problem in notification.get("problems", [])]
-        self._expect("the answer says what is wrong and how to mend it", bool(problems) and all(p["problem"] and p["remedy"] for p in problems), problems)
 
     def _put(self, name: str, body: bytes) -> None:
         key = f"{self._folder}/{name}"
         self._stack.client("s3").put_object(Bucket=self._stack.env["ModelBucketName"], Key=key, Body=body)
         self._reporter.event("uploaded", f"{key} ({len(body):,} bytes)")
 
-    def _follow(self, name: str, until: Any) -> None:
+    def _follow(self, name: str, until: Callable[[list[Notification]], bool]) -> None:
         """Prints notifications as they arrive, and between them where the jobs are."""
         deadline = time.monotonic() + SECONDS
         with self._reporter.step(name, "waiting for the first notification") as step:
@@ -118,8 +128,10 @@ class Demo:
                     step.done(f"nothing more after {SECONDS:.0f} s: see {self._stack.state / 'logs'}")
                     return
                 for notification in self._subscriber.poll():
-                    self._reporter.event(notification["type"].partition(".")[2], notification["subject"], COLOURS[notification["severity"]])
-                step.say(" · ".join(f"{target_of(job)} {job['CompilationJobStatus']}" for job in self._jobs()) or "inspecting")
+                    kind, colour = notification["type"].partition(".")[2], COLOURS[notification["severity"]]
+                    self._reporter.event(kind, notification["subject"], colour)
+                states = [f"{target_of(job)} {job['CompilationJobStatus']}" for job in self._jobs()]
+                step.say(" · ".join(states) or "no job yet")
 
     def _jobs(self) -> list[dict[str, Any]]:
         """The compilation jobs of this run, as SageMaker describes them."""
@@ -165,9 +177,9 @@ class Demo:
 
     def _print_next(self, stays: bool) -> None:
         self._reporter.heading("Where to look next")
-        up = ". .local/env" if stays else "make up"
-        steps = {
-            up: "endpoints, credentials and buckets of the stack" if stays else "the same stack, left running; .local/env says where",
+        steps = {". .local/env": "endpoints, credentials and buckets of the stack"} if stays else {}
+        steps |= {} if stays else {"make up": "the same stack, left running; .local/env says where"}
+        steps |= {
             "config/automation.example.yaml": "which keys are compiled for which targets",
             "docs/ARCHITECTURE.md": "what is where, and how a model flows through it",
             "make deploy": "the stack on AWS, with your own credentials",
@@ -180,10 +192,10 @@ def target_of(job: dict[str, Any]) -> str:
     """The device, or the platform in the service's words: LINUX_ARM64_NVIDIA."""
     output = job["OutputConfig"]
     platform = output.get("TargetPlatform", {})
-    return output.get("TargetDevice") or "_".join(platform[part] for part in ("Os", "Arch", "Accelerator") if part in platform)
+    parts = [platform[part] for part in ("Os", "Arch", "Accelerator") if part in platform]
+    return output.get("TargetDevice") or "_".join(parts)
 
 
-def compact(shapes: dict[str, Iterable[int]]) -> str:
+def compact(shapes: dict[str, list[int]]) -> str:
     """Shapes as the functions write them for Neo."""
     return json.dumps(shapes, separators=(",", ":"))
-

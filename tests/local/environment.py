@@ -24,7 +24,7 @@ def isolated(base: Mapping[str, str] | None = None) -> dict[str, str]:
         for name, value in (os.environ if base is None else base).items()
         if not name.startswith(("AWS_", "SAM_", "__SAM_"))
     }
-    return kept | CREDENTIALS | {
+    ours = {
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
@@ -35,6 +35,7 @@ def isolated(base: Mapping[str, str] | None = None) -> dict[str, str]:
         "PATH": f"{VENV_BIN}{os.pathsep}{kept.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
     }
+    return kept | CREDENTIALS | ours
 
 
 def isolate() -> None:

@@ -26,7 +26,7 @@ def _mend_batch_actions() -> None:
     extract = iam_actions.extract_iam_action
 
     def mended(*arguments: Any) -> str | None:
-        action = extract(*arguments)
+        action: str | None = extract(*arguments)
         return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
     iam_actions.extract_iam_action = mended

@@ -20,6 +20,12 @@ START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
 
+def interrupt_on_every_end() -> None:
+    """Takes a kill and a closed terminal for ctrl-C, so that servers are stopped then, too."""
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.default_int_handler)
+
+
 def free_port(variable: str) -> int:
     """The port that environment variable asks for, else any free one."""
     wanted = os.environ.get(variable, "0")
@@ -30,7 +36,9 @@ def free_port(variable: str) -> int:
         try:
             probe.bind((HOST, int(wanted)))
         except OSError:
-            raise LocalError(f"port {wanted} is in use: stop what listens there, or set {variable} to another port") from None
+            raise LocalError(
+                f"port {wanted} is in use: stop what listens there, or set {variable} to another port"
+            ) from None
         return int(probe.getsockname()[1])
 
 
@@ -49,15 +57,20 @@ class Server:
     def _pid(self) -> Path:
         return self.state / f"{self.name}.pid"
 
-    def start(self, command: Sequence[str | Path], env: Mapping[str, str], healthy: str) -> None:
+    def start(self, command: Sequence[str], env: Mapping[str, str], healthy: str) -> None:
         """Starts it in a session of its own and waits until the URL answers."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self._pid.open("a") as pid, self.log.open("ab") as log:
             fcntl.flock(pid, fcntl.LOCK_EX | fcntl.LOCK_NB)
             pid.truncate(0)
             process = subprocess.Popen(
-                [str(part) for part in command], env=dict(env), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, pass_fds=[pid.fileno()],
+                command,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[pid.fileno()],
             )
             pid.write(str(process.pid))
         deadline = time.monotonic() + START_SECONDS

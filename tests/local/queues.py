@@ -5,7 +5,8 @@ import time
 from .stack import Stack
 
 QUEUES = ("UploadsQueue", "RequestsQueue", "JobStatesQueue")
-DEAD_LETTERS = tuple(f"{name}DeadLetterQueueUrl" for name in ("Uploads", "Requests", "JobStates", "Events", "Schedules"))
+SOURCES = ("Uploads", "Requests", "JobStates", "Events", "Schedules")
+DEAD_LETTERS = tuple(f"{source}DeadLetterQueueUrl" for source in SOURCES)
 COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
 QUIET_SECONDS = 1.5  # longer than a message takes from one queue to the next
 WAIT_SECONDS = 60.0
@@ -33,8 +34,9 @@ def settle(stack: Stack, seconds: float = WAIT_SECONDS) -> bool:
 def take(stack: Stack, url: str) -> list[dict[str, str]]:
     """Receives and deletes what is in a queue right now: each body, and beside it the message's attributes."""
     sqs = stack.client("sqs")
+    some = {"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
     taken = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages"):
+    while messages := sqs.receive_message(**some).get("Messages"):
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             attributes = {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}

@@ -29,7 +29,12 @@ def _run(state: Path, env: Mapping[str, str], *arguments: str) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         done = subprocess.run(
-            [VENV_BIN / "sam", *arguments], cwd=ROOT, env=_quiet(state, env), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            [VENV_BIN / "sam", *arguments],
+            cwd=ROOT,
+            env=_quiet(state, env),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
         )
     if done.returncode != 0:
         reason = next((line for line in reversed(log.read_text().splitlines()) if line.strip()), "no output")
@@ -59,7 +64,9 @@ def outputs(session: boto3.Session, endpoint: str) -> dict[str, str]:
 
 def resources(session: boto3.Session, endpoint: str) -> dict[str, str]:
     """Physical ids of the stack's resources by logical id."""
-    pages = session.client("cloudformation", endpoint_url=endpoint).get_paginator("list_stack_resources").paginate(
-        StackName=STACK_NAME
+    pages = (
+        session.client("cloudformation", endpoint_url=endpoint)
+        .get_paginator("list_stack_resources")
+        .paginate(StackName=STACK_NAME)
     )
     return {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"]}

@@ -15,7 +15,18 @@ import boto3
 import botocore
 
 from . import binaries, sam
-from .environment import ACCOUNT, CREDENTIALS, DEFAULT_STATE, REGION, ROOT, VENV_BIN, isolated, read_env, require_tools, write_env
+from .environment import (
+    ACCOUNT,
+    CREDENTIALS,
+    DEFAULT_STATE,
+    REGION,
+    ROOT,
+    VENV_BIN,
+    isolated,
+    read_env,
+    require_tools,
+    write_env,
+)
 from .errors import LocalError
 from .processes import HOST, Server, answers, free_port
 from .terminal import Reporter
@@ -43,7 +54,8 @@ class Stack:
         return sam.resources(self.session, self.env["AWS_ENDPOINT_URL"])
 
     @cached_property
-    def session(self) -> boto3.Session:
+    def session(self) -> Any:  # boto3's own type knows only services that are named in the source
+        """Credentials and Region of the stack."""
         return boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
 
     def client(self, service: str) -> Any:
@@ -54,7 +66,8 @@ class Stack:
     def emulator(self, path: str, body: Any = None) -> Any:
         """Asks our SageMaker emulator's control endpoint."""
         request = urllib.request.Request(
-            f"{self.env['AWS_ENDPOINT_URL_SAGEMAKER']}/_control/{path}", None if body is None else json.dumps(body).encode()
+            f"{self.env['AWS_ENDPOINT_URL_SAGEMAKER']}/_control/{path}",
+            None if body is None else json.dumps(body).encode(),
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
             return json.load(answer)
@@ -150,14 +163,21 @@ class Stack:
             "TMPDIR": str(self.state / "tmp"),
         }
         app = "tests.local.ministack_app:app"
-        serve = [VENV_BIN / "python", "-m", "hypercorn", app, "--bind", f"{HOST}:{port}"]
-        command = [*serve, "--workers", "0", "--keep-alive", "75", "--graceful-timeout", "0"]
+        options = ["--workers", "0", "--keep-alive", "75", "--graceful-timeout", "0"]
+        command = [str(VENV_BIN / "python"), "-m", "hypercorn", app, "--bind", f"{HOST}:{port}", *options]
         self._servers[1].start(command, env | settings, f"{url}/_ministack/health")
         return url
 
     def _start_emulator(self, env: dict[str, str], port: int, aws: str) -> str:
         url = f"http://{HOST}:{port}"
-        flags = {"--port": port, "--service-model": SERVICE_MODEL, "--aws-endpoint": aws, "--account": ACCOUNT, **JOB_MILLISECONDS}
-        command = [binaries.target_dir() / "sagemaker-emulator", *(str(part) for flag in flags.items() for part in flag), "--events"]
+        flags: dict[str, object] = {
+            "--port": port,
+            "--service-model": SERVICE_MODEL,
+            "--aws-endpoint": aws,
+            "--account": ACCOUNT,
+            **JOB_MILLISECONDS,
+        }
+        program = binaries.target_dir() / "sagemaker-emulator"
+        command = [str(program), *(str(part) for flag in flags.items() for part in flag), "--events"]
         self._servers[0].start(command, env, f"{url}/_control/health")
         return url

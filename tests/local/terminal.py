@@ -51,7 +51,9 @@ class Reporter:
 
     def __init__(self, console: Console | None = None) -> None:
         terminal = sys.stdout.isatty()
-        self._console = console or Console(highlight=False, soft_wrap=not terminal, width=None if terminal else PIPE_WIDTH)
+        self._console = console or Console(
+            highlight=False, soft_wrap=not terminal, width=None if terminal else PIPE_WIDTH
+        )
         self._start = time.monotonic()
 
     @property
@@ -62,7 +64,9 @@ class Reporter:
     def line(self, name: str, text: str, style: str = "") -> Text:
         """One aligned line."""
         minutes, seconds = divmod(int(time.monotonic() - self._start), 60)
-        return Text.assemble((f"{minutes:>2}:{seconds:02}", "dim"), "  ", (f"{name:<{NAME_WIDTH}}", "bold"), (text, style))
+        return Text.assemble(
+            (f"{minutes:>2}:{seconds:02}", "dim"), "  ", (f"{name:<{NAME_WIDTH}}", "bold"), (text, style)
+        )
 
     def heading(self, text: str) -> None:
         """Begins a part of the run."""

@@ -19,12 +19,19 @@ use tracing::{info, warn};
 
 /// Turns uploads into compilation requests.
 pub struct Planner<O, T, N, Q> {
+    /// The configuration in force.
     pub config: ConfigSource<O>,
+    /// The model bucket.
     pub objects: O,
+    /// The ledger.
     pub ledger: Ledger<T>,
+    /// The Notifications topic.
     pub topic: N,
+    /// The Requests queue.
     pub requests: Q,
+    /// Bucket that artifacts go to.
     pub artifact_bucket: String,
+    /// The time.
     pub clock: Clock,
 }
 

@@ -1,7 +1,5 @@
 //! Lambda function: an uploaded model archive becomes one compilation request per target.
 
-mod handler;
-
 use automation::{
     batch,
     config::ConfigSource,
@@ -11,9 +9,9 @@ use automation::{
     settings, telemetry,
     topic::SnsTopic,
 };
-use handler::Planner;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use plan_compilation::handler::Planner;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -17,10 +17,15 @@ use tracing::info;
 
 /// Turns job states into ledger rows and notifications.
 pub struct Relay<J, T, N, Q> {
+    /// SageMaker's compilation jobs.
     pub jobs: J,
+    /// The ledger.
     pub ledger: Ledger<T>,
+    /// The Notifications topic.
     pub topic: N,
+    /// The Requests queue.
     pub requests: Q,
+    /// The time.
     pub clock: Clock,
 }
 

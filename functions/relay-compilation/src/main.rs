@@ -1,7 +1,5 @@
 //! Lambda function: a compilation job's state becomes a ledger row and a notification.
 
-mod handler;
-
 use automation::{
     batch,
     compilation_jobs::SageMaker,
@@ -10,9 +8,9 @@ use automation::{
     settings, telemetry,
     topic::SnsTopic,
 };
-use handler::Relay;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use relay_compilation::handler::Relay;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

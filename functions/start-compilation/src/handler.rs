@@ -14,9 +14,13 @@ use tracing::{info, warn};
 
 /// Turns compilation requests into jobs.
 pub struct Starter<J, T, Q> {
+    /// SageMaker's compilation jobs.
     pub jobs: J,
+    /// The ledger.
     pub ledger: Ledger<T>,
+    /// The JobStates queue.
     pub job_states: Q,
+    /// Role that SageMaker compiles with.
     pub role_arn: String,
 }
 

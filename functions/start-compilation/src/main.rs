@@ -1,7 +1,5 @@
 //! Lambda function: a compilation request becomes a compilation job.
 
-mod handler;
-
 use automation::{
     batch,
     compilation_jobs::SageMaker,
@@ -9,9 +7,9 @@ use automation::{
     queue::{SqsSender, SqsSource},
     settings, telemetry,
 };
-use handler::Starter;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use start_compilation::handler::Starter;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -9,11 +9,12 @@ use automation::{
     event::JobState,
     job::JobStatus,
     ledger::{Ledger, Table},
-    metrics, parking,
+    parking,
     queue::Sender,
 };
 use jiff::SignedDuration;
 use neo::JobName;
+use serde::Serialize;
 use tracing::info;
 
 /// How far each sweep looks back over what the last one has seen: more than clocks differ and lists lag.
@@ -24,16 +25,32 @@ const PROBES: usize = 5;
 
 /// Finds jobs whose state the ledger does not have.
 pub struct Sweeper<J, T, Q> {
+    /// SageMaker's compilation jobs.
     pub jobs: J,
+    /// The ledger.
     pub ledger: Ledger<T>,
+    /// The JobStates queue.
     pub job_states: Q,
+    /// The Requests queue.
     pub requests: Q,
+    /// The time.
     pub clock: Clock,
+}
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Jobs that SageMaker listed.
+    pub seen: usize,
+    /// Jobs among them whose state was sent on.
+    pub sent: usize,
+    /// Parked requests that were released.
+    pub released: usize,
 }
 
 impl<J: CompilationJobs, T: Table, Q: Sender> Sweeper<J, T, Q> {
     /// One sweep. The first one ever looks back over the overlap only: the past is not news.
-    pub async fn sweep(&self) -> Result<(), CallError> {
+    pub async fn sweep(&self) -> Result<Swept, CallError> {
         let now = (self.clock)();
         let since = self.ledger.swept_until().await?.unwrap_or(now) - OVERLAP;
         let (mut pages, mut seen, mut sent) = (0, 0, 0);
@@ -53,8 +70,7 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Sweeper<J, T, Q> {
         self.ledger.sweep_reached(now).await?;
         let released = parking::release(&self.ledger, &self.requests, PROBES).await?;
         info!(%since, pages, seen, sent, released, "swept");
-        metrics::count(&[("JobsSeen", seen), ("JobsSent", sent), ("RequestsReleased", released)], now);
-        Ok(())
+        Ok(Swept { seen, sent, released })
     }
 
     /// Messages for those jobs whose state the ledger does not have.

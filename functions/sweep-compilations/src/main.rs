@@ -1,17 +1,16 @@
 //! Lambda function: on a schedule, compilation jobs whose state was not relayed yet are sent on to be.
 
-mod handler;
-
 use automation::{
     compilation_jobs::SageMaker,
     ledger::{DynamoTable, Ledger},
+    metrics,
     queue::SqsSender,
     settings, telemetry,
 };
-use handler::Sweeper;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use sweep_compilations::handler::Sweeper;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -29,6 +28,11 @@ async fn main() -> Result<(), Error> {
     };
     let sweeper = &sweeper;
     // What the schedule sends tells nothing: the time is asked of the clock.
-    let sweep = move |_: LambdaEvent<Value>| async move { sweeper.sweep().await.map_err(Error::from) };
+    let sweep = move |_: LambdaEvent<Value>| async move {
+        let swept = sweeper.sweep().await?;
+        let counts = [("JobsSeen", swept.seen), ("JobsSent", swept.sent), ("RequestsReleased", swept.released)];
+        metrics::count(&counts, Timestamp::now());
+        Ok::<_, Error>(swept)
+    };
     lambda_runtime::run(service_fn(sweep)).await
 }

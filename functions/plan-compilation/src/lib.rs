@@ -1,0 +1,3 @@
+//! An uploaded model archive becomes one compilation request per target.
+
+pub mod handler;

@@ -1,0 +1,3 @@
+//! A compilation request becomes a compilation job.
+
+pub mod handler;

@@ -1,0 +1,71 @@
+//! Darknet: width, height and channels of the `[net]` section of a `.cfg`.
+
+use crate::{Dim, ElementType, Input, Problem, Warning, content::Content, fault::Halt, reading::Reading};
+
+/// Longest configuration that is read, in bytes. YOLOv4's has 12 KiB.
+const MAX_CONFIG: u64 = 1 << 20;
+
+/// What Neo calls the only input of a Darknet model (developer guide: `{"data": [1, 3, 224, 224]}`).
+const INPUT: &str = "data";
+
+/// Sections of the YOLO models, which Neo does not support.
+const YOLO: [&str; 3] = ["yolo", "region", "gaussian_yolo"];
+
+/// Whether a `.cfg` is Darknet's: its first section is the network.
+pub(crate) fn recognise(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head);
+    let first = text.lines().map(str::trim).find(|line| line.starts_with('['));
+    first.is_some_and(|line| matches!(section(line), Some("net" | "network")))
+}
+
+fn section(line: &str) -> Option<&str> {
+    line.strip_prefix('[')?.split_once(']').map(|(name, _)| name.trim())
+}
+
+/// Reads a `.cfg`.
+pub(crate) fn read(content: &mut Content<'_, '_>) -> Result<Reading, Halt> {
+    if content.size() > MAX_CONFIG {
+        return Err(Halt::malformed(0, format!("it is longer than {MAX_CONFIG} bytes")));
+    }
+    let mut text = vec![0; usize::try_from(content.size()).unwrap_or_default()];
+    content.fill(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+
+    let (mut width, mut height, mut channels, mut batch) = (Dim::Unknown, Dim::Unknown, Dim::Known(3), Dim::Known(1));
+    let (mut sections, mut yolo) = (0, None);
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
+        if let Some(name) = section(line) {
+            sections += 1;
+            yolo = yolo.or_else(|| YOLO.iter().find(|known| **known == name));
+        } else if let Some((key, value)) = line.split_once('=').filter(|_| sections == 1) {
+            let size = value.trim().parse().ok().filter(|size| *size > 0).map_or(Dim::Unknown, Dim::Known);
+            match key.trim() {
+                "width" => width = size,
+                "height" => height = size,
+                "channels" => channels = size,
+                "batch" => batch = size,
+                _ => {}
+            }
+        }
+    }
+    let mut reading = Reading { read: true, ..Reading::default() };
+    if let Some(name) = yolo {
+        reading.problems.push(Problem::new(
+            "darknet-yolo",
+            format!("the configuration has a section [{name}]: SageMaker Neo does not support YOLO models of Darknet"),
+            "convert the model to ONNX and compile that",
+        ));
+    }
+    if let Dim::Known(size @ 2..) = batch {
+        reading.warnings.push(Warning::new(
+            "darknet-batch",
+            format!("the configuration has batch={size}, as for training; set batch=1 to compile it for single images"),
+        ));
+    }
+    let dims = Some(vec![batch, channels, height, width]);
+    reading.inputs.push(Input { name: INPUT.to_owned(), element_type: ElementType::Float32, dims, tensor: None });
+    Ok(reading)
+}
+
+/// The weights add nothing that is read.
+pub(crate) fn combine(_config: &mut Reading, _weights: Reading) {}

@@ -1,0 +1,34 @@
+//! MXNet: the arguments of `*-symbol.json` that are not among the parameters of `*.params`.
+
+mod params;
+mod symbol;
+
+pub(crate) use params::{read as read_params, recognise as recognise_params};
+pub(crate) use symbol::read as read_symbol;
+
+use crate::{Problem, Warning, problem::quoted, reading::Reading};
+
+/// How the labels of a training loss are called. They are arguments, but nothing is fed to them in inference.
+const LABEL: &str = "label";
+
+/// Takes the parameters' names off the symbol's arguments.
+pub(crate) fn combine(symbol: &mut Reading, params: Reading) {
+    symbol.warnings.extend(params.warnings);
+    symbol.problems.extend(params.problems);
+    let Some(weights) = params.weights else { return };
+    symbol.inputs.retain(|input| !weights.contains(input.name.as_bytes()));
+    symbol.read = true;
+    let (labels, inputs): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut symbol.inputs).into_iter().partition(|input| input.name.ends_with(LABEL));
+    if inputs.is_empty() {
+        symbol.problems.push(Problem::new(
+            "inputs-none",
+            "every argument of the symbol is a parameter, so there is no shape to compile it for",
+            "export the model again: net.export(path)",
+        ));
+    } else if let Some(label) = labels.first() {
+        let label = quoted(&label.name);
+        symbol.warnings.push(Warning::new("mxnet-label", format!("{label} is taken for a training label, not an input")));
+    }
+    symbol.inputs = inputs;
+}

@@ -1,0 +1,92 @@
+//! Archives for tests.
+
+use std::{
+    io::{Read, Write},
+    path::Path,
+};
+
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use model_archive::{Inspection, Limits, inspect};
+
+/// A file of `tests/models`.
+pub fn fixture(path: &str) -> Vec<u8> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models").join(path);
+    std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The members of an archive under `tests/models`.
+pub fn fixtures(path: &str) -> Vec<(String, Vec<u8>)> {
+    let data = fixture(path);
+    let mut archive = tar::Archive::new(GzDecoder::new(data.as_slice()));
+    let files = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let mut data = Vec::new();
+        entry.read_to_end(&mut data).unwrap();
+        (entry.path().unwrap().to_str().unwrap().to_owned(), data)
+    });
+    files.collect()
+}
+
+/// One model of the ONNX suite.
+pub fn onnx(path: &str) -> Vec<u8> {
+    fixtures("onnx/suite.tar.gz").into_iter().find(|(name, _)| name == path).unwrap_or_else(|| panic!("no {path}")).1
+}
+
+pub fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A header for a file, its path taken as it is.
+pub fn header(path: &str, size: usize, kind: tar::EntryType) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+    header.set_size(size as u64);
+    header.set_mode(0o644);
+    header.set_entry_type(kind);
+    header.set_cksum();
+    header
+}
+
+/// A header and the content after it, padded.
+pub fn member(path: &str, data: &[u8], kind: tar::EntryType) -> Vec<u8> {
+    let mut bytes = header(path, data.len(), kind).as_bytes().to_vec();
+    bytes.extend(data);
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes
+}
+
+pub fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, data) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(data.len() as u64);
+        header.set_mode(0o644);
+        header.set_entry_type(tar::EntryType::Regular);
+        builder.append_data(&mut header, path, *data).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+pub fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
+    gzip(&tar_of(files))
+}
+
+pub fn look(archive: &[u8]) -> Inspection {
+    inspect(archive, &Limits::default()).unwrap()
+}
+
+pub fn look_at(files: &[(&str, &[u8])]) -> Inspection {
+    look(&tar_gz(files))
+}
+
+pub fn codes(inspection: &Inspection) -> Vec<&str> {
+    inspection.problems.iter().map(|problem| problem.code.as_ref()).collect()
+}
+
+/// What a reference script writes of a model, from an inspection.
+pub fn answer(inspection: &Inspection) -> serde_json::Value {
+    let model = inspection.model.as_ref().unwrap_or_else(|| panic!("{inspection:#?}"));
+    serde_json::json!({ "format_version": model.format_version, "producer": model.producer, "inputs": model.inputs })
+}

@@ -1,0 +1,312 @@
+//! Everything outside the functions, and one step of its history at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automation::{
+    batch::Failure,
+    config::ConfigSource,
+    event::Event,
+    job::JobStatus,
+    ledger::Ledger,
+    memory::{Answer, MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, Shared, StoredObject},
+};
+use flate2::{Compression, write::GzEncoder};
+use plan_compilation::handler::Planner;
+use relay_compilation::handler::Relay;
+use serde_json::json;
+use start_compilation::handler::Starter;
+use sweep_compilations::handler::Sweeper;
+
+use crate::{
+    clock::{advance, now},
+    faults::{Faults, Faulty},
+};
+
+const CONFIG: &str = "
+version: 1
+compilation:
+  rules:
+    - name: all
+      keys: '**'
+      framework: ONNX
+      inputs: { data: [1] }
+      targets: [ { device: ml_c5 }, { device: ml_m5 }, { device: rasp4b } ]
+";
+
+/// Targets of the one rule.
+const TARGETS: usize = 3;
+
+/// Longer than any claim holds.
+const CLAIM_RUNS_OUT: i64 = 120;
+
+/// Rounds after which a world that has no more faults must have come to rest.
+const ROUNDS: usize = 100;
+
+/// One step of a history. Numbers choose among what there is, modulo its count.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "each step says what its numbers choose")]
+pub enum Action {
+    /// A new version of one of three models, with one of two contents; S3 tells of it `told` times.
+    Upload { model: u8, content: bool, told: u8 },
+    /// A message of a queue is delivered to its function, which dies in a call, if it makes as many; without an
+    /// acknowledgement the message stays.
+    Deliver { queue: u8, message: u8, dies_in_call: u8, acknowledged: bool },
+    /// A running job moves on; with `fails`, it fails.
+    Progress { job: u8, fails: bool },
+    /// SageMaker's next answers to `CreateCompilationJob` are that the quota is used up.
+    Quota { answers: u8 },
+    /// The schedule wakes the sweep.
+    Sweep { dies_in_call: u8 },
+    /// Time passes.
+    Wait { seconds: u8 },
+}
+
+/// Everything outside the functions.
+#[derive(Debug, Default)]
+pub struct World {
+    table: MemoryTable,
+    objects: MemoryObjects,
+    topic: MemoryTopic,
+    jobs: MemoryJobs,
+    uploads: MemoryQueue,
+    requests: MemoryQueue,
+    job_states: MemoryQueue,
+    /// Contents uploaded so far, by key.
+    contents: BTreeMap<String, BTreeSet<bool>>,
+    versions: usize,
+    /// How often a process died: each may have doubled one notification.
+    deaths: usize,
+    dead_letters: Vec<String>,
+}
+
+impl World {
+    /// A world with a configuration and nothing else.
+    pub fn new() -> Self {
+        let world = Self::default();
+        let config = StoredObject {
+            version_id: Some("c".to_owned()),
+            etag: "c".to_owned(),
+            bytes: CONFIG.as_bytes().to_vec(),
+            ..StoredObject::default()
+        };
+        world.objects.put("config", "automation.yaml", config);
+        world
+    }
+
+    /// Does one step.
+    pub async fn act(&mut self, action: &Action) {
+        match *action {
+            Action::Upload { model, content, told } => self.upload(model % 3, content, told % 4 + 1),
+            Action::Deliver { queue, message, dies_in_call, acknowledged } => {
+                let messages = self.queue(queue).lock().len();
+                if messages > 0 {
+                    let faults = faults(dies_in_call);
+                    self.deliver(queue, usize::from(message) % messages, &faults, acknowledged).await;
+                }
+            }
+            Action::Progress { job, fails } => self.progress(job.into(), fails),
+            Action::Quota { answers } => {
+                self.jobs.answers.lock().extend(vec![Answer::Quota; usize::from(answers % 4)]);
+            }
+            Action::Sweep { dies_in_call } => self.sweep(&faults(dies_in_call)).await,
+            Action::Wait { seconds } => advance(seconds.into()),
+        }
+    }
+
+    /// Lets everything come to rest: no more faults, every message delivered, every job ended.
+    pub async fn settle(&mut self) {
+        self.jobs.answers.lock().clear();
+        for _ in 0..ROUNDS {
+            advance(CLAIM_RUNS_OUT);
+            for queue in 0..3 {
+                let waiting = self.queue(queue).lock().len();
+                for _ in 0..waiting {
+                    self.deliver(queue, 0, &Faults::none(), true).await;
+                }
+            }
+            let running = self.running();
+            for _ in &running {
+                self.progress(0, false);
+            }
+            self.sweep(&Faults::none()).await;
+            if running.is_empty() && (0..3).all(|queue| self.queue(queue).lock().is_empty()) {
+                return;
+            }
+        }
+        panic!("the world does not come to rest: {self:#?}");
+    }
+
+    fn upload(&mut self, model: u8, content: bool, told: u8) {
+        self.versions += 1;
+        let key = format!("model-{model}.tar.gz");
+        let version = format!("v{}", self.versions);
+        let bytes = archive(content);
+        let etag = format!("content-{content}");
+        let event = json!({
+            "source": "aws.s3", "detail-type": "Object Created",
+            "detail": { "bucket": { "name": "models" },
+                        "object": { "key": key, "size": bytes.len(), "etag": etag, "version-id": version } },
+        });
+        let object = StoredObject { version_id: Some(version), etag, bytes, ..StoredObject::default() };
+        self.objects.put("models", &key, object);
+        self.uploads.bodies.lock().extend(vec![event.to_string(); told.into()]);
+        self.contents.entry(key).or_default().insert(content);
+    }
+
+    fn queue(&self, queue: u8) -> &Shared<Vec<String>> {
+        match queue % 3 {
+            0 => &self.uploads.bodies,
+            1 => &self.requests.bodies,
+            _ => &self.job_states.bodies,
+        }
+    }
+
+    async fn deliver(&mut self, queue: u8, index: usize, faults: &Faults, acknowledged: bool) {
+        let body = self.queue(queue).lock().remove(index);
+        let event = Event::parse(&body).unwrap_or_else(|error| panic!("{error}"));
+        let result = match queue % 3 {
+            0 => self.planner(faults).handle(event).await,
+            1 => self.starter(faults).handle(event).await,
+            _ => self.relay(faults).handle(event).await,
+        };
+        match result {
+            Ok(()) if acknowledged => {}
+            Err(Failure::Terminal(cause)) => self.dead_letters.push(cause.to_string()),
+            result => {
+                self.deaths += usize::from(matches!(result, Err(Failure::Transient(_))));
+                self.queue(queue).lock().push(body);
+            }
+        }
+    }
+
+    async fn sweep(&mut self, faults: &Faults) {
+        let sweeper = Sweeper {
+            jobs: self.under(&self.jobs, faults),
+            ledger: self.ledger(faults),
+            job_states: self.under(&self.job_states, faults),
+            requests: self.under(&self.requests, faults),
+            clock: now,
+        };
+        self.deaths += usize::from(sweeper.sweep().await.is_err());
+    }
+
+    fn running(&self) -> Vec<String> {
+        let jobs = self.jobs.jobs.lock();
+        jobs.values().filter(|job| !job.status.is_terminal()).map(|job| job.name.clone()).collect()
+    }
+
+    fn progress(&self, index: usize, fails: bool) {
+        let running = self.running();
+        let Some(name) = running.get(index % running.len().max(1)) else { return };
+        if let Some(job) = self.jobs.jobs.lock().get_mut(name) {
+            job.status = match job.status {
+                JobStatus::Starting => JobStatus::InProgress,
+                _ if fails => JobStatus::Failed,
+                _ => JobStatus::Completed,
+            };
+        }
+    }
+
+    fn under<E: Clone>(&self, edge: &E, faults: &Faults) -> Faulty<E> {
+        let _ = self;
+        Faulty { edge: edge.clone(), faults: faults.clone() }
+    }
+
+    fn ledger(&self, faults: &Faults) -> Ledger<Faulty<MemoryTable>> {
+        Ledger::new(self.under(&self.table, faults), now)
+    }
+
+    fn planner(
+        &self,
+        faults: &Faults,
+    ) -> Planner<MemoryObjects, Faulty<MemoryTable>, Faulty<MemoryTopic>, Faulty<MemoryQueue>> {
+        Planner {
+            config: ConfigSource::new(self.objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+            objects: self.objects.clone(),
+            ledger: self.ledger(faults),
+            topic: self.under(&self.topic, faults),
+            requests: self.under(&self.requests, faults),
+            artifact_bucket: "artifacts".to_owned(),
+            clock: now,
+        }
+    }
+
+    fn starter(&self, faults: &Faults) -> Starter<Faulty<MemoryJobs>, Faulty<MemoryTable>, Faulty<MemoryQueue>> {
+        Starter {
+            jobs: self.under(&self.jobs, faults),
+            ledger: self.ledger(faults),
+            job_states: self.under(&self.job_states, faults),
+            role_arn: "role".to_owned(),
+        }
+    }
+
+    fn relay(
+        &self,
+        faults: &Faults,
+    ) -> Relay<Faulty<MemoryJobs>, Faulty<MemoryTable>, Faulty<MemoryTopic>, Faulty<MemoryQueue>> {
+        Relay {
+            jobs: self.under(&self.jobs, faults),
+            ledger: self.ledger(faults),
+            topic: self.under(&self.topic, faults),
+            requests: self.under(&self.requests, faults),
+            clock: now,
+        }
+    }
+
+    /// What a world at rest must look like, from nothing but what was uploaded; panics with what is wrong.
+    pub fn check(&self) {
+        assert!(self.dead_letters.is_empty(), "dead letters: {:?}", self.dead_letters);
+        let jobs = self.jobs.jobs.lock();
+        // Each content of each key is compiled for each target, once; again only after a failure, by a later upload.
+        let mut by_content: BTreeMap<(&str, &str), Vec<JobStatus>> = BTreeMap::new();
+        for job in jobs.values() {
+            by_content.entry((&job.source, &job.target)).or_default().push(job.status);
+        }
+        for (key, contents) in &self.contents {
+            let source = format!("s3://models/{key}");
+            for target in ["ml_c5", "ml_m5", "rasp4b"] {
+                let made = by_content.get(&(source.as_str(), target)).cloned().unwrap_or_default();
+                let failed = made.iter().filter(|status| **status == JobStatus::Failed).count();
+                assert!(made.len() >= contents.len(), "{key} {target}: {} contents, jobs {made:?}", contents.len());
+                assert!(
+                    made.len() <= contents.len() + failed,
+                    "{key} {target}: {} contents, jobs {made:?}",
+                    contents.len()
+                );
+            }
+        }
+        let published = self.topic.published.lock();
+        let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+        for notification in published.iter() {
+            *told.entry(&notification.id).or_default() += 1;
+        }
+        for job in jobs.values() {
+            let what = if job.status == JobStatus::Failed { "failed" } else { "completed" };
+            let id = format!("job-{what}-{}", job.name);
+            assert!(told.contains_key(id.as_str()), "nobody was told of {id}");
+        }
+        let repeats: usize = told.values().map(|times| times - 1).sum();
+        assert!(repeats <= self.deaths, "{repeats} repeats, {} deaths: {told:#?}", self.deaths);
+        let summaries = told.keys().filter(|id| id.starts_with("summary-")).count();
+        assert!(summaries * TARGETS >= jobs.len(), "{summaries} summaries of {} jobs", jobs.len());
+    }
+}
+
+fn faults(dies_in_call: u8) -> Faults {
+    // Half of all processes live.
+    if dies_in_call < 128 { Faults::none() } else { Faults::dies_in_call((dies_in_call % 24).into()) }
+}
+
+fn archive(content: bool) -> Vec<u8> {
+    let bytes: &[u8] = if content { MODEL } else { OTHER };
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, "model.onnx", bytes).and_then(|()| tar.into_inner()?.finish()).unwrap_or_default()
+}
+
+/// The smallest `ModelProto`: an IR version, and a graph with one input `data` of one float.
+const MODEL: &[u8] = b"\x08\x08\x3a\x14\x5a\x12\x0a\x04data\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01";
+/// Another one.
+const OTHER: &[u8] = b"\x08\x07\x3a\x14\x5a\x12\x0a\x04data\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01";
