@@ -1,20 +1,20 @@
 //! What becomes of an upload.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use automation::{
     Clock,
     batch::Failure,
     config::{Config, ConfigSource, LoadError, Refused},
-    event::{Event, ObjectCreated},
-    ledger::{Ledger, ModelRow, ModelState, Table},
+    event::{Event, ObjectCreated, StopRequest},
+    ledger::{Ledger, ModelRow, ModelState, Place, Sequencer, Table},
     notification::Notification,
     objects::{BlockingReader, Object, Objects, OpenError},
     queue::Sender,
     topic::Topic,
 };
 use model_archive::{Inspection, Limits, Problem};
-use neo::{ModelId, Overrides, Planned, Upload};
+use neo::{ModelId, OnNewVersion, Overrides, Planned, Upload};
 use tracing::{info, warn};
 
 /// Turns uploads into compilation requests.
@@ -39,6 +39,7 @@ pub struct Planner<O, T, N, Q> {
 struct Decision {
     upload: Upload,
     rule: Option<String>,
+    stops_older: bool,
     plan: Result<Vec<neo::CompilationRequest>, Vec<Problem>>,
 }
 
@@ -56,7 +57,9 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 info!("S3 tells that its notifications are configured");
                 Ok(())
             }
-            Event::Compilation(_) | Event::JobState(_) => Err(Failure::terminal("this is no event of an upload")),
+            Event::Compilation(_) | Event::Stop(_) | Event::JobState(_) => {
+                Err(Failure::terminal("this is no event of an upload"))
+            }
         }
     }
 
@@ -73,7 +76,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let Some(decision) = self.decide(object).await? else {
             return Ok(());
         };
-        let Decision { upload, rule, plan } = decision;
+        let Decision { upload, rule, stops_older, plan } = decision;
         let id = ModelId::new(&upload.bucket, &upload.key, upload.version());
         let mut row = ModelRow {
             upload,
@@ -82,11 +85,13 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             jobs: Vec::new(),
             problems: Vec::new(),
             planned_at: (self.clock)(),
+            sequencer: object.sequencer.clone().map(Sequencer::from),
+            stops_older,
         };
         match plan {
             Ok(requests) => {
                 for request in &requests {
-                    row.jobs.push(self.ledger.claim_job(request).await?);
+                    row.jobs.push(self.ledger.claim_job(request, !stops_older).await?);
                 }
                 if requests.iter().all(|request| !row.jobs.contains(&request.job_name)) {
                     row.state = ModelState::Reused;
@@ -109,18 +114,8 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             ModelState::Reused => {
                 info!(key, model = id.as_str(), "the same bytes were compiled the same way before: nothing to do");
             }
-            ModelState::Planned => {
-                let jobs = self.ledger.jobs(&row.jobs).await?;
-                let own = jobs.into_iter().filter_map(|job| job.request).filter(|request| request.model == *id);
-                let requests: Vec<_> = own
-                    .map(|request| serde_json::to_string(&request))
-                    .collect::<Result<_, _>>()
-                    .map_err(Failure::terminal)?;
-                let count = requests.len();
-                self.requests.send(requests).await?;
-                self.ledger.mark_requested(id).await?;
-                info!(key, model = id.as_str(), jobs = count, rule = row.rule, "compilation requested");
-            }
+            ModelState::Superseded => info!(key, model = id.as_str(), "a newer version arrived before: nothing to do"),
+            ModelState::Planned => self.request(id, &row).await?,
             ModelState::Rejected => {
                 let notification =
                     Notification::upload_rejected(&row.upload, id, row.rule.as_deref(), &row.problems, (self.clock)());
@@ -136,9 +131,49 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         Ok(())
     }
 
+    /// Sends the requests of a planned model, and stops the jobs of the versions it replaces.
+    async fn request(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
+        let key = &row.upload.key;
+        let mut bodies = Vec::new();
+        if let (true, Some(sequencer)) = (row.stops_older, &row.sequencer) {
+            match self.ledger.arrive(&row.upload, id, sequencer).await? {
+                Place::Superseded => {
+                    self.ledger.conclude(id, ModelState::Superseded).await?;
+                    info!(key, model = id.as_str(), "superseded by a newer version that arrived before");
+                    return Ok(());
+                }
+                Place::Newest(older) => bodies = self.stops(&older, row).await?,
+            }
+        }
+        let jobs = self.ledger.jobs(&row.jobs).await?;
+        let own = jobs.into_iter().filter_map(|job| job.request).filter(|request| request.model == *id);
+        let requests: Vec<_> =
+            own.map(|request| serde_json::to_string(&request)).collect::<Result<_, _>>().map_err(Failure::terminal)?;
+        let (jobs, stops) = (requests.len(), bodies.len());
+        bodies.extend(requests);
+        self.requests.send(bodies).await?;
+        self.ledger.conclude(id, ModelState::Requested).await?;
+        info!(key, model = id.as_str(), jobs, stops, rule = row.rule, "compilation requested");
+        Ok(())
+    }
+
+    /// Requests to stop the jobs of older versions, but for those that this version goes on with.
+    async fn stops(&self, older: &[ModelId], newest: &ModelRow) -> Result<Vec<String>, Failure> {
+        let mut names = BTreeSet::new();
+        for id in older {
+            // Of one that gave way itself no job was ever asked for.
+            let row = self.ledger.model(id).await?.filter(|row| row.state != ModelState::Superseded);
+            names.extend(row.map(|row| row.jobs).unwrap_or_default());
+        }
+        let names: Vec<_> = names.into_iter().filter(|name| !newest.jobs.contains(name)).collect();
+        let running = self.ledger.jobs(&names).await?.into_iter().filter(|job| !job.status.is_terminal());
+        Ok(running.map(|job| StopRequest { job_name: job.name.to_string() }.to_body()).collect())
+    }
+
     /// Decides over an upload; none if there is nothing to decide because a newer upload took its place.
     async fn decide(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {
-        let rejected = |upload, rule, problems| Ok(Some(Decision { upload, rule, plan: Err(problems) }));
+        let rejected =
+            |upload, rule, problems| Ok(Some(Decision { upload, rule, stops_older: false, plan: Err(problems) }));
         let config = match self.config.load().await {
             Ok(config) => config,
             Err(LoadError::Call(error)) => return Err(error.into()),
@@ -192,7 +227,8 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             inspection: &inspection,
             artifact_bucket: &self.artifact_bucket,
         });
-        Ok(Some(Decision { rule: Some(rule.name.clone()), upload, plan }))
+        let stops_older = rule.on_new_version == OnNewVersion::Stop;
+        Ok(Some(Decision { rule: Some(rule.name.clone()), upload, stops_older, plan }))
     }
 
     async fn tell_refused(&self, refused: &Refused, in_force: Option<&str>) -> Result<(), Failure> {
@@ -277,7 +313,7 @@ compilation:
     - name: edge
       keys: "vision/**"
       targets: [ { device: jetson_nano }, { device: ml_c5 } ]
-    - { name: named, keys: "named/**", framework: PYTORCH, inputs: [[1, 3, 32, 32]], targets: [ { device: ml_c5 } ] }
+    - { name: latest, keys: "latest/**", on_new_version: stop, targets: [ { device: ml_c5 } ] }
 "#;
 
     type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue>;
@@ -343,6 +379,7 @@ compilation:
                 version_id: Some(version.to_owned()),
                 etag: Some(etag),
                 size,
+                sequencer: Some(version.to_owned()),
             }])
         }
 
@@ -417,7 +454,7 @@ compilation:
         row.state = ModelState::Planned;
         let fresh = TestPlanner { ledger: Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH), ..planner };
         for request in &first {
-            fresh.ledger.claim_job(request).await.unwrap();
+            fresh.ledger.claim_job(request, true).await.unwrap();
         }
         fresh.ledger.create_model(&id, row).await.unwrap();
         fresh.handle(event).await.unwrap();
@@ -501,6 +538,7 @@ compilation:
                 version_id: None,
                 etag: Some(etag.to_owned()),
                 size: Some(9),
+                sequencer: None,
             }])
         };
         planner.put("vision/a.tar.gz", "v2", vec![1], &[]);
@@ -508,6 +546,46 @@ compilation:
         assert!(planner.topic.types().is_empty());
         planner.handle(told("vision/gone.tar.gz", "e")).await.unwrap();
         assert_eq!(planner.topic.types(), ["compilation.rejected"]);
+    }
+
+    /// SEMANTICS superseded: With `on_new_version: stop`, the events of one key in any order end with the newest version's jobs as
+    /// the current ones: older running jobs are stopped, exactly those.
+    #[tokio::test]
+    async fn a_newer_version_stops_the_running_jobs_of_older_ones_in_any_order() {
+        let versions = ["v1", "v2", "v3"];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [0, 2, 1]] {
+            let planner = planner(Some(CONFIG));
+            let mut jobs = Vec::new();
+            let events: Vec<_> = versions
+                .iter()
+                .map(|version| {
+                    let bytes = archive(&[("m.onnx", &squeezenet()), ("version.txt", version.repeat(99).as_bytes())]);
+                    planner.put("latest/a.tar.gz", version, [bytes, version.as_bytes().to_vec()].concat(), &[])
+                })
+                .collect();
+            for position in order {
+                planner.handle(events[position].clone()).await.unwrap();
+            }
+            let (mut requested, mut stopped) = (Vec::new(), Vec::new());
+            for body in planner.requests.bodies.lock().iter() {
+                match Event::parse(body).unwrap() {
+                    Event::Compilation(request) => {
+                        jobs.push((request.job_name.to_string(), request.source.version_id.clone().unwrap()));
+                        requested.push(request.source.version_id.unwrap());
+                    }
+                    Event::Stop(stop) => {
+                        stopped.push(jobs.iter().find(|(name, _)| *name == stop.job_name).unwrap().1.clone())
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(requested.last().unwrap(), "v3", "{order:?}");
+            let older: Vec<_> = requested.iter().filter(|version| *version != "v3").collect();
+            stopped.dedup();
+            stopped.sort();
+            stopped.dedup();
+            assert_eq!(stopped.iter().collect::<Vec<_>>(), older, "{order:?}");
+        }
     }
 
     /// SEMANTICS no-loop: The system never compiles its own output.

@@ -5,7 +5,6 @@ use automation::{
     batch::Failure,
     compilation_jobs::CompilationJobs,
     event::{Event, JobState},
-    job::JobStatus,
     ledger::{JobRow, Ledger, ModelState, Table},
     notification::Notification,
     parking,
@@ -54,11 +53,12 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
         Ok(())
     }
 
-    /// The job's row, after what SageMaker says of it right now.
+    /// The job's row, after what SageMaker says of it right now. Nothing follows a terminal state, and SageMaker may not even know a job
+    /// that was refused, or stopped before it began.
     async fn current(&self, job_name: String) -> Result<JobRow, Failure> {
         let name = JobName::from(job_name);
         let known = self.ledger.job(&name).await?;
-        if let Some(row) = known.filter(|row| row.status == JobStatus::Rejected) {
+        if let Some(row) = known.filter(|row| row.status.is_terminal()) {
             return Ok(row);
         }
         match self.jobs.describe(name.as_str()).await? {
@@ -85,7 +85,7 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
 #[cfg(test)]
 mod tests {
     use automation::{
-        job::JobDescription,
+        job::{JobDescription, JobStatus},
         ledger::ModelRow,
         memory::{MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic},
     };
@@ -119,12 +119,20 @@ mod tests {
         });
         let ledger = Ledger::new(MemoryTable::default(), clock);
         for request in &requests {
-            ledger.claim_job(request).await.unwrap();
+            ledger.claim_job(request, true).await.unwrap();
         }
         let jobs = requests.iter().map(|request| request.job_name.clone()).collect();
         let rule = Some("all".to_owned());
-        let row =
-            ModelRow { upload, rule, state: ModelState::Requested, jobs, problems: Vec::new(), planned_at: clock() };
+        let row = ModelRow {
+            upload,
+            rule,
+            state: ModelState::Requested,
+            jobs,
+            problems: Vec::new(),
+            planned_at: clock(),
+            sequencer: None,
+            stops_older: false,
+        };
         ledger.create_model(&model, row).await.unwrap();
         let (jobs, topic, queue) = (MemoryJobs::default(), MemoryTopic::default(), MemoryQueue::default());
         (Relay { jobs, ledger, topic, requests: queue, clock }, requests)
@@ -178,7 +186,7 @@ mod tests {
         for request in &requests {
             let request =
                 CompilationRequest { model: again.clone(), job_name: "again".to_owned().into(), ..request.clone() };
-            assert_ne!(relay.ledger.claim_job(&request).await.unwrap(), request.job_name);
+            assert_ne!(relay.ledger.claim_job(&request, true).await.unwrap(), request.job_name);
         }
         let first = relay.ledger.model(&requests[0].model).await.unwrap().unwrap();
         relay.ledger.create_model(&again, ModelRow { state: ModelState::Reused, ..first }).await.unwrap();

@@ -4,12 +4,12 @@ use automation::{
     batch::Failure,
     call::Kind,
     compilation_jobs::{CompilationJobs, CreateError},
-    event::{Event, JobState},
-    job::JobDescription,
+    event::{Event, JobState, StopRequest},
+    job::{JobDescription, JobStatus},
     ledger::{Ledger, Table},
     queue::Sender,
 };
-use neo::CompilationRequest;
+use neo::{CompilationRequest, JobName};
 use tracing::{info, warn};
 
 /// Turns compilation requests into jobs.
@@ -29,15 +29,21 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
     pub async fn handle(&self, event: Event) -> Result<(), Failure> {
         match event {
             Event::Compilation(request) => self.start(&request).await,
+            Event::Stop(stop) => self.stop(stop).await,
             _ => Err(Failure::terminal("this is no compilation request")),
         }
     }
 
     async fn start(&self, request: &CompilationRequest) -> Result<(), Failure> {
         let job = request.job_name.as_str();
+        let known = self.ledger.job(&request.job_name).await?;
+        if known.is_some_and(|row| row.status.is_terminal()) {
+            info!(job, "not started: it has ended, or was stopped before it began");
+            return self.tell(job).await;
+        }
         match self.jobs.create(request, &self.role_arn).await {
             Ok(()) => {
-                self.ledger.accept(request).await?;
+                self.accept(request).await?;
                 info!(job, target = %request.target, "started");
             }
             Err(CreateError::Exists) => self.exists(request).await?,
@@ -51,6 +57,29 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
             }
             Err(CreateError::Call(error)) => return Err(error.into()),
         }
+        self.tell(job).await
+    }
+
+    /// Notes a job that runs; one that was withdrawn in the meantime is stopped.
+    async fn accept(&self, request: &CompilationRequest) -> Result<(), Failure> {
+        if self.ledger.accept(request).await? == JobStatus::Stopped {
+            self.jobs.stop(request.job_name.as_str()).await?;
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, stop: StopRequest) -> Result<(), Failure> {
+        let job = &stop.job_name;
+        if self.jobs.describe(job).await?.is_none() {
+            self.ledger.withdraw(&JobName::from(job.clone())).await?;
+        }
+        // Even one that SageMaker did not know may be being created right now. Stopping what is not there does no harm.
+        self.jobs.stop(job).await?;
+        info!(job, "stopped for a newer version");
+        self.tell(job).await
+    }
+
+    async fn tell(&self, job: &str) -> Result<(), Failure> {
         self.job_states.send(vec![JobState { job_name: job.to_owned() }.to_body()]).await?;
         Ok(())
     }
@@ -64,7 +93,7 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
             ));
         };
         if is_same(request, &standing) {
-            self.ledger.accept(request).await?;
+            self.accept(request).await?;
             info!(job, "started before");
         } else {
             let reason = format!("a job named {job} exists and compiles something else ({})", standing.source);
@@ -86,12 +115,10 @@ fn is_same(request: &CompilationRequest, standing: &JobDescription) -> bool {
 #[cfg(test)]
 mod tests {
     use automation::{
-        job::JobStatus,
         memory::{Answer, MemoryJobs, MemoryQueue, MemoryTable},
         parking,
     };
     use jiff::Timestamp;
-    use neo::JobName;
     use serde_json::json;
 
     use super::*;
@@ -181,6 +208,26 @@ mod tests {
         let (status, reason) = status(&fresh).await.unwrap();
         assert_eq!(status, JobStatus::Rejected);
         assert!(reason.unwrap().contains("compiles something else (s3://models/a.tar.gz)"));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_was_stopped_before_it_began_is_not_started() {
+        let starter = starter();
+        let Event::Compilation(planned) = request("a.tar.gz") else { panic!() };
+        starter.ledger.claim_job(&planned, true).await.unwrap();
+        let stop = || Event::parse(r#"{"version":1,"stop":"resnet-ml-c5-abc"}"#).unwrap();
+        starter.handle(stop()).await.unwrap();
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        assert!(starter.jobs.jobs.lock().is_empty());
+        assert_eq!(status(&starter).await, Some((JobStatus::Stopped, None)));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_runs_is_stopped() {
+        let starter = starter();
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        starter.handle(Event::parse(r#"{"version":1,"stop":"resnet-ml-c5-abc"}"#).unwrap()).await.unwrap();
+        assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopped);
     }
 
     #[tokio::test]

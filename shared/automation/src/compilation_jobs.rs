@@ -65,6 +65,9 @@ pub trait CompilationJobs: Sync {
     /// A job, or none if SageMaker knows none of this name.
     fn describe(&self, name: &str) -> impl Future<Output = Result<Option<JobDescription>, CallError>> + Send;
 
+    /// Stops a job; one that has ended, or never was, stays as it is.
+    fn stop(&self, name: &str) -> impl Future<Output = Result<(), CallError>> + Send;
+
     /// A page of the jobs modified after a time.
     fn modified_after(
         &self,
@@ -137,6 +140,15 @@ impl CompilationJobs for SageMaker {
             // The service has answered a missing job with either of the two.
             Err(error) if error.kind == Kind::NotFound => Ok(None),
             Err(error) if error.kind == Kind::Invalid && error.message.contains("Could not find") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn stop(&self, name: &str) -> Result<(), CallError> {
+        let answer = self.client.stop_compilation_job().compilation_job_name(name).send().await;
+        match answer.map_err(|error| CallError::new("StopCompilationJob", error)) {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.kind, Kind::NotFound | Kind::Invalid) => Ok(()),
             Err(error) => Err(error),
         }
     }

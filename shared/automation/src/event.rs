@@ -22,6 +22,8 @@ pub enum Event {
     S3Test,
     /// A compilation job is to be started.
     Compilation(Box<CompilationRequest>),
+    /// A compilation job is to be stopped: a newer version of its model arrived.
+    Stop(StopRequest),
     /// A compilation job may have changed its state.
     JobState(JobState),
 }
@@ -39,6 +41,8 @@ pub struct ObjectCreated {
     pub etag: Option<String>,
     /// Size in bytes.
     pub size: Option<u64>,
+    /// Orders the events of one key; [`Sequencer`](crate::ledger::Sequencer) says how.
+    pub sequencer: Option<String>,
 }
 
 impl ObjectCreated {
@@ -60,6 +64,20 @@ impl JobState {
     /// The message's body.
     pub fn to_body(&self) -> String {
         json!({ "version": JOB_STATE_VERSION, "job_name": self.job_name }).to_string()
+    }
+}
+
+/// Asks start-compilation to stop a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopRequest {
+    /// The job's name.
+    pub job_name: String,
+}
+
+impl StopRequest {
+    /// The message's body.
+    pub fn to_body(&self) -> String {
+        json!({ "version": REQUEST_VERSION, "stop": self.job_name }).to_string()
     }
 }
 
@@ -94,6 +112,7 @@ impl Event {
             Self::ObjectsCreated(objects) => objects.first()?.model_id().map(|id| id.to_string()),
             Self::S3Test => None,
             Self::Compilation(request) => Some(request.model.to_string()),
+            Self::Stop(stop) => Some(stop.job_name.clone()),
             Self::JobState(state) => Some(state.job_name.clone()),
         }
     }
@@ -115,7 +134,7 @@ impl Event {
             object_created(value)
         } else if is("detail-type", "SageMaker Compilation Job State Change") {
             compilation_job_state(&value)
-        } else if has("job_name") {
+        } else if has("job_name") || has("stop") {
             own_message(value)
         } else {
             Err(UnknownEvent::Unrecognised(body.chars().take(QUOTED).collect()))
@@ -147,6 +166,7 @@ fn s3_notification(value: Value) -> Result<Event, UnknownEvent> {
                 version_id: object.version_id.filter(|version| !version.is_empty()),
                 etag: object.e_tag,
                 size: object.size.and_then(|size| size.try_into().ok()),
+                sequencer: object.sequencer,
             })
         })
         .collect::<Result<_, _>>()
@@ -185,6 +205,7 @@ struct ObjectDetail {
     size: Option<u64>,
     etag: Option<String>,
     version_id: Option<String>,
+    sequencer: Option<String>,
 }
 
 fn object_created(value: Value) -> Result<Event, UnknownEvent> {
@@ -195,6 +216,7 @@ fn object_created(value: Value) -> Result<Event, UnknownEvent> {
         version_id: object.version_id.filter(|version| !version.is_empty()),
         etag: object.etag,
         size: object.size,
+        sequencer: object.sequencer,
     }]))
 }
 
@@ -215,23 +237,34 @@ fn compilation_job_state(value: &Value) -> Result<Event, UnknownEvent> {
 
 fn own_message(value: Value) -> Result<Event, UnknownEvent> {
     #[derive(Deserialize)]
-    struct Message {
+    struct Version {
         version: u32,
+    }
+    #[derive(Deserialize)]
+    struct Stop {
+        stop: String,
+    }
+    #[derive(Deserialize)]
+    struct State {
         job_name: String,
     }
-    let is_request = value.get("source").is_some();
-    let (what, version) =
-        if is_request { ("compilation request", REQUEST_VERSION) } else { ("job state", JOB_STATE_VERSION) };
-    let message: Message = read(what, value.clone())?;
-    if message.version != version {
-        let cause = format!("its version is {}, this release reads version {version}", message.version);
+    let (what, known) = if value.get("stop").is_some() {
+        ("stop request", REQUEST_VERSION)
+    } else if value.get("source").is_some() {
+        ("compilation request", REQUEST_VERSION)
+    } else {
+        ("job state", JOB_STATE_VERSION)
+    };
+    let Version { version } = read(what, value.clone())?;
+    if version != known {
+        let cause = format!("its version is {version}, this release reads version {known}");
         return Err(UnknownEvent::Malformed { what, cause });
     }
-    if is_request {
-        Ok(Event::Compilation(Box::new(read(what, value)?)))
-    } else {
-        Ok(Event::JobState(JobState { job_name: message.job_name }))
-    }
+    Ok(match what {
+        "stop request" => Event::Stop(StopRequest { job_name: read::<Stop>(what, value)?.stop }),
+        "compilation request" => Event::Compilation(Box::new(read(what, value)?)),
+        _ => Event::JobState(JobState { job_name: read::<State>(what, value)?.job_name }),
+    })
 }
 
 #[cfg(test)]
@@ -304,6 +337,7 @@ mod tests {
             r#"{"version":2,"job_name":"a"}"#,
             r#"{"version":9,"job_name":"a","source":{}}"#,
             r#"{"version":1,"job_name":"a","source":{}}"#,
+            r#"{"version":1,"stop":7}"#,
         ];
         let answers = cases.map(|body| format!("{body}\n  => {}", Event::parse(body).unwrap_err()));
         insta::assert_snapshot!(answers.join("\n"));

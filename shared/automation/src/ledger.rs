@@ -4,20 +4,25 @@
 //! |---|---|---|
 //! | `model#<id>` | [`ModelRow`]: one upload version and its jobs | plan-compilation |
 //! | `content#<id>` | [`ContentRow`]: the job that compiled these bytes this way | plan-compilation |
+//! | `arrivals#<id>` | [`ArrivalsRow`]: the versions of one key that give way to newer ones | plan-compilation |
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
 //! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | plan-compilation, relay-compilation |
 //! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for room in the quota | start-, relay-, sweep-compilations |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: how far the sweep has looked | sweep-compilations |
 
+mod arrivals;
 mod dynamodb;
 mod once;
 mod parked;
 mod rows;
 mod table;
 
+pub use arrivals::{Place, Sequencer};
 pub use dynamodb::DynamoTable;
 pub use once::Once;
-pub use rows::{ContentRow, JobRow, ModelRow, ModelState, NoticeRow, ParkedModel, ParkedRow, SweepRow};
+pub use rows::{
+    Arrival, ArrivalsRow, ContentRow, JobRow, ModelRow, ModelState, NoticeRow, ParkedModel, ParkedRow, SweepRow,
+};
 pub use table::{Row, Table, Versioned};
 
 use jiff::{Span, Timestamp, ToSpan};
@@ -60,13 +65,12 @@ impl<T: Table> Ledger<T> {
             .map(|standing| standing.unwrap_or(row))
     }
 
-    /// Notes that every request of a planned model was sent.
-    pub async fn mark_requested(&self, id: &ModelId) -> Result<(), CallError> {
-        let requested = |row: Option<ModelRow>| {
-            row.filter(|row| row.state == ModelState::Planned)
-                .map(|row| ModelRow { state: ModelState::Requested, ..row })
+    /// Notes what became of a planned model.
+    pub async fn conclude(&self, id: &ModelId, state: ModelState) -> Result<(), CallError> {
+        let concluded = |row: Option<ModelRow>| {
+            row.filter(|row| row.state == ModelState::Planned).map(|row| ModelRow { state, ..row })
         };
-        self.update(&model_key(id), requested).await.map(drop)
+        self.update(&model_key(id), concluded).await.map(drop)
     }
 
     /// The row of a job.
@@ -79,16 +83,16 @@ impl<T: Table> Ledger<T> {
         self.table.get_all(&names.iter().map(job_key).collect::<Vec<_>>()).await
     }
 
-    /// Finds the job for a request: an earlier one that compiled or compiles the same bytes the same way, else the request's own,
-    /// whose row is written.
-    pub async fn claim_job(&self, request: &CompilationRequest) -> Result<JobName, CallError> {
+    /// Finds the job for a request: an earlier one that compiled (or, if `running` may be waited for, compiles) the same bytes the
+    /// same way, else the request's own, whose row is written.
+    pub async fn claim_job(&self, request: &CompilationRequest, running: bool) -> Result<JobName, CallError> {
         let key = content_key(&request.content);
         let own = &request.job_name;
         for _ in 0..WRITE_TRIES {
             let standing: Option<Versioned<ContentRow>> = self.table.get(&key).await?;
             if let Some(Versioned { row: ContentRow { job }, .. }) = &standing
                 && job != own
-                && self.is_reusable(job).await?
+                && self.is_reusable(job, running).await?
             {
                 let also = |row: Option<JobRow>| {
                     let mut row = row?;
@@ -106,9 +110,9 @@ impl<T: Table> Ledger<T> {
         Err(contended(&key))
     }
 
-    async fn is_reusable(&self, job: &JobName) -> Result<bool, CallError> {
+    async fn is_reusable(&self, job: &JobName, running: bool) -> Result<bool, CallError> {
         let row = self.job(job).await?;
-        Ok(row.is_some_and(|row| !matches!(row.status, JobStatus::Rejected | JobStatus::Failed | JobStatus::Stopped)))
+        Ok(row.is_some_and(|row| row.status == JobStatus::Completed || running && !row.status.is_terminal()))
     }
 
     /// Notes what was observed of a job; a state never goes backwards. Returns the row that stands.
@@ -127,8 +131,8 @@ impl<T: Table> Ledger<T> {
         row.ok_or_else(|| contended(&job_key(&name)))
     }
 
-    /// Notes that SageMaker took a job's request.
-    pub async fn accept(&self, request: &CompilationRequest) -> Result<(), CallError> {
+    /// Notes that SageMaker took a job's request; returns the status that stands, which is another if the job was stopped meanwhile.
+    pub async fn accept(&self, request: &CompilationRequest) -> Result<JobStatus, CallError> {
         self.advance(request, |row, now| JobRow { status: JobStatus::Starting, updated_at: now, ..row }).await
     }
 
@@ -141,21 +145,32 @@ impl<T: Table> Ledger<T> {
             updated_at: now,
             ..row
         };
-        self.advance(request, refused).await
+        self.advance(request, refused).await.map(drop)
+    }
+
+    /// Notes that a job that was not started yet must not be.
+    pub async fn withdraw(&self, name: &JobName) -> Result<(), CallError> {
+        let now = (self.clock)();
+        let stopped = |row: Option<JobRow>| {
+            let waiting = row.filter(|row| row.status == JobStatus::Requested)?;
+            Some(JobRow { status: JobStatus::Stopped, ended_at: Some(now), updated_at: now, ..waiting })
+        };
+        self.update(&job_key(name), stopped).await.map(drop)
     }
 
     async fn advance(
         &self,
         request: &CompilationRequest,
         to: impl Fn(JobRow, Timestamp) -> JobRow + Sync,
-    ) -> Result<(), CallError> {
+    ) -> Result<JobStatus, CallError> {
         let now = (self.clock)();
         let change = |standing: Option<JobRow>| {
             let row = standing.unwrap_or_else(|| JobRow::requested(request, now));
             let next = to(row.clone(), now);
             row.status.leads_to(next.status).then_some(next)
         };
-        self.update(&job_key(&request.job_name), change).await.map(drop)
+        let row = self.update(&job_key(&request.job_name), change).await?;
+        row.map(|row| row.status).ok_or_else(|| contended(&job_key(&request.job_name)))
     }
 
     /// How far the sweep has looked.
@@ -263,13 +278,17 @@ mod tests {
     async fn the_same_bytes_are_compiled_again_only_after_a_failure() {
         let ledger = ledger();
         let (first, second, third) = (request("v1"), request("v2"), request("v3"));
-        assert_eq!(ledger.claim_job(&first).await.unwrap(), first.job_name);
-        assert_eq!(ledger.claim_job(&first).await.unwrap(), first.job_name, "a repeat finds its own");
-        assert_eq!(ledger.claim_job(&second).await.unwrap(), first.job_name, "another upload finds the job that runs");
+        assert_eq!(ledger.claim_job(&first, true).await.unwrap(), first.job_name);
+        assert_eq!(ledger.claim_job(&first, true).await.unwrap(), first.job_name, "a repeat finds its own");
+        assert_eq!(
+            ledger.claim_job(&second, true).await.unwrap(),
+            first.job_name,
+            "another upload finds the job that runs"
+        );
         let row = ledger.job(&first.job_name).await.unwrap().unwrap();
         assert_eq!(row.models.len(), 2, "and waits for it");
         ledger.observe(&seen(&first.job_name, JobStatus::Failed)).await.unwrap();
-        assert_eq!(ledger.claim_job(&third).await.unwrap(), third.job_name);
+        assert_eq!(ledger.claim_job(&third, true).await.unwrap(), third.job_name);
     }
 
     /// SEMANTICS never-backwards: A job's state never goes backwards in the ledger, in whatever order it is

@@ -22,7 +22,7 @@ use crate::{
 #[cfg(feature = "sagemaker")]
 use crate::{
     compilation_jobs::{CompilationJobs, CreateError, JobPage},
-    job::JobDescription,
+    job::{JobDescription, JobStatus},
 };
 
 /// Something shared between a double and the test that looks into it.
@@ -260,7 +260,7 @@ impl CompilationJobs for MemoryJobs {
         }
         let job = JobDescription {
             arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/{name}"),
-            status: crate::job::JobStatus::Starting,
+            status: JobStatus::Starting,
             source: request.source.s3_uri(),
             framework: request.framework.as_str().to_owned(),
             data_input_config: request.data_input_config.clone(),
@@ -283,6 +283,13 @@ impl CompilationJobs for MemoryJobs {
 
     async fn describe(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
         Ok(self.jobs.lock().get(name).cloned())
+    }
+
+    async fn stop(&self, name: &str) -> Result<(), CallError> {
+        if let Some(job) = self.jobs.lock().get_mut(name).filter(|job| !job.status.is_terminal()) {
+            job.status = JobStatus::Stopped;
+        }
+        Ok(())
     }
 
     async fn modified_after(&self, time: Timestamp, page: Option<String>) -> Result<JobPage, CallError> {

@@ -117,6 +117,10 @@ impl<E: CompilationJobs> CompilationJobs for Faulty<E> {
         self.faults.through(self.edge.describe(name)).await
     }
 
+    async fn stop(&self, name: &str) -> Result<(), CallError> {
+        self.faults.through(self.edge.stop(name)).await
+    }
+
     async fn modified_after(&self, time: Timestamp, page: Option<String>) -> Result<JobPage, CallError> {
         self.faults.through(self.edge.modified_after(time, page)).await
     }

@@ -26,6 +26,12 @@ const CONFIG: &str = "
 version: 1
 compilation:
   rules:
+    - name: latest
+      keys: 'latest/**'
+      framework: ONNX
+      inputs: { data: [1] }
+      targets: [ { device: ml_c5 }, { device: ml_m5 }, { device: rasp4b } ]
+      on_new_version: stop
     - name: all
       keys: '**'
       framework: ONNX
@@ -74,6 +80,8 @@ pub struct World {
     /// Contents uploaded so far, by key.
     contents: BTreeMap<String, BTreeSet<bool>>,
     versions: usize,
+    /// The newest content, by key.
+    newest: BTreeMap<String, bool>,
     /// How often a process died: each may have doubled one notification.
     deaths: usize,
     dead_letters: Vec<String>,
@@ -138,18 +146,21 @@ impl World {
 
     fn upload(&mut self, model: u8, content: bool, told: u8) {
         self.versions += 1;
-        let key = format!("model-{model}.tar.gz");
+        let folder = if model == 2 { "latest" } else { "all" };
+        let key = format!("{folder}/model-{model}.tar.gz");
         let version = format!("v{}", self.versions);
         let bytes = archive(content);
         let etag = format!("content-{content}");
         let event = json!({
             "source": "aws.s3", "detail-type": "Object Created",
             "detail": { "bucket": { "name": "models" },
-                        "object": { "key": key, "size": bytes.len(), "etag": etag, "version-id": version } },
+                        "object": { "key": key, "size": bytes.len(), "etag": etag, "version-id": version,
+                                    "sequencer": format!("{:08X}", self.versions) } },
         });
         let object = StoredObject { version_id: Some(version), etag, bytes, ..StoredObject::default() };
         self.objects.put("models", &key, object);
         self.uploads.bodies.lock().extend(vec![event.to_string(); told.into()]);
+        self.newest.insert(key.clone(), content);
         self.contents.entry(key).or_default().insert(content);
     }
 
@@ -262,7 +273,7 @@ impl World {
         for job in jobs.values() {
             by_content.entry((&job.source, &job.target)).or_default().push(job.status);
         }
-        for (key, contents) in &self.contents {
+        for (key, contents) in self.contents.iter().filter(|(key, _)| !key.starts_with("latest/")) {
             let source = format!("s3://models/{key}");
             for target in ["ml_c5", "ml_m5", "rasp4b"] {
                 let made = by_content.get(&(source.as_str(), target)).cloned().unwrap_or_default();
@@ -275,13 +286,18 @@ impl World {
                 );
             }
         }
+        self.check_latest();
         let published = self.topic.published.lock();
         let mut told: BTreeMap<&str, usize> = BTreeMap::new();
         for notification in published.iter() {
             *told.entry(&notification.id).or_default() += 1;
         }
         for job in jobs.values() {
-            let what = if job.status == JobStatus::Failed { "failed" } else { "completed" };
+            let what = match job.status {
+                JobStatus::Failed => "failed",
+                JobStatus::Stopped => "stopped",
+                _ => "completed",
+            };
             let id = format!("job-{what}-{}", job.name);
             assert!(told.contains_key(id.as_str()), "nobody was told of {id}");
         }
@@ -289,6 +305,31 @@ impl World {
         assert!(repeats <= self.deaths, "{repeats} repeats, {} deaths: {told:#?}", self.deaths);
         let summaries = told.keys().filter(|id| id.starts_with("summary-")).count();
         assert!(summaries * TARGETS >= jobs.len(), "{summaries} summaries of {} jobs", jobs.len());
+    }
+}
+
+impl World {
+    /// Of a key whose versions give way to newer ones, the newest has a job that ran to its end for each target. Nothing else is
+    /// ever stopped.
+    fn check_latest(&self) {
+        let rows = self.table.rows.lock();
+        let jobs = rows.iter().filter(|(key, _)| key.starts_with("job#")).map(|(_, (_, row))| row);
+        let mut ended = BTreeSet::new();
+        for row in jobs {
+            let source = &row["request"]["source"];
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            if row["status"] == "STOPPED" {
+                assert!(text(&source["key"]).starts_with("latest/"), "stopped: {row:#}");
+            } else {
+                ended.insert((text(&source["key"]), text(&source["etag"]), text(&row["target"])));
+            }
+        }
+        for (key, content) in self.newest.iter().filter(|(key, _)| key.starts_with("latest/")) {
+            for target in ["ml_c5", "ml_m5", "rasp4b"] {
+                let newest = (key.clone(), format!("content-{content}"), target.to_owned());
+                assert!(ended.contains(&newest), "the newest version has no job: {newest:?} {ended:#?}");
+            }
+        }
     }
 }
 

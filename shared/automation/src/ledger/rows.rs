@@ -7,6 +7,7 @@ use model_archive::Problem;
 use neo::{CompilationRequest, JobName, ModelId, Upload};
 use serde::{Deserialize, Serialize};
 
+use super::Sequencer;
 use crate::job::{JobDescription, JobStatus};
 
 /// One version of a model, and what was decided over it.
@@ -24,6 +25,10 @@ pub struct ModelRow {
     pub problems: Vec<Problem>,
     /// When it was decided.
     pub planned_at: Timestamp,
+    /// What its event says of its place among the events of its key.
+    pub sequencer: Option<Sequencer>,
+    /// Whether it stops the running jobs of older versions, and gives way to newer ones.
+    pub stops_older: bool,
 }
 
 /// How far a model's plan has come.
@@ -38,6 +43,24 @@ pub enum ModelState {
     Rejected,
     /// The same bytes were compiled the same way before.
     Reused,
+    /// A newer version arrived before it was asked for.
+    Superseded,
+}
+
+/// The versions of one key that give way to newer ones, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrivalsRow {
+    /// Each with its place.
+    pub arrivals: Vec<Arrival>,
+}
+
+/// A version of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// Its place.
+    pub sequencer: Sequencer,
+    /// The model version.
+    pub model: ModelId,
 }
 
 /// The job that compiled, or compiles, these bytes this way.
