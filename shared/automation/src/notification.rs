@@ -4,7 +4,7 @@ mod text;
 
 use jiff::Timestamp;
 use model_archive::Problem;
-use neo::{JobName, ModelId, Upload};
+use neo::{FailureClass, JobName, ModelId, Upload};
 use serde::Serialize;
 use serde_json::json;
 
@@ -134,6 +134,8 @@ struct JobReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    failure_class: Option<FailureClass>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     duration_seconds: Option<i64>,
 }
 
@@ -161,6 +163,11 @@ impl From<&JobRow> for JobReport {
             status: row.status,
             artifact: row.artifact.clone(),
             failure_reason: row.failure_reason.clone(),
+            failure_class: row
+                .failure_reason
+                .as_deref()
+                .filter(|_| row.status == JobStatus::Failed)
+                .map(FailureClass::of),
             duration_seconds: row.duration_seconds(),
         }
     }
@@ -222,7 +229,11 @@ impl Notification {
         let job = JobReport::from(row);
         let request = row.request.as_ref();
         let name = request.map_or(row.name.as_str(), |request| request.source.stem());
-        let problems = (kind == CompilationRejected).then(|| refused(row)).into_iter().collect();
+        let problems = match kind {
+            CompilationRejected => vec![refused(row)],
+            CompilationFailed => vec![failed(row)],
+            _ => Vec::new(),
+        };
         let mut notification = Self {
             subject: subject(&format!("Compilation {what}: {name} for {}", job.target)),
             model: request.map(|request| (&request.source).into()),
@@ -315,6 +326,11 @@ fn refused(row: &JobRow) -> Problem {
         format!("SageMaker refused the compilation job: {reason}"),
         "correct the rule or the model as SageMaker says, and upload the archive again",
     )
+}
+
+fn failed(row: &JobRow) -> Problem {
+    let reason = row.failure_reason.as_deref().unwrap_or("SageMaker gave no reason");
+    Problem::new("compilation-failed", reason, FailureClass::of(reason).remedy())
 }
 
 fn few(problems: &[Problem]) -> Vec<Problem> {

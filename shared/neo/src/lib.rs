@@ -3,6 +3,7 @@
 //! Pure: no AWS SDK, no I/O, no clock.
 
 mod config;
+mod failure;
 mod inputs;
 mod name;
 mod plan;
@@ -12,6 +13,7 @@ mod target;
 mod upload;
 
 pub use config::{Compilation, ConfigError, Defaults, Document, OnNewVersion, Rule, TargetSpec};
+pub use failure::FailureClass;
 pub use inputs::{Inputs, SymbolicDims};
 pub use name::{ContentId, JobName, ModelId};
 pub use plan::{Planned, plan};

@@ -50,9 +50,6 @@ pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notificat
     let mut text = format!("{name} {verb} for {}.\n", job.target);
     problems(&mut text, &notification.problems);
     text.push('\n');
-    if let (NotificationType::CompilationFailed, Some(reason)) = (kind, &job.failure_reason) {
-        line(&mut text, "Reason", reason);
-    }
     if let Some(artifact) = &job.artifact {
         line(&mut text, "Artifact", artifact);
     }
