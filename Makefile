@@ -22,6 +22,7 @@ demo: $(TOOLS) ## a model goes through, on this machine, printed as it happens
 
 test: lint ## everything that CI runs
 	cargo test --workspace --quiet
+	cargo build --workspace --bins --quiet
 	$(BIN)/python -m pytest
 
 lint: $(TOOLS) ## format, template, licences, clippy
@@ -49,7 +50,7 @@ $(TOOLS): requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on the PATH: install Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11: name a newer one with make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: $(PYTHON) lacks the venv module: install it (python3-venv on Debian)" >&2; exit 1; }
-	@echo "Installing the Python tools into $(VENV): about a minute, once."
+	@echo "Installing the Python tools into $(VENV): one or two minutes, once."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@

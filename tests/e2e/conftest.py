@@ -31,7 +31,9 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with stack.alone():
         with capture.global_and_fixture_disabled():
-            stack.up(Reporter(Console(soft_wrap=True, width=120)), CONFIG)
+            reporter = Reporter(Console(soft_wrap=True, width=120))
+            reporter.print()
+            stack.up(reporter, CONFIG)
         try:
             stack.emulator("settings", FAST_JOBS)
             yield stack

@@ -60,7 +60,7 @@ class Server:
     def start(self, command: Sequence[str], env: Mapping[str, str], healthy: str) -> None:
         """Starts it in a session of its own and waits until the URL answers."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self._pid.open("a") as pid, self.log.open("ab") as log:
+        with self._pid.open("a") as pid, self.log.open("wb") as log:
             fcntl.flock(pid, fcntl.LOCK_EX | fcntl.LOCK_NB)
             pid.truncate(0)
             process = subprocess.Popen(

@@ -151,6 +151,7 @@ class Stack:
         url = f"http://{HOST}:{port}"
         settings = {
             "AUTH": "true",  # the functions' roles are enforced
+            "AWS_LAMBDA_LOG_FORMAT": "JSON",  # handed on to the functions, as Lambda does by their LoggingConfig
             "AWS_ENDPOINT_URL": url,  # handed on to the functions
             "DOCKER_HOST": f"unix://{self.state / 'no-docker.sock'}",  # it would tidy up containers there
             "GATEWAY_PORT": str(port),
