@@ -16,7 +16,9 @@ def write(folder, models, answers):
                 info.size = len(data)
                 archive.addfile(info, io.BytesIO(data))
     (folder / "suite.tar.gz").write_bytes(gzip.compress(plain.getvalue(), 9, mtime=0))
-    lines = ",\n".join(f"{json.dumps(model)}: {json.dumps(found, ensure_ascii=False)}" for model, found in answers.items())
+    lines = ",\n".join(
+        f"{json.dumps(model)}: {json.dumps(found, ensure_ascii=False)}" for model, found in answers.items()
+    )
     (folder / "suite.json").write_text(f"{{\n{lines}\n}}\n")
     print(f"{folder.name}: {len(models)} models")
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::{
     Framework, Model, Problem, Warning,
-    darknet,
     format::{Format, Recognised, folder, in_folder},
     mxnet,
     names::Names,
+    problem::quoted,
     reading::Reading,
     survey::Named,
     tensorflow,
@@ -48,19 +48,25 @@ pub(crate) struct Candidates(BTreeMap<Format, Files>);
 
 impl Candidates {
     pub fn add(&mut self, Recognised { format, certain }: Recognised, path: &str, reading: Result<Reading, Problem>) {
-        let ambiguous = certain && self.0.iter().any(|(other, files)| files.certain && other.framework() != format.framework());
-        if ambiguous {
-            // None will be chosen: do not keep what they hold.
-            self.0.values_mut().filter_map(|files| files.first.as_mut()).for_each(|file| file.reading = Ok(Reading::default()));
-        }
         let files = self.0.entry(format).or_default();
         files.named.add(path);
         // A file that is certainly of this format is the one to tell of.
         if files.first.is_none() || certain && !files.certain {
-            let reading = if ambiguous { Ok(Reading::default()) } else { reading };
             files.first = Some(File { path: path.to_owned(), reading });
         }
         files.certain |= certain;
+        if files.named.count() > 1 {
+            files.forget();
+        }
+        let tensorflow = [Format::SavedModel, Format::FrozenGraph];
+        if tensorflow.contains(&format) && tensorflow.iter().all(|format| self.0.contains_key(format)) {
+            for (_, files) in self.0.iter_mut().filter(|(format, _)| tensorflow.contains(format)) {
+                files.forget();
+            }
+        }
+        if certain && self.single_framework().is_err() {
+            self.0.values_mut().for_each(Files::forget);
+        }
     }
 
     /// The framework of all the files, if it is one.
@@ -92,9 +98,12 @@ impl Candidates {
             return chosen;
         }
         match framework {
-            Framework::Mxnet => self.take_pair(Format::MxnetSymbol, Format::MxnetParams, part, &mut chosen, mxnet::combine),
+            Framework::Mxnet => {
+                self.take_pair(Format::MxnetSymbol, Format::MxnetParams, part, &mut chosen, mxnet::combine);
+            }
             Framework::Darknet => {
-                self.take_pair(Format::DarknetConfig, Format::DarknetWeights, part, &mut chosen, darknet::combine);
+                // The weights add nothing that is read.
+                self.take_pair(Format::DarknetConfig, Format::DarknetWeights, part, &mut chosen, |_, _| {});
             }
             _ => {
                 if let Some((format, files)) = self.0.pop_first() {
@@ -107,12 +116,16 @@ impl Candidates {
 
     /// Neo counts files by their ending, so that a `SavedModel` and a frozen graph are two of a kind as well.
     fn several(&self) -> Vec<Problem> {
-        let tensorflow: Vec<_> = self.0.iter().filter(|(format, _)| format.framework() == Framework::Tensorflow).collect();
+        let tensorflow: Vec<_> =
+            self.0.iter().filter(|(format, _)| format.framework() == Framework::Tensorflow).collect();
         if tensorflow.len() > 1 {
             let each: Vec<_> = tensorflow.iter().map(|(_, files)| files.named.list()).collect();
             return vec![Problem::new(
                 "several-models",
-                format!("the archive holds several .pb or .pbtxt files where SageMaker Neo takes one: {}", each.join(", ")),
+                format!(
+                    "the archive holds several .pb or .pbtxt files where SageMaker Neo takes one: {}",
+                    each.join(", ")
+                ),
                 "put one model into each archive, and no other .pb or .pbtxt file beside it",
             )];
         }
@@ -143,11 +156,11 @@ impl Candidates {
     ) {
         let (graph_files, weight_files) = (self.0.remove(&graph), self.0.remove(&weights));
         let missing = match (&graph_files, &weight_files) {
-            (Some(graph), None) => Some((graph.named.list(), graph.first.as_ref(), weights)),
-            (None, Some(weights)) => Some((weights.named.list(), None, graph)),
+            (Some(present), None) => Some((present.named.list(), weights)),
+            (None, Some(present)) => Some((present.named.list(), graph)),
             _ => None,
         };
-        if let Some((present, _, missing)) = missing.filter(|_| part.whole) {
+        if let Some((present, missing)) = missing.filter(|_| part.whole) {
             chosen.problems.push(Problem::new(
                 "part-missing",
                 format!("the archive holds {present} but no {} ({})", missing.noun(), missing.endings().join(" or ")),
@@ -170,13 +183,20 @@ impl Candidates {
 }
 
 impl Files {
+    /// Drops what was read: none of it will be chosen, and it may be large.
+    fn forget(&mut self) {
+        if let Some(File { reading: reading @ Ok(_), .. }) = &mut self.first {
+            *reading = Ok(Reading::default());
+        }
+    }
+
     fn take(self, format: Format, part: &Part<'_>, chosen: &mut Chosen) {
         let Some(File { path, reading }) = self.first else { return };
         let reading = match reading {
             Ok(reading) => reading,
             Err(problem) => return chosen.problems.push(problem),
         };
-        if !format.is_named_well(&path) {
+        if !format.is_named_well(&path) && reading.problems.is_empty() {
             chosen.problems.push(misnamed(format, &path));
         }
         if part.whole {
@@ -185,8 +205,12 @@ impl Files {
                 check_variables(&path, part.paths, chosen);
             }
         }
+        let refused = !reading.read && !reading.problems.is_empty();
         chosen.problems.extend(reading.problems);
         chosen.warnings.extend(reading.warnings);
+        if refused {
+            return;
+        }
         let framework = format.framework();
         chosen.model = Some(Model {
             framework,
@@ -217,15 +241,17 @@ fn misnamed(format: Format, path: &str) -> Problem {
 fn check_external(model: &str, external: &[String], paths: &Names, chosen: &mut Chosen) {
     for location in external {
         let path = in_folder(folder(model), location);
-        if paths.contains(path.as_bytes()) {
+        let is_there = paths.contains(path.as_bytes());
+        let path = quoted(&path);
+        if is_there {
             chosen.warnings.push(Warning::new(
                 "external-data",
-                format!("`{model}` keeps weights in `{path}`; SageMaker Neo documents models of a single .onnx file"),
+                format!("`{model}` keeps weights in {path}; SageMaker Neo documents models of a single .onnx file"),
             ));
         } else {
             chosen.problems.push(Problem::new(
                 "external-data-missing",
-                format!("`{model}` keeps weights in `{path}`, which is not in the archive"),
+                format!("`{model}` keeps weights in {path}, which is not in the archive"),
                 "save the model with its weights inside: onnx.save(model, path, save_as_external_data=False)",
             ));
         }

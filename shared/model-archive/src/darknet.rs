@@ -2,7 +2,7 @@
 
 use crate::{Dim, ElementType, Input, Problem, Warning, content::Content, fault::Halt, reading::Reading};
 
-/// Longest configuration that is read, in bytes. YOLOv4's has 12 KiB.
+/// Longest configuration that is read, in bytes. `YOLOv4`'s has 12 KiB.
 const MAX_CONFIG: u64 = 1 << 20;
 
 /// What Neo calls the only input of a Darknet model (developer guide: `{"data": [1, 3, 224, 224]}`).
@@ -66,6 +66,3 @@ pub(crate) fn read(content: &mut Content<'_, '_>) -> Result<Reading, Halt> {
     reading.inputs.push(Input { name: INPUT.to_owned(), element_type: ElementType::Float32, dims, tensor: None });
     Ok(reading)
 }
-
-/// The weights add nothing that is read.
-pub(crate) fn combine(_config: &mut Reading, _weights: Reading) {}

@@ -1,14 +1,10 @@
 //! Both ends of a file, for formats that keep their directory at either: the middle, where the weights are, is skipped.
 
-use std::io;
+use std::{cell::Cell, io};
 
 use rawzip::ReaderAt;
 
-use crate::{
-    Limits,
-    content::Content,
-    fault::Fault,
-};
+use crate::{Limits, content::Content, fault::Fault};
 
 /// Why bytes cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +21,8 @@ pub(crate) struct Ends {
     head: Vec<u8>,
     tail: Vec<u8>,
     size: u64,
+    /// The first place in the middle that a foreign reader asked for.
+    missed: Cell<Option<u64>>,
 }
 
 impl Ends {
@@ -33,7 +31,7 @@ impl Ends {
         let size = content.size();
         let (head, tail) = (limits.head_bytes as u64, limits.tail_bytes as u64);
         let (head, tail) = if size <= head + tail { (size, 0) } else { (head, tail) };
-        let mut ends = Self { head: zeros(head), tail: Vec::new(), size };
+        let mut ends = Self { head: zeros(head), tail: Vec::new(), size, missed: Cell::new(None) };
         content.fill(&mut ends.head)?;
         content.skip(size - head - tail)?;
         ends.tail = zeros(tail);
@@ -43,6 +41,11 @@ impl Ends {
 
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Why a foreign reader failed, if it is because of the gap.
+    pub fn missed(&self) -> Option<Lack> {
+        self.missed.get().map(Lack::Skipped)
     }
 
     /// `length` bytes from `offset` on.
@@ -73,6 +76,7 @@ impl ReaderAt for &Ends {
         let end = if offset < self.head.len() as u64 { self.head.len() as u64 } else { self.size };
         let count = rest.min(into.len() as u64).min(end.saturating_sub(offset));
         if count > 0 && offset >= self.head.len() as u64 && offset < tail {
+            self.missed.set(Some(offset));
             return Err(io::Error::other(Lack::Skipped(offset)));
         }
         let bytes = self.bytes(offset, count).map_err(io::Error::other)?;

@@ -49,7 +49,9 @@ impl Format {
     pub fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Onnx => &[".onnx"],
-            Self::SavedModel | Self::FrozenGraph => &[".pb", ".pbtxt"],
+            // TensorFlow loads it under no other name.
+            Self::SavedModel => &["saved_model.pb", "saved_model.pbtxt"],
+            Self::FrozenGraph => &[".pb", ".pbtxt"],
             Self::Keras => &[".h5"],
             Self::Tflite => &[".tflite"],
             Self::Torch => &[".pth", ".pt"],
@@ -118,14 +120,14 @@ impl Format {
     }
 
     fn by_content(head: &[u8]) -> Option<Self> {
-        let known: [(fn(&[u8]) -> bool, Self); 5] = [
-            (onnx::recognise, Self::Onnx),
-            (tflite::recognise, Self::Tflite),
-            (keras::recognise, Self::Keras),
-            (tensorflow::recognise_saved_model, Self::SavedModel),
-            (pytorch::recognise, Self::Torch),
+        let known = [
+            (onnx::recognise(head), Self::Onnx),
+            (tflite::recognise(head), Self::Tflite),
+            (keras::recognise(head), Self::Keras),
+            (tensorflow::recognise_saved_model(head), Self::SavedModel),
+            (pytorch::recognise(head), Self::Torch),
         ];
-        known.into_iter().find(|(recognise, _)| recognise(head)).map(|(_, format)| format)
+        known.into_iter().find(|(recognised, _)| *recognised).map(|(_, format)| format)
     }
 
     /// Whether Neo finds such a file by the name it has.
@@ -156,7 +158,8 @@ mod tests {
 
     #[test]
     fn files_are_recognised() {
-        let cases: [(&str, &[u8], Option<(Format, bool)>); 24] = [
+        type Case = (&'static str, &'static [u8], Option<(Format, bool)>);
+        let cases: [Case; 24] = [
             ("a/b/model.onnx", b"", Some((Format::Onnx, true))),
             ("MODEL.ONNX", b"", Some((Format::Onnx, true))),
             ("model.bin", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, true))),

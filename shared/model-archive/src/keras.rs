@@ -11,7 +11,7 @@ use crate::{
 };
 use hdf5::{Attributes, Failure};
 
-/// Longest `model_config` that is read, in bytes. EfficientNetB7's has half a megabyte.
+/// Longest `model_config` that is read, in bytes. `EfficientNetB7`'s has half a megabyte.
 const MAX_CONFIG: u64 = 2 << 20;
 
 /// The attributes of the root group that Keras writes.
@@ -58,13 +58,18 @@ fn refused(problem: Problem) -> Reading {
 fn reading(content: &Content<'_, '_>, attributes: &Attributes, limits: &Limits) -> Result<Reading, Halt> {
     let Some(config) = attributes.get(CONFIG) else {
         return Ok(refused(if attributes.has(LAYER_NAMES) {
-            Problem::new("keras-weights-only", "the file holds the weights of a Keras model but not the model itself", SAVE)
+            Problem::new(
+                "keras-weights-only",
+                "the file holds the weights of a Keras model but not the model itself",
+                SAVE,
+            )
         } else {
             Problem::new("keras-no-config", "the file is HDF5 but no Keras model: its root has no `model_config`", SAVE)
         }));
     };
     let malformed = |cause: String| Halt::malformed(content.position(), cause);
-    let config = config::parse(config).map_err(|error| malformed(format!("its `model_config` is not as expected: {error}")))?;
+    let config =
+        config::parse(config).map_err(|error| malformed(format!("its `model_config` is not as expected: {error}")))?;
     // Layers say where their channels are; one that has them first has the whole model so.
     let channels_last = !config.channels_first;
     let mut inputs = Inputs::new(limits);

@@ -28,7 +28,9 @@ pub(crate) fn combine(symbol: &mut Reading, params: Reading) {
         ));
     } else if let Some(label) = labels.first() {
         let label = quoted(&label.name);
-        symbol.warnings.push(Warning::new("mxnet-label", format!("{label} is taken for a training label, not an input")));
+        symbol
+            .warnings
+            .push(Warning::new("mxnet-label", format!("{label} is taken for a training label, not an input")));
     }
     symbol.inputs = inputs;
 }

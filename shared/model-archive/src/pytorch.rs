@@ -33,7 +33,16 @@ pub(crate) fn read(content: &mut Content<'_, '_>, limits: &Limits) -> Result<Rea
         return Err(Halt::malformed(0, "it is neither a zip file nor a pickle"));
     }
     let ends = Ends::read(content, limits)?;
-    let listing = list(&ends).map_err(|error| Halt::malformed(ends.size(), format!("its zip directory is damaged ({error})")))?;
+    let listing = match (list(&ends), ends.missed()) {
+        (Ok(listing), _) => listing,
+        (Err(_), Some(lack)) => {
+            let warning = Warning::new("inputs-not-read", format!("its zip directory was not read: {lack}"));
+            return Ok(Reading { warnings: vec![warning], ..Reading::default() });
+        }
+        (Err(error), None) => {
+            return Err(Halt::malformed(ends.size(), format!("its zip directory is damaged ({error})")));
+        }
+    };
     let mut reading = Reading::default();
     if listing.code && (listing.constants || listing.model_json) {
         reading.format_version = Some(match listing.version {
@@ -72,6 +81,7 @@ fn pickled() -> Reading {
 
 /// Which of PyTorch's files there are.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a file that is there or not")]
 struct Listing {
     code: bool,
     constants: bool,
@@ -112,7 +122,8 @@ fn list(ends: &Ends) -> Result<Listing, rawzip::Error> {
 /// The content of the file `version`, if it is where it was kept. PyTorch compresses nothing.
 fn version(ends: &Ends, header: u64, size: u64) -> Option<String> {
     let names: [u8; 4] = ends.array(header.checked_add(26)?).ok()?;
-    let skip = u64::from(u16::from_le_bytes([names[0], names[1]])) + u64::from(u16::from_le_bytes([names[2], names[3]]));
+    let skip =
+        u64::from(u16::from_le_bytes([names[0], names[1]])) + u64::from(u16::from_le_bytes([names[2], names[3]]));
     let data = ends.bytes(header + LOCAL_HEADER as u64 + skip, size.min(MAX_VERSION)).ok()?;
     let text = std::str::from_utf8(data).ok()?.trim();
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.to_owned())

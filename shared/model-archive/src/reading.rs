@@ -23,14 +23,14 @@ const INPUT_COST: usize = 128;
 /// Inputs, as many as fit into the memory they may take.
 #[derive(Debug)]
 pub(crate) struct Inputs {
-    inputs: Vec<Input>,
+    all: Vec<Input>,
     cost: usize,
     most: usize,
 }
 
 impl Inputs {
     pub fn new(limits: &Limits) -> Self {
-        Self { inputs: Vec::new(), cost: 0, most: limits.inputs_bytes }
+        Self { all: Vec::new(), cost: 0, most: limits.inputs_bytes }
     }
 
     /// Fails with the end of a sentence.
@@ -42,11 +42,11 @@ impl Inputs {
         if self.cost > self.most {
             return Err(format!("its inputs take more than {} bytes of memory", self.most));
         }
-        self.inputs.push(input);
+        self.all.push(input);
         Ok(())
     }
 
     pub fn into_vec(self) -> Vec<Input> {
-        self.inputs
+        self.all
     }
 }

@@ -64,7 +64,10 @@ fn element_type(number: i32) -> ElementType {
 fn element_type_of_text(name: &str) -> ElementType {
     let plain = name.strip_suffix("_REF").unwrap_or(name);
     let number = TEXT_TYPES.iter().position(|known| *known == plain);
-    number.map_or_else(|| ElementType::Other(name.to_ascii_lowercase()), |number| ElementType::from(ELEMENT_TYPES[number]))
+    number.map_or_else(
+        || ElementType::Other(name.to_ascii_lowercase()),
+        |number| ElementType::from(ELEMENT_TYPES[number]),
+    )
 }
 
 fn dims(shape: Shape) -> Option<Vec<Dim>> {

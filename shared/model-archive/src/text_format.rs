@@ -68,7 +68,9 @@ pub(crate) fn read(content: &mut Content<'_, '_>, handler: &mut impl Handler) ->
             Token::Mark(b'[') => in_list = value,
             Token::Mark(b',') => value = in_list,
             Token::Mark(b']' | b';') => (value, in_list) = (false, false),
-            Token::Mark(mark) => return Err(refuse(format!("`{}` is not expected there", char::from(mark).escape_default()))),
+            Token::Mark(mark) => {
+                return Err(refuse(format!("`{}` is not expected there", char::from(mark).escape_default())));
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! TensorFlow Lite: the inputs of the first subgraph of a FlatBuffer.
+//! TensorFlow Lite: the inputs of the first subgraph of a `FlatBuffer`.
 //!
 //! The tables are found by offsets, and the weights may lie between them: only both ends of a large file are kept, which
 //! is where its writers put the tables (`Limits::head_bytes`, `Limits::tail_bytes`).
@@ -36,7 +36,7 @@ const ELEMENT_TYPES: [&str; 19] = [
     "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16",
 ];
 
-/// Whether a file is a FlatBuffer of TensorFlow Lite.
+/// Whether a file is a `FlatBuffer` of TensorFlow Lite.
 pub(crate) fn recognise(head: &[u8]) -> bool {
     head.get(4..8) == Some(b"TFL3")
 }
@@ -119,8 +119,8 @@ fn input(buffer: &Buffer<'_>, tensor: Table) -> Result<Input, Refusal> {
         None => 0,
     };
     let element_type = ELEMENT_TYPES.get(usize::from(number));
-    let element_type =
-        element_type.map_or_else(|| ElementType::Other(format!("tflite type {number}")), |name| ElementType::from(*name));
+    let element_type = element_type
+        .map_or_else(|| ElementType::Other(format!("tflite type {number}")), |name| ElementType::from(*name));
     // The shape the interpreter starts with; a dimension that may change has size 1 in it.
     let has_shape = buffer.field(tensor, field::TENSOR_SHAPE)?.is_some();
     let has_rank = match buffer.field(tensor, field::TENSOR_HAS_RANK)? {
@@ -152,7 +152,7 @@ struct Vector {
     length: u64,
 }
 
-/// The encoding of FlatBuffers ("FlatBuffer Internals"): all offsets are relative to where they stand.
+/// The encoding of `FlatBuffers` ("`FlatBuffer` Internals"): all offsets are relative to where they stand.
 struct Buffer<'e>(&'e Ends);
 
 impl Buffer<'_> {

@@ -1,4 +1,4 @@
-//! XGBoost: the number of features, from JSON, UBJSON or the old binary format.
+//! `XGBoost`: the number of features, from JSON, UBJSON or the old binary format.
 
 mod binary;
 mod text;
@@ -6,7 +6,7 @@ mod ubjson;
 
 use crate::{Dim, ElementType, Input, content::Content, fault::Halt, reading::Reading};
 
-/// What the only input is called here: XGBoost gives it no name, and Neo needs none.
+/// What the only input is called here: `XGBoost` gives it no name, and Neo needs none.
 const INPUT: &str = "data";
 
 /// Bytes in which `learner`, the first key of a model, must occur.

@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 
 use flate2::Crc;
-use model_archive::{Limits, inspect};
+use model_archive::{Inspection, Limits, inspect};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -33,7 +33,8 @@ impl<I: Iterator<Item = Vec<u8>>> Stored<I> {
 
 impl<I: Iterator<Item = Vec<u8>>> Read for Stored<I> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.pending.len() && !self.ended {
+        // Again after a part that is empty.
+        while self.at == self.pending.len() && !self.ended {
             self.at = 0;
             self.pending.clear();
             if let Some(part) = self.parts.next() {
@@ -108,20 +109,124 @@ fn large_model(gibibytes: u64) -> (u64, impl Iterator<Item = Vec<u8>>) {
     (size, parts)
 }
 
-#[test]
-fn peak_memory_stays_under_32_mib() {
-    let (size, model) = large_model(3);
+/// An archive of one file.
+fn archive_of(path: &str, size: u64, parts: impl Iterator<Item = Vec<u8>> + 'static) -> Box<dyn Read> {
     let padding = vec![0; usize::try_from(size.next_multiple_of(512) - size).unwrap() + 1024];
-    let parts = std::iter::once(file("m.onnx", size)).chain(model).chain(std::iter::once(padding));
-    let stream = Stored::new(parts);
+    Box::new(Stored::new(std::iter::once(file(path, size)).chain(parts).chain(std::iter::once(padding))))
+}
 
-    // What the test itself holds: one weight, its deflated form and the names.
+/// A file of one part over and over, with something before and after.
+fn repeated(path: &str, before: &[u8], part: &[u8], count: usize, after: &[u8]) -> Box<dyn Read> {
+    // Few large parts are made faster than many small ones.
+    let chunk = part.repeat(1000);
+    let size = before.len() + chunk.len() * count.div_ceil(1000) + after.len();
+    let parts = std::iter::once(before.to_vec()).chain(std::iter::repeat_n(chunk, count.div_ceil(1000)));
+    archive_of(path, size as u64, parts.chain(std::iter::once(after.to_vec())))
+}
+
+/// Looks, and tells how much memory that took at most.
+fn peak(stream: impl Read) -> (Inspection, usize) {
+    // What the test itself holds, such as the parts of the stream.
     let held = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
     let inspection = inspect(stream, &Limits::default()).unwrap();
-    let peak = MEMORY.peak_usage() - held;
-    assert!(peak < MOST, "{} MiB", peak >> 20);
+    (inspection, MEMORY.peak_usage() - held)
+}
 
+/// A `FlatBuffer` whose first subgraph has so many inputs, all the same tensor with a name of 4 KiB.
+fn many_inputs(count: u32) -> Vec<u8> {
+    let mut bytes = b"\x18\0\0\0TFL3".to_vec();
+    // Fields of the model (at 8: subgraphs), of the subgraph (tensors, inputs), of the tensor (at 10: name).
+    bytes.extend(b"\x0a\0\x08\0\0\0\0\0\x04\0\0\0\0\0\0\0");
+    let at = |bytes: &Vec<u8>| u32::try_from(bytes.len()).unwrap();
+    let word = |bytes: &mut Vec<u8>, value: u32| bytes.extend(value.to_le_bytes());
+    // The model: its fields are 16 bytes before it; its subgraphs follow.
+    word(&mut bytes, 16);
+    word(&mut bytes, 4);
+    word(&mut bytes, 1);
+    word(&mut bytes, 12);
+    bytes.extend(b"\x08\0\x0c\0\x04\0\x08\0");
+    // The subgraph, 8 bytes after its fields.
+    word(&mut bytes, 8);
+    let tensors = at(&bytes);
+    word(&mut bytes, 8);
+    word(&mut bytes, 4 + 4 * 3 + 12 + 4 + 4096 + 4);
+    // One tensor, 8 bytes on; its fields say that it only has a name.
+    assert_eq!(at(&bytes), tensors + 8);
+    word(&mut bytes, 1);
+    word(&mut bytes, 16);
+    bytes.extend(b"\x0c\0\x08\0\0\0\0\0\0\0\x04\0");
+    word(&mut bytes, 12);
+    word(&mut bytes, 4);
+    word(&mut bytes, 4096);
+    bytes.extend([b'x'; 4096]);
+    let inputs = tensors + 4 + 4 + 4 * 3 + 12 + 4 + 4096 + 4;
+    bytes.resize(inputs as usize, 0);
+    word(&mut bytes, count);
+    bytes.resize(bytes.len() + 4 * count as usize, 0);
+    bytes
+}
+
+fn hostile() -> Vec<(&'static str, Box<dyn Read>, &'static str)> {
+    let input = |name: &str| delimited(11, &delimited(1, name.as_bytes()));
+    let shapes = delimited(11, &delimited(2, &delimited(1, &delimited(2, &delimited(1, b"").repeat(1000)))));
+    let onnx_of = |size: usize| [&b"\x08\x08\x3a"[..], &length(size as u64)].concat();
+    let inputs = input("x");
+    let dims = delimited(2, b"").repeat(40_000);
+    let info = delimited(2, &delimited(3, &dims));
+    let signature = delimited(5, &delimited(2, &delimited(1, &info)));
+    let graphs = delimited(2, &signature).repeat(16);
+    let long_name = {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("L").unwrap();
+        header.set_size(4096);
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_cksum();
+        [header.as_bytes(), &[b'n'; 4096][..], &file("n", 0)].concat()
+    };
+    let flat = many_inputs(1_000_000);
+    let flat_size = flat.len() as u64;
+    vec![
+        ("names", Box::new(Stored::new(std::iter::repeat_n(long_name.repeat(10), 2000))), "no-model"),
+        ("inputs", repeated("m.onnx", &onnx_of(inputs.len() * 400_000), &inputs, 400_000, b""), "model-invalid"),
+        ("shapes", repeated("m.onnx", &onnx_of(shapes.len() * 2000), &shapes, 2000, b""), "model-invalid"),
+        ("signatures", archive_of("saved_model.pb", graphs.len() as u64, std::iter::once(graphs)), "model-invalid"),
+        ("tensors", archive_of("m.tflite", flat_size, std::iter::once(flat)), "model-invalid"),
+        (
+            "arguments",
+            repeated("m-symbol.json", b"{\"nodes\":[", b"{\"op\":\"null\",\"name\":\"n\"},", 400_000, b"{}]}"),
+            "model-invalid",
+        ),
+        (
+            "text",
+            repeated("m-symbol.json", b"{\"nodes\":[{\"op\":\"", b"nnnnnnnnnn", 4_000_000, b"\"}]}"),
+            "model-invalid",
+        ),
+        ("key", repeated("m-symbol.json", b"{\"", b"nnnnnnnnnn", 4_000_000, b"\":1}"), "model-invalid"),
+        ("nesting", repeated("m-symbol.json", b"{\"nodes\":", b"[", 4_000_000, b""), "model-invalid"),
+        ("ubjson", repeated("m.model", b"{L\0\0\0\0\0\0\0\x01a", b"[", 4_000_000, b""), "model-invalid"),
+        ("text graph", repeated("g.pbtxt", b"node {", b" attr {", 4_000_000, b""), "model-invalid"),
+        (
+            "text dims",
+            repeated("g.pbtxt", b"node { attr { key: 'shape' value { shape {", b" dim {}", 400_000, b"}}}}"),
+            "model-invalid",
+        ),
+    ]
+}
+
+#[test]
+fn peak_memory_stays_under_32_mib() {
+    for (name, stream, code) in hostile() {
+        let (inspection, peak) = peak(stream);
+        let codes: Vec<_> = inspection.problems.iter().map(|problem| problem.code.as_ref()).collect();
+        assert!(codes.contains(&code), "{name}: {:?}", inspection.problems);
+        println!("{name}: {} MiB", peak >> 20);
+        assert!(peak < MOST, "{name}: {} MiB", peak >> 20);
+    }
+
+    let (size, model) = large_model(3);
+    let (inspection, peak) = peak(archive_of("m.onnx", size, model));
+    assert!(peak < MOST, "{} MiB", peak >> 20);
     assert_eq!(inspection.problems, []);
     let names: Vec<_> = inspection.model.unwrap().inputs.into_iter().map(|input| input.name).collect();
     assert_eq!(names, ["first", "last"]);

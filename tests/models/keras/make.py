@@ -19,7 +19,12 @@ import suite  # noqa: E402
 def architectures(keras):
     layers = keras.layers
 
-    yield "sequential", keras.Sequential([layers.Input((32, 32, 3), name="image"), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)])
+    yield (
+        "sequential",
+        keras.Sequential(
+            [layers.Input((32, 32, 3), name="image"), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)]
+        ),
+    )
 
     first, second = layers.Input((28, 28, 1), name="left"), layers.Input((28, 28, 1), name="right", dtype="float16")
     both = layers.Concatenate()([layers.Flatten()(first), layers.Flatten()(second)])
@@ -36,7 +41,10 @@ def architectures(keras):
     yield "volume", keras.Model(volume, layers.Conv3D(2, 3)(volume))
 
     first = layers.Input((3, 16, 16), name="channels_first_image")
-    yield "channels-first", keras.Model(first, layers.Permute((2, 3, 1))(layers.ZeroPadding2D(1, data_format="channels_first")(first)))
+    yield (
+        "channels-first",
+        keras.Model(first, layers.Permute((2, 3, 1))(layers.ZeroPadding2D(1, data_format="channels_first")(first))),
+    )
 
     yield "unnamed", keras.Sequential([layers.Input((6,)), layers.Dense(3)])
 
@@ -62,7 +70,7 @@ def answer(keras, path):
     for name, tensor in zip(input_names(keras, model), model.inputs, strict=True):
         dims = [size or None for size in tensor.shape]
         # Neo wants images as NCHW whatever the file has.
-        if len(dims) in (4, 5) and "channels_first\"" not in text:
+        if len(dims) in (4, 5) and 'channels_first"' not in text:
             dims.insert(1, dims.pop())
         dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
         inputs.append({"name": name, "element_type": dtype, "dims": dims})

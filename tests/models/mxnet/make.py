@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy
 import mxnet as mx
+import numpy
 from mxnet.gluon import nn
 
 HERE = Path(__file__).parent
@@ -33,7 +33,9 @@ def symbol(build, labels=True, **shapes):
     def write(folder):
         output = build()
         names = set(shapes)
-        module = mx.mod.Module(output, data_names=sorted(names - {"softmax_label"}), label_names=["softmax_label"] if labels else None)
+        module = mx.mod.Module(
+            output, data_names=sorted(names - {"softmax_label"}), label_names=["softmax_label"] if labels else None
+        )
         data = [(name, shape) for name, shape in sorted(shapes.items()) if name != "softmax_label"]
         label = [("softmax_label", shapes["softmax_label"])] if labels else None
         module.bind(data, label)
@@ -72,7 +74,7 @@ def answer(folder):
         attributes = output.attr_dict().get(name, {})
         shape = attributes.get("__shape__")
         dims = None if shape is None else [size or None for size in eval(shape, {})]
-        dtype = mx.base.np.dtype(mx.ndarray.ndarray._DTYPE_MX_TO_NP[int(attributes.get("__dtype__", 0))]).name
+        dtype = numpy.dtype(mx.ndarray.ndarray._DTYPE_MX_TO_NP[int(attributes.get("__dtype__", 0))]).name
         inputs.append({"name": name, "element_type": dtype, "dims": dims})
     return {"format_version": None, "producer": f"mxnet {mx.__version__}", "inputs": inputs}
 
@@ -87,7 +89,6 @@ def main():
             write(folder)
             files[name] = suite.members(folder)
             answers[name] = answer(folder)
-    # The arrays alone, in the encoding of NumPy shapes.
     suite.write(HERE, files, answers)
 
 

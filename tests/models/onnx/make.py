@@ -16,7 +16,12 @@ HERE = Path(__file__).parent
 SHIPPED = Path(onnx.__file__).parent / "backend" / "test" / "data"
 
 NAMES = {"FLOAT": "float32", "DOUBLE": "float64", "UNDEFINED": "unknown"}
-KINDS = {"sequence_type": "sequence", "map_type": "map", "sparse_tensor_type": "sparse tensor", "optional_type": "optional"}
+KINDS = {
+    "sequence_type": "sequence",
+    "map_type": "map",
+    "sparse_tensor_type": "sparse tensor",
+    "optional_type": "optional",
+}
 
 
 def tensor(name, shape=("N", 3, 8, 8), elem_type=TensorProto.FLOAT):
@@ -49,8 +54,14 @@ def made():
     yield "negative-dimension", model([tensor("images", (-1, 3, 8, 8))])
     yield "scalar", model([tensor("x", ())])
     yield "no-shape", model([tensor("x", None)])
-    yield "several-inputs", model([tensor("b"), tensor("a", (1,), TensorProto.INT64), tensor("c", (2, "N"), TensorProto.FLOAT16)])
-    yield "weights-among-inputs", model([tensor("w", (6,)), tensor("x"), tensor("v", (6,))], [weight("v"), weight("w")], ir_version=3)
+    yield (
+        "several-inputs",
+        model([tensor("b"), tensor("a", (1,), TensorProto.INT64), tensor("c", (2, "N"), TensorProto.FLOAT16)]),
+    )
+    yield (
+        "weights-among-inputs",
+        model([tensor("w", (6,)), tensor("x"), tensor("v", (6,))], [weight("v"), weight("w")], ir_version=3),
+    )
     yield "weights-apart", model([tensor("x")], [weight("w", 5000)])
     yield "sparse-weights", model([tensor("w", (6,)), tensor("x")], sparse=[sparse_weight("w")])
     yield "domains", model([tensor("x")], opsets=(("", 13), ("ai.onnx.ml", 2), ("com.microsoft", 1)))
@@ -133,7 +144,9 @@ def main():
     (HERE / "suite.tar.gz").write_bytes(gzip.compress(plain.getvalue(), 9, mtime=0))
 
     answers = {path: answer(data) for path, data in models.items()}
-    lines = ",\n".join(f"{json.dumps(path)}: {json.dumps(found, ensure_ascii=False)}" for path, found in answers.items())
+    lines = ",\n".join(
+        f"{json.dumps(path)}: {json.dumps(found, ensure_ascii=False)}" for path, found in answers.items()
+    )
     (HERE / "suite.json").write_text(f"{{\n{lines}\n}}\n")
     print(f"{len(models)} models")
 

@@ -33,7 +33,23 @@ def files():
     yield "state-dict", lambda path: torch.save(net.state_dict(), path)
     yield "state-dict-legacy", lambda path: torch.save(net.state_dict(), path, _use_new_zipfile_serialization=False)
     yield "module", lambda path: torch.save(net, path)
-    yield "exported", lambda path: torch.export.save(torch.export.export(net, (example,)), path)
+    program = torch.export.export(net, (example,))
+    for node in program.graph.nodes:
+        # The paths of this machine.
+        node.meta.pop("stack_trace", None)
+    yield "exported", lambda path: torch.export.save(program, path)
+
+
+def without_sources(path):
+    """The same file without the source locations that TorchScript keeps for stack traces: they are paths of this machine."""
+    data = Path(path).read_bytes()
+    if not zipfile.is_zipfile(path):
+        return data
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(path + ".new", "w") as new:
+        for entry in old.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                new.writestr(zipfile.ZipInfo(entry.filename), old.read(entry))
+    return Path(path + ".new").read_bytes()
 
 
 def answer(path):
@@ -43,7 +59,11 @@ def answer(path):
         return None
     with zipfile.ZipFile(path) as archive:
         version = next(name for name in archive.namelist() if name.endswith("/version") and ".data" not in name)
-        return {"format_version": f"TorchScript {archive.read(version).decode().strip()}", "producer": None, "inputs": []}
+        return {
+            "format_version": f"TorchScript {archive.read(version).decode().strip()}",
+            "producer": None,
+            "inputs": [],
+        }
 
 
 def main():
@@ -52,6 +72,7 @@ def main():
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / "model.pt"
             write(str(path))
+            path.write_bytes(without_sources(str(path)))
             models[name] = {"model.pt": path.read_bytes()}
             answers[name] = answer(str(path))
     suite.write(HERE, models, answers)

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 from google.protobuf import text_format
+from tensorflow.core.protobuf import saved_model_pb2
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -48,13 +48,18 @@ def saved_models():
     net = Net()
     image = net.image.get_concrete_function(spec([None, 32, 32, 3], tf.float32, name="image"))
     fixed = net.image.get_concrete_function(spec([1, 224, 224, 3], tf.float32, name="x"))
-    pair = net.pair.get_concrete_function(spec([1, None], tf.int64, name="ids"), spec([1, None], tf.float32, name="mask"))
+    pair = net.pair.get_concrete_function(
+        spec([1, None], tf.int64, name="ids"), spec([1, None], tf.float32, name="mask")
+    )
     yield "batch-open", saved(net, image)
     yield "fixed", saved(net, {"serving_default": fixed})
     yield "pair", saved(net, {"serving_default": pair})
     yield "default-among-several", saved(net, {"classify": pair, "serving_default": image})
     yield "one-of-another-name", saved(net, {"classify": fixed})
-    yield "rank-unknown", saved(net, {"serving_default": net.any.get_concrete_function(spec(None, tf.float32, name="x"))})
+    yield (
+        "rank-unknown",
+        saved(net, {"serving_default": net.any.get_concrete_function(spec(None, tf.float32, name="x"))}),
+    )
     yield "scalar", saved(net, {"serving_default": net.any.get_concrete_function(spec([], tf.float32, name="x"))})
 
     inputs = [tf.keras.Input((28, 28, 1), name="picture"), tf.keras.Input((5,), name="features", dtype="float32")]
@@ -130,7 +135,9 @@ def placeholders(graph_def):
     with v1.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
     inputs = [
-        answer(op.name, op.outputs[0].dtype, op.outputs[0].shape) for op in graph.get_operations() if op.type == "Placeholder"
+        answer(op.name, op.outputs[0].dtype, op.outputs[0].shape)
+        for op in graph.get_operations()
+        if op.type == "Placeholder"
     ]
     return {"format_version": f"GraphDef {graph_def.versions.producer}", "producer": None, "inputs": inputs}
 

@@ -33,11 +33,27 @@ def quantized(model):
 def models():
     spec = tf.TensorSpec
     kernel = tf.random.stateless_normal([3, 3, 3, 4], [1, 2])
-    yield "image", convert(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"), spec([1, 224, 224, 3], tf.float32, name="input"))
-    yield "batch-open", convert(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"), spec([None, 32, 32, 3], tf.float32, name="x"))
-    yield "pair", convert(lambda a, b: tf.cast(a, tf.float32) + b, spec([1, 8], tf.int32, name="a"), spec([1, 8], tf.float32, name="b"))
+    yield (
+        "image",
+        convert(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"), spec([1, 224, 224, 3], tf.float32, name="input")),
+    )
+    yield (
+        "batch-open",
+        convert(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"), spec([None, 32, 32, 3], tf.float32, name="x")),
+    )
+    yield (
+        "pair",
+        convert(
+            lambda a, b: tf.cast(a, tf.float32) + b,
+            spec([1, 8], tf.int32, name="a"),
+            spec([1, 8], tf.float32, name="b"),
+        ),
+    )
     yield "scalar", convert(lambda x: x + 1.0, spec([], tf.float32, name="x"))
-    yield "weights", convert(lambda x: tf.matmul(x, tf.fill([500, 300], 0.25)), spec([1, 500], tf.float32, name="features"))
+    yield (
+        "weights",
+        convert(lambda x: tf.matmul(x, tf.fill([500, 300], 0.25)), spec([1, 500], tf.float32, name="features")),
+    )
     for kind in (tf.int64, tf.bool, tf.uint8, tf.int16):
         yield f"type-{kind.name}", convert(lambda x: tf.reshape(x, [-1]), spec([2, 3], kind, name="x"))
     layers = [tf.keras.Input((16, 16, 3)), tf.keras.layers.Conv2D(4, 3), tf.keras.layers.GlobalAveragePooling2D()]

@@ -37,7 +37,11 @@ def answer(path, old):
     parts = xgboost.__version__.split(".")
     version = ".".join(parts[:2] if old else parts)
     dims = [None, booster.num_features()]
-    return {"format_version": f"XGBoost {version}", "producer": None, "inputs": [{"name": "data", "element_type": "float32", "dims": dims}]}
+    return {
+        "format_version": f"XGBoost {version}",
+        "producer": None,
+        "inputs": [{"name": "data", "element_type": "float32", "dims": dims}],
+    }
 
 
 def main():

@@ -3,13 +3,15 @@
 //! Read: superblocks 0 to 3, object headers 1 and 2 with continuations, attributes stored in the header as fixed or
 //! variable-length text. Not read: a user block before the superblock, attributes in a fractal heap, shared types.
 //! Readers of the whole format need random access; a file is only read forwards here, so that what is referred to must
-//! lie in its first `Limits::head_bytes` or ahead. Keras writes its attributes before the weights.
+//! lie in its first `Limits::head_bytes` or ahead. Keras writes its attributes before the weights, and the longest
+//! configuration that is read is half of that.
 
-use crate::{
-    Limits,
-    content::Content,
-    fault::Fault,
-};
+mod fields;
+mod file;
+
+use crate::{Limits, content::Content, fault::Fault};
+use fields::Fields;
+use file::File;
 
 pub(super) const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
@@ -33,7 +35,10 @@ const VARIABLE_LENGTH: u8 = 9;
 
 pub(super) enum Failure {
     Fault(Fault),
-    Malformed { at: u64, cause: String },
+    Malformed {
+        at: u64,
+        cause: String,
+    },
     /// The end of a sentence.
     Unsupported(String),
 }
@@ -95,29 +100,14 @@ struct Attribute {
 enum Text {
     Here(Vec<u8>),
     /// In a global heap collection.
-    Heap { address: u64, object: u32, length: u64 },
+    Heap {
+        address: u64,
+        object: u32,
+        length: u64,
+    },
 }
 
-struct File<'c, 'a, 'b> {
-    content: &'c mut Content<'a, 'b>,
-    head: Vec<u8>,
-    /// What was read last beyond the head.
-    window: (u64, Vec<u8>),
-    /// Bytes of an offset and of a length.
-    offset_size: usize,
-    length_size: usize,
-    /// What addresses are relative to.
-    base: u64,
-}
-
-impl<'c, 'a, 'b> File<'c, 'a, 'b> {
-    fn open(content: &'c mut Content<'a, 'b>, limits: &Limits) -> Result<Self, Failure> {
-        let size = usize::try_from(content.size()).unwrap_or(usize::MAX).min(limits.head_bytes);
-        let mut head = vec![0; size];
-        content.fill(&mut head)?;
-        Ok(Self { content, head, window: (0, Vec::new()), offset_size: 8, length_size: 8, base: 0 })
-    }
-
+impl File<'_, '_, '_> {
     /// The address of the root group's object header.
     fn superblock(&mut self) -> Result<u64, Failure> {
         let start = self.bytes(0, 64)?;
@@ -135,7 +125,7 @@ impl<'c, 'a, 'b> File<'c, 'a, 'b> {
             }
         }
         [self.offset_size, self.length_size] = sizes.map(usize::from);
-        let mut fields = Fields { bytes: self.bytes(root, 6 * self.offset_size as u64)?, at: 0, start: root };
+        let mut fields = Fields::new(self.bytes(root, 6 * self.offset_size as u64)?, root);
         self.base = fields.number(self.offset_size)?;
         let skip = if version < 2 { 4 } else { 2 };
         fields.skip(skip * self.offset_size)?;
@@ -154,7 +144,7 @@ impl<'c, 'a, 'b> File<'c, 'a, 'b> {
         while let Some((start, size)) = blocks.get(next).copied() {
             next += 1;
             let bytes = self.bytes(start, size)?;
-            let mut fields = Fields { bytes, at: 0, start };
+            let mut fields = Fields::new(bytes, start);
             while let Some((kind, flags, body)) = fields.message(v2, ordered)? {
                 count += 1;
                 if count > MAX_MESSAGES || blocks.len() > MAX_BLOCKS {
@@ -162,7 +152,7 @@ impl<'c, 'a, 'b> File<'c, 'a, 'b> {
                 }
                 match kind {
                     CONTINUATION => {
-                        let mut body = Fields { bytes: body, at: 0, start };
+                        let mut body = Fields::new(body, start);
                         let address = body.number(self.offset_size)?;
                         let size = body.number(self.length_size)?;
                         blocks.push(self.continuation(address, size, v2)?);
@@ -197,7 +187,7 @@ impl<'c, 'a, 'b> File<'c, 'a, 'b> {
         at += if flags & 0x20 != 0 { 16 } else { 0 };
         at += if flags & 0x10 != 0 { 4 } else { 0 };
         let width = 1 << (flags & 0x03);
-        let mut fields = Fields { bytes: self.bytes(start + at, width as u64)?, at: 0, start: start + at };
+        let mut fields = Fields::new(self.bytes(start + at, width as u64)?, start + at);
         let size = fields.number(width)?;
         Ok((start + at + width as u64, size))
     }
@@ -216,7 +206,7 @@ impl<'c, 'a, 'b> File<'c, 'a, 'b> {
 
     /// The name and value of an attribute message; none if it is not one text.
     fn attribute(&self, message: &[u8]) -> Result<Option<Attribute>, Failure> {
-        let mut fields = Fields { bytes: message.to_vec(), at: 0, start: 0 };
+        let mut fields = Fields::new(message.to_vec(), 0);
         let version = fields.byte()?;
         let flags = fields.byte()?;
         let name_size = fields.size()?;
@@ -257,10 +247,12 @@ impl<'c, 'a, 'b> File<'c, 'a, 'b> {
     fn heap_object(&mut self, address: u64, object: u32, length: u64, most: u64) -> Result<Vec<u8>, Failure> {
         let start = self.place(address)?;
         if length > most {
-            return Err(Failure::Unsupported(format!("its `model_config` has {length} bytes; at most {most} are read")));
+            return Err(Failure::Unsupported(format!(
+                "its `model_config` has {length} bytes; at most {most} are read"
+            )));
         }
         let head = 8 + self.length_size as u64;
-        let mut fields = Fields { bytes: self.bytes(start, head)?, at: 0, start };
+        let mut fields = Fields::new(self.bytes(start, head)?, start);
         if fields.take(4)? != b"GCOL" {
             return Err(fields.malformed("an attribute's heap is not there"));
         }
@@ -271,7 +263,7 @@ impl<'c, 'a, 'b> File<'c, 'a, 'b> {
             if at + head > end {
                 break;
             }
-            let mut fields = Fields { bytes: self.bytes(at, head)?, at: 0, start: at };
+            let mut fields = Fields::new(self.bytes(at, head)?, at);
             let index = fields.size()?;
             fields.skip(6)?;
             let size = fields.number(self.length_size)?;
@@ -282,100 +274,11 @@ impl<'c, 'a, 'b> File<'c, 'a, 'b> {
             if index == 0 {
                 break;
             }
-            at = size.checked_next_multiple_of(8).and_then(|size| at.checked_add(head + size)).unwrap_or(u64::MAX - head);
+            at = size
+                .checked_next_multiple_of(8)
+                .and_then(|size| at.checked_add(head + size))
+                .unwrap_or(u64::MAX - head);
         }
         Err(Failure::Malformed { at: start, cause: "an attribute's text is not in its heap".to_owned() })
-    }
-
-    fn place(&self, address: u64) -> Result<u64, Failure> {
-        let place = self.base.checked_add(address).filter(|place| *place < self.content.size());
-        place.ok_or_else(|| Failure::Malformed { at: 0, cause: format!("an address leads to byte {address}, out of the file") })
-    }
-
-    fn bytes(&mut self, offset: u64, count: u64) -> Result<Vec<u8>, Failure> {
-        let outside = |file: &Self| Failure::Malformed {
-            at: offset,
-            cause: format!("{count} bytes are expected there, but the file has {}", file.content.size()),
-        };
-        let end = offset.checked_add(count).ok_or_else(|| outside(self))?;
-        if end > self.content.size() {
-            return Err(outside(self));
-        }
-        let range = |start: u64, part: &[u8]| {
-            let from = usize::try_from(offset.checked_sub(start)?).ok()?;
-            part.get(from..from.checked_add(usize::try_from(count).ok()?)?).map(<[u8]>::to_vec)
-        };
-        if let Some(bytes) = range(0, &self.head).or_else(|| range(self.window.0, &self.window.1)) {
-            return Ok(bytes);
-        }
-        let position = self.content.position();
-        if offset < position {
-            let cause = format!("its attributes lie beyond its first {} bytes and out of order", self.head.len());
-            return Err(Failure::Unsupported(cause));
-        }
-        if count > MAX_BLOCK.max(super::MAX_CONFIG) {
-            return Err(Failure::Unsupported(format!("a part of its header has {count} bytes")));
-        }
-        // More than asked for: the next thing is mostly close behind.
-        self.content.skip(offset - position)?;
-        let mut window = vec![0; usize::try_from(count.max(MAX_BLOCK)).unwrap_or(usize::MAX)];
-        let filled = self.content.fill(&mut window)?;
-        window.truncate(filled);
-        self.window = (offset, window);
-        range(offset, &self.window.1).ok_or_else(|| outside(self))
-    }
-}
-
-/// Reads one field after the other.
-struct Fields {
-    bytes: Vec<u8>,
-    at: usize,
-    /// Where the bytes are in the file.
-    start: u64,
-}
-
-impl Fields {
-    fn take(&mut self, count: usize) -> Result<Vec<u8>, Failure> {
-        let end = self.at.checked_add(count);
-        let bytes = end.and_then(|end| self.bytes.get(self.at..end)).map(<[u8]>::to_vec);
-        let bytes = bytes.ok_or_else(|| self.malformed("its header ends within a field"))?;
-        self.at += count;
-        Ok(bytes)
-    }
-
-    fn skip(&mut self, count: usize) -> Result<(), Failure> {
-        self.take(count).map(drop)
-    }
-
-    fn number(&mut self, width: usize) -> Result<u64, Failure> {
-        let bytes = self.take(width)?;
-        Ok(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
-    }
-
-    fn byte(&mut self) -> Result<u8, Failure> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn size(&mut self) -> Result<usize, Failure> {
-        let bytes = self.take(2)?;
-        Ok(usize::from(u16::from_le_bytes([bytes[0], bytes[1]])))
-    }
-
-    /// The next message of an object header: its type, flags and body.
-    fn message(&mut self, v2: bool, ordered: bool) -> Result<Option<(u16, u8, Vec<u8>)>, Failure> {
-        let head = if v2 { 4 + if ordered { 2 } else { 0 } } else { 8 };
-        // What is left may be a gap.
-        if self.bytes.len() - self.at < head {
-            return Ok(None);
-        }
-        let kind = if v2 { u16::from(self.byte()?) } else { u16::try_from(self.size()?).unwrap_or_default() };
-        let size = self.size()?;
-        let flags = self.byte()?;
-        self.skip(if v2 { head - 4 } else { 3 })?;
-        Ok(Some((kind, flags, self.take(size)?)))
-    }
-
-    fn malformed(&self, cause: &str) -> Failure {
-        Failure::Malformed { at: self.start + self.at as u64, cause: cause.to_owned() }
     }
 }

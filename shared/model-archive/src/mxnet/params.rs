@@ -31,7 +31,8 @@ pub(crate) fn read(content: &mut Content<'_, '_>, limits: &Limits) -> Result<Rea
     file.u64()?;
     for number in 0..file.u64()? {
         if !file.array()? {
-            let warning = format!("array {number} of the parameter file is sparse, so that the names after it were not read");
+            let warning =
+                format!("array {number} of the parameter file is sparse, so that the names after it were not read");
             return Ok(Reading { warnings: vec![Warning::new("inputs-not-read", warning)], ..Reading::default() });
         }
     }
@@ -85,7 +86,9 @@ impl File<'_, '_, '_> {
         let mut elements: u64 = 1;
         for _ in 0..rank {
             let size = if wide { self.u64()? } else { u64::from(self.u32()?) };
-            elements = elements.checked_mul(size).ok_or_else(|| self.malformed("an array has more elements than 64 bits count"))?;
+            elements = elements
+                .checked_mul(size)
+                .ok_or_else(|| self.malformed("an array has more elements than 64 bits count"))?;
         }
         // The device it was on.
         self.u64()?;

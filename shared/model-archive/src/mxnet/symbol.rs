@@ -7,7 +7,13 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{Dim, ElementType, Input, Limits, content::Content, fault::Halt, json, reading::{Inputs, Reading}};
+use crate::{
+    Dim, ElementType, Input, Limits,
+    content::Content,
+    fault::Halt,
+    json,
+    reading::{Inputs, Reading},
+};
 
 /// Most dimensions of an argument that are read.
 const MAX_DIMS: usize = 64;

@@ -11,6 +11,7 @@ use crate::{
     Input, Limits, Problem,
     content::Content,
     fault::Halt,
+    problem::quoted,
     reading::{Inputs, Reading},
     wire::{Value, Wire},
 };
@@ -40,7 +41,8 @@ pub(super) struct Graph {
 
 /// Reads `saved_model.pb` or `saved_model.pbtxt`.
 pub(crate) fn read(content: &mut Content<'_, '_>, limits: &Limits) -> Result<Reading, Halt> {
-    let (schema, graphs) = if is_text(content)? { text::saved_model(content, limits)? } else { binary(content, limits)? };
+    let (schema, graphs) =
+        if is_text(content)? { text::saved_model(content, limits)? } else { binary(content, limits)? };
     if graphs.is_empty() {
         return Err(Halt::malformed(content.position(), "it ends without a graph"));
     }
@@ -136,7 +138,7 @@ fn reading(schema: Option<u64>, mut graphs: Vec<Graph>) -> Reading {
     if reading.inputs.is_empty() {
         reading.problems.push(Problem::new(
             "inputs-none",
-            format!("the signature `{key}` has no inputs, so there is no shape to compile it for"),
+            format!("the signature {} has no inputs, so there is no shape to compile it for", quoted(&key)),
             "save the model again with a signature that takes its inputs",
         ));
     }
@@ -151,7 +153,7 @@ fn no_signature(signatures: &[(String, Inputs)]) -> Problem {
             "save it again with one: tf.saved_model.save(model, path, signatures=model.call.get_concrete_function(…))",
         );
     }
-    let names: Vec<_> = signatures.iter().take(8).map(|(key, _)| format!("`{key}`")).collect();
+    let names: Vec<_> = signatures.iter().take(8).map(|(key, _)| quoted(key)).collect();
     Problem::new(
         "signature-ambiguous",
         format!("the SavedModel has several signatures and none is called `{DEFAULT_SIGNATURE}`: {}", names.join(", ")),

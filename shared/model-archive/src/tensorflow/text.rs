@@ -13,7 +13,7 @@ use crate::{
     text_format::{self, Handler},
 };
 
-/// Most dimensions a tensor can have (TensorShape::MaxDimensions in tensor_shape.h).
+/// Most dimensions a tensor can have (`TensorShape::MaxDimensions` in `tensor_shape.h`).
 const MAX_DIMS: usize = 254;
 
 /// Most tags, graphs and signatures that are kept.
@@ -22,11 +22,15 @@ const MAX_PARTS: usize = 64;
 /// Whether a file begins like text: a binary one begins with a field's tag, which is a control character.
 pub(super) fn recognise(head: &[u8]) -> bool {
     let text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || !byte.is_ascii();
-    head.trim_ascii_start().first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'#') && head.iter().all(text)
+    head.trim_ascii_start().first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'#')
+        && head.iter().all(text)
 }
 
 pub(super) fn graph(content: &mut Content<'_, '_>, graph: &mut Graph) -> Result<(), Halt> {
-    text_format::read(content, &mut GraphText { graph, node: Node::default(), key: String::new(), shape: Shape::default() })
+    text_format::read(
+        content,
+        &mut GraphText { graph, node: Node::default(), key: String::new(), shape: Shape::default() },
+    )
 }
 
 pub(super) fn saved_model(
@@ -121,7 +125,9 @@ impl Handler for GraphText<'_> {
                 self.node.element_type = Some(element_type_of_text(value));
             }
             (["node", "attr", "value", "shape"], _) if self.key == "shape" => self.shape.scalar(false, name, value),
-            (["node", "attr", "value", "shape", "dim"], _) if self.key == "shape" => self.shape.scalar(true, name, value),
+            (["node", "attr", "value", "shape", "dim"], _) if self.key == "shape" => {
+                self.shape.scalar(true, name, value);
+            }
             (["versions"], "producer") => self.graph.version = Some(format!("GraphDef {value}")),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! The binary format, which XGBoost wrote by default before version 2.1.
+//! The binary format, which `XGBoost` wrote by default before version 2.1.
 
 use super::Learner;
 use crate::{content::Content, fault::Halt};
@@ -11,7 +11,7 @@ pub(super) const MAGIC: &[u8] = b"binf";
 const PARAMETERS: usize = 136;
 
 pub(super) fn read(content: &mut Content<'_, '_>) -> Result<Learner, Halt> {
-    let start = content.peek(MAGIC.len())?.starts_with(MAGIC).then_some(MAGIC.len()).unwrap_or_default();
+    let start = if content.peek(MAGIC.len())?.starts_with(MAGIC) { MAGIC.len() } else { 0 };
     let mut bytes = vec![0; start + PARAMETERS];
     let filled = content.fill(&mut bytes)?;
     if filled < bytes.len() {

@@ -64,12 +64,11 @@ impl Walk<'_, '_, '_> {
             mark = Some(next);
         }
         if object {
-            let size = match mark.take() {
-                Some(mark) => self.integer(mark)?,
-                None => {
-                    let mark = self.byte()?;
-                    self.integer(mark)?
-                }
+            let size = if let Some(mark) = mark.take() {
+                self.integer(mark)?
+            } else {
+                let mark = self.byte()?;
+                self.integer(mark)?
             };
             let key = self.text(size)?;
             if let Some(level) = self.levels.last_mut() {
@@ -132,14 +131,15 @@ impl Walk<'_, '_, '_> {
             && let Some(size) = width(kind)
             && !self.is_at(&["version"])
         {
-            return self.skip(left.checked_mul(size).unwrap_or(u64::MAX));
+            return self.skip(left.saturating_mul(size));
         }
         self.levels.push(level);
         Ok(())
     }
 
     fn is_at(&self, path: &[&str]) -> bool {
-        self.levels.len() == path.len() && self.levels.iter().zip(path).all(|(level, key)| level.object && level.key == *key)
+        self.levels.len() == path.len()
+            && self.levels.iter().zip(path).all(|(level, key)| level.object && level.key == *key)
     }
 
     fn integer(&mut self, mark: u8) -> Result<u64, Halt> {

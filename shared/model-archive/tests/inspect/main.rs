@@ -3,5 +3,7 @@
 
 mod archives;
 mod common;
+mod frameworks;
 mod hostile;
 mod onnx;
+mod refusals;

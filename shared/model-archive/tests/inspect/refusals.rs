@@ -1,0 +1,220 @@
+//! Files of each framework that cannot be compiled, each with its own sentence, and names that mislead.
+
+use crate::common::{codes, fixture, fixtures, look_at, onnx, tar_gz};
+use model_archive::{Dim, Framework, Inspection, Limits, inspect};
+
+fn member(suite: &str, path: &str) -> Vec<u8> {
+    let found = fixtures(&format!("{suite}/suite.tar.gz")).into_iter().find(|(name, _)| name == path);
+    found.unwrap_or_else(|| panic!("no {path} in {suite}")).1
+}
+
+fn saved_model() -> Vec<u8> {
+    member("tensorflow", "saved-fixed/saved_model.pb")
+}
+
+fn symbol() -> Vec<u8> {
+    member("mxnet", "gluon/net-symbol.json")
+}
+
+fn params() -> Vec<u8> {
+    member("mxnet", "gluon/net-0000.params")
+}
+
+type Files<'f> = &'f [(&'f str, &'f [u8])];
+
+const CFG: &[u8] = b"# a classifier\n[net]\nbatch=1\nheight=32\nwidth = 48\nchannels=3\nmomentum=0.9\n\n[convolutional]\nbatch=7\nfilters=16\n";
+
+#[test]
+fn what_is_missing_malformed_or_too_much_is_named() {
+    let variables: &[u8] = b"";
+    let graph = member("tensorflow", "graph-one/frozen.pb");
+    let h5 = member("keras", "keras2-sequential/model.h5");
+    let tflite = member("tflite", "image/model.tflite");
+    let cases: [(Files<'_>, &str, &str); 24] = [
+        (&[("m/saved_model.pb", &saved_model())], "variables-missing", "the folder `m/variables`"),
+        (&[("saved_model.pb", b"\x08\x01")], "model-invalid", "it ends without a graph"),
+        (
+            &[("saved_model.pb", &saved_model()), ("variables/x", variables), ("b.pb", &graph)],
+            "several-models",
+            "`saved_model.pb`, `b.pb`",
+        ),
+        (&[("a.pb", &graph), ("labels.pbtxt", b"item {}")], "several-models", "`a.pb`, `labels.pbtxt`"),
+        (&[("model.pb", &saved_model()), ("variables/x", variables)], "model-misnamed", "saved_model.pb"),
+        (&[("a.pb", b"\x0a\x03\x0a\x01x")], "inputs-none", "no Placeholder node"),
+        (&[("a.pbtxt", b"node { name: \"x\" ")], "model-invalid", "it ends within `node`"),
+        (&[("a.pbtxt", b"node { } }")], "model-invalid", "a message ends that did not begin"),
+        (&[("a.h5", b"text")], "model-invalid", "it lacks the signature of an HDF5 file"),
+        (&[("a.h5", &fixture("keras/refused/weights.h5"))], "keras-weights-only", "holds the weights of a Keras model"),
+        (&[("a.h5", &fixture("keras/refused/data.h5"))], "keras-no-config", "no Keras model"),
+        (&[("a.keras", b"PK\x03\x04")], "keras-zip", ".keras format"),
+        (&[("a.hdf5", &h5)], "model-misnamed", "only by the ending .h5"),
+        (&[("a.tflite", b"TFL3")], "model-invalid", "it lacks the identifier TFL3"),
+        (&[("a.tflite", &tflite[..tflite.len() / 3])], "model-invalid", "an offset leads to byte"),
+        (&[("model.bin", &tflite)], "model-misnamed", "only by the ending .tflite"),
+        (&[("a.pth", b"text")], "model-invalid", "neither a zip file nor a pickle"),
+        (&[("a.pt", b"PK\x03\x04\0\0")], "model-invalid", "its zip directory is damaged"),
+        (&[("net-symbol.json", &symbol())], "part-missing", "`net-symbol.json` but no MXNet parameter file (.params)"),
+        (&[("net-0000.params", &params())], "part-missing", "`net-0000.params` but no MXNet symbol file"),
+        (
+            &[("net-symbol.json", b"{\"nodes\": 1}"), ("n.params", &params())],
+            "model-invalid",
+            "its JSON is not as expected",
+        ),
+        (
+            &[("net-symbol.json", &symbol()), ("n.params", &params()[..200])],
+            "model-invalid",
+            "`n.params` is not a valid MXNet",
+        ),
+        (&[("net.cfg", CFG)], "part-missing", "no Darknet weight file (.weights)"),
+        (&[("m.model", b"\x0a\x0a sentencepiece")], "model-invalid", "it ends within its parameters"),
+    ];
+    for (files, code, expected) in cases {
+        let inspection = look_at(files);
+        assert_eq!(codes(&inspection), [code], "{expected}: {inspection:#?}");
+        let problem = &inspection.problems[0];
+        assert!(problem.problem.contains(expected), "{expected}: {problem:?}");
+        assert!(!problem.remedy.is_empty());
+    }
+}
+
+#[test]
+fn darknet_is_read_from_its_first_section() {
+    let inspection = look_at(&[("net.cfg", CFG), ("net.weights", b"\0")]);
+    assert_eq!(inspection.problems, []);
+    let model = inspection.model.unwrap();
+    assert_eq!((model.framework, model.read), (Framework::Darknet, true));
+    assert_eq!(model.inputs[0].name, "data");
+    assert_eq!(model.inputs[0].dims, Some([1, 3, 32, 48].map(Dim::Known).to_vec()));
+
+    let yolo = [CFG, b"[yolo]\n"].concat();
+    assert_eq!(codes(&look_at(&[("net.cfg", &yolo), ("net.weights", b"\0")])), ["darknet-yolo"]);
+    let training = look_at(&[("net.cfg", b"[network]\nbatch=64\n"), ("net.weights", b"\0")]);
+    assert_eq!(training.warnings[0].code, "darknet-batch");
+    assert_eq!(training.model.unwrap().inputs[0].dims.as_ref().unwrap()[2..], [Dim::Unknown, Dim::Unknown]);
+}
+
+#[test]
+fn scikit_learn_is_told_by_its_name_and_never_opened() {
+    for name in ["model.pkl", "a/model.joblib"] {
+        let inspection = look_at(&[(name, b"\x80\x04 not opened")]);
+        assert_eq!(inspection.problems, []);
+        let model = inspection.model.unwrap();
+        assert_eq!((model.framework, model.read, model.path.as_str()), (Framework::Sklearn, false, name));
+    }
+}
+
+#[test]
+fn files_of_uncertain_meaning_make_way_for_a_model() {
+    let model = onnx("made/symbolic.onnx");
+    let beside: [(&str, &[u8]); 8] = [
+        ("vocabulary.pkl", b"\x80\x04"),
+        ("scaler.pkl", b"\x80\x04"),
+        ("tokenizer.model", b"\x0a\x0a"),
+        ("setup.cfg", b"[metadata]\n"),
+        ("hyper.params", b"a=1"),
+        ("labels.pbtxt", b"item { id: 1 }"),
+        ("m.onnx", &model),
+        ("old.weights", b"\0"),
+    ];
+    let inspection = look_at(&beside);
+    assert_eq!(inspection.problems, []);
+    let model = inspection.model.unwrap();
+    assert_eq!((model.framework, model.inputs.len()), (Framework::Onnx, 1));
+}
+
+#[test]
+fn a_saved_model_may_have_its_usual_companions() {
+    let files: [(&str, &[u8]); 5] = [
+        ("export/fingerprint.pb", b"\x08\x01"),
+        ("export/keras_metadata.pb", b"\x0a\x01"),
+        ("export/assets/vocabulary.txt", b"a"),
+        ("export/saved_model.pb", &saved_model()),
+        ("export/variables/variables.index", b""),
+    ];
+    let inspection = look_at(&files);
+    assert_eq!(inspection.problems, []);
+    assert_eq!(inspection.model.unwrap().path, "export/saved_model.pb");
+}
+
+/// A `SavedModel` in text, with these signatures.
+fn text_model(signatures: &[&str]) -> Inspection {
+    let each: Vec<_> = signatures
+        .iter()
+        .map(|key| {
+            format!(
+                "signature_def {{ key: \"{key}\" value {{ inputs {{ key: \"x\" value {{ dtype: DT_FLOAT }} }} }} }}"
+            )
+        })
+        .collect();
+    let each = each.join("\n");
+    let text = format!(
+        "saved_model_schema_version: 1\nmeta_graphs {{ meta_info_def {{ tags: [\"serve\", 'gpu'] }}\n{each} }}"
+    );
+    look_at(&[("saved_model.pbtxt", text.as_bytes()), ("variables/x", b"")])
+}
+
+#[test]
+fn an_ambiguous_signature_is_not_guessed() {
+    let inspection = text_model(&["b", "a", "__saved_model_init_op"]);
+    assert_eq!(codes(&inspection), ["signature-ambiguous"]);
+    assert!(inspection.problems[0].problem.contains("`a`, `b`"), "{:?}", inspection.problems);
+    assert_eq!(inspection.model, None);
+    assert_eq!(codes(&text_model(&["__saved_model_init_op"])), ["signature-none"]);
+    assert_eq!(codes(&text_model(&["a"])), Vec::<&str>::new());
+    assert_eq!(codes(&text_model(&["a", "serving_default"])), Vec::<&str>::new());
+}
+
+#[test]
+fn the_newest_encoding_of_hdf5_is_read_and_a_fractal_heap_is_not() {
+    let inspection = look_at(&[("m.h5", &fixture("keras/refused/latest.h5"))]);
+    assert_eq!(inspection.problems, []);
+    let model = inspection.model.unwrap();
+    assert_eq!((model.inputs[0].name.as_str(), model.producer.as_deref()), ("latest", Some("keras 2.9.0")));
+
+    let inspection = look_at(&[("m.h5", &fixture("keras/refused/dense.h5"))]);
+    assert!(!inspection.model.unwrap().read);
+    assert!(inspection.warnings[0].warning.contains("fractal heap"), "{:?}", inspection.warnings);
+}
+
+#[test]
+fn an_old_sequential_model_names_its_input_after_its_first_layer() {
+    let config = r#"{"class_name": "Sequential", "config": [{"class_name": "Dense", "config":
+        {"name": "dense_1", "batch_input_shape": [null, 7], "dtype": "float64"}}]}"#;
+    let h5 = fixture("keras/refused/latest.h5");
+    // The same length, so that nothing else in the file changes.
+    let at = h5.windows(15).position(|window| window == br#"{"class_name": "#).unwrap();
+    let end = at + h5[at..].iter().position(|byte| *byte == 0).unwrap_or(h5.len() - at);
+    let config = format!("{config:<width$}", width = end - at);
+    let h5 = [&h5[..at], config.as_bytes(), &h5[end..]].concat();
+    let model = look_at(&[("m.h5", &h5)]).model.unwrap();
+    assert_eq!((model.inputs[0].name.as_str(), model.inputs[0].element_type.as_str()), ("dense_1_input", "float64"));
+    assert_eq!(model.inputs[0].dims, Some(vec![Dim::Unknown, Dim::Known(7)]));
+}
+
+#[test]
+fn what_lies_in_the_skipped_middle_of_a_file_is_said_to_be_unread() {
+    let limits = Limits { head_bytes: 64, tail_bytes: 64, ..Limits::default() };
+    for (name, data) in
+        [("m.tflite", member("tflite", "weights/model.tflite")), ("m.pt", member("pytorch", "traced/model.pt"))]
+    {
+        let inspection = inspect(tar_gz(&[(name, &data)]).as_slice(), &limits).unwrap();
+        assert_eq!(inspection.problems, [], "{name}");
+        assert!(!inspection.model.unwrap().read, "{name}");
+        assert!(inspection.warnings[0].warning.contains("in the middle of the file"), "{:?}", inspection.warnings);
+    }
+    // Both ends are enough for a model whose weights are between them.
+    let limits = Limits { head_bytes: 4096, tail_bytes: 4096, ..Limits::default() };
+    let data = member("tflite", "weights/model.tflite");
+    assert!(data.len() > 500_000);
+    let inspection = inspect(tar_gz(&[("m.tflite", &data)]).as_slice(), &limits).unwrap();
+    assert!(inspection.model.unwrap().read, "{:?}", inspection.warnings);
+    // Of HDF5 the attributes must be at hand, which come before the weights.
+    let data = member("keras", "keras3-deep/model.h5");
+    assert!(data.len() > 200_000);
+    for (head_bytes, read) in [(100_000, true), (16_384, false)] {
+        let limits = Limits { head_bytes, ..Limits::default() };
+        let inspection = inspect(tar_gz(&[("m.h5", &data)]).as_slice(), &limits).unwrap();
+        assert_eq!(inspection.model.unwrap().read, read, "{:?}", inspection.warnings);
+        assert_eq!(inspection.warnings.iter().any(|warning| warning.warning.contains("out of order")), !read);
+    }
+}
