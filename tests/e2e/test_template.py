@@ -80,6 +80,7 @@ def test_roles_name_their_resources() -> None:
     for name, resource in RESOURCES.items():
         for policy in resource["Properties"].get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
             for statement in policy["PolicyDocument"]["Statement"]:
+                statement = statement["If"][1] if "If" in statement else statement
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                 assert all("*" not in action for action in actions), name
                 assert statement["Resource"] != "*" or set(actions) <= without_resource, name

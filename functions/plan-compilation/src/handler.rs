@@ -7,7 +7,8 @@ use automation::{
     batch::Failure,
     config::{Config, ConfigSource, LoadError, Refused},
     event::{Event, ObjectCreated, StopRequest},
-    ledger::{Ledger, ModelRow, ModelState, Place, Sequencer, Table},
+    job::JobStatus,
+    ledger::{JobRow, Ledger, ModelRow, ModelState, Place, Reuse, Sequencer, Table},
     notification::Notification,
     objects::{BlockingReader, Object, Objects, OpenError},
     queue::Sender,
@@ -31,6 +32,8 @@ pub struct Planner<O, T, N, Q> {
     pub requests: Q,
     /// Bucket that artifacts go to.
     pub artifact_bucket: String,
+    /// The region that jobs run in.
+    pub region: Option<String>,
     /// The time.
     pub clock: Clock,
 }
@@ -40,7 +43,10 @@ struct Decision {
     upload: Upload,
     rule: Option<String>,
     stops_older: bool,
-    plan: Result<Vec<neo::CompilationRequest>, Vec<Problem>>,
+    /// One for each target that can be compiled.
+    requests: Vec<neo::CompilationRequest>,
+    /// What stands against the upload, or against some of its targets.
+    problems: Vec<Problem>,
 }
 
 impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
@@ -76,31 +82,29 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let Some(decision) = self.decide(object).await? else {
             return Ok(());
         };
-        let Decision { upload, rule, stops_older, plan } = decision;
+        let Decision { upload, rule, stops_older, requests, problems } = decision;
         let id = ModelId::new(&upload.bucket, &upload.key, upload.version());
         let mut row = ModelRow {
             upload,
             rule,
             state: ModelState::Planned,
             jobs: Vec::new(),
-            problems: Vec::new(),
+            problems,
             planned_at: (self.clock)(),
             sequencer: object.sequencer.clone().map(Sequencer::from),
             stops_older,
         };
-        match plan {
-            Ok(requests) => {
-                for request in &requests {
-                    row.jobs.push(self.ledger.claim_job(request, !stops_older).await?);
-                }
-                if requests.iter().all(|request| !row.jobs.contains(&request.job_name)) {
-                    row.state = ModelState::Reused;
-                }
-            }
-            Err(problems) => {
-                row.state = ModelState::Rejected;
-                row.problems = problems;
-            }
+        for request in &requests {
+            let reuse = match (request.reuse, stops_older) {
+                (false, _) => Reuse::Never,
+                // One that still runs may be about to be stopped.
+                (true, true) => Reuse::Completed,
+                (true, false) => Reuse::Running,
+            };
+            row.jobs.push(self.ledger.claim_job(request, reuse).await?);
+        }
+        if requests.is_empty() {
+            row.state = ModelState::Rejected;
         }
         let row = self.ledger.create_model(&id, row).await?;
         self.carry_out(&id, row).await
@@ -110,34 +114,39 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     async fn carry_out(&self, id: &ModelId, row: ModelRow) -> Result<(), Failure> {
         let key = &row.upload.key;
         match row.state {
-            ModelState::Requested => info!(key, model = id.as_str(), "planned before"),
-            ModelState::Reused => {
-                info!(key, model = id.as_str(), "the same bytes were compiled the same way before: nothing to do");
+            ModelState::Requested | ModelState::Reused | ModelState::Superseded => {
+                info!(key, model = id.as_str(), state = ?row.state, "decided before");
             }
-            ModelState::Superseded => info!(key, model = id.as_str(), "a newer version arrived before: nothing to do"),
-            ModelState::Planned => self.request(id, &row).await?,
-            ModelState::Rejected => {
-                let notification =
-                    Notification::upload_rejected(&row.upload, id, row.rule.as_deref(), &row.problems, (self.clock)());
-                self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
-                warn!(
-                    key,
-                    model = id.as_str(),
-                    problem = row.problems.first().map(|problem| &*problem.problem),
-                    "rejected"
-                );
+            ModelState::Planned => {
+                self.tell_problems(id, &row).await?;
+                self.request(id, &row).await?;
             }
+            ModelState::Rejected => self.tell_problems(id, &row).await?,
         }
+        Ok(())
+    }
+
+    /// Tells what stands against an upload, or against some of its targets; once, however often it is asked to.
+    async fn tell_problems(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
+        let Some(first) = row.problems.first() else { return Ok(()) };
+        let notification = Notification::upload_rejected(id, row, (self.clock)());
+        self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
+        warn!(key = row.upload.key, model = id.as_str(), problem = first.problem, jobs = row.jobs.len(), "rejected");
         Ok(())
     }
 
     /// Sends the requests of a planned model, and stops the jobs of the versions it replaces.
     async fn request(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
         let key = &row.upload.key;
+        let jobs = self.ledger.jobs(&row.jobs).await?;
+        let (own, reused): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| is_of(job, id));
         let mut bodies = Vec::new();
         if let (true, Some(sequencer)) = (row.stops_older, &row.sequencer) {
             match self.ledger.arrive(&row.upload, id, sequencer).await? {
                 Place::Superseded => {
+                    for job in &own {
+                        self.ledger.withdraw(&job.name).await?;
+                    }
                     self.ledger.conclude(id, ModelState::Superseded).await?;
                     info!(key, model = id.as_str(), "superseded by a newer version that arrived before");
                     return Ok(());
@@ -145,15 +154,25 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 Place::Newest(older) => bodies = self.stops(&older, row).await?,
             }
         }
-        let jobs = self.ledger.jobs(&row.jobs).await?;
-        let own = jobs.into_iter().filter_map(|job| job.request).filter(|request| request.model == *id);
-        let requests: Vec<_> =
-            own.map(|request| serde_json::to_string(&request)).collect::<Result<_, _>>().map_err(Failure::terminal)?;
-        let (jobs, stops) = (requests.len(), bodies.len());
-        bodies.extend(requests);
+        let stops = bodies.len();
+        // A reused job whose request may never have been sent is asked for as well: its name makes that harmless.
+        let state = if own.is_empty() { ModelState::Reused } else { ModelState::Requested };
+        let waiting = own.into_iter().chain(reused).filter(|job| job.status == JobStatus::Requested);
+        for request in waiting.filter_map(|job| job.request) {
+            bodies.push(serde_json::to_string(&request).map_err(Failure::terminal)?);
+        }
+        let jobs = bodies.len() - stops;
         self.requests.send(bodies).await?;
-        self.ledger.conclude(id, ModelState::Requested).await?;
-        info!(key, model = id.as_str(), jobs, stops, rule = row.rule, "compilation requested");
+        self.ledger.conclude(id, state).await?;
+        info!(
+            key,
+            model = id.as_str(),
+            jobs,
+            stops,
+            reused = state == ModelState::Reused,
+            rule = row.rule,
+            "requested"
+        );
         Ok(())
     }
 
@@ -161,9 +180,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     async fn stops(&self, older: &[ModelId], newest: &ModelRow) -> Result<Vec<String>, Failure> {
         let mut names = BTreeSet::new();
         for id in older {
-            // Of one that gave way itself no job was ever asked for.
-            let row = self.ledger.model(id).await?.filter(|row| row.state != ModelState::Superseded);
-            names.extend(row.map(|row| row.jobs).unwrap_or_default());
+            names.extend(self.ledger.model(id).await?.map(|row| row.jobs).unwrap_or_default());
         }
         let names: Vec<_> = names.into_iter().filter(|name| !newest.jobs.contains(name)).collect();
         let running = self.ledger.jobs(&names).await?.into_iter().filter(|job| !job.status.is_terminal());
@@ -172,8 +189,9 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
 
     /// Decides over an upload; none if there is nothing to decide because a newer upload took its place.
     async fn decide(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {
-        let rejected =
-            |upload, rule, problems| Ok(Some(Decision { upload, rule, stops_older: false, plan: Err(problems) }));
+        let rejected = |upload, rule, problems| {
+            Ok(Some(Decision { upload, rule, stops_older: false, requests: Vec::new(), problems }))
+        };
         let config = match self.config.load().await {
             Ok(config) => config,
             Err(LoadError::Call(error)) => return Err(error.into()),
@@ -216,9 +234,6 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             Err(problems) => return rejected(upload, Some(rule.name.clone()), problems),
         };
         let inspection = inspect(opened).await?;
-        for warning in &inspection.warnings {
-            warn!(key = object.key, warning = %warning, "in the archive");
-        }
         let plan = neo::plan(&Planned {
             upload: &upload,
             overrides: &overrides,
@@ -226,9 +241,15 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             defaults: &config.document.compilation.defaults,
             inspection: &inspection,
             artifact_bucket: &self.artifact_bucket,
+            region: self.region.as_deref(),
         });
-        let stops_older = rule.on_new_version == OnNewVersion::Stop;
-        Ok(Some(Decision { rule: Some(rule.name.clone()), upload, stops_older, plan }))
+        for warning in plan.all_warnings() {
+            warn!(key = object.key, warning = %warning, "in the plan");
+        }
+        let stops_older = plan.on_new_version == OnNewVersion::Stop;
+        let requests = plan.requests().cloned().collect();
+        let (rule, problems) = (Some(rule.name.clone()), plan.all_problems());
+        Ok(Some(Decision { upload, rule, stops_older, requests, problems }))
     }
 
     async fn tell_refused(&self, refused: &Refused, in_force: Option<&str>) -> Result<(), Failure> {
@@ -250,6 +271,11 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             ),
         )
     }
+}
+
+/// Whether this model version is the one that asked for the job.
+fn is_of(job: &JobRow, model: &ModelId) -> bool {
+    job.request.as_ref().is_some_and(|request| request.model == *model)
 }
 
 /// The upload as its event tells of it, for answers that need no look at the object.
@@ -338,6 +364,7 @@ compilation:
             topic: MemoryTopic::default(),
             requests: MemoryQueue::default(),
             artifact_bucket: "artifacts".to_owned(),
+            region: None,
             clock,
         }
     }
@@ -454,7 +481,7 @@ compilation:
         row.state = ModelState::Planned;
         let fresh = TestPlanner { ledger: Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH), ..planner };
         for request in &first {
-            fresh.ledger.claim_job(request, true).await.unwrap();
+            fresh.ledger.claim_job(request, Reuse::Running).await.unwrap();
         }
         fresh.ledger.create_model(&id, row).await.unwrap();
         fresh.handle(event).await.unwrap();

@@ -1,7 +1,7 @@
 //! Lambda function: an uploaded model archive becomes one compilation request per target.
 
 use automation::{
-    batch,
+    aws, batch,
     config::ConfigSource,
     ledger::{DynamoTable, Ledger},
     objects::S3,
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
         settings::CONFIG_KEY,
         settings::ARTIFACT_BUCKET,
     ])?;
-    let aws = aws_config::load_from_env().await;
+    let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let s3 = S3::new(aws_sdk_s3::Client::new(&aws));
     let source = SqsSource::new(sqs.clone());
@@ -35,6 +35,7 @@ async fn main() -> Result<(), Error> {
         topic: SnsTopic::new(aws_sdk_sns::Client::new(&aws), topic),
         requests: SqsSender::new(sqs, requests),
         artifact_bucket,
+        region: aws.region().map(ToString::to_string),
         clock: Timestamp::now,
     };
     let (planner, source) = (&planner, &source);

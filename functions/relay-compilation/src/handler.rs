@@ -5,7 +5,7 @@ use automation::{
     batch::Failure,
     compilation_jobs::CompilationJobs,
     event::{Event, JobState},
-    ledger::{JobRow, Ledger, ModelState, Table},
+    ledger::{JobRow, Ledger, Table},
     notification::Notification,
     parking,
     queue::Sender,
@@ -44,11 +44,11 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
             self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
         }
         if row.status.is_terminal() {
-            // A job that ended made room for one that waits.
-            parking::release(&self.ledger, &self.requests, 1).await?;
             for model in &row.models {
                 self.summarise(model).await?;
             }
+            // A job that ended made room for one that waits.
+            parking::release(&self.ledger, &self.requests, 1).await?;
         }
         Ok(())
     }
@@ -57,23 +57,27 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
     /// that was refused, or stopped before it began.
     async fn current(&self, job_name: String) -> Result<JobRow, Failure> {
         let name = JobName::from(job_name);
+        let unknown = format!("SageMaker knows no compilation job named {name}");
         let known = self.ledger.job(&name).await?;
-        if let Some(row) = known.filter(|row| row.status.is_terminal()) {
-            return Ok(row);
+        if let Some(row) = known.as_ref().filter(|row| row.status.is_terminal()) {
+            return Ok(row.clone());
         }
-        match self.jobs.describe(name.as_str()).await? {
-            Some(seen) => Ok(self.ledger.observe(&seen).await?),
-            None => Err(Failure::terminal(format!("SageMaker knows no compilation job named {name}"))),
+        match (known, self.jobs.describe(name.as_str()).await?) {
+            (_, Some(seen)) => Ok(self.ledger.observe(&seen).await?),
+            // SageMaker may not show yet what it has just taken.
+            (Some(_), None) => Err(Failure::Transient(unknown.into())),
+            (None, None) => Err(Failure::terminal(unknown)),
         }
     }
 
     /// Tells of a whole model when the last of its jobs has ended.
     async fn summarise(&self, id: &ModelId) -> Result<(), Failure> {
-        // A reused model asked for no job: whoever asked first has been told.
-        let row = self.ledger.model(id).await?.filter(|row| row.state != ModelState::Reused);
-        let Some(model) = row else { return Ok(()) };
+        let Some(model) = self.ledger.model(id).await? else { return Ok(()) };
         let jobs = self.ledger.jobs(&model.jobs).await?;
-        if jobs.len() < model.jobs.len() || !jobs.iter().all(|job| job.status.is_terminal()) {
+        // A model whose jobs are all another's asked for none: whoever asked first is told.
+        let asked = |job: &JobRow| job.request.as_ref().is_some_and(|request| request.model == *id);
+        let ended = jobs.len() == model.jobs.len() && jobs.iter().all(|job| job.status.is_terminal());
+        if !ended || !jobs.iter().any(asked) {
             return Ok(());
         }
         let summary = Notification::summary(&model.upload, id, model.rule.as_deref(), &jobs, (self.clock)());
@@ -86,7 +90,7 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
 mod tests {
     use automation::{
         job::{JobDescription, JobStatus},
-        ledger::ModelRow,
+        ledger::{ModelRow, ModelState, Reuse},
         memory::{MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic},
     };
     use jiff::Timestamp;
@@ -119,7 +123,7 @@ mod tests {
         });
         let ledger = Ledger::new(MemoryTable::default(), clock);
         for request in &requests {
-            ledger.claim_job(request, true).await.unwrap();
+            ledger.claim_job(request, Reuse::Running).await.unwrap();
         }
         let jobs = requests.iter().map(|request| request.job_name.clone()).collect();
         let rule = Some("all".to_owned());
@@ -186,7 +190,7 @@ mod tests {
         for request in &requests {
             let request =
                 CompilationRequest { model: again.clone(), job_name: "again".to_owned().into(), ..request.clone() };
-            assert_ne!(relay.ledger.claim_job(&request, true).await.unwrap(), request.job_name);
+            assert_ne!(relay.ledger.claim_job(&request, Reuse::Running).await.unwrap(), request.job_name);
         }
         let first = relay.ledger.model(&requests[0].model).await.unwrap().unwrap();
         relay.ledger.create_model(&again, ModelRow { state: ModelState::Reused, ..first }).await.unwrap();

@@ -1,7 +1,7 @@
 //! Lambda function: a compilation job's state becomes a ledger row and a notification.
 
 use automation::{
-    batch,
+    aws, batch,
     compilation_jobs::SageMaker,
     ledger::{DynamoTable, Ledger},
     queue::{SqsSender, SqsSource},
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let [topic, requests, table] =
         settings::read([settings::NOTIFICATIONS_TOPIC_ARN, settings::REQUESTS_QUEUE_URL, settings::LEDGER_TABLE])?;
-    let aws = aws_config::load_from_env().await;
+    let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let source = SqsSource::new(sqs.clone());
     let relay = Relay {

@@ -36,9 +36,12 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
 
     async fn start(&self, request: &CompilationRequest) -> Result<(), Failure> {
         let job = request.job_name.as_str();
-        let known = self.ledger.job(&request.job_name).await?;
-        if known.is_some_and(|row| row.status.is_terminal()) {
-            info!(job, "not started: it has ended, or was stopped before it began");
+        if let Some(known) = self.ledger.job(&request.job_name).await?.filter(|row| row.status.is_terminal()) {
+            if known.status == JobStatus::Stopped {
+                // It may have been created all the same, by a delivery that died before it could stop it.
+                self.jobs.stop(job).await?;
+            }
+            info!(job, status = %known.status, "not started: it has ended, or was stopped before it began");
             return self.tell(job).await;
         }
         match self.jobs.create(request, &self.role_arn).await {
@@ -115,6 +118,7 @@ fn is_same(request: &CompilationRequest, standing: &JobDescription) -> bool {
 #[cfg(test)]
 mod tests {
     use automation::{
+        ledger::Reuse,
         memory::{Answer, MemoryJobs, MemoryQueue, MemoryTable},
         parking,
     };
@@ -214,7 +218,7 @@ mod tests {
     async fn a_job_that_was_stopped_before_it_began_is_not_started() {
         let starter = starter();
         let Event::Compilation(planned) = request("a.tar.gz") else { panic!() };
-        starter.ledger.claim_job(&planned, true).await.unwrap();
+        starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
         let stop = || Event::parse(r#"{"version":1,"stop":"resnet-ml-c5-abc"}"#).unwrap();
         starter.handle(stop()).await.unwrap();
         starter.handle(request("a.tar.gz")).await.unwrap();
@@ -227,7 +231,7 @@ mod tests {
         let starter = starter();
         starter.handle(request("a.tar.gz")).await.unwrap();
         starter.handle(Event::parse(r#"{"version":1,"stop":"resnet-ml-c5-abc"}"#).unwrap()).await.unwrap();
-        assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopped);
+        assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Lambda function: a compilation request becomes a compilation job.
 
 use automation::{
-    batch,
+    aws, batch,
     compilation_jobs::SageMaker,
     ledger::{DynamoTable, Ledger},
     queue::{SqsSender, SqsSource},
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let [job_states, table, role_arn] =
         settings::read([settings::JOB_STATES_QUEUE_URL, settings::LEDGER_TABLE, settings::COMPILATION_ROLE_ARN])?;
-    let aws = aws_config::load_from_env().await;
+    let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let source = SqsSource::new(sqs.clone());
     let starter = Starter {

@@ -1,6 +1,7 @@
 //! Lambda function: on a schedule, compilation jobs whose state was not relayed yet are sent on to be.
 
 use automation::{
+    aws,
     compilation_jobs::SageMaker,
     ledger::{DynamoTable, Ledger},
     metrics,
@@ -17,7 +18,7 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let [job_states, requests, table] =
         settings::read([settings::JOB_STATES_QUEUE_URL, settings::REQUESTS_QUEUE_URL, settings::LEDGER_TABLE])?;
-    let aws = aws_config::load_from_env().await;
+    let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let sweeper = Sweeper {
         jobs: SageMaker::new(aws_sdk_sagemaker::Client::new(&aws)),

@@ -3,7 +3,11 @@
 //! Every record ends in exactly one of: done, delayed (a copy waits in the queue), failed (delivered again), or dead-lettered with
 //! its cause.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    time::{Duration, SystemTime},
+};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{FutureExt, StreamExt, stream};
@@ -25,7 +29,10 @@ use crate::{
 const CONCURRENCY: usize = 4;
 
 /// Kept free at an invocation's end, so that its answer is sent before Lambda stops it.
-const ANSWER_TIME: Duration = Duration::from_secs(2);
+const ANSWER_TIME: Duration = Duration::from_secs(3);
+
+/// Of that, kept for the answer alone: telling the queue what became of a record must end before.
+const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// First delay of a record that AWS had no room for.
 const THROTTLE_DELAY: Duration = Duration::from_secs(5);
@@ -68,7 +75,8 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error.kind {
             Kind::Throttled | Kind::Quota => Self::Later { cause: error.to_string(), first: THROTTLE_DELAY },
-            Kind::Invalid | Kind::NotFound | Kind::Conflict | Kind::Unanswered => Self::Transient(Box::new(error)),
+            Kind::Invalid => Self::Terminal(Box::new(error)),
+            Kind::NotFound | Kind::Conflict | Kind::Unanswered => Self::Transient(Box::new(error)),
         }
     }
 }
@@ -93,9 +101,10 @@ where
     H: Fn(Event) -> F,
     F: Future<Output = Result<(), Failure>>,
 {
-    let deadline =
-        Instant::now() + invocation.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
-    let deadline = deadline - ANSWER_TIME;
+    let left = invocation.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let now = Instant::now();
+    let deadline = now + left.saturating_sub(ANSWER_TIME);
+    let last_moment = now + left.saturating_sub(LAST_MOMENT);
     let outcomes: Vec<_> = stream::iter(invocation.payload.records)
         .map(|record| {
             let id = record.message_id.clone().unwrap_or_default();
@@ -108,7 +117,8 @@ where
                     Ok(event) => attempt(event, deadline, handle).await,
                     Err(unknown) => Err(Failure::terminal(unknown)),
                 };
-                (id, settle(queue, clock(), &record, &correlation_id, result).await)
+                let settled = timeout_at(last_moment, settle(queue, clock(), &record, &correlation_id, result)).await;
+                (id, settled.unwrap_or(Outcome::Failed))
             }
             .instrument(span)
         })
@@ -142,7 +152,8 @@ where
     F: Future<Output = Result<(), Failure>>,
 {
     if Instant::now() >= deadline {
-        return Err(Failure::Transient("not started: the invocation's time is up".into()));
+        // Its neighbours took the time: it must not lose a delivery for that.
+        return Err(Failure::busy("not started: the invocation's time is up"));
     }
     let work = AssertUnwindSafe(async { handle(event).await }).catch_unwind();
     match timeout_at(deadline, work).await {
@@ -219,8 +230,6 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use lambda_runtime::Context;
     use serde_json::json;
 
@@ -314,8 +323,11 @@ mod tests {
         let bodies = [("slow", hangs.as_str(), "1"), ("fast", fine.as_str(), "1")];
         let (reported, source) = run_batch(&bodies, ANSWER_TIME + Duration::from_millis(200)).await;
         assert_eq!(reported, ["slow"]);
-        let (reported, _) = run_batch(&bodies, Duration::ZERO).await;
-        assert_eq!(reported, ["fast", "slow"]);
         assert!(source.dead_letters.lock().is_empty());
+        let (reported, source) = run_batch(&bodies, LAST_MOMENT + Duration::from_millis(200)).await;
+        assert!(reported.is_empty());
+        let mut delayed = source.delayed.lock().clone();
+        delayed.sort();
+        assert_eq!(delayed, ["fast", "slow"], "what was not even started loses no delivery");
     }
 }

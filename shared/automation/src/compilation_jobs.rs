@@ -5,7 +5,7 @@ use aws_sdk_sagemaker::{
     operation::describe_compilation_job::DescribeCompilationJobOutput,
     primitives::DateTime,
     types::{
-        Framework, InputConfig, OutputConfig, StoppingCondition, Tag, TargetDevice, TargetPlatform,
+        Framework, InputConfig, NeoVpcConfig, OutputConfig, StoppingCondition, Tag, TargetDevice, TargetPlatform,
         TargetPlatformAccelerator, TargetPlatformArch, TargetPlatformOs,
     },
 };
@@ -99,7 +99,8 @@ impl CompilationJobs for SageMaker {
             .build();
         let output = OutputConfig::builder()
             .s3_output_location(&request.output_location)
-            .set_compiler_options(request.compiler_options.clone());
+            .set_compiler_options(request.compiler_options.clone())
+            .set_kms_key_id(request.kms_key_id.clone());
         let output = match &request.target {
             Target::Device(device) => output.target_device(TargetDevice::from(device.as_str())),
             Target::Platform(platform) => output.target_platform(
@@ -110,15 +111,22 @@ impl CompilationJobs for SageMaker {
                     .build(),
             ),
         };
+        let vpc = request.vpc.as_ref().map(|vpc| {
+            NeoVpcConfig::builder()
+                .set_security_group_ids(Some(vpc.security_group_ids.clone()))
+                .set_subnets(Some(vpc.subnets.clone()))
+                .build()
+        });
         let runtime = i32::try_from(request.max_runtime_seconds).unwrap_or(i32::MAX);
         let tags = request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         let answer = self
             .client
             .create_compilation_job()
             .compilation_job_name(request.job_name.as_str())
-            .role_arn(role_arn)
+            .role_arn(request.role_arn.as_deref().unwrap_or(role_arn))
             .input_config(input)
             .output_config(output.build())
+            .set_vpc_config(vpc)
             .stopping_condition(StoppingCondition::builder().max_runtime_in_seconds(runtime).build())
             .set_tags(Some(tags))
             .send()

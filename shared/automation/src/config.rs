@@ -64,14 +64,16 @@ pub enum LoadError {
     Call(#[from] CallError),
 }
 
+type Identity = (String, Option<String>);
+
 /// Where the configuration is.
 #[derive(Debug)]
 pub struct ConfigSource<O> {
     objects: O,
     bucket: String,
     key: String,
-    /// The last answer, by the entity tag of the newest document.
-    last: Mutex<Option<(String, Config)>>,
+    /// The last answer, by entity tag and version of the newest document.
+    last: Mutex<Option<(Identity, Config)>>,
 }
 
 impl<O: Objects> ConfigSource<O> {
@@ -93,9 +95,9 @@ impl<O: Objects> ConfigSource<O> {
     /// The configuration in force right now.
     pub async fn load(&self) -> Result<Config, LoadError> {
         let newest = self.open(None).await?;
-        let etag = newest.etag.clone();
+        let identity = (newest.etag.clone(), newest.version_id.clone());
         let cached = self.last.lock().ok().and_then(|last| last.clone());
-        if let Some((_, config)) = cached.filter(|(known, _)| *known == etag) {
+        if let Some((_, config)) = cached.filter(|(known, _)| *known == identity) {
             return Ok(config);
         }
         let version = newest.version_id.clone();
@@ -108,7 +110,7 @@ impl<O: Objects> ConfigSource<O> {
             warn!(sections = unread.join(", "), "these sections of the configuration are not read by this release");
         }
         if let Ok(mut last) = self.last.lock() {
-            *last = Some((etag, config.clone()));
+            *last = Some((identity, config.clone()));
         }
         Ok(config)
     }

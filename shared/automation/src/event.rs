@@ -237,10 +237,6 @@ fn compilation_job_state(value: &Value) -> Result<Event, UnknownEvent> {
 
 fn own_message(value: Value) -> Result<Event, UnknownEvent> {
     #[derive(Deserialize)]
-    struct Version {
-        version: u32,
-    }
-    #[derive(Deserialize)]
     struct Stop {
         stop: String,
     }
@@ -248,23 +244,28 @@ fn own_message(value: Value) -> Result<Event, UnknownEvent> {
     struct State {
         job_name: String,
     }
-    let (what, known) = if value.get("stop").is_some() {
-        ("stop request", REQUEST_VERSION)
+    if value.get("stop").is_some() {
+        let Stop { stop } = read_version("stop request", REQUEST_VERSION, value)?;
+        Ok(Event::Stop(StopRequest { job_name: stop }))
     } else if value.get("source").is_some() {
-        ("compilation request", REQUEST_VERSION)
+        Ok(Event::Compilation(Box::new(read_version("compilation request", REQUEST_VERSION, value)?)))
     } else {
-        ("job state", JOB_STATE_VERSION)
-    };
-    let Version { version } = read(what, value.clone())?;
-    if version != known {
-        let cause = format!("its version is {version}, this release reads version {known}");
-        return Err(UnknownEvent::Malformed { what, cause });
+        let State { job_name } = read_version("job state", JOB_STATE_VERSION, value)?;
+        Ok(Event::JobState(JobState { job_name }))
     }
-    Ok(match what {
-        "stop request" => Event::Stop(StopRequest { job_name: read::<Stop>(what, value)?.stop }),
-        "compilation request" => Event::Compilation(Box::new(read(what, value)?)),
-        _ => Event::JobState(JobState { job_name: read::<State>(what, value)?.job_name }),
-    })
+}
+
+fn read_version<T: serde::de::DeserializeOwned>(
+    what: &'static str,
+    known: u32,
+    value: Value,
+) -> Result<T, UnknownEvent> {
+    let version = value.get("version").cloned().unwrap_or_default();
+    if version == json!(known) {
+        return read(what, value);
+    }
+    let cause = format!("its version is {version}, this release reads version {known}");
+    Err(UnknownEvent::Malformed { what, cause })
 }
 
 #[cfg(test)]

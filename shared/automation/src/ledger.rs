@@ -25,6 +25,8 @@ pub use rows::{
 };
 pub use table::{Row, Table, Versioned};
 
+use std::{collections::BTreeSet, time::Duration};
+
 use jiff::{Span, Timestamp, ToSpan};
 use neo::{CompilationRequest, ContentId, JobName, ModelId};
 
@@ -38,7 +40,31 @@ use crate::{
 const RETENTION: fn() -> Span = || (365 * 24).hours();
 
 /// Times a row is read again when another writer was first, before the whole record is tried again.
-const WRITE_TRIES: usize = 8;
+const WRITE_TRIES: u32 = 8;
+
+/// Pause before a row is read again the first time; it grows with each further one.
+const WRITE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Which earlier jobs over the same bytes serve a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// None.
+    Never,
+    /// Those that left an artifact.
+    Completed,
+    /// Those, and those that may still.
+    Running,
+}
+
+impl Reuse {
+    fn allows(self, status: JobStatus) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Completed => status == JobStatus::Completed,
+            Self::Running => status == JobStatus::Completed || !status.is_terminal() && status != JobStatus::Stopping,
+        }
+    }
+}
 
 /// The ledger over a table.
 #[derive(Debug, Clone)]
@@ -80,25 +106,24 @@ impl<T: Table> Ledger<T> {
 
     /// The rows of those jobs that have one.
     pub async fn jobs(&self, names: &[JobName]) -> Result<Vec<JobRow>, CallError> {
-        self.table.get_all(&names.iter().map(job_key).collect::<Vec<_>>()).await
+        // DynamoDB refuses a key that is asked for twice.
+        let keys: BTreeSet<_> = names.iter().map(job_key).collect();
+        self.table.get_all(&keys.into_iter().collect::<Vec<_>>()).await
     }
 
-    /// Finds the job for a request: an earlier one that compiled (or, if `running` may be waited for, compiles) the same bytes the
-    /// same way, else the request's own, whose row is written.
-    pub async fn claim_job(&self, request: &CompilationRequest, running: bool) -> Result<JobName, CallError> {
+    /// Finds the job for a request: an earlier one that compiled the same bytes the same way, as far as `reuse` allows, else the
+    /// request's own, whose row is written.
+    pub async fn claim_job(&self, request: &CompilationRequest, reuse: Reuse) -> Result<JobName, CallError> {
         let key = content_key(&request.content);
         let own = &request.job_name;
         for _ in 0..WRITE_TRIES {
             let standing: Option<Versioned<ContentRow>> = self.table.get(&key).await?;
             if let Some(Versioned { row: ContentRow { job }, .. }) = &standing
                 && job != own
-                && self.is_reusable(job, running).await?
+                && self.join_job(job, &request.model, reuse).await?
             {
-                let also = |row: Option<JobRow>| {
-                    let mut row = row?;
-                    row.models.insert(request.model.clone()).then_some(row)
-                };
-                self.update(&job_key(job), also).await?;
+                // Written below, by a try that came second.
+                self.withdraw(own).await?;
                 return Ok(job.clone());
             }
             let fresh = JobRow::requested(request, (self.clock)());
@@ -110,9 +135,14 @@ impl<T: Table> Ledger<T> {
         Err(contended(&key))
     }
 
-    async fn is_reusable(&self, job: &JobName, running: bool) -> Result<bool, CallError> {
-        let row = self.job(job).await?;
-        Ok(row.is_some_and(|row| row.status == JobStatus::Completed || running && !row.status.is_terminal()))
+    /// Lets a model share an earlier job, if its state allows that at the moment it is noted.
+    async fn join_job(&self, job: &JobName, model: &ModelId, reuse: Reuse) -> Result<bool, CallError> {
+        let joined = |row: Option<JobRow>| {
+            let mut row = row.filter(|row| reuse.allows(row.status))?;
+            row.models.insert(model.clone()).then_some(row)
+        };
+        let row = self.update(&job_key(job), joined).await?;
+        Ok(row.is_some_and(|row| reuse.allows(row.status)))
     }
 
     /// Notes what was observed of a job; a state never goes backwards. Returns the row that stands.
@@ -200,7 +230,10 @@ impl<T: Table> Ledger<T> {
         key: &str,
         change: impl Fn(Option<R>) -> Option<R> + Send,
     ) -> Result<Option<R>, CallError> {
-        for _ in 0..WRITE_TRIES {
+        for attempt in 0..WRITE_TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(WRITE_PAUSE.saturating_mul(attempt)).await;
+            }
             let standing = self.table.get::<R>(key).await?;
             let revision = standing.as_ref().map(|versioned| versioned.revision);
             let row = standing.map(|versioned| versioned.row);
@@ -278,17 +311,17 @@ mod tests {
     async fn the_same_bytes_are_compiled_again_only_after_a_failure() {
         let ledger = ledger();
         let (first, second, third) = (request("v1"), request("v2"), request("v3"));
-        assert_eq!(ledger.claim_job(&first, true).await.unwrap(), first.job_name);
-        assert_eq!(ledger.claim_job(&first, true).await.unwrap(), first.job_name, "a repeat finds its own");
+        assert_eq!(ledger.claim_job(&first, Reuse::Running).await.unwrap(), first.job_name);
+        assert_eq!(ledger.claim_job(&first, Reuse::Running).await.unwrap(), first.job_name, "a repeat finds its own");
         assert_eq!(
-            ledger.claim_job(&second, true).await.unwrap(),
+            ledger.claim_job(&second, Reuse::Running).await.unwrap(),
             first.job_name,
             "another upload finds the job that runs"
         );
         let row = ledger.job(&first.job_name).await.unwrap().unwrap();
         assert_eq!(row.models.len(), 2, "and waits for it");
         ledger.observe(&seen(&first.job_name, JobStatus::Failed)).await.unwrap();
-        assert_eq!(ledger.claim_job(&third, true).await.unwrap(), third.job_name);
+        assert_eq!(ledger.claim_job(&third, Reuse::Running).await.unwrap(), third.job_name);
     }
 
     /// SEMANTICS never-backwards: A job's state never goes backwards in the ledger, in whatever order it is
@@ -348,7 +381,7 @@ mod tests {
             assert!(ledger.park(&of("large", &format!("large-{target}"))).await.unwrap());
         }
         assert!(ledger.park(&of("small", "small-0")).await.unwrap());
-        assert!(ledger.park(&of("small", "small-0")).await.unwrap(), "twice is once");
+        assert!(!ledger.park(&of("small", "small-0")).await.unwrap(), "a repeat is not counted on");
         let mut order = Vec::new();
         loop {
             let (names, requests) = ledger.next_parked(1).await.unwrap();

@@ -1,5 +1,6 @@
 //! What the functions share: events, batches, ledger, notifications, configuration, AWS clients, telemetry.
 
+pub mod aws;
 pub mod batch;
 pub mod call;
 #[cfg(feature = "sagemaker")]

@@ -71,6 +71,9 @@ impl Table for MemoryTable {
 
     async fn get_all<R: Row>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
         let rows = self.rows.lock();
+        if keys.iter().collect::<std::collections::BTreeSet<_>>().len() < keys.len() {
+            return Err(CallError::other("BatchGetItem", Kind::Invalid, "the list of keys contains duplicates"));
+        }
         keys.iter().filter_map(|key| rows.get(key)).map(|(_, row)| decode(row.clone())).collect()
     }
 
@@ -287,7 +290,7 @@ impl CompilationJobs for MemoryJobs {
 
     async fn stop(&self, name: &str) -> Result<(), CallError> {
         if let Some(job) = self.jobs.lock().get_mut(name).filter(|job| !job.status.is_terminal()) {
-            job.status = JobStatus::Stopped;
+            job.status = JobStatus::Stopping;
         }
         Ok(())
     }

@@ -8,7 +8,10 @@ use neo::{FailureClass, JobName, ModelId, Upload};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{job::JobStatus, ledger::JobRow};
+use crate::{
+    job::JobStatus,
+    ledger::{JobRow, ModelRow},
+};
 
 /// The version of the notification document.
 const NOTIFICATION_VERSION: u32 = 1;
@@ -16,8 +19,12 @@ const NOTIFICATION_VERSION: u32 = 1;
 /// Problems that one notification names; with more, the rest is counted. Keeps the message below SNS's 256 KiB.
 const MAX_PROBLEMS: usize = 20;
 
-/// Longest subject of an e-mail (SNS API reference, `Publish`).
-const MAX_SUBJECT: usize = 100;
+/// Characters of a failure reason in a summary; the whole of it is in the job's own notification. Keeps a summary of every target
+/// there is below SNS's 256 KiB.
+const SUMMARY_REASON: usize = 200;
+
+/// Longest subject of an e-mail: less than 100 characters (SNS API reference, `Publish`).
+const MAX_SUBJECT: usize = 99;
 
 /// What a notification is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -192,24 +199,20 @@ impl Notification {
         }
     }
 
-    /// An upload that cannot be compiled.
-    pub fn upload_rejected(
-        upload: &Upload,
-        model: &ModelId,
-        rule: Option<&str>,
-        problems: &[Problem],
-        time: Timestamp,
-    ) -> Self {
-        let id = format!("upload-rejected-{model}");
-        let mut notification = Self {
+    /// An upload that cannot be compiled, or not for all of its targets.
+    pub fn upload_rejected(model: &ModelId, row: &ModelRow, time: Timestamp) -> Self {
+        let (upload, rule) = (&row.upload, row.rule.as_deref());
+        let severity = if row.jobs.is_empty() { Severity::Error } else { Severity::Warning };
+        let what = if row.jobs.is_empty() { "rejected" } else { "rejected for some targets" };
+        let problems = few(&row.problems);
+        Self {
+            subject: subject(&format!("Compilation {what}: {}", upload.stem())),
+            text: text::upload_rejected(upload, rule, row.jobs.len(), &problems),
             model: Some(upload.into()),
-            rule: rule.map(str::to_owned),
-            problems: few(problems),
-            ..Self::new(NotificationType::CompilationRejected, Severity::Error, id, time)
-        };
-        notification.subject = subject(&format!("Compilation rejected: {}", upload.stem()));
-        notification.text = text::upload_rejected(upload, rule, &notification.problems);
-        notification
+            rule: row.rule.clone(),
+            problems,
+            ..Self::new(NotificationType::CompilationRejected, severity, format!("upload-rejected-{model}"), time)
+        }
     }
 
     /// A job's state, or none if nobody needs to be told of it.
@@ -248,9 +251,17 @@ impl Notification {
 
     /// The end of a model's last job.
     pub fn summary(upload: &Upload, model: &ModelId, rule: Option<&str>, rows: &[JobRow], time: Timestamp) -> Self {
-        let jobs: Vec<JobReport> = rows.iter().map(JobReport::from).collect();
+        let mut jobs: Vec<JobReport> = rows.iter().map(JobReport::from).collect();
+        for reason in jobs.iter_mut().filter_map(|job| job.failure_reason.as_mut()) {
+            *reason = reason.chars().take(SUMMARY_REASON).collect();
+        }
         let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
-        let severity = if completed == jobs.len() { Severity::Info } else { Severity::Error };
+        let stopped = jobs.iter().filter(|job| job.status == JobStatus::Stopped).count();
+        let severity = match jobs.len() - completed {
+            0 => Severity::Info,
+            rest if rest == stopped => Severity::Warning,
+            _ => Severity::Error,
+        };
         Self {
             subject: subject(&format!("{}: compiled for {completed} of {} targets", upload.stem(), jobs.len())),
             text: text::summary(upload, rule, &jobs),
@@ -344,7 +355,8 @@ fn few(problems: &[Problem]) -> Vec<Problem> {
 
 /// A subject that e-mail takes: printable ASCII, at most [`MAX_SUBJECT`] characters. Other scripts are transliterated.
 fn subject(text: &str) -> String {
-    any_ascii::any_ascii(text).chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_SUBJECT).collect()
+    let ascii = any_ascii::any_ascii(text);
+    ascii.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_SUBJECT).collect()
 }
 
 #[cfg(test)]
@@ -396,6 +408,19 @@ mod tests {
         ModelId::new("models", "vision/résumé model.tar.gz", "3HL4kqtJlcpXroDTDmJ")
     }
 
+    fn rejected(problems: &[Problem]) -> ModelRow {
+        ModelRow {
+            upload: upload(),
+            rule: Some("edge-vision".to_owned()),
+            state: crate::ledger::ModelState::Rejected,
+            jobs: Vec::new(),
+            problems: problems.to_vec(),
+            planned_at: Timestamp::UNIX_EPOCH,
+            sequencer: None,
+            stops_older: false,
+        }
+    }
+
     fn every() -> Vec<Notification> {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let problems = [Problem::new(
@@ -407,7 +432,7 @@ mod tests {
             [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
         let mut all: Vec<_> =
             states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), now)).collect();
-        all.push(Notification::upload_rejected(&upload(), &model(), Some("edge-vision"), &problems, now));
+        all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
         let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed)];
         all.push(Notification::summary(&upload(), &model(), Some("edge-vision"), &rows, now));
         all.push(Notification::config_rejected(
@@ -442,6 +467,7 @@ mod tests {
             let chat: Value = serde_json::from_str(message["https"].as_str().unwrap()).unwrap();
             assert_eq!(chat["source"], "custom");
             assert!(notification.subject.is_ascii() && notification.subject.len() <= MAX_SUBJECT);
+            assert!(notification.subject.starts_with(|c: char| c.is_ascii_alphanumeric()));
             assert!(notification.attributes().iter().all(|(_, value)| !value.is_empty()));
         }
     }
@@ -454,10 +480,19 @@ mod tests {
     }
 
     #[test]
+    fn a_summary_of_every_target_fits_into_a_message() {
+        let mut failed = row("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("\"é\"".repeat(256));
+        let rows = vec![failed; 60];
+        let summary = Notification::summary(&upload(), &model(), None, &rows, Timestamp::UNIX_EPOCH);
+        assert!(summary.message().unwrap().len() < 256 * 1024, "{}", summary.message().unwrap().len());
+    }
+
+    #[test]
     fn a_thousand_problems_fit_into_a_message() {
         let long = "x".repeat(2000);
         let problems: Vec<_> = (0..1000).map(|n| Problem::new("p", format!("{n} {long}"), "none")).collect();
-        let notification = Notification::upload_rejected(&upload(), &model(), None, &problems, Timestamp::UNIX_EPOCH);
+        let notification = Notification::upload_rejected(&model(), &rejected(&problems), Timestamp::UNIX_EPOCH);
         assert!(notification.message().unwrap().len() < 256 * 1024);
         assert_eq!(notification.problems.len(), MAX_PROBLEMS + 1);
     }

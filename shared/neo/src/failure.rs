@@ -99,17 +99,25 @@ mod tests {
 
     #[test]
     fn reasons_are_told_apart() {
-        use FailureClass::{Archive, Capacity, Input, Permission, Service, Shape, Timeout, Unknown, UnsupportedOperator};
+        use FailureClass::{
+            Archive, Capacity, Input, Permission, Service, Shape, Timeout, Unknown, UnsupportedOperator,
+        };
         for (reason, class) in [
             ("ClientError: InputConfiguration: S3 object does not exist. Check S3 URI", Input),
             ("InputConfiguration: S3 object s3://b/k does not exist", Input),
             ("ClientError: InputConfiguration: Bucket b is in region us-east-1", Input),
-            ("ClientError: InputConfiguration: Unable to untar input model. Please confirm the model is a tar.gz file", Archive),
+            (
+                "ClientError: InputConfiguration: Unable to untar input model. Please confirm the model is a tar.gz file",
+                Archive,
+            ),
             ("ClientError: InputConfiguration: Exactly one .pb file is allowed for TensorFlow models.", Archive),
             ("InputConfiguration: No h5 file provided in /tmp/x", Archive),
             ("ClientError: InputConfiguration: Input data has wrong shape in Input Shape dictionary", Shape),
             ("ClientError: InputConfiguration: unable to extract DataInputConfig", Shape),
-            ("ClientError: InputConfiguration: TVM cannot convert ONNX model. The following operators are not implemented: ['Loop']", UnsupportedOperator),
+            (
+                "ClientError: InputConfiguration: TVM cannot convert ONNX model. The following operators are not implemented: ['Loop']",
+                UnsupportedOperator,
+            ),
             ("ClientError: OperatorAttributeNotImplemented: op Resize", UnsupportedOperator),
             ("Access Denied when calling sts:AssumeRole", Permission),
             ("CapacityError: Unable to provision requested ML compute capacity", Capacity),

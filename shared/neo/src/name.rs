@@ -9,10 +9,13 @@ use sha2::{Digest, Sha256};
 use crate::Upload;
 
 /// Longest job name the API takes (service model 2017-07-24, `EntityName`).
-pub(crate) const MAX_JOB_NAME: usize = 63;
+const MAX_JOB_NAME: usize = 63;
 
 /// Bytes of the digest in a name: 80 bits, so that a million names collide with a chance below 10⁻¹².
 const DIGEST_BYTES: usize = 10;
+
+/// Characters of the digest in a name: base 32 has five bits in each.
+const DIGEST_CHARACTERS: usize = DIGEST_BYTES * 8 / 5;
 
 /// What a job compiles and how, beside the archive itself.
 pub(crate) struct Settings<'a> {
@@ -22,6 +25,9 @@ pub(crate) struct Settings<'a> {
     pub framework_version: Option<&'a str>,
     pub data_input_config: Option<&'a str>,
     pub compiler_options: Option<&'a str>,
+    pub kms_key_id: Option<&'a str>,
+    /// The configured place of artifacts.
+    pub output: Option<&'a str>,
 }
 
 /// The name of a compilation job: stable for one upload version, target, settings and attempt.
@@ -39,6 +45,18 @@ impl JobName {
         let stem = dashed(upload.stem());
         let stem = stem[..stem.len().min(MAX_JOB_NAME - tail.len())].trim_end_matches('-');
         Self(format!("{stem}{tail}").trim_start_matches('-').to_owned())
+    }
+
+    /// The name of the same job's next attempt.
+    pub(crate) fn retried(&self, target: &str, attempt: u32) -> Self {
+        let earlier = attempt.saturating_sub(1);
+        let first = self.0.strip_suffix(&format!("-r{earlier}")).filter(|_| earlier > 1).unwrap_or(&self.0);
+        // The stem gives way to the suffix, as in a name that is new.
+        let tail = dashed(target).len() + 2 + DIGEST_CHARACTERS;
+        let (stem, tail) = first.split_at(first.len().saturating_sub(tail));
+        let suffix = format!("-r{attempt}");
+        let stem = stem[..stem.len().min(MAX_JOB_NAME.saturating_sub(tail.len() + suffix.len()))].trim_end_matches('-');
+        Self(format!("{stem}{tail}{suffix}").trim_start_matches('-').to_owned())
     }
 
     /// The name as the API takes it.
@@ -102,15 +120,20 @@ impl ContentId {
 }
 
 impl Settings<'_> {
-    // An absent value is an empty field: no version, shape or option is itself empty.
-    fn fields(&self) -> [&str; 5] {
-        [
+    // An absent value is an empty field: no version, shape or option is itself empty. What came later is named and left
+    // out where it is absent, so that the names of older settings stay.
+    fn fields(&self) -> Vec<&str> {
+        let mut fields = vec![
             self.target,
             self.framework,
             self.framework_version.unwrap_or_default(),
             self.data_input_config.unwrap_or_default(),
             self.compiler_options.unwrap_or_default(),
-        ]
+        ];
+        for (name, value) in [("kms_key_id", self.kms_key_id), ("output", self.output)] {
+            fields.extend(value.into_iter().flat_map(|value| [name, value]));
+        }
+        fields
     }
 }
 
@@ -163,6 +186,8 @@ mod tests {
             framework_version: None,
             data_input_config: Some(r#"{"data":[1,3,224,224]}"#),
             compiler_options: None,
+            kms_key_id: None,
+            output: None,
         }
     }
 
@@ -198,8 +223,16 @@ mod tests {
     fn fields_do_not_run_into_each_other() {
         assert_ne!(ModelId::new("a", "bc", "d"), ModelId::new("ab", "c", "d"));
         let one = settings("ml_c5");
-        let other = Settings { framework_version: one.data_input_config, data_input_config: None, ..settings("ml_c5") };
-        assert_ne!(ContentId::new(&upload("k", "v"), &one), ContentId::new(&upload("k", "v"), &other));
+        let ids: HashSet<_> = [
+            Settings { framework_version: one.data_input_config, data_input_config: None, ..settings("ml_c5") },
+            Settings { kms_key_id: Some("x"), ..settings("ml_c5") },
+            Settings { output: Some("x"), ..settings("ml_c5") },
+            one,
+        ]
+        .iter()
+        .map(|settings| ContentId::new(&upload("k", "v"), settings))
+        .collect();
+        assert_eq!(ids.len(), 4);
     }
 
     proptest! {
@@ -209,6 +242,13 @@ mod tests {
                 let name = JobName::new(&upload(&key, &version), &settings(target), attempt);
                 prop_assert!(valid(name.as_str()), "{name}");
                 prop_assert_ne!(&name, &JobName::new(&upload(&key, &version), &settings(target), attempt + 1));
+                let first = JobName::new(&upload(&key, &version), &settings(target), 1);
+                let third = JobName::new(&upload(&key, &version), &settings(target), 3);
+                // An empty stem leaves no dash in front; its name is then that of no other stem.
+                if !dashed(upload(&key, &version).stem()).is_empty() {
+                    prop_assert_eq!(&first.retried(target, 2).retried(target, 3), &third);
+                }
+                prop_assert!(valid(first.retried(target, 2).as_str()));
                 let newer = upload(&key, &format!("{version}x"));
                 prop_assert_ne!(&name, &JobName::new(&newer, &settings(target), attempt));
             }

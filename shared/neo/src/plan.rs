@@ -1,23 +1,17 @@
 //! From an upload, its rule and what is in its archive to one compilation request per target, or to every problem.
 
-use std::collections::BTreeMap;
+mod inputs;
+mod origin;
+mod target;
+mod upload;
 
-use model_archive::{Framework, Inspection, Model, Problem};
+use std::collections::HashSet;
 
-use crate::{
-    CompilationRequest, ContentId, Defaults, Inputs, JobName, ModelId, Overrides, REQUEST_VERSION, Rule, TargetSpec,
-    Upload,
-    name::{MAX_JOB_NAME, Settings},
-};
+use model_archive::{Framework, Inspection, Problem, Warning};
 
-/// Longest `S3Uri` the API takes (service model 2017-07-24).
-const MAX_S3_URI: usize = 1024;
+pub use origin::{Decision, Origin};
 
-/// Longest tag value the API takes (service model 2017-07-24).
-const MAX_TAG_VALUE: usize = 256;
-
-/// Options without which Neo refuses an NVIDIA platform (developer guide, `CompilerOptions`).
-const NVIDIA_OPTIONS: [&str; 3] = ["gpu-code", "trt-ver", "cuda-ver"];
+use crate::{CompilationRequest, OnNewVersion, Overrides, Rule, Settings, Target, TargetSpec, Upload};
 
 /// Everything a plan is made of.
 #[derive(Debug, Clone, Copy)]
@@ -29,203 +23,147 @@ pub struct Planned<'a> {
     /// The rule that matched: wins over the archive.
     pub rule: &'a Rule,
     /// What holds where the rule says nothing.
-    pub defaults: &'a Defaults,
+    pub defaults: &'a Settings,
     /// What is in the archive.
     pub inspection: &'a Inspection,
-    /// Where artifacts go.
+    /// Where artifacts go, unless the configuration names another bucket.
     pub artifact_bucket: &'a str,
+    /// Where the jobs will run, if it is known: some targets are compiled in one region only.
+    pub region: Option<&'a str>,
 }
 
-/// One request per target, or all that stands against it.
-pub fn plan(planned: &Planned<'_>) -> Result<Vec<CompilationRequest>, Vec<Problem>> {
+/// What becomes of an upload.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What stands against every target: with one of these, nothing is requested.
+    pub problems: Vec<Problem>,
+    /// What does not stop anything, and is not about one target.
+    pub warnings: Vec<Warning>,
+    /// Each target, in the order of the rule or of the uploader.
+    pub targets: Vec<TargetPlan>,
+    /// What becomes of jobs that still run for an older version of the model.
+    pub on_new_version: OnNewVersion,
+}
+
+/// What becomes of an upload for one target.
+#[derive(Debug, Clone)]
+pub struct TargetPlan {
+    /// The target.
+    pub target: Target,
+    /// The request, or what stands against it.
+    pub outcome: Result<CompilationRequest, Vec<Problem>>,
+    /// What does not stop it.
+    pub warnings: Vec<Warning>,
+    /// What was settled, and who settled it.
+    pub decisions: Vec<Decision>,
+}
+
+impl Plan {
+    /// What can be requested: all targets against which nothing stands.
+    pub fn requests(&self) -> impl Iterator<Item = &CompilationRequest> {
+        let targets = if self.problems.is_empty() { self.targets.as_slice() } else { &[] };
+        targets.iter().filter_map(|target| target.outcome.as_ref().ok())
+    }
+
+    /// Everything that stands against the upload or one of its targets, each once.
+    pub fn all_problems(&self) -> Vec<Problem> {
+        let of_targets = self.targets.iter().filter_map(|target| target.outcome.as_ref().err()).flatten();
+        let mut all: Vec<Problem> = Vec::new();
+        for problem in self.problems.iter().chain(of_targets) {
+            if !all.contains(problem) {
+                all.push(problem.clone());
+            }
+        }
+        all
+    }
+
+    /// Everything worth knowing of the upload or one of its targets, each once.
+    pub fn all_warnings(&self) -> Vec<Warning> {
+        let mut all: Vec<Warning> = Vec::new();
+        for warning in self.warnings.iter().chain(self.targets.iter().flat_map(|target| &target.warnings)) {
+            if !all.contains(warning) {
+                all.push(warning.clone());
+            }
+        }
+        all
+    }
+}
+
+/// One request per target, and all that stands against the others.
+pub fn plan(planned: &Planned<'_>) -> Plan {
     let mut problems = planned.inspection.problems.clone();
     problems.extend(planned.upload_problems());
-    let framework = collect(planned.framework(), &mut problems);
-    let inputs = framework.and_then(|framework| collect(planned.data_input_config(framework), &mut problems));
-    let targets = planned.targets();
-    problems.extend(targets.iter().filter_map(missing_options));
-
-    let (Some(framework), Some(data_input_config), true) = (framework, inputs, problems.is_empty()) else {
-        return Err(problems);
+    let framework = match planned.framework() {
+        Ok(framework) => framework,
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
     };
-    Ok(targets.iter().map(|spec| planned.request(spec, framework, data_input_config.as_deref())).collect())
+    let mut targets: Vec<TargetPlan> = match framework {
+        Some((framework, origin)) => {
+            let each = planned.targets().into_iter();
+            each.map(|(spec, of)| planned.target(&spec, of, framework, origin)).collect()
+        }
+        None => Vec::new(),
+    };
+    refuse_repeats(&mut targets, &planned.rule.name);
+    let policies = [planned.rule.settings.on_new_version, planned.defaults.on_new_version];
+    Plan {
+        problems,
+        warnings: planned.inspection.warnings.clone(),
+        targets,
+        on_new_version: policies.into_iter().flatten().next().unwrap_or_default(),
+    }
 }
 
-fn collect<T>(result: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
-    result.map_err(|found| problems.extend(found)).ok()
+/// Entries that differ only in what is not sent are one job: the first of them stands.
+fn refuse_repeats(targets: &mut [TargetPlan], rule: &str) {
+    let mut names = HashSet::new();
+    for TargetPlan { target, outcome, .. } in targets {
+        if let Ok(request) = outcome
+            && !names.insert(request.job_name.clone())
+        {
+            *outcome = Err(vec![Problem::new(
+                "target-repeated",
+                format!("{target} stands twice in what was asked for, and both are the same job"),
+                format!("remove one of the two from rule `{rule}`"),
+            )]);
+        }
+    }
 }
 
 impl Planned<'_> {
-    fn upload_problems(&self) -> Vec<Problem> {
-        let upload = self.upload;
-        let mut problems = Vec::new();
-        if !upload.key.ends_with(".tar.gz") {
-            problems.push(Problem::new(
-                "key-suffix",
-                format!("the key `{}` does not end in .tar.gz", upload.key),
-                "SageMaker Neo takes one gzip-compressed tar archive; upload it under a key that ends in .tar.gz",
-            ));
-        }
-        if upload.bucket == self.artifact_bucket {
-            problems.push(Problem::new(
-                "output-triggers",
-                format!("artifacts would be written to `{}`, the bucket that starts compilations", upload.bucket),
-                "let artifacts go to a bucket of their own: every artifact would be taken for a new model",
-            ));
-        }
-        if upload.s3_uri().len() > MAX_S3_URI || self.output_location(&"-".repeat(MAX_JOB_NAME)).len() > MAX_S3_URI {
-            problems.push(Problem::new(
-                "key-too-long",
-                format!(
-                    "the key has {} bytes; with the bucket and the job's name SageMaker takes {MAX_S3_URI}",
-                    upload.key.len()
-                ),
-                "upload the archive under a shorter key",
-            ));
-        }
-        problems
-    }
-
-    fn framework(&self) -> Result<Framework, Vec<Problem>> {
+    fn framework(&self) -> Result<Option<(Framework, Origin)>, Vec<Problem>> {
         let found = self.inspection.model.as_ref().map(|model| model.framework);
-        let named = self.overrides.framework.or(self.rule.framework);
+        let named = [(Origin::Metadata, self.overrides.framework), (Origin::Rule, self.rule.framework)];
+        let named = named.into_iter().find_map(|(origin, framework)| Some((framework?, origin)));
         match (named, found) {
-            (Some(named), Some(found)) if named != found => Err(vec![Problem::new(
+            (Some((named, origin)), Some(found)) if named != found => Err(vec![Problem::new(
                 "framework-differs",
                 format!("{named} was asked for, but the archive holds a {found} model"),
-                format!(
-                    "correct the framework in rule `{}` or in the upload's metadata, or leave it out",
-                    self.rule.name
-                ),
+                match origin {
+                    Origin::Metadata => "correct the upload's metadata neo-framework, or leave it out".to_owned(),
+                    _ => format!("correct the framework in rule `{}`, or leave it out", self.rule.name),
+                },
             )]),
-            (Some(framework), _) | (None, Some(framework)) => Ok(framework),
-            // The inspection has said why.
-            (None, None) => Err(Vec::new()),
+            (Some(named), _) => Ok(Some(named)),
+            // Without any, the inspection has said why.
+            (None, found) => Ok(found.map(|framework| (framework, Origin::Archive))),
         }
     }
 
-    /// The text to send; none where Neo needs none.
-    fn data_input_config(&self, framework: Framework) -> Result<Option<String>, Vec<Problem>> {
-        let named = self.overrides.inputs.as_ref().or(self.rule.inputs.as_ref());
-        if let Some(Inputs::Positional(_)) = named
-            && framework != Framework::Pytorch
-        {
-            return Err(vec![Problem::new(
-                "inputs-unnamed",
-                format!("the inputs are a list of shapes, which SageMaker Neo takes for PYTORCH, not for {framework}"),
-                "give each shape its input's name: inputs: { data: [1, 3, 224, 224] }",
-            )]);
-        }
-        let inputs = match (named, &self.inspection.model) {
-            (Some(named), _) => named.clone(),
-            (None, _) if framework == Framework::Xgboost => return Ok(None),
-            (None, Some(model)) if model.read => Inputs::from_model(&model.inputs, self.symbolic_dims())?,
-            (None, model) => return Err(vec![not_read(framework, model.as_ref(), &self.rule.name)]),
-        };
-        inputs.data_input_config().map(Some).map_err(|problem| vec![problem])
-    }
-
-    fn symbolic_dims(&self) -> &crate::SymbolicDims {
-        self.rule.symbolic_dims.as_ref().unwrap_or(&self.defaults.symbolic_dims)
-    }
-
-    fn targets(&self) -> Vec<TargetSpec> {
+    fn targets(&self) -> Vec<(TargetSpec, Origin)> {
         match &self.overrides.targets {
-            // A device the rule has options for keeps them.
-            Some(targets) => targets
-                .iter()
-                .map(|target| {
+            // A target the rule has settings for keeps them.
+            Some(targets) => {
+                let spec = |target: &Target| {
                     let known = self.rule.targets.iter().find(|spec| spec.target == *target);
-                    known.cloned().unwrap_or_else(|| TargetSpec { target: target.clone(), compiler_options: None })
-                })
-                .collect(),
-            None => self.rule.targets.clone(),
+                    known.cloned().unwrap_or_else(|| TargetSpec::bare(target.clone()))
+                };
+                targets.iter().map(|target| (spec(target), Origin::Metadata)).collect()
+            }
+            None => self.rule.targets.iter().map(|spec| (spec.clone(), Origin::Rule)).collect(),
         }
     }
-
-    fn request(&self, spec: &TargetSpec, framework: Framework, data_input_config: Option<&str>) -> CompilationRequest {
-        let framework_version = self
-            .overrides
-            .framework_version
-            .as_deref()
-            .or(self.rule.framework_version.as_deref())
-            .filter(|_| spec.target.takes_framework_version(framework));
-        let compiler_options = spec.compiler_options_text();
-        let settings = Settings {
-            target: &spec.target.to_string(),
-            framework: framework.as_str(),
-            framework_version,
-            data_input_config,
-            compiler_options: compiler_options.as_deref(),
-        };
-        let attempt = 1;
-        let job_name = JobName::new(self.upload, &settings, attempt);
-        CompilationRequest {
-            version: REQUEST_VERSION,
-            model: ModelId::new(&self.upload.bucket, &self.upload.key, self.upload.version()),
-            content: ContentId::new(self.upload, &settings),
-            source: self.upload.clone(),
-            rule: self.rule.name.clone(),
-            target: spec.target.clone(),
-            framework,
-            framework_version: framework_version.map(str::to_owned),
-            data_input_config: data_input_config.map(str::to_owned),
-            output_location: self.output_location(job_name.as_str()),
-            max_runtime_seconds: self.rule.max_runtime_seconds.unwrap_or(self.defaults.max_runtime_seconds).get(),
-            tags: self.tags(),
-            compiler_options,
-            job_name,
-            attempt,
-        }
-    }
-
-    /// A prefix of its own for each job, so that no two write the same object.
-    fn output_location(&self, job: &str) -> String {
-        let model = self.upload.key.strip_suffix(".tar.gz").unwrap_or(&self.upload.key);
-        format!("s3://{}/{model}/{job}/", self.artifact_bucket)
-    }
-
-    fn tags(&self) -> BTreeMap<String, String> {
-        let own = [
-            ("sagemaker-automation:rule", self.rule.name.clone()),
-            ("sagemaker-automation:source", self.upload.s3_uri()),
-            ("sagemaker-automation:version", self.upload.version().to_owned()),
-        ];
-        let own = own.map(|(key, value)| (key.to_owned(), tag_value(&value)));
-        let named = self.defaults.tags.iter().chain(&self.rule.tags).map(|(key, value)| (key.clone(), value.clone()));
-        named.chain(own).collect()
-    }
-}
-
-/// The characters and length a tag value may have; others become `_`.
-fn tag_value(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_alphanumeric() || " _.:/=+-@".contains(c) { c } else { '_' })
-        .take(MAX_TAG_VALUE)
-        .collect()
-}
-
-fn missing_options(spec: &TargetSpec) -> Option<Problem> {
-    if !spec.target.needs_nvidia_options() {
-        return None;
-    }
-    let given = |name: &&str| spec.compiler_options.as_ref().is_some_and(|options| options.get(*name).is_some());
-    let missing: Vec<_> = NVIDIA_OPTIONS.into_iter().filter(|name| !given(name)).collect();
-    (!missing.is_empty()).then(|| {
-        Problem::new(
-            "compiler-options-missing",
-            format!("{} needs the compiler options {}", spec.target, missing.join(", ")),
-            "name them in the rule, such as compiler_options: { gpu-code: sm_72, trt-ver: 8.2.1, cuda-ver: \"10.2\" }",
-        )
-    })
-}
-
-fn not_read(framework: Framework, model: Option<&Model>, rule: &str) -> Problem {
-    let what =
-        model.map_or_else(|| format!("the {framework} model"), |model| format!("{framework} model `{}`", model.path));
-    Problem::new(
-        "inputs-not-read",
-        format!("the input shapes of the {what} are not yet read from the archive"),
-        format!("name framework and inputs in rule `{rule}`, or in the metadata neo-framework and neo-inputs"),
-    )
 }

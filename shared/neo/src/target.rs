@@ -1,23 +1,42 @@
 //! Where a model is compiled for: a target device, or a platform of operating system, architecture and accelerator.
 
+mod row;
+mod table;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Every `TargetDevice` of the SageMaker API (service model 2017-07-24).
-const DEVICES: [&str; 37] = [
-    "lambda", "ml_m4", "ml_m5", "ml_m6g", "ml_c4", "ml_c5", "ml_c6g", "ml_p2", "ml_p3", "ml_g4dn", "ml_inf1",
-    "ml_inf2", "ml_trn1", "ml_eia2", "jetson_tx1", "jetson_tx2", "jetson_nano", "jetson_xavier", "rasp3b", "rasp4b",
-    "imx8qm", "deeplens", "rk3399", "rk3288", "aisage", "sbe_c", "qcs605", "qcs603", "sitara_am57x", "amba_cv2",
-    "amba_cv22", "amba_cv25", "x86_win32", "x86_win64", "coreml", "jacinto_tda4vm", "imx8mplus",
-];
+pub use row::{Family, Support, TargetRow};
+pub use table::{TARGETS, devices};
+
+use crate::spelling;
+
 const SYSTEMS: [&str; 2] = ["ANDROID", "LINUX"];
 const ARCHITECTURES: [&str; 5] = ["X86_64", "X86", "ARM64", "ARM_EABI", "ARM_EABIHF"];
 const ACCELERATORS: [&str; 4] = ["INTEL_GRAPHICS", "MALI", "NVIDIA", "NNA"];
 
-/// The farthest a misspelling may be from a known name to be offered as its correction.
-const NEAREST_SPELLING: f64 = 0.7;
+/// What people write for a platform, and what the API calls it.
+const SYNONYMS: [(&str, &str); 8] = [
+    ("AARCH64", "ARM64"),
+    ("ARMV8", "ARM64"),
+    ("ARMV7", "ARM_EABIHF"),
+    ("ARMHF", "ARM_EABIHF"),
+    ("AMD64", "X86_64"),
+    ("X64", "X86_64"),
+    ("CUDA", "NVIDIA"),
+    ("GPU", "NVIDIA"),
+];
+
+/// Classes of EC2 instances that SageMaker hosts models on, as they stand in `ml_<class><generation><options>`.
+const INSTANCE_CLASSES: [&str; 8] = ["c", "m", "r", "t", "p", "g", "inf", "trn"];
+
+/// What the names of device series begin with: a new one of them is another device of a maker that Neo knows.
+const DEVICE_SERIES: [&str; 9] = ["jetson_", "rasp", "imx", "rk", "amba_", "qcs", "sitara_", "jacinto_", "x86_"];
+
+/// A name of a known series that is this near to a known name (edits) is a misspelling, not a new device.
+const MISSPELT: usize = 2;
 
 /// A name that is not among those the API knows.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -29,22 +48,24 @@ pub struct UnknownTarget {
 }
 
 impl UnknownTarget {
-    fn new(what: &'static str, found: &str, allowed: &[&str]) -> Self {
-        let nearest = allowed
-            .iter()
-            .map(|known| (strsim::jaro_winkler(&known.to_lowercase(), &found.to_lowercase()), known))
-            .filter(|(likeness, _)| *likeness >= NEAREST_SPELLING)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        let hint = match nearest {
+    fn new<'a>(what: &'static str, found: &str, allowed: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let synonym = SYNONYMS.iter().find(|(name, _)| name.eq_ignore_ascii_case(found));
+        let hint = match synonym.filter(|(_, meant)| allowed.clone().any(|known| known == *meant)) {
             Some((_, known)) => format!("did you mean `{known}`?"),
-            None => format!("allowed: {}", allowed.join(", ")),
+            None => spelling::hint(found, allowed),
         };
         Self { what, found: found.to_owned(), hint }
     }
 }
 
 /// A `TargetDevice` of the API, such as `jetson_nano`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+///
+/// The API learns new devices before this crate does. So a name passes that reads like a new one, and planning warns of
+/// it; a name that reads like a misspelling does not pass:
+/// 1. `ml_` with a class of EC2 instances, a generation and option letters, such as `ml_c7g`, passes;
+/// 2. a name that differs from a known one in digits only, such as `rasp5b`, passes;
+/// 3. a name of a known series that is more than two edits from every known name, such as `jetson_orin`, passes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TargetDevice(String);
 
@@ -53,18 +74,41 @@ impl TargetDevice {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether this release knows it.
+    pub fn is_known(&self) -> bool {
+        devices().any(|known| known == self.0)
+    }
 }
 
 impl FromStr for TargetDevice {
     type Err = UnknownTarget;
 
     fn from_str(name: &str) -> Result<Self, UnknownTarget> {
-        if DEVICES.contains(&name) {
+        if devices().any(|known| known == name) || reads_like_a_new_device(name) {
             Ok(Self(name.to_owned()))
         } else {
-            Err(UnknownTarget::new("target device", name, &DEVICES))
+            Err(UnknownTarget::new("target device", name, devices()))
         }
     }
+}
+
+fn reads_like_a_new_device(name: &str) -> bool {
+    if !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+        return false;
+    }
+    if let Some(instance) = name.strip_prefix("ml_") {
+        let class = instance.trim_end_matches(|c: char| c.is_ascii_lowercase());
+        let class = class.trim_end_matches(|c: char| c.is_ascii_digit());
+        let generation = instance[class.len()..].chars().filter(char::is_ascii_digit).count();
+        return INSTANCE_CLASSES.contains(&class) && (1..=2).contains(&generation);
+    }
+    let letters = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    if devices().any(|known| letters(known) == letters(name)) {
+        return true;
+    }
+    DEVICE_SERIES.iter().any(|series| name.strip_prefix(series).is_some_and(|rest| !rest.is_empty()))
+        && devices().all(|known| strsim::damerau_levenshtein(known, name) > MISSPELT)
 }
 
 impl TryFrom<String> for TargetDevice {
@@ -81,8 +125,8 @@ impl From<TargetDevice> for String {
     }
 }
 
-/// A `TargetPlatform` of the API.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A `TargetPlatform` of the API. As with devices, a name that looks like none of the known ones passes as a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "PlatformNames")]
 pub struct TargetPlatform {
     /// `LINUX` or `ANDROID`.
@@ -102,17 +146,50 @@ struct PlatformNames {
     accelerator: Option<String>,
 }
 
+impl TargetPlatform {
+    /// Reads the name of an operating system.
+    pub(crate) fn os(name: &str) -> Result<String, UnknownTarget> {
+        platform_name("operating system", name, &SYSTEMS)
+    }
+
+    /// Reads the name of an architecture.
+    pub(crate) fn arch(name: &str) -> Result<String, UnknownTarget> {
+        platform_name("architecture", name, &ARCHITECTURES)
+    }
+
+    /// Reads the name of an accelerator.
+    pub(crate) fn accelerator(name: &str) -> Result<String, UnknownTarget> {
+        platform_name("accelerator", name, &ACCELERATORS)
+    }
+
+    fn is_known(&self) -> bool {
+        SYSTEMS.contains(&self.os.as_str())
+            && ARCHITECTURES.contains(&self.arch.as_str())
+            && self.accelerator.as_deref().is_none_or(|accelerator| ACCELERATORS.contains(&accelerator))
+    }
+}
+
+fn platform_name(what: &'static str, name: &str, known: &[&str]) -> Result<String, UnknownTarget> {
+    let form = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_new = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(form)
+        && spelling::nearest(name, known.iter().copied()).is_none()
+        && SYNONYMS.iter().all(|(synonym, _)| *synonym != name);
+    if known.contains(&name) || is_new {
+        Ok(name.to_owned())
+    } else {
+        Err(UnknownTarget::new(what, name, known.iter().copied()))
+    }
+}
+
 impl TryFrom<PlatformNames> for TargetPlatform {
     type Error = UnknownTarget;
 
     fn try_from(names: PlatformNames) -> Result<Self, UnknownTarget> {
-        let known = |what, name: String, allowed: &[&str]| {
-            if allowed.contains(&name.as_str()) { Ok(name) } else { Err(UnknownTarget::new(what, &name, allowed)) }
-        };
         Ok(Self {
-            os: known("operating system", names.os, &SYSTEMS)?,
-            arch: known("architecture", names.arch, &ARCHITECTURES)?,
-            accelerator: names.accelerator.map(|name| known("accelerator", name, &ACCELERATORS)).transpose()?,
+            os: Self::os(&names.os)?,
+            arch: Self::arch(&names.arch)?,
+            accelerator: names.accelerator.as_deref().map(Self::accelerator).transpose()?,
         })
     }
 }
@@ -128,23 +205,30 @@ pub enum Target {
 }
 
 impl Target {
-    /// Whether the driver stack must be named in the compiler options (Neo developer guide, edge devices).
-    pub fn needs_nvidia_options(&self) -> bool {
-        matches!(self, Self::Platform(platform) if platform.accelerator.as_deref() == Some("NVIDIA"))
+    /// Reads a device, or a platform as it is displayed, such as `LINUX_ARM64_NVIDIA`.
+    pub fn from_name(name: &str) -> Result<Self, UnknownTarget> {
+        match TARGETS.iter().find(|row| row.name() == name) {
+            Some(row) => Ok(row.target()),
+            None => name.parse().map(Self::Device),
+        }
     }
 
-    /// Whether `FrameworkVersion` may be sent for this target. The table is that of the SageMaker Python SDK; the
-    /// service answers others with "Unsupported framework version field" (amazon-sagemaker-examples #3239).
-    pub fn takes_framework_version(&self, framework: model_archive::Framework) -> bool {
-        use model_archive::Framework::{Mxnet, Pytorch, Tensorflow};
-        const NEVER: [&str; 9] = [
-            "imx8mplus", "jacinto_tda4vm", "coreml", "sitara_am57x", "amba_cv2", "amba_cv22", "amba_cv25", "lambda",
-            "ml_eia2",
-        ];
+    /// Its row in the table; none for a target that the table does not have.
+    pub fn row(&self) -> Option<&'static TargetRow> {
+        TARGETS.iter().find(|row| row.is_for(self))
+    }
+
+    /// Whether AWS names it in its API and says nothing more of it.
+    pub fn is_undocumented(&self) -> bool {
+        matches!(self, Self::Platform(platform) if platform.accelerator.as_deref() == Some("NNA"))
+    }
+
+    /// Whether every name in it is one this release knows. A known platform may still have no row: Neo compiles for
+    /// some combinations only.
+    pub fn is_known(&self) -> bool {
         match self {
-            Self::Device(device) if NEVER.contains(&device.as_str()) => false,
-            Self::Device(device) if device.as_str() == "ml_inf1" => matches!(framework, Pytorch | Tensorflow | Mxnet),
-            _ => matches!(framework, Pytorch | Tensorflow),
+            Self::Device(device) => device.is_known(),
+            Self::Platform(platform) => platform.is_known(),
         }
     }
 }
@@ -192,17 +276,44 @@ mod tests {
     }
 
     #[test]
-    fn the_framework_version_is_sent_only_where_the_service_takes_it() {
-        use model_archive::Framework::{Mxnet, Onnx, Pytorch};
-        let device = |name: &str| Target::Device(name.parse().unwrap());
-        for (target, framework, takes) in [
-            (device("ml_c5"), Pytorch, true),
-            (device("ml_c5"), Onnx, false),
-            (device("ml_inf1"), Mxnet, true),
-            (device("ml_c5"), Mxnet, false),
-            (device("coreml"), Pytorch, false),
+    fn what_reads_like_a_new_target_passes_and_what_reads_like_a_mistake_does_not() {
+        for name in ["ml_c7g", "ml_g5", "ml_trn2", "ml_inf3", "rasp5b", "amba_cv28", "jetson_orin", "imx93"] {
+            let device: TargetDevice = name.parse().unwrap();
+            assert!(!device.is_known() && Target::Device(device).row().is_none(), "{name}");
+        }
+        for (name, meant) in [
+            ("jetson_nanno", "jetson_nano"),
+            ("jetson_navier", "jetson_xavier"),
+            ("ml-c5", "ml_c5"),
+            ("ML_C5", "ml_c5"),
+            ("ml_cc5", "ml_c5"),
+            ("rasp3", "rasp3b"),
+            ("corelm", "coreml"),
         ] {
-            assert_eq!(target.takes_framework_version(framework), takes, "{target} {framework}");
+            let error = name.parse::<TargetDevice>().unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
+        }
+        for (read, meant) in [
+            (TargetPlatform::arch("AARCH64"), Some("ARM64")),
+            (TargetPlatform::arch("arm64"), Some("ARM64")),
+            (TargetPlatform::accelerator("CUDA"), Some("NVIDIA")),
+            (TargetPlatform::os("Linux"), Some("LINUX")),
+            (TargetPlatform::arch("RISCV64"), None),
+        ] {
+            match meant {
+                Some(meant) => assert!(read.unwrap_err().to_string().contains(&format!("did you mean `{meant}`?"))),
+                None => assert!(read.is_ok()),
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_is_found_by_its_target_and_by_its_name() {
+        for row in &TARGETS {
+            assert_eq!(row.target().row().map(TargetRow::name), Some(row.name()));
+            assert_eq!(Target::from_name(&row.name()), Ok(row.target()));
+            assert!(row.target().is_known(), "{}", row.name());
+            assert!(!row.source.is_empty());
         }
     }
 }

@@ -3,7 +3,7 @@
 use model_archive::{Framework, Problem};
 use serde::{Deserialize, Serialize};
 
-use crate::{Inputs, Target, TargetDevice};
+use crate::{FrameworkVersion, Inputs, Target, spelling};
 
 /// One version of a model archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,16 +39,19 @@ impl Upload {
     }
 }
 
+/// The entries of an object's user metadata that this system reads.
+pub const METADATA: [&str; 4] = ["neo-framework", "neo-framework-version", "neo-inputs", "neo-targets"];
+
 /// An uploader's wishes, read from S3 user metadata; they win over the rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// `neo-framework`
     pub framework: Option<Framework>,
     /// `neo-framework-version`
-    pub framework_version: Option<String>,
+    pub framework_version: Option<FrameworkVersion>,
     /// `neo-inputs`: JSON
     pub inputs: Option<Inputs>,
-    /// `neo-targets`: devices, comma-separated
+    /// `neo-targets`: devices, or platforms such as `LINUX_ARM64`, comma-separated
     pub targets: Option<Vec<Target>>,
 }
 
@@ -61,16 +64,12 @@ impl Overrides {
             let read = match name {
                 "neo-framework" => value.parse().map(|f| overrides.framework = Some(f)).map_err(|e| format!("{e}")),
                 "neo-framework-version" => {
-                    overrides.framework_version = Some(value.to_owned());
-                    Ok(())
+                    value.parse().map(|v| overrides.framework_version = Some(v)).map_err(|e| format!("{e}"))
                 }
-                "neo-inputs" => {
-                    serde_json::from_str(value).map(|i| overrides.inputs = Some(i)).map_err(|e| format!("{e}"))
-                }
-                "neo-targets" => devices(value).map(|targets| overrides.targets = Some(targets)),
+                "neo-inputs" => Inputs::parse(value).map(|inputs| overrides.inputs = Some(inputs)),
+                "neo-targets" => targets(value).map(|targets| overrides.targets = Some(targets)),
                 other if other.starts_with("neo-") => {
-                    Err("no such setting; known are neo-framework, neo-framework-version, neo-inputs, neo-targets"
-                        .to_owned())
+                    Err(format!("no such setting; {}", spelling::hint(other, METADATA)))
                 }
                 _ => Ok(()),
             };
@@ -86,10 +85,16 @@ impl Overrides {
     }
 }
 
-fn devices(list: &str) -> Result<Vec<Target>, String> {
-    list.split(',')
-        .map(|name| name.trim().parse::<TargetDevice>().map(Target::Device).map_err(|error| error.to_string()))
-        .collect()
+fn targets(list: &str) -> Result<Vec<Target>, String> {
+    let mut targets = Vec::new();
+    for name in list.split(',') {
+        let target = Target::from_name(name.trim()).map_err(|error| error.to_string())?;
+        // A second job for the same target would have the same name.
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
 }
 
 #[cfg(test)]
@@ -101,19 +106,20 @@ mod tests {
         let overrides = Overrides::from_metadata([
             ("neo-framework", "onnx"),
             ("neo-inputs", r#"{"b":[1,2],"a":[3]}"#),
-            ("neo-targets", "ml_c5, jetson_nano"),
+            ("neo-targets", "ml_c5, jetson_nano,LINUX_ARM64,ml_c5"),
             ("owner", "me"),
         ])
         .unwrap();
         assert_eq!(overrides.framework, Some(Framework::Onnx));
-        assert_eq!(overrides.inputs.unwrap().data_input_config().unwrap(), r#"{"b":[1,2],"a":[3]}"#);
-        assert_eq!(overrides.targets.unwrap().len(), 2);
+        assert_eq!(overrides.inputs.unwrap().to_json(), r#"{"b":[1,2],"a":[3]}"#);
+        assert_eq!(overrides.targets.unwrap().len(), 3);
 
         let problems = Overrides::from_metadata([
             ("neo-framework", "caffe"),
             ("neo-inputs", "{"),
             ("neo-targets", "ml_c5,toaster"),
             ("neo-shape", "1"),
+            ("neo-framework-version", "2"),
         ])
         .unwrap_err();
         let said: Vec<_> = problems.iter().map(|problem| problem.problem.as_str()).collect();

@@ -61,6 +61,8 @@ impl Faults {
 
     async fn through<T, E: From<CallError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let dead = || CallError::other("any call", Kind::Unanswered, "the process is dead");
+        // Whoever runs at the same time takes turns here.
+        tokio::task::yield_now().await;
         match self.fate() {
             Fate::Works => work.await,
             Fate::Unheard => {

@@ -16,6 +16,9 @@ fn action() -> impl Strategy<Value = Action> {
         8 => (any::<u8>(), any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(queue, message, dies_in_call, acknowledged)| {
             Action::Deliver { queue, message, dies_in_call, acknowledged }
         }),
+        4 => any::<((u8, u8), (u8, u8), (u8, u8))>().prop_map(|(queues, messages, die_in_call)| {
+            Action::DeliverTwo { queues, messages, die_in_call }
+        }),
         4 => (any::<u8>(), any::<bool>()).prop_map(|(job, fails)| Action::Progress { job, fails }),
         1 => any::<u8>().prop_map(|answers| Action::Quota { answers }),
         1 => any::<u8>().prop_map(|dies_in_call| Action::Sweep { dies_in_call }),
@@ -33,7 +36,7 @@ proptest! {
 
     #[test]
     fn every_history_ends_as_promised(history in prop::collection::vec(action(), 1..STEPS)) {
-        let runtime = Builder::new_current_thread().build()?;
+        let runtime = Builder::new_current_thread().enable_time().build()?;
         runtime.block_on(async {
             let mut world = World::new();
             for action in &history {

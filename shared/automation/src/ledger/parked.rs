@@ -1,5 +1,7 @@
 //! Requests that SageMaker's quota has no room for wait here, and move on when a job ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use neo::{CompilationRequest, JobName};
 
 use super::{JobRow, Ledger, ParkedRow, Table, job_key};
@@ -11,24 +13,26 @@ const KEY: &str = "parked#compilation-requests";
 const MAX_PARKED: usize = 3000;
 
 impl<T: Table> Ledger<T> {
-    /// Parks a request until there is room for it; false if no more can be parked.
+    /// Parks a request until there is room for it; false if no more can be parked, or if it is parked already: whoever parked it may
+    /// be releasing it right now, so this delivery must not count on it.
     pub async fn park(&self, request: &CompilationRequest) -> Result<bool, CallError> {
         let now = (self.clock)();
         let job = &request.job_name;
         // The request is read from the job's row when it is released.
         let planned = |row: Option<JobRow>| row.is_none().then(|| JobRow::requested(request, now));
         self.update(&job_key(job), planned).await?;
-        let parked = self
-            .update(KEY, |row: Option<ParkedRow>| {
-                let mut row = row.unwrap_or_default();
-                if row.holds(job) || row.len() >= MAX_PARKED {
-                    return None;
-                }
+        let parked = AtomicBool::new(false);
+        self.update(KEY, |row: Option<ParkedRow>| {
+            let mut row = row.unwrap_or_default();
+            let room = !row.holds(job) && row.len() < MAX_PARKED;
+            parked.store(room, Ordering::Relaxed);
+            if room {
                 row.add(&request.model, job);
-                Some(row)
-            })
-            .await?;
-        Ok(parked.is_some_and(|row| row.holds(job)))
+            }
+            room.then_some(row)
+        })
+        .await?;
+        Ok(parked.into_inner())
     }
 
     /// The requests to be released next, at most `count`, one of each model in turn. They stay parked until

@@ -32,8 +32,12 @@ fn model(text: &mut String, upload: &Upload, rule: Option<&str>) {
     }
 }
 
-pub(super) fn upload_rejected(upload: &Upload, rule: Option<&str>, found: &[Problem]) -> String {
-    let mut text = format!("{} cannot be compiled; no job was started.\n", upload.stem());
+pub(super) fn upload_rejected(upload: &Upload, rule: Option<&str>, jobs: usize, found: &[Problem]) -> String {
+    let mut text = match jobs {
+        0 => format!("{} cannot be compiled; no job was started.\n", upload.stem()),
+        1 => format!("{} cannot be compiled for some of its targets; 1 job goes on.\n", upload.stem()),
+        _ => format!("{} cannot be compiled for some of its targets; {jobs} jobs go on.\n", upload.stem()),
+    };
     problems(&mut text, found);
     text.push('\n');
     model(&mut text, upload, rule);
@@ -44,7 +48,7 @@ pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notificat
     let verb = match kind {
         NotificationType::CompilationStarted => "is being compiled",
         NotificationType::CompilationCompleted => "was compiled",
-        NotificationType::CompilationStopped => "was stopped while it was compiled",
+        NotificationType::CompilationStopped => "was stopped before it was compiled",
         _ => "could not be compiled",
     };
     let mut text = format!("{name} {verb} for {}.\n", job.target);

@@ -1,0 +1,157 @@
+//! The command line.
+#![allow(clippy::doc_markdown, reason = "these comments are printed in a terminal")]
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap_complete::Shell;
+use model_archive::Framework;
+
+/// What the stack would do with a model, before it is uploaded.
+#[derive(Debug, Parser)]
+#[command(name = "automation", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  automation inspect model.tar.gz
+  automation plan model.tar.gz --config automation.yaml --key vision/model.tar.gz
+  automation validate automation.yaml
+  automation targets --framework PYTORCH
+
+Exit status: 0 all is well, 1 the archive cannot be compiled or the configuration is not valid, 2 it could not be looked at.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tells what model is in an archive, and what stands against compiling it
+    Inspect(InspectArgs),
+    /// Tells what would be requested for each target, or why not
+    Plan(Box<PlanArgs>),
+    /// Checks a configuration, and names every mistake in it
+    Validate(ValidateArgs),
+    /// Lists what can be compiled for
+    Targets(TargetsArgs),
+    /// Prints the JSON Schema of automation.yaml
+    Schema,
+    /// Prints the completions of a shell
+    #[command(
+        after_help = "Example:\n  automation completions bash > ~/.local/share/bash-completion/completions/automation"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  automation inspect model.tar.gz
+  automation inspect s3://models/vision/resnet.tar.gz --dim batch=1 --dim default=224
+  tar cz model.onnx | automation inspect - --json")]
+pub(crate) struct InspectArgs {
+    /// A file, `-` for standard input, or s3://bucket/key
+    pub archive: String,
+    /// The size of a dimension that the model leaves open; `default` for every other one
+    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
+    pub dims: Vec<(String, u64)>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  automation plan model.tar.gz --config automation.yaml --key vision/model.tar.gz
+  automation plan model.tar.gz -c automation.yaml -m neo-targets=ml_c5,jetson_nano
+  automation plan s3://models/vision/resnet.tar.gz -c automation.yaml --json
+
+A job's name depends on the version of the upload. For a file, the names are those of a version called `local`,
+unless --version-id says another one.")]
+pub(crate) struct PlanArgs {
+    /// A file, `-` for standard input, or s3://bucket/key
+    pub archive: String,
+    /// The configuration
+    #[arg(short, long, value_name = "FILE", default_value = "automation.yaml")]
+    pub config: PathBuf,
+    /// The key that the model is uploaded under; else the archive's own
+    #[arg(short, long)]
+    pub key: Option<String>,
+    /// User metadata that the model is uploaded with, such as neo-targets=ml_c5
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = entry)]
+    pub metadata: Vec<(String, String)>,
+    /// The model bucket
+    #[arg(long, default_value = "models")]
+    pub bucket: String,
+    /// The artifact bucket
+    #[arg(long, default_value = "artifacts")]
+    pub artifact_bucket: String,
+    /// The version that the upload gets
+    #[arg(long)]
+    pub version_id: Option<String>,
+    /// The region of the stack; some targets are compiled in one region only
+    #[arg(long, env = "AWS_REGION")]
+    pub region: Option<String>,
+    /// The role of the stack
+    #[arg(long, value_name = "ARN", default_value = "arn:aws:iam::123456789012:role/compilation")]
+    pub role_arn: String,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example:\n  automation validate automation.yaml && aws s3 cp automation.yaml s3://$ConfigBucketName/"
+)]
+pub(crate) struct ValidateArgs {
+    /// The configuration
+    #[arg(default_value = "automation.yaml")]
+    pub config: PathBuf,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  automation targets
+  automation targets ml_c5
+  automation targets --framework TFLITE
+  automation targets jetson --json
+
+In the list of options, an asterisk marks what a target must have.")]
+pub(crate) struct TargetsArgs {
+    /// A target, such as ml_c5 or LINUX_ARM64_NVIDIA, or part of its name
+    pub name: Option<String>,
+    /// Only targets that this framework is compiled for
+    #[arg(short, long)]
+    pub framework: Option<Framework>,
+    /// Only targets that are compiled in this region
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Leaves retired targets out
+    #[arg(long)]
+    pub current: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn entry(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    // As S3 has it, and as the console shows it.
+    let name = name.strip_prefix("x-amz-meta-").unwrap_or(name);
+    Ok((name.to_lowercase(), value.to_owned()))
+}
+
+fn dim(text: &str) -> Result<(String, u64), String> {
+    let (name, size) = text.split_once('=').ok_or("write NAME=SIZE")?;
+    let size: u64 = size.parse().map_err(|error| format!("{error}"))?;
+    if size == 0 { Err("a size is at least 1".to_owned()) } else { Ok((name.to_owned(), size)) }
+}

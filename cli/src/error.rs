@@ -1,0 +1,29 @@
+//! Why a command could not do its work.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub(crate) enum CliError {
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot read the archive")]
+    Archive(#[from] model_archive::InspectError),
+    #[error("cannot read {uri}")]
+    S3 { uri: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("`{0}` names no object; write s3://bucket/key.tar.gz")]
+    NoObject(String),
+    #[error("no rule of {} is for the key `{key}`; name the key that the model will have with --key, such as --key vision/model.tar.gz", path.display())]
+    NoRule { path: PathBuf, key: String },
+    #[error("`{0}` is neither a name of a target nor part of one; `automation targets` lists them")]
+    NoTarget(String),
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+    #[error("the inspection ended before it was done")]
+    Ended(#[from] tokio::task::JoinError),
+    #[error("cannot write JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("cannot write")]
+    Write(#[from] io::Error),
+}

@@ -1,0 +1,42 @@
+//! Where commands write, and in which colours: none unless it is a terminal.
+
+use std::{fmt, io, io::Write};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::error::CliError;
+
+pub(crate) const HEADER: Style = Style::new().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+pub(crate) struct Output {
+    stream: Box<dyn Write>,
+}
+
+impl Output {
+    pub fn stdout() -> Self {
+        Self { stream: Box::new(AutoStream::auto(io::stdout())) }
+    }
+
+    pub fn stderr() -> Self {
+        Self { stream: Box::new(AutoStream::auto(io::stderr())) }
+    }
+
+    pub fn line(&mut self, line: impl fmt::Display) -> Result<(), CliError> {
+        Ok(writeln!(self.stream, "{line}")?)
+    }
+
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(value)?;
+        self.line(text)
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        Ok(self.stream.write_all(bytes)?)
+    }
+}

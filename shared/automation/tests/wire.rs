@@ -1,0 +1,56 @@
+//! What reaches SageMaker is what `automation plan` prints: the client's request equals `CompilationRequest::to_api`.
+#![cfg(feature = "sagemaker")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use automation::compilation_jobs::{CompilationJobs, SageMaker};
+use aws_sdk_sagemaker::config::{BehaviorVersion, Credentials, Region};
+use neo::CompilationRequest;
+use sagemaker_emulator::Emulator;
+use serde_json::{Value, json};
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/stack";
+
+fn request(more: &Value) -> CompilationRequest {
+    let mut body = json!({
+        "version": 1, "job_name": "resnet-ml-c5-abc", "model": "m", "content": "c",
+        "source": { "bucket": "models", "key": "vision/a b+ü.tar.gz", "version_id": "v1", "etag": "e", "size": 1 },
+        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
+        "data_input_config": "{\"data\":[1,3]}", "compiler_options": null, "output_location": "s3://artifacts/a/",
+        "max_runtime_seconds": 900, "tags": { "owner": "me", "team": "ü" }, "attempt": 1,
+    });
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more.clone());
+    }
+    serde_json::from_value(body).unwrap()
+}
+
+#[tokio::test]
+async fn the_client_sends_what_the_plan_prints() {
+    let emulator = Emulator::builder().start().await.unwrap();
+    let config = aws_sdk_sagemaker::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
+        .endpoint_url(emulator.url())
+        .build();
+    let jobs = SageMaker::new(aws_sdk_sagemaker::Client::from_conf(config));
+    let cases = [
+        json!({}),
+        json!({ "job_name": "b", "framework": "XGBOOST", "data_input_config": null }),
+        json!({
+            "job_name": "c", "framework": "PYTORCH", "framework_version": "1.8",
+            "target": { "platform": { "os": "LINUX", "arch": "ARM64", "accelerator": "NVIDIA" } },
+            "compiler_options": "{\"gpu-code\":\"sm_72\",\"trt-ver\":\"8.2.1\",\"cuda-ver\":\"10.2\"}",
+            "kms_key_id": "alias/models", "role_arn": "arn:aws:iam::123456789012:role/own",
+            "vpc": { "security_group_ids": ["sg-1"], "subnets": ["subnet-1", "subnet-2"] },
+        }),
+        json!({ "job_name": "d", "target": { "platform": { "os": "ANDROID", "arch": "ARM_EABI" } } }),
+    ];
+    for case in &cases {
+        let request = request(case);
+        jobs.create(&request, ROLE).await.unwrap();
+        let sent = emulator.requests().pop().unwrap();
+        assert_eq!(sent.operation, "CreateCompilationJob");
+        assert_eq!(sent.body, request.to_api(ROLE));
+    }
+}

@@ -1,0 +1,207 @@
+//! Values that are right once they are read.
+
+use std::{fmt, str::FromStr};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Lengths of `FrameworkVersion`, in characters (service model 2017-07-24).
+const FRAMEWORK_VERSION: std::ops::RangeInclusive<usize> = 3..=10;
+
+/// Lengths of a role's ARN, in characters (service model 2017-07-24).
+const ROLE_ARN: std::ops::RangeInclusive<usize> = 20..=2048;
+
+/// Longest key id, in characters (service model 2017-07-24).
+const KMS_KEY_ID: usize = 2048;
+
+/// A version of a framework, such as `1.15.3`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FrameworkVersion(String);
+
+/// Not a version that the API takes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "`{0}` is no version that SageMaker takes: one digit, a dot and what follows, in 3 to 10 characters, such as \"2.0\""
+)]
+pub struct FrameworkVersionError(String);
+
+impl FrameworkVersion {
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Major and minor: what the SageMaker Python SDK sends, whatever is asked for.
+    pub fn short(&self) -> &str {
+        match self.0.match_indices('.').nth(1) {
+            Some((second, _)) => &self.0[..second],
+            None => &self.0,
+        }
+    }
+
+    /// Major and minor as numbers, if they are.
+    pub(crate) fn numbers(&self) -> Option<(u32, u32)> {
+        numbers(&self.0)
+    }
+}
+
+/// Major and minor of a version.
+pub(crate) fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+impl FromStr for FrameworkVersion {
+    type Err = FrameworkVersionError;
+
+    fn from_str(text: &str) -> Result<Self, FrameworkVersionError> {
+        let rest = |c: char| c.is_ascii_alphanumeric() || c == '.';
+        let mut chars = text.chars();
+        let fits = FRAMEWORK_VERSION.contains(&text.len())
+            && chars.next().is_some_and(|c| c.is_ascii_digit())
+            && chars.next() == Some('.')
+            && chars.next().is_some_and(|c| c.is_ascii_alphanumeric())
+            && chars.all(rest);
+        if fits { Ok(Self(text.to_owned())) } else { Err(FrameworkVersionError(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for FrameworkVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The ARN of the role that SageMaker compiles under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleArn(String);
+
+impl RoleArn {
+    /// The ARN.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Not what it should be, with what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{found}` is no {what}")]
+pub struct Malformed {
+    found: String,
+    what: &'static str,
+}
+
+impl FromStr for RoleArn {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let fits = || {
+            let mut parts = text.splitn(6, ':');
+            let partition = parts.nth(1)?.strip_prefix("aws")?;
+            let service = parts.next()?;
+            let region = parts.next()?;
+            let account = parts.next()?;
+            let role = parts.next()?.strip_prefix("role")?;
+            let role = role.strip_prefix('/').unwrap_or(role);
+            let named = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
+            let good = partition.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+                && service == "iam"
+                && region.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && !role.is_empty()
+                && role.chars().all(named);
+            good.then_some(())
+        };
+        if text.starts_with("arn:") && ROLE_ARN.contains(&text.len()) && fits().is_some() {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Malformed { found: text.to_owned(), what: "ARN of a role, such as arn:aws:iam::123456789012:role/neo" })
+    }
+}
+
+/// The key that SageMaker encrypts an artifact with: an id, an alias, or the ARN of either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KmsKeyId(String);
+
+impl KmsKeyId {
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KmsKeyId {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || ":/_-".contains(c);
+        if !text.is_empty() && text.len() <= KMS_KEY_ID && text.chars().all(fits) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Malformed { found: text.to_owned(), what: "KMS key, such as alias/models or the key's ARN" })
+    }
+}
+
+/// The network that SageMaker compiles in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vpc {
+    /// 1 to 5 security groups.
+    pub security_group_ids: Vec<String>,
+    /// 1 to 16 subnets.
+    pub subnets: Vec<String>,
+}
+
+/// Values for dimensions that the model leaves open, by symbolic name; `default` serves every other one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SymbolicDims(pub(crate) IndexMap<String, u64>);
+
+impl fmt::Display for SymbolicDims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes: Vec<_> = self.0.iter().map(|(name, size)| format!("{name}: {size}")).collect();
+        f.write_str(&sizes.join(", "))
+    }
+}
+
+impl FromIterator<(String, u64)> for SymbolicDims {
+    fn from_iter<I: IntoIterator<Item = (String, u64)>>(sizes: I) -> Self {
+        Self(sizes.into_iter().collect())
+    }
+}
+
+impl SymbolicDims {
+    pub(crate) fn value(&self, name: Option<&str>) -> Option<u64> {
+        name.and_then(|name| self.0.get(name)).or_else(|| self.0.get("default")).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_what_the_api_takes() {
+        for (text, short) in [("2.0", "2.0"), ("1.15.3", "1.15"), ("1.7.0", "1.7"), ("2.9.1rc1", "2.9")] {
+            assert_eq!(text.parse::<FrameworkVersion>().unwrap().short(), short);
+        }
+        for text in ["2", "10.1", "", "v1.0", "1.", "1..0", "1.2.3.4.5.6", "1.0 "] {
+            assert!(text.parse::<FrameworkVersion>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn roles_and_keys_are_what_the_api_takes() {
+        for (text, good) in [
+            ("arn:aws:iam::123456789012:role/neo", true),
+            ("arn:aws-us-gov:iam::123456789012:role/team/neo@x", true),
+            ("arn:aws:iam::1234:role/neo", false),
+            ("arn:aws:iam::123456789012:user/neo", false),
+            ("neo", false),
+        ] {
+            assert_eq!(text.parse::<RoleArn>().is_ok(), good, "{text}");
+        }
+        assert!("alias/models".parse::<KmsKeyId>().is_ok());
+        assert!("alias models".parse::<KmsKeyId>().is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! `automation.yaml`: read whole, or refused with every mistake in it.
+
+use neo::Document;
+
+#[test]
+fn ten_mistakes_in_three_hundred_lines_are_ten_errors_at_their_lines() {
+    let text = include_str!("ten-mistakes.yaml");
+    assert!(text.lines().count() >= 300);
+    let marked: Vec<_> =
+        text.lines().zip(1u64..).filter(|(line, _)| line.ends_with("# mistake")).map(|(_, number)| number).collect();
+    assert_eq!(marked.len(), 10);
+    let error = Document::parse(text).unwrap_err();
+    let lines: Vec<_> = error.faults.iter().filter_map(|fault| fault.place).map(|place| place.line).collect();
+    assert_eq!(lines, marked, "{error}");
+    insta::assert_snapshot!(error);
+}
+
+#[test]
+fn mistakes_are_answered_with_place_and_remedy() {
+    let rule = |body: &str| format!("version: 1\ncompilation:\n  rules:\n    - {body}\n");
+    let target = |body: &str| rule(&format!("{{ name: a, keys: \"**\", targets: [ {{ {body} }} ] }}"));
+    let key = |body: &str| rule(&format!("{{ name: a, keys: \"**\", targets: [ {{ device: ml_c5 }} ], {body} }}"));
+    let cases = [
+        String::new(),
+        "version: [1".to_owned(),
+        "version: 2".to_owned(),
+        "- version: 1".to_owned(),
+        "version: 1\nversion: 1".to_owned(),
+        "version: 1\ncompilations: {}".to_owned(),
+        "version: 1\ncompilation: { defaults: { max_runtime_seconds: 0, inputs: {} } }".to_owned(),
+        rule("{ keys: 1, targets: ml_c5 }"),
+        target("device: jetson-nano"),
+        target("device: toaster"),
+        target("device: ml_c5, platform: { os: LINUX, arch: ARM64 }"),
+        target("platform: { os: Linux, arch: AARCH64, accelerator: CUDA, cpu: 1 }"),
+        target("platform: { os: LINUX, arch: X86 }"),
+        target("platform: { os: LINUX, arch: ARM64, accelerator: NVIDIA }"),
+        target("device: ml_c5, compiler_options: { gpu-code: sm_72 }"),
+        target("device: ml_c5, framework_version: 2.0"),
+        target("device: ml_c5, framework_version: \"2\""),
+        rule("{ name: a, keys: \"**\", targets: [] }"),
+        rule("{ name: a, keys: \"[\", targets: [ { device: ml_c5 } ] }"),
+        rule("{ name: a, keys: \"**\", targets: [ { device: ml_c5 }, { device: ml_c5 } ] }"),
+        key("framework: CAFFE"),
+        key("framework: TFLITE"),
+        key("inputs: { data: 3 }"),
+        key("on_new_version: replace"),
+        key("retries: 6, reuse: maybe"),
+        key("kms_key_id: \"a b\", role_arn: neo"),
+        key("vpc: { security_group_ids: [], subnets: subnet-1 }"),
+        key("tags: { \"aws:owner\": me, cost: 12, team: \"a&b\" }"),
+        key("output: latest"),
+        key("symbolic_dims: { batch: 0 }"),
+    ];
+    let answers: Vec<_> = cases
+        .iter()
+        .map(|text| {
+            let error = Document::parse(text).unwrap_err().to_string();
+            format!("{}\n  => {}", text.trim_end(), error.replace('\n', "\n  => "))
+        })
+        .collect();
+    insta::assert_snapshot!(answers.join("\n\n"));
+}
+
+#[test]
+fn what_is_valid_and_worth_a_look_is_told() {
+    let text = "version: 1
+compilation:
+  rules:
+    - { name: all, keys: \"**\", targets: [ { device: deeplens }, { device: jetson_orin } ] }
+    - { name: later, keys: \"a/*\", targets: [ { device: ml_c5, compiler_options: { novel-option: 1 } } ] }
+images: []
+";
+    let document = Document::parse(text).unwrap();
+    assert_eq!(document.unread_sections(), ["images"]);
+    insta::assert_snapshot!(document.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn the_first_matching_rule_wins() {
+    let document = Document::parse(
+        "version: 1
+compilation:
+  rules:
+    - { name: one, keys: 'a/**', targets: [ { device: ml_c5 } ] }
+    - { name: two, keys: '**', targets: [ { device: ml_m5 } ] }",
+    )
+    .unwrap();
+    assert_eq!(document.rule_for("a/b.tar.gz").unwrap().name, "one");
+    assert_eq!(document.rule_for("b.tar.gz").unwrap().name, "two");
+}
+
+#[test]
+fn anchors_and_merge_keys_are_yaml_s() {
+    let text = "version: 1
+compilation:
+  rules:
+    - name: one
+      keys: 'a/**'
+      targets: &edge [ { device: jetson_nano }, { device: rasp4b } ]
+    - name: two
+      keys: 'b/**'
+      targets: *edge
+";
+    let document = Document::parse(text).unwrap();
+    assert_eq!(document.compilation.rules[0].targets, document.compilation.rules[1].targets);
+}
+
+#[test]
+fn the_example_is_valid() {
+    let document = Document::parse(include_str!("../../../config/automation.example.yaml")).unwrap();
+    assert!(!document.compilation.rules.is_empty());
+    assert!(document.warnings.is_empty(), "{:?}", document.warnings);
+}

@@ -1,0 +1,185 @@
+//! From rules and facts to requests or problems.
+
+mod common;
+
+use common::{document, holding, input, planned, silent, told, upload};
+use model_archive::Framework::{Keras, Onnx, Pytorch, Sklearn, Tensorflow, Tflite, Xgboost};
+use neo::{CompilationRequest, OnNewVersion, Origin, Overrides, Planned};
+
+#[test]
+fn every_framework_is_sent_as_neo_takes_it() {
+    let image = [input("data", &[1, 3, 224, 224])];
+    let cases = [
+        ("ONNX", "targets: [ { device: ml_c5 } ]", holding(Onnx, &image)),
+        ("ONNX, several inputs in their order", "targets: [ { device: ml_c5 } ]", {
+            holding(Onnx, &[input("z", &[1, 2]), input("a", &[3])])
+        }),
+        ("Keras, which the inspection has as NCHW", "targets: [ { device: ml_c5 } ]", {
+            holding(Keras, &[input("input_1", &[1, 3, 224, 224]), input("words", &[1, 128])])
+        }),
+        ("Keras, written as in the file", "inputs: { input_1: [1, 224, 224, 3] }, targets: [ { device: ml_c5 } ]", {
+            holding(Keras, &[input("input_1", &[0, 3, 0, 0])])
+        }),
+        ("TensorFlow", "framework_version: 1.15.3, targets: [ { device: ml_c5 }, { device: lambda } ]", {
+            holding(Tensorflow, &[input("x", &[1, 224, 224, 3])])
+        }),
+        ("TensorFlow, channels first in the model", "targets: [ { device: ml_c5 } ]", {
+            holding(Tensorflow, &[input("x", &[1, 3, 224, 224])])
+        }),
+        ("TFLite", "targets: [ { device: rasp4b }, { device: ml_c5 } ]", holding(Tflite, &[input("x", &[1, 9])])),
+        ("TFLite, two inputs", "targets: [ { device: rasp4b } ]", {
+            holding(Tflite, &[input("x", &[1, 9]), input("y", &[1])])
+        }),
+        ("PyTorch, a list", "inputs: [[1, 3, 224, 224]], targets: [ { device: ml_c5 } ]", silent(Pytorch)),
+        (
+            "PyTorch 2 without inputs",
+            "framework_version: \"2.0\", targets: [ { device: ml_c5 }, { device: rasp4b } ]",
+            { silent(Pytorch) },
+        ),
+        ("PyTorch 1 without inputs", "framework_version: \"1.8\", targets: [ { device: ml_c5 } ]", silent(Pytorch)),
+        ("XGBoost", "targets: [ { device: ml_c5 } ]", silent(Xgboost)),
+        ("SKLearn", "targets: [ { device: ml_c5 } ]", silent(Sklearn)),
+        ("Core ML", "targets: [ { device: coreml }, { device: ml_c5 } ]", {
+            holding(Tensorflow, &[input("x", &[1, 224, 224, 3])])
+        }),
+        (
+            "Core ML, enumerated shapes",
+            "targets: [ { device: coreml, inputs: { x: { shape: [[1, 224, 224, 3], [1, 160, 160, 3]], default_shape: [1, 224, 224, 3] } } } ]",
+            holding(Tensorflow, &[input("x", &[1, 0, 0, 3])]),
+        ),
+        (
+            "Core ML's form elsewhere",
+            "inputs: { x: { shape: [\"1..10\", 224, 224, 3] } }, targets: [ { device: coreml }, { device: ml_c5 } ]",
+            holding(Tensorflow, &[input("x", &[0, 224, 224, 3])]),
+        ),
+    ];
+    let told: Vec<_> =
+        cases.iter().map(|(name, rule, facts)| format!("# {name}\n{}", told(&planned(rule, &[], facts)))).collect();
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+#[test]
+fn a_compilation_that_would_fail_is_answered_here() {
+    let onnx = || holding(Onnx, &[input("data", &[1, 3, 224, 224])]);
+    let tensorflow = |dims: &[u64]| holding(Tensorflow, &[input("input_1", dims)]);
+    let cases = [
+        ("inputs: { dta: [1, 3, 224, 224] }, targets: [ { device: ml_c5 } ]", onnx()),
+        ("inputs: { data: [3, 224, 224] }, targets: [ { device: ml_c5 } ]", onnx()),
+        ("inputs: { data: [1, 224, 224, 3] }, targets: [ { device: ml_c5 } ]", onnx()),
+        ("inputs: { data: [1, 3, 256, 256] }, targets: [ { device: ml_c5 } ]", onnx()),
+        ("inputs: { data: [8, 3, 224, 224] }, targets: [ { device: ml_c5 } ]", onnx()),
+        ("inputs: { input_1: [1, 3, 224, 224] }, targets: [ { device: ml_c5 } ]", tensorflow(&[0, 0, 0, 0])),
+        (
+            "inputs: { input_1: [1, 3, 224, 224] }, layout: NCHW, targets: [ { device: ml_c5 } ]",
+            tensorflow(&[0, 0, 0, 0]),
+        ),
+        ("inputs: { input_1: [1, 3, 224, 224] }, targets: [ { device: ml_c5 } ]", tensorflow(&[0, 3, 224, 224])),
+        ("inputs: { input_1: [1, 3, 224, 224] }, targets: [ { device: ml_c5 } ]", tensorflow(&[0, 224, 224, 3])),
+        ("inputs: [[1, 3, 224, 224]], targets: [ { device: ml_c5 } ]", onnx()),
+        ("targets: [ { device: ml_inf1 } ]", onnx()),
+        ("targets: [ { device: ml_trn1 } ]", tensorflow(&[1, 8])),
+        ("framework_version: \"2.4\", targets: [ { device: ml_c5 }, { device: rasp4b } ]", tensorflow(&[1, 8])),
+        ("framework_version: \"2.12\", targets: [ { device: ml_c5 } ]", tensorflow(&[1, 8])),
+        (
+            "targets: [ { device: ml_eia2 }, { device: jetson_orin }, { platform: { os: LINUX, arch: ARM64, accelerator: NNA } } ]",
+            onnx(),
+        ),
+        (
+            "targets: [ { device: ml_c5, framework_version: \"1.8\" }, { device: ml_c5, framework_version: \"1.9\" } ]",
+            onnx(),
+        ),
+        ("framework: PYTORCH, targets: [ { device: ml_c5 } ]", onnx()),
+        ("output: \"s3://models/{job}\", targets: [ { device: ml_c5 } ]", onnx()),
+    ];
+    let told: Vec<_> =
+        cases.iter().map(|(rule, facts)| format!("# {rule}\n{}", told(&planned(rule, &[], facts)))).collect();
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+#[test]
+fn one_bad_target_does_not_stop_the_good_ones() {
+    let plan = planned("targets: [ { device: ml_c5 }, { device: ml_inf1 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
+    assert_eq!(plan.requests().map(|request| request.target.to_string()).collect::<Vec<_>>(), ["ml_c5"]);
+    assert_eq!(plan.all_problems().len(), 1);
+    let broken = model_archive::inspect(b"PK\x03\x04".as_slice(), &model_archive::Limits::default()).unwrap();
+    let plan = planned("framework: ONNX, targets: [ { device: ml_c5 } ]", &[], &broken);
+    assert_eq!(plan.requests().count(), 0, "nothing is requested of an archive that is no archive");
+    assert!(!plan.all_problems().is_empty());
+}
+
+#[test]
+fn an_upload_that_cannot_be_named_is_answered() {
+    let inspection = holding(Onnx, &[input("x", &[1])]);
+    let document = document("targets: [ { device: ml_c5 } ]");
+    let codes = |key: &str, bucket: &str| {
+        let overrides = Overrides::default();
+        let plan = neo::plan(&Planned {
+            upload: &upload(key),
+            overrides: &overrides,
+            rule: &document.compilation.rules[0],
+            defaults: &document.compilation.defaults,
+            inspection: &inspection,
+            artifact_bucket: bucket,
+            region: None,
+        });
+        plan.all_problems().into_iter().map(|problem| problem.code.into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("a.zip", "artifacts"), ["key-suffix"]);
+    assert_eq!(codes("a\nb.tar.gz", "artifacts"), ["key-characters"]);
+    assert_eq!(codes(&format!("{}.tar.gz", "k".repeat(1017)), "artifacts"), ["key-too-long", "output-too-long"]);
+    assert_eq!(codes("a.tar.gz", "Models"), ["output-triggers"], "in any spelling");
+    assert_eq!(codes("a.tar.gz", "artifacts"), [""; 0]);
+}
+
+#[test]
+fn the_nearest_to_the_job_decides_and_is_named() {
+    let rule = "framework_version: \"1.12\", max_runtime_seconds: 100, tags: { a: rule, b: rule }, on_new_version: stop,
+        targets: [ { device: ml_c5, framework_version: \"1.13\", max_runtime_seconds: 200, tags: { b: target }, retries: 0 } ]";
+    let metadata = [("neo-framework-version", "2.0"), ("neo-inputs", r#"{"x":[1]}"#)];
+    let plan = planned(rule, &metadata, &silent(Pytorch));
+    let target = &plan.targets[0];
+    let origin = |setting: &str| target.decisions.iter().find(|decision| decision.setting == setting).unwrap().origin;
+    assert_eq!(origin("framework"), Origin::Archive);
+    assert_eq!(origin("framework_version"), Origin::Metadata);
+    assert_eq!(origin("inputs"), Origin::Metadata);
+    assert_eq!(origin("max_runtime_seconds"), Origin::Target);
+    assert_eq!(plan.on_new_version, OnNewVersion::Stop);
+    let request = target.outcome.as_ref().unwrap();
+    assert_eq!((request.framework_version.as_deref(), request.max_runtime_seconds), (Some("2.0"), 200));
+    assert_eq!((request.tags["a"].as_str(), request.tags["b"].as_str()), ("rule", "target"));
+    assert_eq!((request.retries, request.reuse), (0, true));
+}
+
+#[test]
+fn a_retry_is_another_job_that_compiles_the_same() {
+    let plan = planned("targets: [ { device: ml_c5, retries: 2 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
+    let first = plan.requests().next().unwrap();
+    let second = first.retry().unwrap();
+    let third = second.retry().unwrap();
+    assert_eq!(third.retry(), None, "two retries make three attempts");
+    assert_eq!(second.job_name.to_string(), format!("{}-r2", first.job_name));
+    assert_eq!(third.job_name.to_string(), format!("{}-r3", first.job_name));
+    assert_eq!(third.output_location, format!("s3://artifacts/vision/model/{}/", third.job_name));
+    assert_eq!((third.attempt, third.tags["sagemaker-automation:attempt"].as_str()), (3, "3"));
+    assert_eq!(third.content, first.content);
+}
+
+/// Messages of an older release are in the queue while a newer one is deployed, and the other way round.
+#[test]
+fn the_message_stays_readable_both_ways() {
+    let plan = planned("targets: [ { device: ml_c5 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
+    let request = plan.requests().next().unwrap();
+    let json = serde_json::to_value(request).unwrap();
+    for new in ["kms_key_id", "vpc", "role_arn", "reuse", "retries"] {
+        assert!(json.get(new).is_none(), "{new} is left out where it says nothing");
+    }
+    assert_eq!(serde_json::from_value::<CompilationRequest>(json).unwrap(), *request);
+    let rule = "kms_key_id: alias/models, role_arn: \"arn:aws:iam::123456789012:role/neo\", reuse: false, retries: 5,
+        vpc: { security_group_ids: [sg-1], subnets: [subnet-1, subnet-2] }, output: \"s3://elsewhere/{job}\",
+        targets: [ { device: ml_c5 } ]";
+    let plan = planned(rule, &[], &holding(Onnx, &[input("x", &[1])]));
+    let request = plan.requests().next().unwrap();
+    let json = serde_json::to_string(request).unwrap();
+    assert_eq!(serde_json::from_str::<CompilationRequest>(&json).unwrap(), *request);
+    insta::assert_json_snapshot!(request.to_api("arn:aws:iam::123456789012:role/stack"));
+}
