@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model_archive::{Inspection, Limits, inspect};
 use tokio_util::io::SyncIoBridge;
@@ -61,7 +61,7 @@ async fn from_s3(bucket: &str, key: &str) -> Result<Archive, CliError> {
     let client = aws_sdk_s3::Client::new(&config);
     let uri = format!("s3://{bucket}/{key}");
     let answer = client.get_object().bucket(bucket).key(key).send().await;
-    let object = answer.map_err(|error| CliError::S3 { uri, source: DisplayErrorContext(error).to_string().into() })?;
+    let object = answer.map_err(|error| CliError::S3 { uri, source: said(error) })?;
     let size = object.content_length().and_then(|length| u64::try_from(length).ok());
     let found = S3Object {
         bucket: bucket.to_owned(),
@@ -78,6 +78,19 @@ async fn from_s3(bucket: &str, key: &str) -> Result<Archive, CliError> {
     })
     .await??;
     Ok(Archive { inspection, size: size.unwrap_or(read), object: Some(found) })
+}
+
+/// What S3 said, in its words; else why it could not be asked.
+fn said<E>(error: SdkError<E>) -> Box<dyn std::error::Error + Send + Sync>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match (error.code(), error.message(), error.raw_response()) {
+        (Some(code), Some(message), _) => format!("{code}: {message}").into(),
+        (Some(code), None, _) => code.into(),
+        (None, _, Some(answer)) => format!("S3 answered with status {}", answer.status().as_u16()).into(),
+        (None, _, None) => Box::new(error),
+    }
 }
 
 fn bar(size: Option<u64>) -> ProgressBar {

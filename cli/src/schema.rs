@@ -304,6 +304,28 @@ impl JsonSchema for Framework {
     }
 }
 
+/// A key is left out, not null; and an editor tells more of a mistake that it need not find in one of two alternatives.
+fn without_null(schema: &mut Schema) {
+    let null = serde_json::json!({ "type": "null" });
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(forms)) = schema.get_mut("anyOf")
+        && let [Value::Object(form), other] = forms.as_slice()
+        && *other == null
+    {
+        let form = form.clone();
+        schema.remove("anyOf");
+        for (key, value) in form {
+            schema.insert(key, value);
+        }
+    }
+}
+
 /// The schema, as it is committed.
 pub fn schema() -> Schema {
     let mut settings = SchemaSettings::draft2020_12();
@@ -313,6 +335,7 @@ pub fn schema() -> Schema {
         if schema.remove("unevaluatedProperties").is_some() {
             schema.insert("additionalProperties".to_owned(), Value::Bool(false));
         }
+        without_null(schema);
     });
     settings.with_transform(strict).into_generator().into_root_schema_for::<Document>()
 }

@@ -3,7 +3,8 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -30,10 +31,15 @@ impl Folder {
     }
 
     fn fed(&self, args: &[&str], input: &[u8]) -> String {
+        self.with(args, input, &[])
+    }
+
+    fn with(&self, args: &[&str], input: &[u8], variables: &[(&str, &str)]) -> String {
         let mut child = Command::new(env!("CARGO_BIN_EXE_automation"))
             .args(args)
-            .current_dir(&self.0)
             .env_remove("AWS_REGION")
+            .envs(variables.iter().copied())
+            .current_dir(&self.0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -61,7 +67,7 @@ fn squeezenet() -> Vec<u8> {
     let mut entries = suite.entries().unwrap().map(Result::unwrap);
     let mut entry = entries.find(|entry| entry.path().unwrap().ends_with("light_squeezenet.onnx")).unwrap();
     let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+    entry.read_to_end(&mut bytes).unwrap();
     bytes
 }
 
@@ -108,6 +114,47 @@ fn inspect_tells_what_is_in_an_archive() {
     insta::assert_snapshot!(said.join("\n\n"));
     let ambiguous = folder.run(&["inspect", "two.tar.gz", "--json"]);
     assert!(ambiguous.ends_with("exit status 1") && ambiguous.contains("b.onnx"), "{ambiguous}");
+}
+
+/// Answers one request for each of these with a status and a body; its address.
+fn s3(answers: Vec<(&'static str, Vec<u8>)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            assert!(request.starts_with(b"GET /models/vision/a.tar.gz"), "{}", String::from_utf8_lossy(&request));
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(&[head.into_bytes(), body].concat()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn an_archive_in_s3_is_read_where_it_lies() {
+    let folder = Folder::new("s3");
+    let missing = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
+    let answers = vec![("200 OK", archive(&[("model.onnx", &squeezenet())])), ("404 Not Found", missing.into())];
+    let url = s3(answers);
+    let variables = [
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    let inspect = || folder.with(&["inspect", "s3://models/vision/a.tar.gz"], b"", &variables);
+    let found = inspect();
+    assert!(found.contains(r#"{"data_0":[1,3,224,224]}"#) && found.ends_with("exit status 0"), "{found}");
+    let missing = inspect();
+    let said = "error: cannot read s3://models/vision/a.tar.gz: NoSuchKey: The specified key does not exist.\n";
+    assert!(missing.contains(said) && missing.ends_with("exit status 2"), "{missing}");
 }
 
 #[test]

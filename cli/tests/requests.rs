@@ -10,7 +10,7 @@ use sagemaker_emulator::{Constraint, ServiceModel};
 use serde_json::{Value, json};
 
 /// Facts, rules and targets that are put together.
-const COMBINATIONS: u32 = 16000;
+const COMBINATIONS: u32 = 4000;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/stack";
 

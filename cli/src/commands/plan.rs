@@ -59,7 +59,7 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Output) -> Result<Verdict, CliError
         defaults: &document.compilation.defaults,
         inspection: &archive.inspection,
         artifact_bucket: &args.artifact_bucket,
-        region: args.region.as_deref(),
+        region: args.region.as_deref().filter(|region| !region.is_empty()),
     });
     if args.json {
         out.json(&to_json(args, &rule.name, &upload, &plan))?;

@@ -461,11 +461,12 @@ compilation:
             let event = planner.put("vision/a.tar.gz", version, model.clone(), &[]);
             planner.handle(event).await.unwrap();
         }
-        assert_eq!(planner.requested().len(), 2, "the same bytes are not compiled twice");
+        let jobs = || planner.requested().into_iter().map(|request| request.job_name).collect::<BTreeSet<_>>();
+        assert_eq!(jobs().len(), 2, "the same bytes are not compiled twice");
         let changed = archive(&[("m.onnx", &squeezenet()), ("notes.txt", b"new")]);
         let event = planner.put("vision/a.tar.gz", "v6", changed, &[]);
         planner.handle(event).await.unwrap();
-        assert_eq!(planner.requested().len(), 4);
+        assert_eq!(jobs().len(), 4);
     }
 
     #[tokio::test]

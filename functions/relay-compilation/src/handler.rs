@@ -5,13 +5,14 @@ use automation::{
     batch::Failure,
     compilation_jobs::CompilationJobs,
     event::{Event, JobState},
+    job::JobStatus,
     ledger::{JobRow, Ledger, Table},
     notification::Notification,
     parking,
     queue::Sender,
     topic::Topic,
 };
-use neo::{JobName, ModelId};
+use neo::{CompilationRequest, FailureClass, JobName, ModelId};
 use tracing::info;
 
 /// Turns job states into ledger rows and notifications.
@@ -40,15 +41,25 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
     async fn relay(&self, state: JobState) -> Result<(), Failure> {
         let row = self.current(state.job_name).await?;
         info!(job = row.name.as_str(), status = %row.status, "observed");
-        if let Some(notification) = Notification::job(&row, (self.clock)()) {
+        let next = next_attempt(&row);
+        if let Some(next) = &next {
+            self.ledger.retry(&row, next).await?;
+            // It starts when a job ends, or with the next sweep: what made this one fail may have passed then.
+            if !self.ledger.park(next).await? {
+                self.requests.send(vec![serde_json::to_string(next).map_err(Failure::terminal)?]).await?;
+            }
+        }
+        if let Some(notification) = Notification::job(&row, next.as_ref(), (self.clock)()) {
             self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
         }
         if row.status.is_terminal() {
             for model in &row.models {
                 self.summarise(model).await?;
             }
-            // A job that ended made room for one that waits.
-            parking::release(&self.ledger, &self.requests, 1).await?;
+            if next.is_none() {
+                // A job that ended made room for one that waits.
+                parking::release(&self.ledger, &self.requests, 1).await?;
+            }
         }
         Ok(())
     }
@@ -86,15 +97,21 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
     }
 }
 
+/// What is asked for after a job that failed through no fault of the model, as often as its rule allows.
+fn next_attempt(row: &JobRow) -> Option<CompilationRequest> {
+    let reason = row.failure_reason.as_deref().filter(|_| row.status == JobStatus::Failed)?;
+    row.request.as_ref().filter(|_| FailureClass::of(reason).may_pass())?.retry()
+}
+
 #[cfg(test)]
 mod tests {
     use automation::{
-        job::{JobDescription, JobStatus},
+        job::JobDescription,
         ledger::{ModelRow, ModelState, Reuse},
         memory::{MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic},
     };
     use jiff::Timestamp;
-    use neo::{CompilationRequest, Upload};
+    use neo::Upload;
     use serde_json::json;
 
     use super::*;
@@ -222,6 +239,47 @@ mod tests {
         assert_eq!(relay.topic.types(), ["compilation.rejected"]);
         tell(&relay, &second, JobStatus::Completed).await.unwrap();
         assert_eq!(relay.topic.types()[1..], ["compilation.completed", "model.summary"]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_sagemaker_failed_is_tried_again_and_the_model_waits_for_it() {
+        let (relay, [first, second]) = relay().await;
+        tell(&relay, &second, JobStatus::Completed).await.unwrap();
+        let mut attempt = first;
+        for number in 2..=3 {
+            fail(&relay, &attempt, "ServerError: There was an internal server error").await;
+            let (_, parked) = relay.ledger.next_parked(9).await.unwrap();
+            assert_eq!(parked.len(), 1);
+            relay.ledger.unpark(&[parked[0].job_name.clone()]).await.unwrap();
+            attempt = parked[0].clone();
+            assert_eq!(attempt.attempt, number);
+            assert!(relay.topic.published.lock().last().unwrap().text.contains(&format!("attempt {number} of 3")));
+        }
+        assert!(!relay.topic.types().contains(&"model.summary"));
+        fail(&relay, &attempt, "ServerError: There was an internal server error").await;
+        assert!(relay.ledger.next_parked(9).await.unwrap().1.is_empty(), "three attempts are all");
+        assert_eq!(
+            relay.topic.types()[1..],
+            ["compilation.failed"; 3].iter().copied().chain(["model.summary"]).collect::<Vec<_>>()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_model_at_fault_is_not_tried_again() {
+        let (relay, [first, _]) = relay().await;
+        fail(&relay, &first, "ClientError: InputConfiguration: TVM cannot convert").await;
+        assert!(relay.ledger.next_parked(9).await.unwrap().1.is_empty());
+    }
+
+    async fn fail(relay: &TestRelay, request: &CompilationRequest, reason: &str) {
+        tell(relay, request, JobStatus::InProgress).await.unwrap();
+        let name = request.job_name.to_string();
+        if let Some(job) = relay.jobs.jobs.lock().get_mut(&name) {
+            job.status = JobStatus::Failed;
+            job.failure_reason = Some(reason.to_owned());
+        }
+        hint(relay, &name).await.unwrap();
+        relay.topic.published.lock().retain(|notification| notification.kind.as_str() != "compilation.started");
     }
 
     #[tokio::test]

@@ -203,6 +203,23 @@ impl<T: Table> Ledger<T> {
         row.map(|row| row.status).ok_or_else(|| contended(&job_key(&request.job_name)))
     }
 
+    /// Puts a job's next attempt in its place, in every model it compiles.
+    pub async fn retry(&self, failed: &JobRow, next: &CompilationRequest) -> Result<(), CallError> {
+        let now = (self.clock)();
+        let waiting = JobRow { models: failed.models.clone(), ..JobRow::requested(next, now) };
+        self.update(&job_key(&next.job_name), |row| row.is_none().then(|| waiting.clone())).await?;
+        for model in &failed.models {
+            let replaced = |row: Option<ModelRow>| {
+                let mut row = row?;
+                let place = row.jobs.iter_mut().find(|job| **job == failed.name)?;
+                *place = next.job_name.clone();
+                Some(row)
+            };
+            self.update(&model_key(model), replaced).await?;
+        }
+        Ok(())
+    }
+
     /// How far the sweep has looked.
     pub async fn swept_until(&self) -> Result<Option<Timestamp>, CallError> {
         Ok(self.get::<SweepRow>(SWEEP_KEY).await?.map(|row| row.until))

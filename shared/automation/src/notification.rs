@@ -4,7 +4,7 @@ mod text;
 
 use jiff::Timestamp;
 use model_archive::Problem;
-use neo::{FailureClass, JobName, ModelId, Upload};
+use neo::{CompilationRequest, FailureClass, JobName, ModelId, Upload};
 use serde::Serialize;
 use serde_json::json;
 
@@ -215,14 +215,15 @@ impl Notification {
         }
     }
 
-    /// A job's state, or none if nobody needs to be told of it.
-    pub fn job(row: &JobRow, time: Timestamp) -> Option<Self> {
+    /// A job's state, or none if nobody needs to be told of it; `next` is the attempt that follows a failed one.
+    pub fn job(row: &JobRow, next: Option<&CompilationRequest>, time: Timestamp) -> Option<Self> {
         use NotificationType::{
             CompilationCompleted, CompilationFailed, CompilationRejected, CompilationStarted, CompilationStopped,
         };
         let (kind, severity) = match row.status {
             JobStatus::Starting | JobStatus::InProgress => (CompilationStarted, Severity::Info),
             JobStatus::Completed => (CompilationCompleted, Severity::Info),
+            JobStatus::Failed if next.is_some() => (CompilationFailed, Severity::Warning),
             JobStatus::Failed => (CompilationFailed, Severity::Error),
             JobStatus::Stopped => (CompilationStopped, Severity::Warning),
             JobStatus::Rejected => (CompilationRejected, Severity::Error),
@@ -234,7 +235,7 @@ impl Notification {
         let name = request.map_or(row.name.as_str(), |request| request.source.stem());
         let problems = match kind {
             CompilationRejected => vec![refused(row)],
-            CompilationFailed => vec![failed(row)],
+            CompilationFailed => vec![failed(row, next)],
             _ => Vec::new(),
         };
         let mut notification = Self {
@@ -339,9 +340,19 @@ fn refused(row: &JobRow) -> Problem {
     )
 }
 
-fn failed(row: &JobRow) -> Problem {
+fn failed(row: &JobRow, next: Option<&CompilationRequest>) -> Problem {
     let reason = row.failure_reason.as_deref().unwrap_or("SageMaker gave no reason");
-    Problem::new("compilation-failed", reason, FailureClass::of(reason).remedy())
+    let remedy = match next {
+        Some(next) => {
+            format!(
+                "none is needed now: it is started again by itself, attempt {} of {}",
+                next.attempt,
+                next.retries + 1
+            )
+        }
+        None => FailureClass::of(reason).remedy().to_owned(),
+    };
+    Problem::new("compilation-failed", reason, remedy)
 }
 
 fn few(problems: &[Problem]) -> Vec<Problem> {
@@ -431,7 +442,7 @@ mod tests {
         let states =
             [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
         let mut all: Vec<_> =
-            states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), now)).collect();
+            states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
         let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed)];
         all.push(Notification::summary(&upload(), &model(), Some("edge-vision"), &rows, now));
@@ -475,7 +486,7 @@ mod tests {
     #[test]
     fn a_state_that_is_no_news_is_not_told() {
         for status in [JobStatus::Requested, JobStatus::Stopping, JobStatus::Unknown] {
-            assert_eq!(Notification::job(&row("ml_c5", status), Timestamp::UNIX_EPOCH), None);
+            assert_eq!(Notification::job(&row("ml_c5", status), None, Timestamp::UNIX_EPOCH), None);
         }
     }
 

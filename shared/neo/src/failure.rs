@@ -67,6 +67,11 @@ impl FailureClass {
         WORDS.iter().find(|(words, _)| reason.contains(words)).map_or(Self::Unknown, |(_, class)| *class)
     }
 
+    /// Whether the same request may succeed another time.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Capacity | Self::Service)
+    }
+
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {

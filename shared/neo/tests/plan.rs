@@ -151,6 +151,21 @@ fn the_nearest_to_the_job_decides_and_is_named() {
 }
 
 #[test]
+fn files_that_a_target_wants_beside_the_model_are_asked_for() {
+    let rule = "targets: [ { device: amba_cv22 }, { device: coreml, compiler_options: { class_labels: labels.txt } } ]";
+    let codes = |files: &[&str]| {
+        let mut inspection = holding(Tensorflow, &[input("x", &[1, 8])]);
+        let members: Vec<_> = files.iter().map(|path| serde_json::json!({ "path": path, "size": 1 })).collect();
+        inspection.member_count = members.len() as u64;
+        inspection.members = serde_json::from_value(members.into()).unwrap();
+        let problems = planned(rule, &[], &inspection).all_problems();
+        problems.into_iter().map(|problem| problem.code.into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&["model.pb"]), ["ambarella-config-missing", "class-labels-missing"]);
+    assert_eq!(codes(&["model.pb", "amba_config.json", "images/1.jpg", "labels.txt"]), [""; 0]);
+}
+
+#[test]
 fn a_retry_is_another_job_that_compiles_the_same() {
     let plan = planned("targets: [ { device: ml_c5, retries: 2 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
     let first = plan.requests().next().unwrap();

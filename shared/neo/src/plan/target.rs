@@ -62,6 +62,7 @@ impl Planned<'_> {
         let version = self.framework_version(&mut draft, spec, row, framework);
         let inputs = self.settled_inputs(&mut draft, spec, row, framework);
         let options = self.compiler_options(&mut draft, spec, row, framework);
+        self.files(&mut draft, spec, row, options.as_ref());
         let request = self.request(&mut draft, spec, framework, version.as_ref(), inputs.as_deref(), options.as_ref());
         TargetPlan {
             target: spec.target.clone(),
@@ -115,6 +116,29 @@ impl Planned<'_> {
                 "framework-unsupported",
                 format!("{framework} models are not compiled for {target}; it takes {}", known.join(", ")),
                 format!("leave {target} out, or convert the model; see `automation targets --framework {framework}`"),
+            );
+        }
+    }
+
+    /// Files that some targets want beside the model (developer guide, "Prepare Model"; API reference, `CompilerOptions`).
+    fn files(&self, draft: &mut Draft, spec: &TargetSpec, row: Option<&TargetRow>, options: Option<&Value>) {
+        let members = &self.inspection.members;
+        // Of a long list only the beginning is kept.
+        let is_whole = members.len() as u64 == self.inspection.member_count && !members.is_empty();
+        let Some(row) = row.filter(|_| is_whole) else { return };
+        if row.family == Family::Ambarella && !members.iter().any(|member| member.path.ends_with("config.json")) {
+            draft.problem(
+                "ambarella-config-missing",
+                format!("{} needs a *config.json and a folder of calibration images in the archive", spec.target),
+                "pack them beside the model, and upload the archive again",
+            );
+        }
+        let labels = options.and_then(|options| options.get("class_labels")).and_then(Value::as_str);
+        if let Some(labels) = labels.filter(|labels| !members.iter().any(|member| member.path.ends_with(*labels))) {
+            draft.problem(
+                "class-labels-missing",
+                format!("the compiler option class_labels names `{labels}`, which is not in the archive"),
+                "pack the file with the labels beside the model, or correct the option",
             );
         }
     }
