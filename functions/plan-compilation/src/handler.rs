@@ -602,7 +602,7 @@ compilation:
                         requested.push(request.source.version_id.unwrap());
                     }
                     Event::Stop(stop) => {
-                        stopped.push(jobs.iter().find(|(name, _)| *name == stop.job_name).unwrap().1.clone())
+                        stopped.push(jobs.iter().find(|(name, _)| *name == stop.job_name).unwrap().1.clone());
                     }
                     other => panic!("{other:?}"),
                 }
