@@ -8,7 +8,7 @@ use automation::{
     config::{Config, ConfigSource, LoadError, Refused},
     event::{Event, ObjectCreated, StopRequest},
     job::JobStatus,
-    ledger::{JobRow, Ledger, ModelRow, ModelState, Place, Reuse, Sequencer, Table},
+    ledger::{Ledger, ModelRow, ModelState, Place, Reuse, Sequencer, Table},
     notification::Notification,
     objects::{BlockingReader, Object, Objects, OpenError},
     queue::Sender,
@@ -139,7 +139,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     async fn request(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
         let key = &row.upload.key;
         let jobs = self.ledger.jobs(&row.jobs).await?;
-        let (own, reused): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| is_of(job, id));
+        let (own, reused): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.was_asked_for_by(id));
         let mut bodies = Vec::new();
         if let (true, Some(sequencer)) = (row.stops_older, &row.sequencer) {
             match self.ledger.arrive(&row.upload, id, sequencer).await? {
@@ -271,11 +271,6 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             ),
         )
     }
-}
-
-/// Whether this model version is the one that asked for the job.
-fn is_of(job: &JobRow, model: &ModelId) -> bool {
-    job.request.as_ref().is_some_and(|request| request.model == *model)
 }
 
 /// The upload as its event tells of it, for answers that need no look at the object.

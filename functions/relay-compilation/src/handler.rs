@@ -86,9 +86,8 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
         let Some(model) = self.ledger.model(id).await? else { return Ok(()) };
         let jobs = self.ledger.jobs(&model.jobs).await?;
         // A model whose jobs are all another's asked for none: whoever asked first is told.
-        let asked = |job: &JobRow| job.request.as_ref().is_some_and(|request| request.model == *id);
         let ended = jobs.len() == model.jobs.len() && jobs.iter().all(|job| job.status.is_terminal());
-        if !ended || !jobs.iter().any(asked) {
+        if !ended || !jobs.iter().any(|job| job.was_asked_for_by(id)) {
             return Ok(());
         }
         let summary = Notification::summary(&model.upload, id, model.rule.as_deref(), &jobs, (self.clock)());

@@ -141,6 +141,11 @@ impl JobRow {
         }
     }
 
+    /// Whether this model version is the one that asked for the job; others may share it.
+    pub fn was_asked_for_by(&self, model: &ModelId) -> bool {
+        self.request.as_ref().is_some_and(|request| request.model == *model)
+    }
+
     /// Whole seconds between start and end: what is billed.
     pub fn duration_seconds(&self) -> Option<i64> {
         Some(self.ended_at?.as_second() - self.started_at?.as_second())
