@@ -15,6 +15,7 @@ use crate::faults::Fault;
 use crate::operations;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::workteam::JobScript;
 use crate::world::World;
 
 type Reply = Result<Json<Value>, (StatusCode, Json<Value>)>;
@@ -99,6 +100,15 @@ pub(crate) async fn requests(State(shared): State<Arc<Shared>>, Query(from): Que
 
 pub(crate) async fn jobs(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!({ "compilation_jobs": shared.with(|world| world.compilation_jobs()) }))
+}
+
+pub(crate) async fn labeling_job(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
+    let script: JobScript = parse(&body)?;
+    shared.with(|world| world.label(&script)).map(Json).map_err(|error| refused(&error))
+}
+
+pub(crate) async fn notices(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(json!({ "notices": shared.with(|world| world.workteams.notices.clone()) }))
 }
 
 pub(crate) async fn reset(State(shared): State<Arc<Shared>>) -> Json<Value> {

@@ -34,10 +34,13 @@ mod line;
 mod model;
 mod operations;
 mod outlet;
+mod page;
 mod server;
 mod settings;
 mod shared;
 mod store;
+mod topics;
+mod workteam;
 mod world;
 
 pub use emulator::{Builder, Emulator, StartError};
@@ -45,3 +48,4 @@ pub use faults::{ErrorAnswer, Fault, When};
 pub use journal::{LoggedRequest, Outcome};
 pub use model::{Constraint, MODEL_VARIABLE, ModelError, ServiceModel, Violation, message};
 pub use settings::{Owner, Settings};
+pub use workteam::JobScript as LabelingJob;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Refusal};
 use crate::compilation;
+use crate::workteam;
 use crate::world::World;
 
 /// Handles a request that the service model allows.
@@ -11,10 +12,17 @@ type Handler = fn(&mut World, &Value) -> Answer;
 
 const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateCompilationJob", compilation::create),
+    ("CreateWorkteam", workteam::create),
     ("DeleteCompilationJob", compilation::delete),
+    ("DeleteWorkteam", workteam::delete),
     ("DescribeCompilationJob", compilation::describe),
+    ("DescribeLabelingJob", workteam::describe_job),
+    ("DescribeWorkteam", workteam::describe),
     ("ListCompilationJobs", compilation::list),
+    ("ListLabelingJobsForWorkteam", workteam::list_jobs),
+    ("ListWorkteams", workteam::list),
     ("StopCompilationJob", compilation::stop),
+    ("UpdateWorkteam", workteam::update),
 ];
 
 pub(crate) fn is_offered(operation: &str) -> bool {

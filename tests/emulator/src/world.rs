@@ -12,6 +12,7 @@ use crate::effects::Effect;
 use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::settings::{Owner, Settings};
+use crate::workteam::{JobScript, Workteams};
 
 /// The window of the request rate.
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub faults: Faults,
     pub journal: Journal,
     pub compilation: CompilationJobs,
+    pub workteams: Workteams,
     /// Whether S3 is there: then a compilation ends when its artifact is written.
     pub has_s3: bool,
     /// What is to happen outside, in order; taken out after each change.
@@ -54,11 +56,12 @@ impl World {
         let now = self.clock.now();
         let (jobs, mut around) = self.compilation_and_surroundings();
         jobs.settle(now, &mut around);
+        self.workteams.settle(now, &mut self.effects);
     }
 
     /// When the next change is due.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.compilation.next_due()
+        [self.compilation.next_due(), self.workteams.next_due()].into_iter().flatten().min()
     }
 
     pub fn compilation_and_surroundings(&mut self) -> (&mut CompilationJobs, Surroundings<'_>) {
@@ -74,6 +77,11 @@ impl World {
     /// All compilation jobs as Describe shows them.
     pub fn compilation_jobs(&self) -> Vec<serde_json::Value> {
         self.compilation.all().map(|job| job.description(&self.owner.region)).collect()
+    }
+
+    /// Starts a labeling job, or adds objects to one; the job as Describe shows it.
+    pub fn label(&mut self, script: &JobScript) -> Result<serde_json::Value, String> {
+        self.workteams.run(script, &self.owner, self.clock.now(), &mut self.effects)
     }
 
     /// Ends a compilation whose work outside is done.
@@ -101,6 +109,7 @@ impl World {
     /// Back to the start: no jobs, faults and requests, the initial settings, the machine's clock.
     pub fn reset(&mut self) {
         self.compilation = CompilationJobs::default();
+        self.workteams = Workteams::default();
         self.faults.clear();
         self.journal.clear();
         self.settings = self.initial.clone();

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::job::Job;
+use crate::answer::{present, seconds};
 use crate::effects::StateChange;
 
 impl Job {
@@ -91,16 +92,4 @@ impl Job {
             "301217895009.dkr.ecr.{region}.amazonaws.com/sagemaker-inference-{framework}:{version}-{processor}-py3"
         ))
     }
-}
-
-/// Epoch seconds with milliseconds, as awsJson1.1 writes a time.
-#[allow(clippy::cast_precision_loss)] // exact to the millisecond until the year 10000
-fn seconds(at: Timestamp) -> f64 {
-    at.as_millisecond() as f64 / 1_000.0
-}
-
-/// An object of the members that have a value.
-fn present<const N: usize>(members: [(&str, Value); N]) -> Value {
-    let present = members.into_iter().filter(|(_, value)| !value.is_null());
-    Value::Object(present.map(|(name, value)| (name.to_owned(), value)).collect())
 }
