@@ -52,8 +52,8 @@ pub(crate) fn cut<T>(request: &Value, mut found: Vec<(Place, T)>) -> Result<(Vec
     }
     let wanted = request["MaxResults"].as_u64().and_then(|wanted| usize::try_from(wanted).ok());
     let rest = found.split_off(found.len().min(wanted.unwrap_or(DEFAULT_PAGE)));
-    let last = found.last().filter(|_| !rest.is_empty());
-    let next = last.map(|(place, _)| {
+    let end = found.last().filter(|_| !rest.is_empty());
+    let next = end.map(|(place, _)| {
         let token = json!(Token { list, after: place.clone() });
         BASE64URL_NOPAD.encode(token.to_string().as_bytes())
     });
@@ -61,8 +61,8 @@ pub(crate) fn cut<T>(request: &Value, mut found: Vec<(Place, T)>) -> Result<(Vec
 }
 
 /// An answer that holds a page.
-pub(crate) fn answer(member: &str, items: Vec<Value>, next: Option<String>) -> Value {
-    let mut answer = json!({ member: items });
+pub(crate) fn answer(member: &str, items: impl Into<Value>, next: Option<String>) -> Value {
+    let mut answer = json!({ member: items.into() });
     if let Some(next) = next {
         answer["NextToken"] = next.into();
     }

@@ -10,7 +10,7 @@ use crate::world::World;
 pub(crate) fn list(world: &mut World, request: &Value) -> Answer {
     let found = world.compilation.all().filter(|job| matches(job, request)).map(|job| (place(job, request), job));
     let (jobs, next) = page::cut(request, found.collect())?;
-    Ok(page::answer("CompilationJobSummaries", jobs.into_iter().map(Job::summary).collect(), next))
+    Ok(page::answer("CompilationJobSummaries", jobs.into_iter().map(Job::summary).collect::<Vec<_>>(), next))
 }
 
 fn matches(job: &Job, request: &Value) -> bool {

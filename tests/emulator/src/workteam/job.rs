@@ -1,4 +1,4 @@
-//! One labeling job: Initializing → InProgress → Completed. People label its objects one after the other.
+//! One labeling job: it initializes, is in progress, completes. People label its objects one after the other.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -22,7 +22,7 @@ pub(crate) fn list_jobs(world: &mut World, request: &Value) -> Answer {
     let found = world.workteams.jobs.values().filter(wanted);
     let (jobs, next) = page::cut(request, found.map(|job| (Place::by_time(job.created, &job.name), job)).collect())?;
     let now = world.clock.now();
-    Ok(page::answer("LabelingJobSummaryList", jobs.into_iter().map(|job| job.summary(now)).collect(), next))
+    Ok(page::answer("LabelingJobSummaryList", jobs.into_iter().map(|job| job.summary(now)).collect::<Vec<_>>(), next))
 }
 
 pub(crate) fn describe_job(world: &mut World, request: &Value) -> Answer {

@@ -111,7 +111,7 @@ pub(crate) fn list(world: &mut World, request: &Value) -> Answer {
         _ => (Place::by_time(team.created, &team.name), team),
     });
     let (teams, next) = page::cut(request, placed.collect())?;
-    Ok(page::answer("Workteams", teams.into_iter().map(Team::view).collect(), next))
+    Ok(page::answer("Workteams", teams.into_iter().map(Team::view).collect::<Vec<_>>(), next))
 }
 
 pub(super) fn has_team(world: &World, arn: &str) -> bool {
