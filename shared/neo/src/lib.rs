@@ -17,7 +17,7 @@ pub use config::{
     Compilation, Document, FrameworkVersion, FrameworkVersionError, KmsKeyId, OnNewVersion, OutputPlace,
     OutputTemplate, RoleArn, Rule, Settings, SymbolicDims, TargetSpec, TemplateError, Vpc,
 };
-pub use failure::FailureClass;
+pub use failure::{FailureClass, unsupported_operators};
 pub use inputs::{CoreMlInput, CoreMlType, Extent, FlexibleShape, InputShape, Inputs, NamedLayout, data_input_config};
 pub use name::{ContentId, JobName, ModelId};
 pub use plan::{Decision, Origin, Plan, Planned, TargetPlan, plan};

@@ -20,8 +20,18 @@ use crate::{
 
 /// The keys of each mapping in the section. The schema has the same: a test holds one against the other.
 const COMPILATION: [&str; 2] = ["defaults", "rules"];
-const SETTINGS: [&str; 9] =
-    ["max_runtime_seconds", "symbolic_dims", "tags", "output", "kms_key_id", "vpc", "role_arn", "reuse", "retries"];
+const SETTINGS: [&str; 10] = [
+    "max_runtime_seconds",
+    "max_runtime_seconds_after_timeout",
+    "symbolic_dims",
+    "tags",
+    "output",
+    "kms_key_id",
+    "vpc",
+    "role_arn",
+    "reuse",
+    "retries",
+];
 /// What is said of a model as a whole, and so not of one target.
 const OF_MODELS: [&str; 1] = ["on_new_version"];
 const RULE: [&str; 8] =
@@ -265,9 +275,15 @@ impl Section<'_> {
 
     fn settings(&mut self, fields: &Fields<'_>) -> Settings {
         let policies = [("keep", OnNewVersion::Keep), ("stop", OnNewVersion::Stop)];
-        let runtime = fields.get("max_runtime_seconds").and_then(|at| self.integer(at, &(1..=i32::MAX)));
+        let mut seconds = |key: &str| {
+            let seconds = fields.get(key).and_then(|at| self.integer(at, &(1..=i32::MAX)))?;
+            u32::try_from(seconds).ok().and_then(NonZeroU32::new)
+        };
+        let max_runtime_seconds = seconds("max_runtime_seconds");
+        let max_runtime_seconds_after_timeout = seconds("max_runtime_seconds_after_timeout");
         Settings {
-            max_runtime_seconds: runtime.and_then(|seconds| u32::try_from(seconds).ok()).and_then(NonZeroU32::new),
+            max_runtime_seconds,
+            max_runtime_seconds_after_timeout,
             symbolic_dims: fields.get("symbolic_dims").and_then(|at| self.symbolic_dims(at)),
             tags: fields.get("tags").and_then(|at| self.tags(at)).unwrap_or_default(),
             output: fields.get("output").and_then(|at| self.parsed(at, "a prefix, such as \"{key}/{job}\"")),
