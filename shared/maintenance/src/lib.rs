@@ -3,6 +3,7 @@
 //! Pure: no AWS SDK, no I/O; the clock is passed in.
 
 mod plan;
+pub mod workteam;
 
 use document::{Fields, Reader};
 
@@ -10,11 +11,15 @@ pub use plan::{Change, Item, Plan};
 
 /// What `automation.yaml` declares beside compilation.
 #[derive(Debug, Clone, Default)]
-pub struct Declared {}
+pub struct Declared {
+    /// Work teams, in the order of the document.
+    pub workteams: Vec<workteam::Workteam>,
+}
 
 impl Declared {
     /// Reads the sections among those of a document; none if there are mistakes in them.
-    pub fn read(_reader: &mut Reader, _sections: &Fields<'_>) -> Option<Self> {
-        Some(Self {})
+    pub fn read(reader: &mut Reader, sections: &Fields<'_>) -> Option<Self> {
+        let workteams = workteam::workteams(reader, sections);
+        Some(Self { workteams: workteams? })
     }
 }
