@@ -6,11 +6,13 @@
 //! | `content#<id>` | [`ContentRow`]: the job that compiled these bytes this way | plan-compilation |
 //! | `arrivals#<id>` | [`ArrivalsRow`]: the versions of one key that give way to newer ones | plan-compilation |
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
-//! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | plan-compilation, relay-compilation |
+//! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | every function that notifies |
 //! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for room in the quota | start-, relay-, sweep-compilations |
+//! | `burst#<topic ARN>` | [`BurstRow`]: messages to a work team's topic that are told as one | relay-workteam |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: how far the sweep has looked | sweep-compilations |
 
 mod arrivals;
+mod bursts;
 mod dynamodb;
 mod once;
 mod parked;
@@ -18,6 +20,7 @@ mod rows;
 mod table;
 
 pub use arrivals::{Place, Sequencer};
+pub use bursts::BurstRow;
 pub use dynamodb::DynamoTable;
 pub use once::Once;
 pub use rows::{

@@ -8,6 +8,7 @@ pub mod compilation_jobs;
 pub mod config;
 pub mod event;
 pub mod job;
+pub mod labeling;
 pub mod ledger;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
@@ -21,6 +22,8 @@ pub mod settings;
 pub mod telemetry;
 pub mod topic;
 pub mod wake;
+#[cfg(feature = "sagemaker")]
+pub mod workteams;
 
 /// Tells the time; handlers take it so that tests can set it.
 pub type Clock = fn() -> jiff::Timestamp;
