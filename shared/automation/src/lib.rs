@@ -6,6 +6,7 @@ pub mod call;
 #[cfg(feature = "sagemaker")]
 pub mod compilation_jobs;
 pub mod config;
+pub mod console;
 pub mod event;
 pub mod job;
 pub mod ledger;
@@ -16,6 +17,7 @@ pub mod notification;
 pub mod objects;
 pub mod parking;
 pub mod queue;
+pub mod scope;
 pub mod settings;
 pub mod telemetry;
 pub mod topic;
