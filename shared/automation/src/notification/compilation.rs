@@ -253,7 +253,7 @@ mod tests {
 
     fn row(target: &str, status: JobStatus) -> JobRow {
         let request = serde_json::from_value(json!({
-            "version": 1, "job_name": format!("model-{target}-abc"), "model": "m", "content": "c", "source": upload(),
+            "version": 1, "job_name": format!("model-{target}-abc"), "model": model(), "content": "c", "source": upload(),
             "rule": "edge-vision", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
             "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/model/",
             "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
@@ -266,15 +266,16 @@ mod tests {
             models: BTreeSet::new(),
             target: target.to_owned(),
             request: Some(request),
-            arn: Some("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-ml-c5-abc".to_owned()),
+            arn: (status != JobStatus::Rejected)
+                .then(|| format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{target}-abc")),
             artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
             failure_reason: match status {
                 JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
                 JobStatus::Rejected => Some("Unsupported framework version field for target".to_owned()),
                 _ => None,
             },
-            created_at: Some(Timestamp::from_second(70).unwrap()),
-            started_at: Some(Timestamp::from_second(100).unwrap()),
+            created_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(70).unwrap()),
+            started_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(100).unwrap()),
             ended_at: status.is_terminal().then(|| Timestamp::from_second(350).unwrap()),
             updated_at: Timestamp::UNIX_EPOCH,
         }
@@ -315,7 +316,11 @@ mod tests {
         let mut all: Vec<_> =
             states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
-        let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed)];
+        let mut reused = row("ml_m5", JobStatus::Completed);
+        if let Some(request) = &mut reused.request {
+            request.model = ModelId::new("models", "vision/résumé model.tar.gz", "an earlier one");
+        }
+        let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed), reused];
         all.push(Notification::summary(&compiled(), &model(), &rows, SUMMARY, now));
         all.push(Notification::config_rejected(
             "config",

@@ -64,7 +64,7 @@ pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notificat
         line(&mut text, "Duration", &took);
     }
     line(&mut text, "Job", job.name.as_str());
-    for (label, link) in [("Console", &job.links.job), ("Download", &job.links.artifact)] {
+    for (label, link) in [("Console", &job.links.job), ("In S3", &job.links.artifact)] {
         if let Some(link) = link {
             line(&mut text, label, link);
         }
