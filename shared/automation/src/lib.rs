@@ -6,6 +6,7 @@ pub mod call;
 #[cfg(feature = "sagemaker")]
 pub mod compilation_jobs;
 pub mod config;
+pub mod console;
 pub mod event;
 pub mod job;
 pub mod labeling;
@@ -18,6 +19,7 @@ pub mod objects;
 pub mod parking;
 pub mod queue;
 pub mod reconcile;
+pub mod scope;
 pub mod settings;
 pub mod telemetry;
 pub mod topic;

@@ -3,6 +3,7 @@
 mod compilation;
 mod kind;
 mod text;
+mod workteam;
 
 use jiff::Timestamp;
 use model_archive::Problem;
@@ -11,12 +12,23 @@ use serde_json::json;
 
 use compilation::{JobReport, ModelReport};
 pub use kind::{NotificationType, Severity};
+pub use workteam::{TeamNews, TeamReport};
 
 /// The version of the notification document.
 const NOTIFICATION_VERSION: u32 = 1;
 
 /// Longest subject of an e-mail: less than 100 characters (SNS API reference, `Publish`).
 const MAX_SUBJECT: usize = 99;
+
+/// Longest message, in bytes: SNS takes 256 KiB with the attributes (SNS API reference, `Publish`).
+const MAX_MESSAGE: usize = 250 * 1024;
+
+/// Characters of a text that stay when a message is too long; it stands in the message three times, and JSON writes some characters
+/// with six.
+const CUT_TEXT: usize = 8 * 1024;
+
+/// Characters of a failure reason that stay when a message is too long.
+const CUT_REASON: usize = 100;
 
 /// A notification as subscribers get it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,10 +54,15 @@ pub struct Notification {
     job: Option<JobReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     jobs: Vec<JobReport>,
+    /// Where the whole of it is an object, `s3://…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Problem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<ConfigReport>,
+    #[serde(flatten)]
+    workteam: Option<workteam::Details>,
 }
 
 /// A configuration document in a notification.
@@ -71,8 +88,10 @@ impl Notification {
             rule: None,
             job: None,
             jobs: Vec::new(),
+            summary: None,
             problems: Vec::new(),
             config: None,
+            workteam: None,
         }
     }
 
@@ -114,6 +133,7 @@ impl Notification {
             ("rule", self.rule.as_deref()),
             ("target", target),
             ("model", model),
+            ("workteam", self.workteam.as_ref().and_then(workteam::Details::team)),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
@@ -121,8 +141,35 @@ impl Notification {
     }
 
     /// The message for SNS with `MessageStructure: json`: the document for systems, text for e-mail, AWS's custom-notification
-    /// schema for chat tools.
+    /// schema for chat tools. What SNS would refuse as too long is cut, and says where the whole is.
     pub fn message(&self) -> Result<String, serde_json::Error> {
+        let whole = self.compose()?;
+        if whole.len() <= MAX_MESSAGE {
+            return Ok(whole);
+        }
+        let at = self.summary.as_deref().unwrap_or("the log of the function that published this");
+        let cut = |text: &str, most: usize| {
+            let kept: String = text.chars().take(most).collect();
+            if kept.len() == text.len() { kept } else { format!("{kept}\n… cut; the whole is in {at}") }
+        };
+        let mut short = self.clone();
+        short.text = cut(&self.text, CUT_TEXT);
+        for job in &mut short.jobs {
+            job.failure_reason = job.failure_reason.as_deref().map(|reason| cut(reason, CUT_REASON));
+            job.links = compilation::Links::default();
+            job.remedy = None;
+        }
+        short.problems.truncate(1);
+        for problem in &mut short.problems {
+            problem.problem = cut(&problem.problem, CUT_TEXT);
+        }
+        if let Some(details) = &mut short.workteam {
+            details.cut(|text| cut(text, CUT_TEXT));
+        }
+        short.compose()
+    }
+
+    fn compose(&self) -> Result<String, serde_json::Error> {
         let document = serde_json::to_string(self)?;
         let chat = json!({
             "version": "1.0",

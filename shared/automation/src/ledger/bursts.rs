@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, NoticeRow, Table, contended};
+use super::{Ledger, NoticeRow, Row, Table, contended};
 use crate::{call::CallError, labeling::TeamMessage};
 
 /// Messages of a burst; one more waits for the next. Keeps the row, and what is told of it, small.
@@ -24,6 +24,8 @@ pub struct BurstRow {
     /// What came, oldest first; none: it was told.
     pub messages: Vec<TeamMessage>,
 }
+
+impl Row for BurstRow {}
 
 impl BurstRow {
     /// Whether this message is part of it.
