@@ -380,8 +380,12 @@ pub struct MemoryWorkteams {
     pub listed: Shared<usize>,
     /// Calls that were made, oldest first.
     pub calls: Shared<Vec<WorkteamAction>>,
-    /// What the next requests fail with; the last one first.
+    /// What the next questions fail with; the last one first.
     pub failures: Shared<Vec<Kind>>,
+    /// What the next calls for a team fail with.
+    pub refused: Shared<Vec<(String, Kind)>>,
+    /// Whether questions are never answered.
+    pub hangs: Shared<bool>,
 }
 
 #[cfg(feature = "sagemaker")]
@@ -396,15 +400,21 @@ impl MemoryWorkteams {
 impl Workteams for MemoryWorkteams {
     async fn teams(&self) -> Result<Vec<StandingWorkteam>, CallError> {
         *self.listed.lock() += 1;
+        if *self.hangs.lock() {
+            return std::future::pending().await;
+        }
         self.fail("ListWorkteams")?;
         Ok(self.teams.lock().clone())
     }
 
     async fn act(&self, action: WorkteamAction) -> Result<(), CallError> {
         self.calls.lock().push(action.clone());
-        self.fail("UpdateWorkteam")?;
-        let mut teams = self.teams.lock();
         let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
+        let refused = self.refused.lock().pop_if(|(name, _)| *name == call.name);
+        if let Some((name, kind)) = refused {
+            return Err(CallError::other("CreateWorkteam", kind, format!("SageMaker refuses {name}")));
+        }
+        let mut teams = self.teams.lock();
         let WorkteamCall { name, description, members, topic, worker_access } = call;
         if !teams.iter().any(|team| team.name == name) {
             teams.push(standing_team(&name, None));
