@@ -18,6 +18,12 @@ pub(crate) enum CliError {
     NoRule { path: PathBuf, key: String },
     #[error("`{0}` is neither a name of a target nor part of one; `automation targets` lists them")]
     NoTarget(String),
+    #[error("there is nobody to ask whether to apply the plan: say so with --yes, or look at it with --plan")]
+    NobodyToAsk,
+    #[error("cannot read the configuration")]
+    Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("cannot ask SageMaker")]
+    Call(#[source] automation::call::CallError),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
     #[error("the inspection ended before it was done")]
