@@ -6,6 +6,7 @@ pub mod call;
 #[cfg(feature = "sagemaker")]
 pub mod compilation_jobs;
 pub mod config;
+pub mod dead_letters;
 pub mod event;
 pub mod job;
 pub mod ledger;

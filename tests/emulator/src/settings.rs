@@ -74,7 +74,7 @@ impl Settings {
         if percent < throttled {
             Chance::Throttled
         } else if percent < throttled + u64::from(self.dropped_percent) {
-            Chance::Dropped(if hash / 100 % 2 == 0 { When::Before } else { When::After })
+            Chance::Dropped(if (hash / 100).is_multiple_of(2) { When::Before } else { When::After })
         } else {
             Chance::Handled
         }
