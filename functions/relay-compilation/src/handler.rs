@@ -10,9 +10,10 @@ use automation::{
     notification::Notification,
     parking,
     queue::Sender,
+    telling,
     topic::Topic,
 };
-use neo::{CompilationRequest, FailureClass, JobName, ModelId};
+use neo::{CompilationRequest, FailureClass, JobName};
 use tracing::info;
 
 /// Turns job states into ledger rows and notifications.
@@ -53,9 +54,7 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
             self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
         }
         if row.status.is_terminal() {
-            for model in &row.models {
-                self.summarise(model).await?;
-            }
+            telling::job_ended(&self.ledger, &self.topic, &row, (self.clock)()).await?;
             if next.is_none() {
                 // A job that ended made room for one that waits.
                 parking::release(&self.ledger, &self.requests, 1).await?;
@@ -80,20 +79,6 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
             (None, None) => Err(Failure::terminal(unknown)),
         }
     }
-
-    /// Tells of a whole model when the last of its jobs has ended.
-    async fn summarise(&self, id: &ModelId) -> Result<(), Failure> {
-        let Some(model) = self.ledger.model(id).await? else { return Ok(()) };
-        let jobs = self.ledger.jobs(&model.jobs).await?;
-        // A model whose jobs are all another's asked for none: whoever asked first is told.
-        let ended = jobs.len() == model.jobs.len() && jobs.iter().all(|job| job.status.is_terminal());
-        if !ended || !jobs.iter().any(|job| job.was_asked_for_by(id)) {
-            return Ok(());
-        }
-        let summary = Notification::summary(&model.upload, id, model.rule.as_deref(), &jobs, (self.clock)());
-        self.ledger.once(&summary.id, self.topic.publish(&summary)).await?;
-        Ok(())
-    }
 }
 
 /// What is asked for after a job that failed through no fault of the model, as often as its rule allows.
@@ -104,13 +89,15 @@ fn next_attempt(row: &JobRow) -> Option<CompilationRequest> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use automation::{
         job::JobDescription,
         ledger::{ModelRow, ModelState, Reuse},
         memory::{MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic},
     };
     use jiff::Timestamp;
-    use neo::Upload;
+    use neo::{ModelId, Upload};
     use serde_json::json;
 
     use super::*;
@@ -199,8 +186,9 @@ mod tests {
         assert_eq!(summary, "resnet: compiled for 1 of 2 targets");
     }
 
+    /// SEMANTICS reused-told: A model that an earlier job compiled is told of its artifact, with `reused_from`, and summed up.
     #[tokio::test]
-    async fn the_same_archive_again_is_not_summed_up_again() {
+    async fn a_model_that_shares_the_jobs_of_another_is_told_of_them_once() {
         let (relay, requests) = relay().await;
         let again = ModelId::new("models", "resnet.tar.gz", "v2");
         for request in &requests {
@@ -214,8 +202,20 @@ mod tests {
             tell(&relay, request, JobStatus::Completed).await.unwrap();
             tell(&relay, request, JobStatus::Completed).await.unwrap();
         }
-        let summaries = relay.topic.types().iter().filter(|kind| **kind == "model.summary").count();
-        assert_eq!(summaries, 1);
+        let told = ["compilation.completed", "compilation.completed", "model.summary", "model.summary"];
+        let types = relay.topic.types();
+        assert_eq!(types[..2], told[..2], "of the first target");
+        assert_eq!(
+            types[2..].iter().collect::<BTreeSet<_>>(),
+            told.iter().collect(),
+            "of the second, and of both models"
+        );
+        let published = relay.topic.published.lock();
+        let reused: Vec<_> = published.iter().filter(|told| told.text.contains("compiled before")).collect();
+        assert_eq!(reused.len(), requests.len());
+        let document = serde_json::to_value(reused[0]).unwrap();
+        assert_eq!(document["reused_from"], requests[0].job_name.as_str());
+        assert_eq!(published.len(), 6);
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ pub mod parking;
 pub mod queue;
 pub mod settings;
 pub mod telemetry;
+pub mod telling;
 pub mod topic;
 pub mod wake;
 

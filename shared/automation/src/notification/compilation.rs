@@ -121,6 +121,22 @@ impl Notification {
         Some(notification)
     }
 
+    /// A model whose bytes an earlier job compiled the same way; none if that job has not completed.
+    pub fn reused(id: &ModelId, model: &ModelRow, job: &JobRow, time: Timestamp) -> Option<Self> {
+        let told = Self::job(job, None, time).filter(|told| told.kind == NotificationType::CompilationCompleted)?;
+        let name = model.upload.stem();
+        let mut notification = Self {
+            id: format!("{}-{id}", told.id),
+            subject: subject(&format!("Compilation completed: {name} for {}, by an earlier job", job.target)),
+            model: Some((&model.upload).into()),
+            rule: model.rule.clone(),
+            reused_from: Some(job.name.clone()),
+            ..told
+        };
+        notification.text = text::job(notification.kind, name, &JobReport::from(job), &notification);
+        Some(notification)
+    }
+
     /// The end of a model's last job.
     pub fn summary(upload: &Upload, model: &ModelId, rule: Option<&str>, rows: &[JobRow], time: Timestamp) -> Self {
         let mut jobs: Vec<JobReport> = rows.iter().map(JobReport::from).collect();
@@ -256,6 +272,7 @@ mod tests {
         let mut all: Vec<_> =
             states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
+        all.extend(Notification::reused(&model(), &rejected(&[]), &row("ml_c5", JobStatus::Completed), now));
         let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed)];
         all.push(Notification::summary(&upload(), &model(), Some("edge-vision"), &rows, now));
         all.push(Notification::config_rejected(
