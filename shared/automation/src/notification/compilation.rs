@@ -159,6 +159,22 @@ impl Notification {
         Some(notification)
     }
 
+    /// A model whose bytes an earlier job compiled the same way; none if that job has not completed.
+    pub fn reused(id: &ModelId, model: &ModelRow, job: &JobRow, time: Timestamp) -> Option<Self> {
+        let told = Self::job(job, None, time).filter(|told| told.kind == NotificationType::CompilationCompleted)?;
+        let name = model.upload.stem();
+        let mut notification = Self {
+            id: format!("{}-{id}", told.id),
+            subject: subject(&format!("Compilation completed: {name} for {}, by an earlier job", job.target)),
+            model: Some((&model.upload).into()),
+            rule: model.rule.clone(),
+            reused_from: Some(job.name.clone()),
+            ..told
+        };
+        notification.text = text::job(notification.kind, name, &JobReport::from(job), &notification);
+        Some(notification)
+    }
+
     /// The end of a model's last job. `document` is the `s3://…` of the same as an object.
     pub fn summary(model: &ModelRow, id: &ModelId, rows: &[JobRow], document: &str, time: Timestamp) -> Self {
         let jobs: Vec<JobReport> = rows
@@ -266,8 +282,10 @@ mod tests {
             models: BTreeSet::new(),
             target: target.to_owned(),
             request: Some(request),
-            arn: (status != JobStatus::Rejected)
-                .then(|| format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{target}-abc")),
+            arn: (status != JobStatus::Rejected).then(|| {
+                let name = target.replace('_', "-");
+                format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{name}-abc")
+            }),
             artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
             failure_reason: match status {
                 JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
@@ -315,7 +333,15 @@ mod tests {
             [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
         let mut all: Vec<_> =
             states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
+        let mut failed = row("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("ClientError: Access Denied when calling sts:AssumeRole".to_owned());
+        all.extend(Notification::job(&failed, None, now));
+        failed.failure_reason =
+            Some("ServerError: There was an internal server error during the compilation job".to_owned());
+        let next = failed.request.as_ref().and_then(|request| request.retry(FailureClass::Service));
+        all.extend(Notification::job(&failed, next.as_ref(), now));
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
+        all.extend(Notification::reused(&model(), &rejected(&[]), &row("ml_c5", JobStatus::Completed), now));
         let mut reused = row("ml_m5", JobStatus::Completed);
         if let Some(request) = &mut reused.request {
             request.model = ModelId::new("models", "vision/résumé model.tar.gz", "an earlier one");

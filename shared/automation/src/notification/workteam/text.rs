@@ -18,6 +18,9 @@ const BAR: u64 = 6;
 /// Characters of what SageMaker said that are shown; the whole is in the document.
 const SHOWN: usize = 2_000;
 
+/// Labeling jobs of a team that are shown; the document has more.
+const SHOWN_JOBS: usize = 10;
+
 /// Different messages of a burst that are shown.
 const SHOWN_MESSAGES: usize = 5;
 
@@ -28,7 +31,7 @@ pub(super) fn team_news(news: &TeamNews, now: Timestamp) -> (String, String) {
         [] => format!("Work team notification on the topic {topic}"),
         [team] => format!("{}: {}", team.name, waiting(team)),
         [first, rest @ ..] => {
-            format!("{} and {}: {}", first.name, counted(rest.len() as u64, "team"), all_waiting(news))
+            format!("{} and {}: {}", first.name, counted(rest.len() as u64, "other team"), all_waiting(news))
         }
     };
     let mut text = String::new();
@@ -70,11 +73,11 @@ fn all_waiting(news: &TeamNews) -> String {
 }
 
 fn jobs(text: &mut String, team: &TeamReport, now: Timestamp) {
-    for job in &team.labeling_jobs {
+    for job in team.labeling_jobs.iter().take(SHOWN_JOBS) {
         let _ = writeln!(text, "\n{}\n{}\n{}", job.name, progress(job), about(job, now));
     }
-    if team.open_jobs > team.labeling_jobs.len() {
-        let _ = writeln!(text, "\nand {} more", counted((team.open_jobs - team.labeling_jobs.len()) as u64, "job"));
+    if team.open_jobs > SHOWN_JOBS {
+        let _ = writeln!(text, "\nand {} more", counted((team.open_jobs - SHOWN_JOBS) as u64, "older job"));
     }
 }
 
