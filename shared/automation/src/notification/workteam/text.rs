@@ -170,14 +170,13 @@ pub(super) fn labeling_job(name: &str, news: &JobNews, now: Timestamp) -> String
     if let Some(reason) = &job.failure_reason {
         let _ = writeln!(text, "Reason: {reason}\n");
     }
-    if let Some(portal) = news.workteam.as_ref().filter(|team| team.open_jobs > 0).and_then(|team| team.portal.as_ref())
-    {
+    for portal in news.workteams.iter().filter(|team| team.open_jobs > 0).filter_map(|team| team.portal.as_ref()) {
         let _ = writeln!(text, "Start here: {portal}\n");
     }
     for note in &news.notes {
         let _ = writeln!(text, "Note: {note}\n");
     }
-    if let Some(team) = &news.workteam {
+    for team in &news.workteams {
         line(&mut text, "Team", &format!("{}, {}", team.name, team.description));
     }
     line(&mut text, "Job", &job.arn);
