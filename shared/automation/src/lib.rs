@@ -6,6 +6,7 @@ pub mod call;
 #[cfg(feature = "sagemaker")]
 pub mod compilation_jobs;
 pub mod config;
+pub mod console;
 pub mod event;
 pub mod job;
 pub mod ledger;
@@ -16,9 +17,11 @@ pub mod notification;
 pub mod objects;
 pub mod parking;
 pub mod queue;
+pub mod scope;
 pub mod settings;
 pub mod telemetry;
 pub mod topic;
+pub mod wake;
 
 /// Tells the time; handlers take it so that tests can set it.
 pub type Clock = fn() -> jiff::Timestamp;
