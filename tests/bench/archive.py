@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 # The compressed size of float32 weights around zero, for each byte of them, as gzip leaves it.
 DEFLATED = 0.926
 
-# Of a layer: 1280 × 5120, as in the blocks of a vision transformer.
+# Of a layer: 1280 by 5120, as in the blocks of a vision transformer.
 LAYER = (1280, 5120)
 
 

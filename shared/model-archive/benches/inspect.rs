@@ -1,4 +1,5 @@
 //! How fast an archive is inspected: bytes a second where there are many, archives a second where they are small.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "without its models there is nothing to measure")]
 
 use std::{fs, hint::black_box, io::Write, path::Path};
 

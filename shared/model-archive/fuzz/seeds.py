@@ -75,7 +75,8 @@ def seeds():
                 ("export/variables/variables.index", tensorflow["saved-session/variables/variables.index"]),
             ),
             "graphs": archive(
-                ("frozen.pb", tensorflow["graph-one/frozen.pb"]), ("frozen.pbtxt", tensorflow["graph-one-text/frozen.pbtxt"])
+                ("frozen.pb", tensorflow["graph-one/frozen.pb"]),
+                ("frozen.pbtxt", tensorflow["graph-one-text/frozen.pbtxt"]),
             ),
             "mxnet": archive(
                 ("net-symbol.json", mxnet["two/net-symbol.json"]), ("net-0000.params", mxnet["two/net-0000.params"])
@@ -111,9 +112,7 @@ def seeds():
 
 def archive(*members):
     """The encoding of the target `archive`."""
-    parts = (
-        bytes([PATHS.index(path)]) + len(data).to_bytes(2, "little") + data for path, data in members
-    )
+    parts = (bytes([PATHS.index(path)]) + len(data).to_bytes(2, "little") + data for path, data in members)
     return b"".join(parts)
 
 

@@ -33,14 +33,33 @@ pub const TARGETS: [(&str, fn(&[u8])); 16] = [
 pub fn run(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|(known, _)| *known == name);
     assert!(target.is_some(), "there is no target {name}");
-    target.into_iter().for_each(|(_, target)| target(data));
+    if let Some((_, target)) = target {
+        target(data);
+    }
 }
 
 /// Names of members in the target `archive`; a member has the number of one.
 const PATHS: [&str; 20] = [
-    "model.onnx", "weights.bin", "export/saved_model.pb", "export/variables/variables.index", "export/fingerprint.pb",
-    "frozen.pb", "frozen.pbtxt", "model.h5", "model.tflite", "model.pth", "net-symbol.json", "net-0000.params",
-    "net.cfg", "net.weights", "xgboost-model", "model.pkl", "._model.onnx", "model.tar.gz", "../model.onnx", "README",
+    "model.onnx",
+    "weights.bin",
+    "export/saved_model.pb",
+    "export/variables/variables.index",
+    "export/fingerprint.pb",
+    "frozen.pb",
+    "frozen.pbtxt",
+    "model.h5",
+    "model.tflite",
+    "model.pth",
+    "net-symbol.json",
+    "net-0000.params",
+    "net.cfg",
+    "net.weights",
+    "xgboost-model",
+    "model.pkl",
+    "._model.onnx",
+    "model.tar.gz",
+    "../model.onnx",
+    "README",
 ];
 
 /// A file of MXNet parameters without any: magic number, reserved word, no arrays, no names.
