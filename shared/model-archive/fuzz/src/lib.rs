@@ -7,8 +7,11 @@ use flate2::Crc;
 use model_archive::{Limits, inspect};
 use tar::{EntryType, Header};
 
+/// Takes any bytes, and panics if what must hold does not.
+type Target = fn(&[u8]);
+
 /// Every target by the name it has for `cargo fuzz`.
-pub const TARGETS: [(&str, fn(&[u8])); 16] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("archive", archive),
     ("gzip", gzip),
     ("tar", tar),
