@@ -11,17 +11,19 @@ ARCHITECTURE ?=
 SAM_PARAMETERS := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
-PYTHON_CODE := tests/local tests/e2e tests/bench shared/model-archive/fuzz
+PYTHON_CODE := tests/local tests/e2e tests/soak tests/bench shared/model-archive/fuzz
+
+# For `soak`: sizes; `make soak OPTIONS=--help` lists them.
+OPTIONS ?=
 
 # For `fuzz`: seconds a target, and which targets; left out: all.
+FUZZ := shared/model-archive/fuzz
 SECONDS_EACH ?= 60
 TARGETS ?= $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
-FUZZ := shared/model-archive/fuzz
-# Installed by hand or by us.
 export PATH := $(CURDIR)/.local/cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint up down build deploy bench fuzz
+.PHONY: help demo test soak lint up down build deploy bench fuzz
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -33,6 +35,9 @@ test: lint ## everything that CI runs
 	cargo test --workspace --quiet
 	cargo build --workspace --bins --quiet
 	$(BIN)/python -m pytest
+
+soak: $(TOOLS) ## 300 uploads under faults; fewer with OPTIONS="--uploads 50"
+	@$(BIN)/python -m tests.soak $(OPTIONS)
 
 lint: $(TOOLS) ## format, template, licences, clippy
 	cargo fmt --all --check

@@ -12,12 +12,11 @@ use automation::{
     parking,
     queue::Sender,
     scope::ForeignJobs,
+    telling::Telling,
     topic::Topic,
 };
-use neo::{CompilationRequest, FailureClass, JobName, ModelId};
+use neo::{CompilationRequest, FailureClass, JobName};
 use tracing::info;
-
-use crate::summary;
 
 /// Turns job states into ledger rows and notifications.
 pub struct Relay<J, T, N, Q, O> {
@@ -72,9 +71,14 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender, O: Objects> Relay<J, T, 
             self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
         }
         if row.status.is_terminal() {
-            for model in &row.models {
-                self.summarise(model).await?;
-            }
+            let telling = Telling {
+                ledger: &self.ledger,
+                topic: &self.topic,
+                objects: &self.objects,
+                artifact_bucket: &self.artifact_bucket,
+                now: (self.clock)(),
+            };
+            telling.job_ended(&row).await?;
             if next.is_none() {
                 // A job that ended made room for one that waits.
                 parking::release(&self.ledger, &self.requests, 1).await?;
@@ -102,27 +106,6 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender, O: Objects> Relay<J, T, 
             (None, None) => Err(Failure::terminal(unknown)),
         }
     }
-
-    /// Tells of a whole model when the last of its jobs has ended.
-    async fn summarise(&self, id: &ModelId) -> Result<(), Failure> {
-        let Some(model) = self.ledger.model(id).await? else { return Ok(()) };
-        let jobs = self.ledger.jobs(&model.jobs).await?;
-        // A model whose jobs are all another's asked for none: whoever asked first is told.
-        let ended = jobs.len() == model.jobs.len() && jobs.iter().all(|job| job.status.is_terminal());
-        if !ended || !jobs.iter().any(|job| job.was_asked_for_by(id)) {
-            return Ok(());
-        }
-        let (bucket, key) = summary::place(&model, &jobs, &self.artifact_bucket);
-        let summary = Notification::summary(&model, id, &jobs, &format!("s3://{bucket}/{key}"), (self.clock)());
-        let document = serde_json::to_vec_pretty(&summary).map_err(Failure::terminal)?;
-        // The object is there when people are told of it.
-        let told = async {
-            self.objects.write(&bucket, &key, "application/json", document).await?;
-            self.topic.publish(&summary).await
-        };
-        self.ledger.once(&summary.id, told).await?;
-        Ok(())
-    }
 }
 
 /// What is asked for after a job that failed through no fault of the model, as often as its rule allows.
@@ -133,14 +116,16 @@ fn next_attempt(row: &JobRow) -> Option<CompilationRequest> {
 
 #[cfg(test)]
 mod tests {
-    use automation::event::Observer;
+    use std::collections::BTreeSet;
+
     use automation::{
+        event::Observer,
         job::JobDescription,
         ledger::{ModelRow, ModelState, Reuse},
         memory::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic},
     };
     use jiff::Timestamp;
-    use neo::Upload;
+    use neo::{ModelId, Upload};
     use serde_json::json;
 
     use super::*;
@@ -236,8 +221,9 @@ mod tests {
         assert_eq!(document["summary"], "s3://artifacts/resnet/v1/summary.json");
     }
 
+    /// SEMANTICS reused-told: A model that an earlier job compiled is told of its artifact, with `reused_from`, and summed up.
     #[tokio::test]
-    async fn the_same_archive_again_is_not_summed_up_again() {
+    async fn a_model_that_shares_the_jobs_of_another_is_told_of_them_once() {
         let (relay, requests) = relay().await;
         let again = ModelId::new("models", "resnet.tar.gz", "v2");
         for request in &requests {
@@ -251,8 +237,20 @@ mod tests {
             tell(&relay, request, JobStatus::Completed).await.unwrap();
             tell(&relay, request, JobStatus::Completed).await.unwrap();
         }
-        let summaries = relay.topic.types().iter().filter(|kind| **kind == "model.summary").count();
-        assert_eq!(summaries, 1);
+        let told = ["compilation.completed", "compilation.completed", "model.summary", "model.summary"];
+        let types = relay.topic.types();
+        assert_eq!(types[..2], told[..2], "of the first target");
+        assert_eq!(
+            types[2..].iter().collect::<BTreeSet<_>>(),
+            told.iter().collect(),
+            "of the second, and of both models"
+        );
+        let published = relay.topic.published.lock();
+        let reused: Vec<_> = published.iter().filter(|told| told.text.contains("compiled before")).collect();
+        assert_eq!(reused.len(), requests.len());
+        let document = serde_json::to_value(reused[0]).unwrap();
+        assert_eq!(document["reused_from"], requests[0].job_name.as_str());
+        assert_eq!(published.len(), 6);
     }
 
     #[tokio::test]

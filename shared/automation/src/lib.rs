@@ -7,6 +7,7 @@ pub mod call;
 pub mod compilation_jobs;
 pub mod config;
 pub mod console;
+pub mod dead_letters;
 pub mod event;
 pub mod job;
 pub mod ledger;
@@ -20,6 +21,7 @@ pub mod queue;
 pub mod scope;
 pub mod settings;
 pub mod telemetry;
+pub mod telling;
 pub mod topic;
 pub mod wake;
 

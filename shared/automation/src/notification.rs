@@ -6,6 +6,7 @@ mod text;
 
 use jiff::Timestamp;
 use model_archive::Problem;
+use neo::JobName;
 use serde::Serialize;
 use serde_json::json;
 
@@ -50,6 +51,9 @@ pub struct Notification {
     rule: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<JobReport>,
+    /// The earlier job whose artifact serves this model too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused_from: Option<JobName>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     jobs: Vec<JobReport>,
     /// Where the whole of it is an object, `s3://…`.
@@ -83,6 +87,7 @@ impl Notification {
             model: None,
             rule: None,
             job: None,
+            reused_from: None,
             jobs: Vec::new(),
             summary: None,
             problems: Vec::new(),

@@ -159,6 +159,22 @@ impl Notification {
         Some(notification)
     }
 
+    /// A model whose bytes an earlier job compiled the same way; none if that job has not completed.
+    pub fn reused(id: &ModelId, model: &ModelRow, job: &JobRow, time: Timestamp) -> Option<Self> {
+        let told = Self::job(job, None, time).filter(|told| told.kind == NotificationType::CompilationCompleted)?;
+        let name = model.upload.stem();
+        let mut notification = Self {
+            id: format!("{}-{id}", told.id),
+            subject: subject(&format!("Compilation completed: {name} for {}, by an earlier job", job.target)),
+            model: Some((&model.upload).into()),
+            rule: model.rule.clone(),
+            reused_from: Some(job.name.clone()),
+            ..told
+        };
+        notification.text = text::job(notification.kind, name, &JobReport::from(job), &notification);
+        Some(notification)
+    }
+
     /// The end of a model's last job. `document` is the `s3://…` of the same as an object.
     pub fn summary(model: &ModelRow, id: &ModelId, rows: &[JobRow], document: &str, time: Timestamp) -> Self {
         let jobs: Vec<JobReport> = rows
@@ -316,6 +332,7 @@ mod tests {
         let mut all: Vec<_> =
             states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
+        all.extend(Notification::reused(&model(), &rejected(&[]), &row("ml_c5", JobStatus::Completed), now));
         let mut reused = row("ml_m5", JobStatus::Completed);
         if let Some(request) = &mut reused.request {
             request.model = ModelId::new("models", "vision/résumé model.tar.gz", "an earlier one");

@@ -47,11 +47,15 @@ pub(super) fn upload_rejected(upload: &Upload, rule: Option<&str>, jobs: usize, 
 pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notification: &Notification) -> String {
     let verb = match kind {
         NotificationType::CompilationStarted => "is being compiled",
+        NotificationType::CompilationCompleted if notification.reused_from.is_some() => "was compiled before",
         NotificationType::CompilationCompleted => "was compiled",
         NotificationType::CompilationStopped => "was stopped before it was compiled",
         _ => "could not be compiled",
     };
     let mut text = format!("{name} {verb} for {}.\n", job.target);
+    if notification.reused_from.is_some() {
+        text.push_str("The same bytes were compiled the same way: the artifact of that job serves this upload too.\n");
+    }
     problems(&mut text, &notification.problems);
     text.push('\n');
     if !job.unsupported_operators.is_empty() {
