@@ -55,17 +55,17 @@ down: $(TOOLS) ## stops what `make up` started
 	@$(BIN)/python -m tests.local down
 
 bench: $(TOOLS) ## how fast an archive is inspected, against gzip and Python
+	cargo bench --quiet --manifest-path shared/model-archive/bench/Cargo.toml --target-dir target/bench
 	cargo build --quiet --release -p model-archive --example inspect
 	@$(BIN)/python -m tests.bench "inspect=target/release/examples/inspect {}" \
 		$(if $(wildcard target/release/automation),"automation inspect=target/release/automation inspect {}")
-	cargo bench --quiet -p model-archive --bench inspect
 
 fuzz: ## every fuzz target for SECONDS_EACH=60 seconds, with nightly Rust
 	@rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
 	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-fuzz@0.13.2
-	cargo +nightly fuzz build --fuzz-dir $(FUZZ) --sanitizer none
+	cargo +nightly fuzz build --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none
 	@for target in $(TARGETS); do echo "fuzzing $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
-		cargo +nightly fuzz run --fuzz-dir $(FUZZ) --sanitizer none $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target -- \
+		cargo +nightly fuzz run --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target -- \
 		-max_total_time=$(SECONDS_EACH) -timeout=5 -malloc_limit_mb=32 -verbosity=0 -print_final_stats=1 || exit 1; done
 
 build: $(TOOLS) ## the functions for AWS
