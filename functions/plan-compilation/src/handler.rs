@@ -13,7 +13,6 @@ use automation::{
     notification::Notification,
     objects::{BlockingReader, Object, Objects, OpenError},
     queue::Sender,
-    telling,
     topic::Topic,
 };
 use model_archive::{Inspection, Limits, Problem};
@@ -67,7 +66,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 info!("S3 tells that its notifications are configured");
                 Ok(())
             }
-            Event::Compilation(_) | Event::Stop(_) | Event::JobState(_) => {
+            Event::Compilation(_) | Event::Stop(_) | Event::Job(_) | Event::FailedCall(_) => {
                 Err(Failure::terminal("this is no event of an upload"))
             }
         }
@@ -156,7 +155,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     async fn request(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
         let key = &row.upload.key;
         let jobs = self.ledger.jobs(&row.jobs).await?;
-        let (own, reused): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.was_asked_for_by(id));
+        let (own, reused): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.was_asked_for_by(id));
         let mut bodies = Vec::new();
         if let (true, Some(sequencer)) = (row.stops_older, &row.sequencer) {
             match self.ledger.arrive(&row.upload, id, sequencer).await? {
@@ -172,20 +171,21 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             }
         }
         let stops = bodies.len();
-        // A reused job whose request may never have been sent is asked for as well: its name makes that harmless.
+        // A reused job whose request may never have been sent is asked for as well: its name makes that harmless. So is one that has
+        // ended: it is not started again, but its end is told to this model too.
         let state = if own.is_empty() { ModelState::Reused } else { ModelState::Requested };
-        let waiting = own.into_iter().chain(reused).filter(|job| job.status == JobStatus::Requested);
-        for request in waiting.filter_map(|job| job.request) {
+        let waiting = own.into_iter().filter(|job| job.status == JobStatus::Requested);
+        let shared = reused.into_iter().filter(|job| job.status == JobStatus::Requested || job.status.is_terminal());
+        for request in waiting.chain(shared).filter_map(|job| job.request) {
             bodies.push(serde_json::to_string(&request).map_err(Failure::terminal)?);
         }
-        let requested = bodies.len() - stops;
+        let jobs = bodies.len() - stops;
         self.requests.send(bodies).await?;
-        telling::ended_before(&self.ledger, &self.topic, id, row, &jobs, (self.clock)()).await?;
         self.ledger.conclude(id, state).await?;
         info!(
             key,
             model = id.as_str(),
-            jobs = requested,
+            jobs,
             stops,
             reused = state == ModelState::Reused,
             rule = row.rule,

@@ -1,3 +1,4 @@
 //! A compilation job's state becomes a ledger row and a notification.
 
 pub mod handler;
+pub mod summary;

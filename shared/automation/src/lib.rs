@@ -6,6 +6,7 @@ pub mod call;
 #[cfg(feature = "sagemaker")]
 pub mod compilation_jobs;
 pub mod config;
+pub mod console;
 pub mod dead_letters;
 pub mod event;
 pub mod job;
@@ -17,9 +18,9 @@ pub mod notification;
 pub mod objects;
 pub mod parking;
 pub mod queue;
+pub mod scope;
 pub mod settings;
 pub mod telemetry;
-pub mod telling;
 pub mod topic;
 pub mod wake;
 

@@ -9,6 +9,7 @@ use automation::{
     job::JobStatus,
     ledger::Ledger,
     memory::{Answer, MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, Shared, StoredObject},
+    scope::ForeignJobs,
 };
 use flate2::{Compression, write::GzEncoder};
 use plan_compilation::handler::Planner;
@@ -219,6 +220,7 @@ impl World {
             ledger: self.ledger(faults),
             job_states: under(&self.job_states, faults),
             requests: under(&self.requests, faults),
+            foreign: ForeignJobs::default(),
             clock: now,
         };
         self.deaths += usize::from(sweeper.sweep().await.is_err());
@@ -274,12 +276,16 @@ impl World {
     fn relay(
         &self,
         faults: &Faults,
-    ) -> Relay<Faulty<MemoryJobs>, Faulty<MemoryTable>, Faulty<MemoryTopic>, Faulty<MemoryQueue>> {
+    ) -> Relay<Faulty<MemoryJobs>, Faulty<MemoryTable>, Faulty<MemoryTopic>, Faulty<MemoryQueue>, Faulty<MemoryObjects>>
+    {
         Relay {
             jobs: under(&self.jobs, faults),
             ledger: self.ledger(faults),
             topic: under(&self.topic, faults),
             requests: under(&self.requests, faults),
+            objects: under(&self.objects, faults),
+            artifact_bucket: "artifacts".to_owned(),
+            foreign: ForeignJobs::default(),
             clock: now,
         }
     }
