@@ -13,6 +13,7 @@ use automation::{
     notification::Notification,
     objects::{BlockingReader, Object, Objects, OpenError},
     queue::Sender,
+    telling::Telling,
     topic::Topic,
 };
 use model_archive::{Inspection, Limits, Problem};
@@ -155,7 +156,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     async fn request(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
         let key = &row.upload.key;
         let jobs = self.ledger.jobs(&row.jobs).await?;
-        let (own, reused): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.was_asked_for_by(id));
+        let (own, reused): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.was_asked_for_by(id));
         let mut bodies = Vec::new();
         if let (true, Some(sequencer)) = (row.stops_older, &row.sequencer) {
             match self.ledger.arrive(&row.upload, id, sequencer).await? {
@@ -171,21 +172,27 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             }
         }
         let stops = bodies.len();
-        // A reused job whose request may never have been sent is asked for as well: its name makes that harmless. So is one that has
-        // ended: it is not started again, but its end is told to this model too.
+        // A reused job whose request may never have been sent is asked for as well: its name makes that harmless.
         let state = if own.is_empty() { ModelState::Reused } else { ModelState::Requested };
-        let waiting = own.into_iter().filter(|job| job.status == JobStatus::Requested);
-        let shared = reused.into_iter().filter(|job| job.status == JobStatus::Requested || job.status.is_terminal());
-        for request in waiting.chain(shared).filter_map(|job| job.request) {
+        let waiting = own.into_iter().chain(reused).filter(|job| job.status == JobStatus::Requested);
+        for request in waiting.filter_map(|job| job.request) {
             bodies.push(serde_json::to_string(&request).map_err(Failure::terminal)?);
         }
-        let jobs = bodies.len() - stops;
+        let requested = bodies.len() - stops;
         self.requests.send(bodies).await?;
+        let telling = Telling {
+            ledger: &self.ledger,
+            topic: &self.topic,
+            objects: &self.objects,
+            artifact_bucket: &self.artifact_bucket,
+            now: (self.clock)(),
+        };
+        telling.ended_before(id, row, &jobs).await?;
         self.ledger.conclude(id, state).await?;
         info!(
             key,
             model = id.as_str(),
-            jobs,
+            jobs = requested,
             stops,
             reused = state == ModelState::Reused,
             rule = row.rule,

@@ -6,18 +6,17 @@ use automation::{
     compilation_jobs::CompilationJobs,
     event::{Event, JobObservation},
     job::JobStatus,
-    ledger::{JobRow, Ledger, ModelRow, ModelState, Table},
+    ledger::{JobRow, Ledger, Table},
     notification::Notification,
     objects::Objects,
     parking,
     queue::Sender,
     scope::ForeignJobs,
+    telling::Telling,
     topic::Topic,
 };
-use neo::{CompilationRequest, FailureClass, JobName, ModelId};
+use neo::{CompilationRequest, FailureClass, JobName};
 use tracing::info;
-
-use crate::summary;
 
 /// Turns job states into ledger rows and notifications.
 pub struct Relay<J, T, N, Q, O> {
@@ -72,9 +71,14 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender, O: Objects> Relay<J, T, 
             self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
         }
         if row.status.is_terminal() {
-            for model in &row.models {
-                self.job_ended(model, &row).await?;
-            }
+            let telling = Telling {
+                ledger: &self.ledger,
+                topic: &self.topic,
+                objects: &self.objects,
+                artifact_bucket: &self.artifact_bucket,
+                now: (self.clock)(),
+            };
+            telling.job_ended(&row).await?;
             if next.is_none() {
                 // A job that ended made room for one that waits.
                 parking::release(&self.ledger, &self.requests, 1).await?;
@@ -102,38 +106,6 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender, O: Objects> Relay<J, T, 
             (None, None) => Err(Failure::terminal(unknown)),
         }
     }
-
-    /// Tells a model of a job that ended: of its artifact if another model asked for it, and of the whole model if it was the last.
-    async fn job_ended(&self, id: &ModelId, job: &JobRow) -> Result<(), Failure> {
-        // A model that has no row yet sends for this again when it has one.
-        let Some(model) = self.ledger.model(id).await? else { return Ok(()) };
-        if job.status == JobStatus::Completed
-            && !job.was_asked_for_by(id)
-            && model.state != ModelState::Superseded
-            && let Some(notification) = Notification::reused(id, &model, job, (self.clock)())
-        {
-            self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
-        }
-        self.summarise(id, &model).await
-    }
-
-    /// Tells of a whole model when the last of its jobs has ended.
-    async fn summarise(&self, id: &ModelId, model: &ModelRow) -> Result<(), Failure> {
-        let jobs = self.ledger.jobs(&model.jobs).await?;
-        if jobs.len() != model.jobs.len() || !jobs.iter().all(|job| job.status.is_terminal()) {
-            return Ok(());
-        }
-        let (bucket, key) = summary::place(model, &jobs, &self.artifact_bucket);
-        let summary = Notification::summary(model, id, &jobs, &format!("s3://{bucket}/{key}"), (self.clock)());
-        let document = serde_json::to_vec_pretty(&summary).map_err(Failure::terminal)?;
-        // The object is there when people are told of it.
-        let told = async {
-            self.objects.write(&bucket, &key, "application/json", document).await?;
-            self.topic.publish(&summary).await
-        };
-        self.ledger.once(&summary.id, told).await?;
-        Ok(())
-    }
 }
 
 /// What is asked for after a job that failed through no fault of the model, as often as its rule allows.
@@ -146,14 +118,14 @@ fn next_attempt(row: &JobRow) -> Option<CompilationRequest> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use automation::event::Observer;
     use automation::{
+        event::Observer,
         job::JobDescription,
-        ledger::Reuse,
+        ledger::{ModelRow, ModelState, Reuse},
         memory::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic},
     };
     use jiff::Timestamp;
-    use neo::Upload;
+    use neo::{ModelId, Upload};
     use serde_json::json;
 
     use super::*;

@@ -1,4 +1,3 @@
 //! A compilation job's state becomes a ledger row and a notification.
 
 pub mod handler;
-pub mod summary;

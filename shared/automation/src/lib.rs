@@ -21,6 +21,7 @@ pub mod queue;
 pub mod scope;
 pub mod settings;
 pub mod telemetry;
+pub mod telling;
 pub mod topic;
 pub mod wake;
 

@@ -23,6 +23,9 @@ use crate::{
     faults::{Faults, Faulty},
 };
 
+type FaultyRelay =
+    Relay<Faulty<MemoryJobs>, Faulty<MemoryTable>, Faulty<MemoryTopic>, Faulty<MemoryQueue>, Faulty<MemoryObjects>>;
+
 const CONFIG: &str = "
 version: 1
 compilation:
@@ -45,9 +48,6 @@ const CLAIM_RUNS_OUT: i64 = 120;
 
 /// Rounds after which a world that has no more faults must have come to rest.
 const ROUNDS: usize = 100;
-
-type FaultyRelay =
-    Relay<Faulty<MemoryJobs>, Faulty<MemoryTable>, Faulty<MemoryTopic>, Faulty<MemoryQueue>, Faulty<MemoryObjects>>;
 
 /// One step of a history. Numbers choose among what there is, modulo its count.
 #[derive(Debug, Clone)]
