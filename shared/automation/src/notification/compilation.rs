@@ -124,6 +124,20 @@ impl Notification {
         }
     }
 
+    /// An artifact of this system that came back as an upload, and was left out. The same for every one of a bucket and a day: a loop
+    /// would tell without end.
+    pub fn own_output(upload: &Upload, problem: Problem, time: Timestamp) -> Self {
+        let id = format!("own-output-{}-{}", upload.bucket, time.strftime("%F"));
+        let problems = vec![problem];
+        Self {
+            subject: subject(&format!("Skipped: {} is no upload but an artifact", upload.stem())),
+            text: text::own_output(upload, &problems),
+            model: Some(upload.into()),
+            problems,
+            ..Self::new(NotificationType::CompilationRejected, Severity::Warning, id, time)
+        }
+    }
+
     /// A job's state, or none if nobody needs to be told of it; `next` is the attempt that follows a failed one.
     pub fn job(row: &JobRow, next: Option<&CompilationRequest>, time: Timestamp) -> Option<Self> {
         use NotificationType::{
@@ -341,6 +355,9 @@ mod tests {
         let next = failed.request.as_ref().and_then(|request| request.retry(FailureClass::Service));
         all.extend(Notification::job(&failed, next.as_ref(), now));
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
+        let problem =
+            Problem::new("own-output", "s3://models/a.tar.gz is an artifact of the job a", "stop what copies it");
+        all.push(Notification::own_output(&upload(), problem, now));
         all.extend(Notification::reused(&model(), &rejected(&[]), &row("ml_c5", JobStatus::Completed), now));
         let mut reused = row("ml_m5", JobStatus::Completed);
         if let Some(request) = &mut reused.request {
