@@ -75,9 +75,9 @@ async fn what_was_sent_stands_and_nothing_more_is_sent() {
 #[tokio::test]
 async fn twenty_five_teams_are_listed_and_one_more_is_refused() {
     let (_emulator, sagemaker) = start().await;
-    let many: String = (0..25)
-        .map(|number| format!("  - {{ name: t{number}, description: d, members: {{ oidc: {{ groups: [g] }} }} }}\n"))
-        .collect();
+    let many = (0..25)
+        .map(|number| format!("  - {{ name: t{number}, description: d, members: {{ oidc: {{ groups: [g] }} }} }}"));
+    let many = many.collect::<Vec<_>>().join("\n");
     assert_eq!(maintain(&sagemaker, &format!("version: 1\nworkteams:\n{many}")).await, 25);
     assert_eq!(sagemaker.teams().await.unwrap().len(), 25);
     let declared = Document::parse(TEAMS).unwrap().declared.workteams;
