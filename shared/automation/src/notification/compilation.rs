@@ -296,8 +296,10 @@ mod tests {
             models: BTreeSet::new(),
             target: target.to_owned(),
             request: Some(request),
-            arn: (status != JobStatus::Rejected)
-                .then(|| format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{target}-abc")),
+            arn: (status != JobStatus::Rejected).then(|| {
+                let name = target.replace('_', "-");
+                format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{name}-abc")
+            }),
             artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
             failure_reason: match status {
                 JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
@@ -345,6 +347,13 @@ mod tests {
             [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
         let mut all: Vec<_> =
             states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
+        let mut failed = row("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("ClientError: Access Denied when calling sts:AssumeRole".to_owned());
+        all.extend(Notification::job(&failed, None, now));
+        failed.failure_reason =
+            Some("ServerError: There was an internal server error during the compilation job".to_owned());
+        let next = failed.request.as_ref().and_then(|request| request.retry(FailureClass::Service));
+        all.extend(Notification::job(&failed, next.as_ref(), now));
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
         let problem =
             Problem::new("own-output", "s3://models/a.tar.gz is an artifact of the job a", "stop what copies it");
