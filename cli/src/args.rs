@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Lists what can be compiled for
     Targets(TargetsArgs),
+    /// Tells how far uploads and their jobs are
+    Status(StatusArgs),
     /// Shows dead letters, and sends them back to where they came from
     Redrive(RedriveArgs),
     /// Prints the JSON Schema of automation.yaml
@@ -144,6 +146,37 @@ pub(crate) struct TargetsArgs {
     /// Leaves retired targets out
     #[arg(long)]
     pub current: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  set -a; . .local/env; set +a                              # or export the outputs of the stack on AWS
+  automation status                                         # the last uploads, with their jobs
+  automation status s3://models/vision/resnet.tar.gz --watch
+  automation status resnet-ml-c5-lxbs4xnt6bqcgpq6 --json
+  automation status --running
+
+With --watch, it ends when every job that is shown has ended; exit status 1 then says that one failed or was rejected.")]
+pub(crate) struct StatusArgs {
+    /// An upload as s3://bucket/key, or the name of a job; else the last uploads
+    #[arg(conflicts_with_all = ["running", "recent"])]
+    pub what: Option<String>,
+    /// Jobs that have not ended, the longest unchanged first
+    #[arg(long, conflicts_with = "recent")]
+    pub running: bool,
+    /// The last uploads, with their jobs
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "10")]
+    pub recent: Option<usize>,
+    /// Looks again every two seconds until all has ended
+    #[arg(long)]
+    pub watch: bool,
+    /// The stack's table: its output LedgerTableName
+    #[arg(long, env = "LedgerTableName")]
+    pub table: String,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,

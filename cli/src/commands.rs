@@ -5,6 +5,7 @@ pub(crate) mod inspect;
 pub(crate) mod plan;
 pub(crate) mod redrive;
 pub(crate) mod schema;
+pub(crate) mod status;
 pub(crate) mod targets;
 pub(crate) mod validate;
 

@@ -24,6 +24,16 @@ pub(crate) enum CliError {
          schedules with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)"
     )]
     NoQueue { queue: String, output: String },
+    #[error(
+        "there is no table `{0}`; --table or LedgerTableName in the environment names the stack's (`make up` writes it to .local/env)"
+    )]
+    NoTable(String),
+    #[error("the ledger has no job `{0}`; `automation status --recent` shows the names of the last ones")]
+    NoJob(String),
+    #[error(
+        "the ledger has no version of {0}; the upload may be a moment old, or not under a key that has been told of"
+    )]
+    NoModel(String),
     #[error("{}", chain(.0))]
     Call(#[from] CallError),
     #[error("cannot start the runtime")]

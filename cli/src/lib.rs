@@ -7,6 +7,7 @@ mod error;
 mod output;
 mod schema;
 mod table;
+mod time;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ pub fn run(args: Args) -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args, &mut out),
         Command::Validate(args) => commands::validate::run(&args, &mut out),
         Command::Targets(args) => commands::targets::run(&args, &mut out),
+        Command::Status(args) => commands::status::run(&args, &mut out),
         Command::Redrive(args) => commands::redrive::run(&args, &mut out),
         Command::Schema => commands::schema::run(&mut out),
         Command::Completions { shell } => commands::completions::run(shell, &mut out),

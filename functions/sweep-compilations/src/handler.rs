@@ -271,6 +271,23 @@ mod tests {
         assert_eq!(sweeper.sweep().await.unwrap().asked, 20, "what is still not ended is asked for again");
     }
 
+    /// SEMANTICS past-is-no-news: The first sweep of an account does not tell of jobs that ended before.
+    #[tokio::test]
+    async fn ten_thousand_old_jobs_are_no_news() {
+        let sweeper = sweeper();
+        for number in 0..10_000 {
+            let name = format!("old-{number}");
+            let modified = NOW() - SignedDuration::from_mins(16 + number % 5_000);
+            sweeper.jobs.modified_at.lock().insert(name.clone(), modified);
+            sweeper.jobs.jobs.lock().insert(name.clone(), job(&name, JobStatus::Completed));
+        }
+        sweeper.jobs.jobs.lock().insert("new".to_owned(), job("new", JobStatus::Completed));
+        sweeper.jobs.modified_at.lock().insert("new".to_owned(), NOW());
+        let swept = sweeper.sweep().await.unwrap();
+        assert_eq!((swept.calls, swept.seen, swept.sent), (1, 1, 1));
+        assert_eq!(*sweeper.job_states.bodies.lock(), [observed("new")]);
+    }
+
     #[tokio::test]
     async fn a_sweep_after_a_long_pause_notes_each_window() {
         let sweeper = sweeper();

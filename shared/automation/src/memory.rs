@@ -272,6 +272,8 @@ pub struct MemoryJobs {
     pub listed_from: Shared<Vec<Timestamp>>,
     /// Whether lists leave every job out.
     pub unlisted: Shared<bool>,
+    /// When jobs were modified; one of which nothing is said is in every list.
+    pub modified_at: Shared<BTreeMap<String, Timestamp>>,
 }
 
 #[cfg(feature = "sagemaker")]
@@ -328,7 +330,7 @@ impl CompilationJobs for MemoryJobs {
     async fn modified_between(
         &self,
         after: Timestamp,
-        _: Timestamp,
+        until: Timestamp,
         page: Option<String>,
     ) -> Result<JobPage, CallError> {
         const PAGE: usize = 2;
@@ -337,13 +339,16 @@ impl CompilationJobs for MemoryJobs {
             return Ok(JobPage { jobs: Vec::new(), next: None });
         }
         let start: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
-        let jobs = self.jobs.lock();
-        let summaries = jobs
-            .values()
+        let (jobs, modified_at) = (self.jobs.lock(), self.modified_at.lock());
+        let is_within =
+            |job: &&JobDescription| modified_at.get(&job.name).is_none_or(|at| (after..=until).contains(at));
+        let listed: Vec<_> = jobs.values().filter(is_within).collect();
+        let summaries = listed
+            .iter()
             .skip(start)
             .take(PAGE)
             .map(|job| crate::compilation_jobs::JobSummary { name: job.name.clone(), status: job.status });
-        let next = (start + PAGE < jobs.len()).then(|| (start + PAGE).to_string());
+        let next = (start + PAGE < listed.len()).then(|| (start + PAGE).to_string());
         Ok(JobPage { jobs: summaries.collect(), next })
     }
 }
