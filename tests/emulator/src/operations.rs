@@ -3,18 +3,28 @@
 use serde_json::Value;
 
 use crate::answer::{Answer, Refusal};
-use crate::compilation;
+use crate::{compilation, image, partner_app, tags};
 use crate::world::World;
 
 /// Handles a request that the service model allows.
 type Handler = fn(&mut World, &Value) -> Answer;
 
 const OPERATIONS: &[(&str, Handler)] = &[
+    ("AddTags", tags::add),
     ("CreateCompilationJob", compilation::create),
+    ("CreateImage", image::create),
+    ("CreatePartnerApp", partner_app::create),
     ("DeleteCompilationJob", compilation::delete),
     ("DescribeCompilationJob", compilation::describe),
+    ("DescribeImage", image::describe),
+    ("DescribePartnerApp", partner_app::describe),
     ("ListCompilationJobs", compilation::list),
+    ("ListImages", image::list),
+    ("ListPartnerApps", partner_app::list),
+    ("ListTags", tags::list),
     ("StopCompilationJob", compilation::stop),
+    ("UpdateImage", image::update),
+    ("UpdatePartnerApp", partner_app::update),
 ];
 
 pub(crate) fn is_offered(operation: &str) -> bool {

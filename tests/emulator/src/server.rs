@@ -29,6 +29,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/_control/clock", get(control::clock).post(control::change_clock))
         .route("/_control/requests", get(control::requests))
         .route("/_control/jobs", get(control::jobs))
+        .route("/_control/partner-app-versions", get(control::releases).post(control::change_releases))
         .route("/_control/reset", post(control::reset))
         .with_state(shared)
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::job::Job;
 use crate::effects::StateChange;
+use crate::times::seconds;
 
 impl Job {
     /// `DescribeCompilationJobResponse`.
@@ -91,12 +92,6 @@ impl Job {
             "301217895009.dkr.ecr.{region}.amazonaws.com/sagemaker-inference-{framework}:{version}-{processor}-py3"
         ))
     }
-}
-
-/// Epoch seconds with milliseconds, as awsJson1.1 writes a time.
-#[allow(clippy::cast_precision_loss)] // exact to the millisecond until the year 10000
-fn seconds(at: Timestamp) -> f64 {
-    at.as_millisecond() as f64 / 1_000.0
 }
 
 /// An object of the members that have a value.
