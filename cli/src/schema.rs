@@ -105,6 +105,9 @@ struct Settings {
     /// Run time limit of a job, in seconds.
     #[schemars(range(min = 1, max = 2_147_483_647), extend("default" = 900))]
     max_runtime_seconds: Option<u32>,
+    /// Run time limit, in seconds, of the attempts that follow one that ran out of time. Left out: none follows.
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    max_runtime_seconds_after_timeout: Option<u32>,
     /// Sizes of the dimensions that a model leaves open, by name; `default` for every other one. Left out: such a model is rejected.
     symbolic_dims: Option<BTreeMap<String, Size>>,
     /// Tags of each job; those of defaults, rule and target are joined.

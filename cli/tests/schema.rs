@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use neo::Document;
+use automation::config::Document;
 use serde_json::Value;
 
 fn schema() -> Value {
@@ -41,7 +41,7 @@ fn properties(schema: &Value, name: &str) -> BTreeSet<String> {
     mapping["properties"].as_object().unwrap().keys().cloned().collect()
 }
 
-/// The keys that `neo` reads where this document has one that it does not know: its error lists them.
+/// The keys that are read where this document has one that it does not know: its error lists them.
 fn read(document: &str) -> BTreeSet<String> {
     let error = Document::parse(document).unwrap_err();
     let unknown = error.faults.iter().find(|fault| fault.message.contains("unknown key `QQQQ`")).expect(document);

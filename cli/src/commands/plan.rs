@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use automation::config::Document;
 use model_archive::{Problem, Warning};
-use neo::{Document, Overrides, Plan, Planned, TargetPlan, Upload};
+use neo::{Overrides, Plan, Planned, TargetPlan, Upload};
 use serde_json::{Value, json};
 
 use super::{told, validate};
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Output) -> Result<Verdict, CliError
         }
     };
     let key = key(args);
-    let Some(rule) = document.rule_for(&key) else {
+    let Some(rule) = document.compilation.rule_for(&key) else {
         return Err(CliError::NoRule { path: args.config.clone(), key });
     };
     let archive = archive::read(&args.archive)?;

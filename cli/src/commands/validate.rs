@@ -2,7 +2,8 @@
 
 use std::{fs, io, path::Path};
 
-use neo::{Document, Fault};
+use automation::config::Document;
+use document::Fault;
 use serde_json::json;
 
 use crate::{
@@ -26,7 +27,6 @@ pub(crate) fn run(args: &ValidateArgs, out: &mut Output) -> Result<Verdict, CliE
             "valid": errors.is_empty(),
             "errors": errors,
             "warnings": warnings,
-            "unread_sections": document.as_ref().map(Document::unread_sections).unwrap_or_default(),
         }))?;
     } else {
         write(args, &text, &errors, &warnings, document.as_ref(), out)?;
@@ -57,10 +57,6 @@ fn write(
     let targets: usize = rules.iter().map(|rule| rule.targets.len()).sum();
     let rules = counted(rules.len(), "rule");
     out.line(format_args!("{GOOD}{name} is valid:{GOOD:#} {rules}, {}", counted(targets, "target")))?;
-    let unread = document.unread_sections();
-    if !unread.is_empty() {
-        out.line(format_args!("not read by this release: {}", unread.join(", ")))?;
-    }
     Ok(())
 }
 

@@ -205,7 +205,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         if let Some(refused) = &config.refused {
             self.tell_refused(refused, config.version()).await?;
         }
-        let Some(rule) = config.document.rule_for(&object.key) else {
+        let Some(rule) = config.document.compilation.rule_for(&object.key) else {
             return rejected(as_told(object), None, vec![no_rule(&config, &object.key)]);
         };
         let opened = match self.objects.open(object).await {
@@ -253,12 +253,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     }
 
     async fn tell_refused(&self, refused: &Refused, in_force: Option<&str>) -> Result<(), Failure> {
-        let (bucket, key) = (self.config.bucket(), self.config.key());
-        let version = refused.version.as_deref();
-        let notification =
-            Notification::config_rejected(bucket, key, version, &refused.error, in_force, (self.clock)());
-        self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
-        Ok(())
+        self.config.tell_refused(refused, in_force, &self.ledger, &self.topic, (self.clock)()).await
     }
 
     fn no_config(&self, error: &LoadError) -> Problem {

@@ -2,15 +2,21 @@
 
 use std::sync::{Arc, Mutex};
 
-use neo::{ConfigError, Document};
+use document::{ConfigError, Fault};
+use jiff::Timestamp;
+use maintenance::Declared;
+use neo::Compilation;
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
-use tracing::warn;
 
 use crate::{
+    batch::Failure,
     call::{CallError, Kind},
     event::ObjectCreated,
+    ledger::{Ledger, Table},
+    notification::Notification,
     objects::{Object, Objects, OpenError},
+    topic::Topic,
 };
 
 /// Largest document that is read, in bytes: a hundred times what a large organisation writes.
@@ -18,6 +24,28 @@ const MAX_DOCUMENT: u64 = 1024 * 1024;
 
 /// Versions that are tried before the search for a valid one ends.
 const MAX_VERSIONS: usize = 20;
+
+/// The whole of `automation.yaml`.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What is compiled.
+    pub compilation: Compilation,
+    /// What is kept as declared.
+    pub declared: Declared,
+    /// What is valid and yet worth a look.
+    pub warnings: Vec<Fault>,
+}
+
+impl Document {
+    /// Reads a document, or tells every mistake in it.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let ((compilation, declared), warnings) = document::read(text, |reader, sections| {
+            let (compilation, declared) = (Compilation::read(reader, sections), Declared::read(reader, sections));
+            compilation.zip(declared)
+        })?;
+        Ok(Self { compilation, declared, warnings })
+    }
+}
 
 /// The configuration in force.
 #[derive(Debug, Clone)]
@@ -105,14 +133,25 @@ impl<O: Objects> ConfigSource<O> {
             Ok(document) => Config { document: Arc::new(document), refused: None, version },
             Err(error) => self.last_good(Refused { version, error }).await?,
         };
-        let unread = config.document.unread_sections();
-        if !unread.is_empty() {
-            warn!(sections = unread.join(", "), "these sections of the configuration are not read by this release");
-        }
         if let Ok(mut last) = self.last.lock() {
             *last = Some((identity, config.clone()));
         }
         Ok(config)
+    }
+
+    /// Tells of a version that was refused, once; `in_force` is the one that stays in force.
+    pub async fn tell_refused<T: Table>(
+        &self,
+        refused: &Refused,
+        in_force: Option<&str>,
+        ledger: &Ledger<T>,
+        topic: &impl Topic,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let (bucket, key, version) = (&self.bucket, &self.key, refused.version.as_deref());
+        let notification = Notification::config_rejected(bucket, key, version, &refused.error, in_force, now);
+        ledger.once(&notification.id, topic.publish(&notification)).await?;
+        Ok(())
     }
 
     async fn last_good(&self, refused: Refused) -> Result<Config, LoadError> {

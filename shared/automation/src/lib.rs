@@ -19,6 +19,7 @@ pub mod queue;
 pub mod settings;
 pub mod telemetry;
 pub mod topic;
+pub mod wake;
 
 /// Tells the time; handlers take it so that tests can set it.
 pub type Clock = fn() -> jiff::Timestamp;

@@ -5,11 +5,9 @@ mod settings;
 mod template;
 mod values;
 
-use std::fmt;
-
+use document::{ConfigError, Fault, Fields, Reader};
 use model_archive::Framework;
 use serde_json::Value;
-use thiserror::Error;
 
 pub(crate) use parse::{MAX_TAG_VALUE, is_tag_character, tags};
 pub use settings::{OnNewVersion, Settings};
@@ -17,36 +15,15 @@ pub use template::{OutputTemplate, Place as OutputPlace, TemplateError};
 pub(crate) use values::numbers;
 pub use values::{FrameworkVersion, FrameworkVersionError, KmsKeyId, RoleArn, SymbolicDims, Vpc};
 
-use crate::{Inputs, KeyPattern, Target, inputs::NamedLayout, read::Fault};
+use crate::{Inputs, KeyPattern, Target, inputs::NamedLayout};
 
-/// The document version this release reads.
-pub(crate) const DOCUMENT_VERSION: u32 = 1;
-
-/// Sections that are allowed in the document but that nothing in this release reads.
-pub(crate) const UNREAD_SECTIONS: [&str; 3] = ["partner_apps", "images", "workteams"];
-
-/// Why a document was refused: every mistake in it.
-#[derive(Debug, Clone, Error)]
-pub struct ConfigError {
-    /// In the order of the document.
-    pub faults: Vec<Fault>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let faults: Vec<_> = self.faults.iter().map(ToString::to_string).collect();
-        f.write_str(&faults.join("\n"))
-    }
-}
-
-/// The whole of `automation.yaml`.
+/// What `automation.yaml` says of compilation; its other sections are not looked at.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// What is compiled.
     pub compilation: Compilation,
     /// What is valid and yet worth a look.
     pub warnings: Vec<Fault>,
-    unread: Vec<&'static str>,
 }
 
 /// The `compilation` section.
@@ -104,18 +81,24 @@ impl TargetSpec {
 }
 
 impl Document {
-    /// Reads a document as a whole.
+    /// Reads a document.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        parse::document(text)
+        let (compilation, warnings) = document::read(text, Compilation::read)?;
+        Ok(Self { compilation, warnings })
+    }
+}
+
+impl Compilation {
+    /// Reads the section among those of a document; none if there are mistakes in it.
+    pub fn read(reader: &mut Reader, sections: &Fields<'_>) -> Option<Self> {
+        match sections.get("compilation") {
+            None => Some(Self::default()),
+            Some(at) => parse::compilation(reader, at),
+        }
     }
 
     /// The first rule whose keys match, in the order written.
     pub fn rule_for(&self, key: &str) -> Option<&Rule> {
-        self.compilation.rules.iter().find(|rule| rule.keys.matches(key))
-    }
-
-    /// Sections of this document that nothing in this release reads.
-    pub fn unread_sections(&self) -> Vec<&'static str> {
-        self.unread.clone()
+        self.rules.iter().find(|rule| rule.keys.matches(key))
     }
 }

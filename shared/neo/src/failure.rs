@@ -67,35 +67,62 @@ impl FailureClass {
         WORDS.iter().find(|(words, _)| reason.contains(words)).map_or(Self::Unknown, |(_, class)| *class)
     }
 
-    /// Whether the same request may succeed another time.
-    pub fn may_pass(self) -> bool {
-        matches!(self, Self::Capacity | Self::Service)
-    }
-
-    /// What to do about it.
-    pub fn remedy(self) -> &'static str {
+    /// What to do about it, naming the rule and the archive that are to be changed.
+    pub fn remedy(self, rule: Option<&str>, archive: Option<&str>) -> String {
+        let rule = rule.map_or_else(|| "the rule".to_owned(), |name| format!("the rule `{name}` of automation.yaml"));
+        let archive = archive.unwrap_or("the archive");
         match self {
-            Self::Input => {
-                "upload the archive again, and check that its bucket is in the region of the compilation job and may be read by the compilation role"
+            Self::Input => format!(
+                "upload {archive} again, and check that its bucket is in the region of the compilation job and may be read by the compilation role"
+            ),
+            Self::Archive => format!(
+                "pack exactly the files that SageMaker Neo takes for this framework (developer guide, \"Prepare Model for Compilation\") and upload {archive} again"
+            ),
+            Self::Shape => format!(
+                "name the inputs in {rule}, or in the metadata neo-inputs of {archive}: each input's name as in the model, with all dimensions in the layout of its framework"
+            ),
+            Self::UnsupportedOperator => format!(
+                "replace the operators that are named, export the model with an older operator set, or let {rule} compile it for targets that support them (developer guide, \"Supported Frameworks\")"
+            ),
+            Self::Permission => {
+                format!("give the role that is compiled under (role_arn in {rule}, else the stack's) the permission that is named")
             }
-            Self::Archive => {
-                "pack exactly the files that SageMaker Neo takes for this framework (developer guide, \"Prepare Model for Compilation\") and upload the archive again"
-            }
-            Self::Shape => {
-                "name the inputs in the rule, or in the upload's metadata neo-inputs: each input's name as in the model, with all dimensions in the layout of its framework"
-            }
-            Self::UnsupportedOperator => {
-                "replace the operators that are named, export the model with an older operator set, or compile it for a target that supports them (developer guide, \"Supported Frameworks\")"
-            }
-            Self::Permission => "give the stack's compilation role the permission that is named",
-            Self::Capacity => "AWS had no machine free for this job; upload the archive again later",
+            Self::Capacity => format!("AWS had no machine free for this job; upload {archive} again later"),
             Self::Service => {
-                "SageMaker itself failed, which may pass; if it happens again, the model may be the cause: try it for another target, or ask AWS support"
+                "SageMaker itself failed, which may pass; if it happens again, the model may be the cause: try it for another target, or ask AWS support".to_owned()
             }
-            Self::Timeout => "allow more time with max_runtime_seconds in the rule",
-            Self::Unknown => "see the job's log in the log group /aws/sagemaker/CompilationJobs",
+            Self::Timeout => format!("allow more time with max_runtime_seconds in {rule}"),
+            Self::Unknown => "see the job's log in the log group /aws/sagemaker/CompilationJobs".to_owned(),
         }
     }
+}
+
+/// The operators that a `FailureReason` names as not supported, in its order.
+pub fn unsupported_operators(reason: &str) -> Vec<String> {
+    /// What stands before a list such as `['Loop', 'NonMaxSuppression']`, or before one name.
+    const BEFORE: [&str; 5] = [
+        "operators are not implemented:",
+        "OperatorNotImplemented:",
+        "OperatorAttributeNotImplemented:",
+        "OperatorAttributeRequired:",
+        "OperatorAttributeValueNotValid:",
+    ];
+    let Some(named) = BEFORE.iter().find_map(|before| Some(reason.split_once(before)?.1.trim_start())) else {
+        return Vec::new();
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '/');
+    let list = named.strip_prefix(['[', '(']).map(|list| list.split([']', ')']).next().unwrap_or(list));
+    let names: Vec<&str> = match list {
+        Some(list) => list.split(',').map(|name| name.trim_matches(|c: char| !is_name(c))).collect(),
+        None => named.strip_prefix("op ").unwrap_or(named).split(|c: char| !is_name(c)).take(1).collect(),
+    };
+    let mut operators: Vec<String> = Vec::new();
+    for name in names.into_iter().map(|name| name.trim_end_matches(['.', ':'])).filter(|name| !name.is_empty()) {
+        if !operators.iter().any(|known| known == name) {
+            operators.push(name.to_owned());
+        }
+    }
+    operators
 }
 
 #[cfg(test)]
@@ -133,5 +160,29 @@ mod tests {
         ] {
             assert_eq!(FailureClass::of(reason), class, "{reason}");
         }
+    }
+
+    #[test]
+    fn operators_are_listed() {
+        for (reason, operators) in [
+            (
+                "TVM cannot convert ONNX model. The following operators are not implemented: ['Loop', 'NonMaxSuppression']",
+                &["Loop", "NonMaxSuppression"][..],
+            ),
+            ("ClientError: OperatorNotImplemented: NonMaxSuppression.", &["NonMaxSuppression"]),
+            ("OperatorNotImplemented:('aten::grid_sampler', 'aten::grid_sampler')", &["aten::grid_sampler"]),
+            ("ClientError: OperatorAttributeNotImplemented: op Resize", &["Resize"]),
+            ("operators are not implemented: [", &[]),
+            ("OperatorNotImplemented:", &[]),
+            ("Unable to untar input model", &[]),
+        ] {
+            assert_eq!(unsupported_operators(reason), operators, "{reason}");
+        }
+    }
+
+    #[test]
+    fn remedies_name_what_is_to_be_changed() {
+        let remedy = FailureClass::Shape.remedy(Some("edge"), Some("s3://models/a.tar.gz"));
+        assert!(remedy.contains("`edge` of automation.yaml") && remedy.contains("s3://models/a.tar.gz"), "{remedy}");
     }
 }

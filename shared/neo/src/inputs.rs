@@ -5,13 +5,9 @@ mod model;
 
 use std::fmt;
 
+use document::{At, Node, Reader, Value};
 use indexmap::IndexMap;
 use serde::Serialize;
-
-use crate::{
-    node::{Node, Value},
-    read::{At, Reader},
-};
 
 pub use layout::NamedLayout;
 pub(crate) use layout::misplaced;
@@ -122,8 +118,8 @@ impl Inputs {
         let node: Node = serde_json::from_str::<serde_json::Value>(json).map_err(|error| error.to_string())?.into();
         let mut reader = Reader::default();
         match read(&mut reader, &At { node: &node, path: "inputs".to_owned() }) {
-            Some(inputs) if reader.faults.is_empty() => Ok(inputs),
-            _ => Err(reader.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+            Some(inputs) if reader.faults().is_empty() => Ok(inputs),
+            _ => Err(reader.faults().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         }
     }
 }

@@ -6,26 +6,21 @@ mod config;
 mod failure;
 mod inputs;
 mod name;
-mod node;
 mod options;
 mod plan;
-mod read;
 mod request;
 mod rules;
-mod spelling;
 mod target;
 mod upload;
 
 pub use config::{
-    Compilation, ConfigError, Document, FrameworkVersion, FrameworkVersionError, KmsKeyId, OnNewVersion, OutputPlace,
+    Compilation, Document, FrameworkVersion, FrameworkVersionError, KmsKeyId, OnNewVersion, OutputPlace,
     OutputTemplate, RoleArn, Rule, Settings, SymbolicDims, TargetSpec, TemplateError, Vpc,
 };
-pub use failure::FailureClass;
+pub use failure::{FailureClass, unsupported_operators};
 pub use inputs::{CoreMlInput, CoreMlType, Extent, FlexibleShape, InputShape, Inputs, NamedLayout, data_input_config};
 pub use name::{ContentId, JobName, ModelId};
-pub use node::Place;
 pub use plan::{Decision, Origin, Plan, Planned, TargetPlan, plan};
-pub use read::Fault;
 pub use request::{CompilationRequest, REQUEST_VERSION};
 pub use rules::KeyPattern;
 pub use target::{Family, Support, TARGETS, Target, TargetDevice, TargetPlatform, TargetRow, UnknownTarget, devices};

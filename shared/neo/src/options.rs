@@ -1,9 +1,10 @@
 //! Compiler options: which a family of targets takes, which it must have, and what they look like.
 
+use document::spelling;
 use model_archive::Framework;
 use serde_json::Value;
 
-use crate::{Family, TargetRow, spelling};
+use crate::{Family, TargetRow};
 
 /// Lengths of `CompilerOptions`, in characters (service model 2017-07-24).
 const LENGTH: std::ops::RangeInclusive<usize> = 3..=1024;

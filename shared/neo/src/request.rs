@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    ContentId, JobName, ModelId, Target, Upload, Vpc,
+    ContentId, FailureClass, JobName, ModelId, Target, Upload, Vpc,
     config::{MAX_TAG_VALUE, is_tag_character},
 };
 
@@ -65,6 +65,9 @@ pub struct CompilationRequest {
     /// How often the job is started again after it failed at SageMaker's end.
     #[serde(default = "default_retries", skip_serializing_if = "is_default_retries")]
     pub retries: u32,
+    /// Run time limit in seconds of the attempts that follow one that ran out of time; else none follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_runtime_seconds_after_timeout: Option<u32>,
 }
 
 const fn yes() -> bool {
@@ -86,8 +89,16 @@ const fn is_default_retries(value: &u32) -> bool {
 }
 
 impl CompilationRequest {
-    /// The next attempt of this job, under a name and a place of its own; none if it has no retries left.
-    pub fn retry(&self) -> Option<Self> {
+    /// The attempt that follows one that failed like this, under a name and a place of its own; none if it would fail again, or if
+    /// there are no retries left.
+    pub fn retry(&self, failure: FailureClass) -> Option<Self> {
+        let max_runtime_seconds = match failure {
+            FailureClass::Capacity | FailureClass::Service => self.max_runtime_seconds,
+            FailureClass::Timeout => {
+                self.max_runtime_seconds_after_timeout.filter(|longer| *longer > self.max_runtime_seconds)?
+            }
+            _ => return None,
+        };
         if self.attempt > self.retries {
             return None;
         }
@@ -95,7 +106,7 @@ impl CompilationRequest {
         let job_name = self.job_name.retried(&self.target.to_string(), attempt);
         let output_location = self.output_location.replace(self.job_name.as_str(), job_name.as_str());
         let tags = job_tags(self.tags.clone(), &self.source, &self.rule, attempt);
-        Some(Self { job_name, output_location, tags, attempt, ..self.clone() })
+        Some(Self { job_name, output_location, tags, attempt, max_runtime_seconds, ..self.clone() })
     }
 
     /// The body of `CreateCompilationJob`; `role_arn` is the stack's, for a request without one of its own.

@@ -5,13 +5,12 @@ mod table;
 
 use std::{fmt, str::FromStr};
 
+use document::spelling;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use row::{Family, Support, TargetRow};
 pub use table::{TARGETS, devices};
-
-use crate::spelling;
 
 const SYSTEMS: [&str; 2] = ["ANDROID", "LINUX"];
 const ARCHITECTURES: [&str; 5] = ["X86_64", "X86", "ARM64", "ARM_EABI", "ARM_EABIHF"];

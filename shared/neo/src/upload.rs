@@ -1,9 +1,10 @@
 //! One version of one object in the model bucket, and what its uploader asked for in user metadata.
 
+use document::spelling;
 use model_archive::{Framework, Problem};
 use serde::{Deserialize, Serialize};
 
-use crate::{FrameworkVersion, Inputs, Target, spelling};
+use crate::{FrameworkVersion, Inputs, Target};
 
 /// One version of a model archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -72,7 +72,6 @@ compilation:
 images: []
 ";
     let document = Document::parse(text).unwrap();
-    assert_eq!(document.unread_sections(), ["images"]);
     insta::assert_snapshot!(document.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
 }
 
@@ -86,8 +85,8 @@ compilation:
     - { name: two, keys: '**', targets: [ { device: ml_m5 } ] }",
     )
     .unwrap();
-    assert_eq!(document.rule_for("a/b.tar.gz").unwrap().name, "one");
-    assert_eq!(document.rule_for("b.tar.gz").unwrap().name, "two");
+    assert_eq!(document.compilation.rule_for("a/b.tar.gz").unwrap().name, "one");
+    assert_eq!(document.compilation.rule_for("b.tar.gz").unwrap().name, "two");
 }
 
 #[test]

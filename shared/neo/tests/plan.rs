@@ -4,7 +4,7 @@ mod common;
 
 use common::{document, holding, input, planned, silent, told, upload};
 use model_archive::Framework::{Keras, Onnx, Pytorch, Sklearn, Tensorflow, Tflite, Xgboost};
-use neo::{CompilationRequest, OnNewVersion, Origin, Overrides, Planned};
+use neo::{CompilationRequest, FailureClass, OnNewVersion, Origin, Overrides, Planned};
 
 #[test]
 fn every_framework_is_sent_as_neo_takes_it() {
@@ -169,14 +169,27 @@ fn files_that_a_target_wants_beside_the_model_are_asked_for() {
 fn a_retry_is_another_job_that_compiles_the_same() {
     let plan = planned("targets: [ { device: ml_c5, retries: 2 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
     let first = plan.requests().next().unwrap();
-    let second = first.retry().unwrap();
-    let third = second.retry().unwrap();
-    assert_eq!(third.retry(), None, "two retries make three attempts");
+    let second = first.retry(FailureClass::Service).unwrap();
+    let third = second.retry(FailureClass::Capacity).unwrap();
+    assert_eq!(third.retry(FailureClass::Service), None, "two retries make three attempts");
     assert_eq!(second.job_name.to_string(), format!("{}-r2", first.job_name));
     assert_eq!(third.job_name.to_string(), format!("{}-r3", first.job_name));
     assert_eq!(third.output_location, format!("s3://artifacts/vision/model/{}/", third.job_name));
     assert_eq!((third.attempt, third.tags["sagemaker-automation:attempt"].as_str()), (3, "3"));
     assert_eq!(third.content, first.content);
+    assert_eq!(first.retry(FailureClass::Shape), None, "the model is at fault");
+    assert_eq!(first.retry(FailureClass::Timeout), None, "the same limit would be missed again");
+}
+
+#[test]
+fn a_job_that_ran_out_of_time_gets_more_if_the_rule_allows() {
+    let rule = "targets: [ { device: ml_c5, max_runtime_seconds: 600, max_runtime_seconds_after_timeout: 1800 } ]";
+    let plan = planned(rule, &[], &holding(Onnx, &[input("x", &[1])]));
+    let first = plan.requests().next().unwrap();
+    let second = first.retry(FailureClass::Timeout).unwrap();
+    assert_eq!((first.max_runtime_seconds, second.max_runtime_seconds), (600, 1800));
+    assert_eq!(second.retry(FailureClass::Timeout), None, "it had all the time that the rule allows");
+    assert_eq!(second.retry(FailureClass::Service).unwrap().max_runtime_seconds, 1800);
 }
 
 /// Messages of an older release are in the queue while a newer one is deployed, and the other way round.

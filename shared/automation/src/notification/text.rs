@@ -5,7 +5,7 @@ use std::fmt::Write;
 use model_archive::Problem;
 use neo::Upload;
 
-use super::{JobReport, Notification, NotificationType};
+use super::{Notification, NotificationType, compilation::JobReport};
 use crate::job::JobStatus;
 
 /// Width of the labels' column.

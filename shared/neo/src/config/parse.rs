@@ -1,29 +1,37 @@
 //! Reads `automation.yaml`, noting every mistake.
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    ops::{Deref, DerefMut},
+};
 
+use document::{At, Fields, Reader, spelling};
 use model_archive::Framework;
 use serde_json::Value;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use super::{
-    Compilation, ConfigError, DOCUMENT_VERSION, Document, OnNewVersion, Rule, Settings, SymbolicDims, TargetSpec,
-    UNREAD_SECTIONS, Vpc,
-};
+use super::{Compilation, OnNewVersion, Rule, Settings, SymbolicDims, TargetSpec, Vpc};
 use crate::{
     Inputs, KeyPattern, Target, TargetDevice, TargetPlatform,
     inputs::{self, NamedLayout},
-    node::{Node, Place, Value as NodeValue},
     options,
-    read::{At, Fault, Fields, Reader},
-    spelling,
 };
 
-/// The keys of the document, and of each mapping in it. The schema has the same: a test holds one against the other.
-const DOCUMENT: [&str; 5] = ["version", "compilation", "partner_apps", "images", "workteams"];
+/// The keys of each mapping in the section. The schema has the same: a test holds one against the other.
 const COMPILATION: [&str; 2] = ["defaults", "rules"];
-const SETTINGS: [&str; 9] =
-    ["max_runtime_seconds", "symbolic_dims", "tags", "output", "kms_key_id", "vpc", "role_arn", "reuse", "retries"];
+const SETTINGS: [&str; 10] = [
+    "max_runtime_seconds",
+    "max_runtime_seconds_after_timeout",
+    "symbolic_dims",
+    "tags",
+    "output",
+    "kms_key_id",
+    "vpc",
+    "role_arn",
+    "reuse",
+    "retries",
+];
 /// What is said of a model as a whole, and so not of one target.
 const OF_MODELS: [&str; 1] = ["on_new_version"];
 const RULE: [&str; 8] =
@@ -50,30 +58,25 @@ pub(crate) const MAX_TAGS: usize = 50;
 /// Tags that every job gets beside the configured ones.
 pub(crate) const OWN_TAGS: usize = 4;
 
-/// Mistakes that are told of one document: with more, it is not the document that was meant.
-const MAX_FAULTS: usize = 100;
+pub(super) fn compilation(reader: &mut Reader, at: &At<'_>) -> Option<Compilation> {
+    Section(reader).compilation(at)
+}
 
-pub(super) fn document(text: &str) -> Result<Document, ConfigError> {
-    let node = Node::parse(text).map_err(|error| ConfigError { faults: vec![syntax(&error)] })?;
-    let mut reader = Reader::default();
-    let read = reader.document(&At::root(&node));
-    reader.faults.sort_by_key(|fault| fault.place);
-    reader.faults.truncate(MAX_FAULTS);
-    match read {
-        Some(mut document) if reader.faults.is_empty() => {
-            document.warnings = reader.warnings;
-            Ok(document)
-        }
-        _ => Err(ConfigError { faults: reader.faults }),
+/// The reader, in the section that is ours.
+struct Section<'r>(&'r mut Reader);
+
+impl Deref for Section<'_> {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        self.0
     }
 }
 
-/// The parser's words without the place, which we tell ourselves.
-fn syntax(error: &serde_saphyr::Error) -> Fault {
-    let text = error.without_snippet().to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
-    let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
-    Fault { path: "the document".to_owned(), place, message: format!("is not valid YAML: {message}") }
+impl DerefMut for Section<'_> {
+    fn deref_mut(&mut self) -> &mut Reader {
+        self.0
+    }
 }
 
 /// Whether a tag's key or value has only the characters that the service model allows.
@@ -88,20 +91,7 @@ pub(crate) fn is_tag_character(c: char) -> bool {
     )
 }
 
-impl Reader {
-    fn document(&mut self, at: &At<'_>) -> Option<Document> {
-        let fields = self.fields(at, &DOCUMENT)?;
-        if let Some(version) = self.required(&fields, "version", "1") {
-            self.integer(&version, &(DOCUMENT_VERSION..=DOCUMENT_VERSION));
-        }
-        let compilation = match fields.get("compilation") {
-            None => Compilation::default(),
-            Some(at) => self.compilation(at)?,
-        };
-        let unread = UNREAD_SECTIONS.into_iter().filter(|name| fields.get(name).is_some()).collect();
-        Some(Document { compilation, warnings: Vec::new(), unread })
-    }
-
+impl Section<'_> {
     fn compilation(&mut self, at: &At<'_>) -> Option<Compilation> {
         let fields = self.fields(at, &COMPILATION)?;
         let defaults = match fields.get("defaults") {
@@ -133,13 +123,6 @@ impl Reader {
             self.tags_fit(&defaults, rule, at);
         }
         Some(Compilation { defaults, rules: rules.into_iter().map(|(rule, _)| rule).collect() })
-    }
-
-    /// A mistake in one value of a mapping.
-    fn fault_in(&mut self, at: &At<'_>, key: &str, message: String) {
-        let NodeValue::Map(entries) = &at.node.value else { return self.fault(at, message) };
-        let place = entries.iter().find(|(known, _)| known.name == key).and_then(|(_, node)| node.place);
-        self.fault_at(&format!("{}.{key}", at.path), place.or(at.node.place), message);
     }
 
     fn tags_fit(&mut self, defaults: &Settings, rule: &Rule, at: &At<'_>) {
@@ -192,15 +175,6 @@ impl Reader {
             settings,
             targets: targets?,
         })
-    }
-
-    fn nonempty(&mut self, at: &At<'_>, wanted: &str) -> Option<String> {
-        let text = self.text(at, wanted)?;
-        if text.trim().is_empty() {
-            self.fault(at, format!("is empty; allowed: {wanted}"));
-            return None;
-        }
-        Some(text.to_owned())
     }
 
     fn keys(&mut self, at: &At<'_>) -> Option<KeyPattern> {
@@ -301,9 +275,15 @@ impl Reader {
 
     fn settings(&mut self, fields: &Fields<'_>) -> Settings {
         let policies = [("keep", OnNewVersion::Keep), ("stop", OnNewVersion::Stop)];
-        let runtime = fields.get("max_runtime_seconds").and_then(|at| self.integer(at, &(1..=i32::MAX)));
+        let mut seconds = |key: &str| {
+            let seconds = fields.get(key).and_then(|at| self.integer(at, &(1..=i32::MAX)))?;
+            u32::try_from(seconds).ok().and_then(NonZeroU32::new)
+        };
+        let max_runtime_seconds = seconds("max_runtime_seconds");
+        let max_runtime_seconds_after_timeout = seconds("max_runtime_seconds_after_timeout");
         Settings {
-            max_runtime_seconds: runtime.and_then(|seconds| u32::try_from(seconds).ok()).and_then(NonZeroU32::new),
+            max_runtime_seconds,
+            max_runtime_seconds_after_timeout,
             symbolic_dims: fields.get("symbolic_dims").and_then(|at| self.symbolic_dims(at)),
             tags: fields.get("tags").and_then(|at| self.tags(at)).unwrap_or_default(),
             output: fields.get("output").and_then(|at| self.parsed(at, "a prefix, such as \"{key}/{job}\"")),

@@ -27,6 +27,8 @@ pub struct Settings {
     pub reuse: Option<bool>,
     /// How often a job is started again after it failed at SageMaker's end.
     pub retries: Option<u8>,
+    /// Run time limit of the attempts that follow one that ran out of time, in seconds; none: no attempt follows.
+    pub max_runtime_seconds_after_timeout: Option<NonZeroU32>,
 }
 
 /// What becomes of running jobs when a newer version of the model arrives.

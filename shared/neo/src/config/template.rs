@@ -2,9 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use document::spelling;
 use thiserror::Error;
-
-use crate::spelling;
 
 /// What a placeholder stands for.
 const PLACEHOLDERS: [&str; 7] = ["key", "stem", "folder", "rule", "target", "version", "job"];

@@ -1,10 +1,11 @@
 //! The model's own inputs: as what is sent, and as what a person's word is held against.
 
+use document::spelling;
 use indexmap::IndexMap;
 use model_archive::{Dim, Framework, Input, Layout, Model, Problem};
 
 use super::{InputShape, Inputs, layout::reads_like};
-use crate::{SymbolicDims, spelling};
+use crate::SymbolicDims;
 
 /// The inputs that would be sent of a model if nobody says otherwise; none where Neo needs none.
 pub fn data_input_config(model: &Model, dims: &SymbolicDims) -> Result<Option<Inputs>, Vec<Problem>> {

@@ -301,6 +301,8 @@ impl Planned<'_> {
         let reuse = draft.settle("reuse", reuse, ToString::to_string);
         let retries = self.said(spec, |settings| settings.retries.as_ref());
         let retries = draft.settle("retries", retries, ToString::to_string);
+        let longer = self.said(spec, |settings| settings.max_runtime_seconds_after_timeout.as_ref());
+        let longer = draft.settle("max_runtime_seconds_after_timeout", longer, ToString::to_string);
 
         let target = spec.target.to_string();
         let options = options.map(options::text);
@@ -335,6 +337,7 @@ impl Planned<'_> {
             role_arn: role_arn.map(|role| role.as_str().to_owned()),
             reuse: reuse.copied().unwrap_or(true),
             retries: retries.copied().map_or(DEFAULT_RETRIES, u32::from),
+            max_runtime_seconds_after_timeout: longer.copied().map(NonZeroU32::get),
             compiler_options: options,
             job_name,
             attempt,

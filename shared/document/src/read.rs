@@ -2,43 +2,23 @@
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-use serde::Serialize;
-
 use crate::{
+    Fault,
     node::{Key, Node, Place, Value},
     spelling,
 };
 
-/// A mistake in a document, or something in it that is worth knowing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// Where, such as `compilation.rules[2].targets[0].device`.
-    pub path: String,
-    /// The line and column; none for text that did not come from a file.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
-    /// What was found, and what is allowed.
-    pub message: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)?;
-        if let Some(place) = self.place {
-            write!(f, " (line {}, column {})", place.line, place.column)?;
-        }
-        write!(f, ": {}", self.message)
-    }
-}
-
 /// A value, and the path that leads to it.
 #[derive(Debug, Clone)]
-pub(crate) struct At<'n> {
+pub struct At<'n> {
+    /// The value.
     pub node: &'n Node,
+    /// Where, such as `compilation.rules[2].targets[0].device`.
     pub path: String,
 }
 
 impl<'n> At<'n> {
+    /// The whole document.
     pub fn root(node: &'n Node) -> Self {
         Self { node, path: String::new() }
     }
@@ -61,7 +41,9 @@ impl<'n> At<'n> {
 }
 
 /// The values of a mapping by the keys that it may have.
-pub(crate) struct Fields<'n> {
+#[derive(Debug)]
+pub struct Fields<'n> {
+    /// The mapping.
     pub at: At<'n>,
     entries: Vec<(&'n Key, At<'n>)>,
     /// The keys that unknown ones look like.
@@ -74,26 +56,46 @@ impl<'n> Fields<'n> {
         let found = self.entries.iter().find(|(key, _)| key.name == name);
         found.map(|(_, at)| at).filter(|at| !matches!(at.node.value, Value::Null))
     }
+
+    /// Whether a value is `null`, where that says something else than leaving it out.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, at)| key.name == name && matches!(at.node.value, Value::Null))
+    }
 }
 
 /// What reading has found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
-    pub faults: Vec<Fault>,
-    pub warnings: Vec<Fault>,
+pub struct Reader {
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) warnings: Vec<Fault>,
 }
 
 impl Reader {
+    /// The mistakes so far.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// A mistake in a value.
     pub fn fault(&mut self, at: &At<'_>, message: impl Into<String>) {
         self.fault_at(&at.path, at.node.place, message);
     }
 
+    /// A mistake at a place that is no value.
     pub fn fault_at(&mut self, path: &str, place: Option<Place>, message: impl Into<String>) {
-        self.faults.push(fault(path, place, message));
+        self.faults.push(Fault::new(path, place, message));
     }
 
+    /// Something that is valid and yet worth a look.
     pub fn warn(&mut self, at: &At<'_>, message: impl Into<String>) {
-        self.warnings.push(fault(&at.path, at.node.place, message));
+        self.warnings.push(Fault::new(&at.path, at.node.place, message));
+    }
+
+    /// A mistake in one value of a mapping.
+    pub fn fault_in(&mut self, at: &At<'_>, key: &str, message: String) {
+        let Value::Map(entries) = &at.node.value else { return self.fault(at, message) };
+        let place = entries.iter().find(|(known, _)| known.name == key).and_then(|(_, node)| node.place);
+        self.fault_at(&format!("{}.{key}", at.path), place.or(at.node.place), message);
     }
 
     fn unexpected<T>(&mut self, at: &At<'_>, wanted: &str) -> Option<T> {
@@ -161,6 +163,16 @@ impl Reader {
         }
     }
 
+    /// A text that is not blank.
+    pub fn nonempty(&mut self, at: &At<'_>, wanted: &str) -> Option<String> {
+        let text = self.text(at, wanted)?;
+        if text.trim().is_empty() {
+            self.fault(at, format!("is empty; allowed: {wanted}"));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
     /// A text that something can be read from.
     pub fn parsed<T: FromStr>(&mut self, at: &At<'_>, wanted: &str) -> Option<T>
     where
@@ -218,9 +230,4 @@ impl Reader {
             _ => self.unexpected(at, "true or false"),
         }
     }
-}
-
-fn fault(path: &str, place: Option<Place>, message: impl Into<String>) -> Fault {
-    let path = if path.is_empty() { "the document" } else { path };
-    Fault { path: path.to_owned(), place, message: message.into() }
 }

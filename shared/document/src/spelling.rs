@@ -4,7 +4,7 @@
 const LIKENESS: f64 = 0.7;
 
 /// The known name that looks most like `found`, if one looks like it at all.
-pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_lowercase();
     known
         .into_iter()
@@ -15,7 +15,7 @@ pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>)
 }
 
 /// `did you mean …?`, else all that is allowed.
-pub(crate) fn hint<'a>(found: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub fn hint<'a>(found: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(found, known.clone()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => format!("allowed: {}", known.into_iter().collect::<Vec<_>>().join(", ")),

@@ -19,26 +19,38 @@ pub struct Place {
 
 /// A value and its place; values that come from elsewhere have none.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
+pub struct Node {
+    /// The value.
     pub value: Value,
+    /// Where it stands.
     pub place: Option<Place>,
 }
 
+/// A value of YAML or JSON.
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
+pub enum Value {
+    /// Nothing.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number.
     Integer(i128),
+    /// Any other number.
     Float(f64),
+    /// A text.
     Text(String),
+    /// A list.
     List(Vec<Node>),
     /// In the order written; a key may stand in it twice.
     Map(Vec<(Key, Node)>),
 }
 
+/// A key of a mapping.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
+pub struct Key {
+    /// Its text.
     pub name: String,
+    /// Where it stands.
     pub place: Option<Place>,
 }
 

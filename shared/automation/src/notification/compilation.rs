@@ -1,0 +1,318 @@
+//! What is told of models and their compilation jobs.
+
+use jiff::Timestamp;
+use model_archive::Problem;
+use neo::{CompilationRequest, FailureClass, JobName, ModelId, Upload};
+use serde::Serialize;
+
+use super::{Notification, NotificationType, Severity, subject, text};
+use crate::{
+    job::JobStatus,
+    ledger::{JobRow, ModelRow},
+};
+
+/// Problems that one notification names; with more, the rest is counted. Keeps the message below SNS's 256 KiB.
+const MAX_PROBLEMS: usize = 20;
+
+/// Characters of a failure reason in a summary; the whole of it is in the job's own notification. Keeps a summary of every target
+/// there is below SNS's 256 KiB.
+const SUMMARY_REASON: usize = 200;
+
+/// A model version in a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ModelReport {
+    #[serde(flatten)]
+    pub upload: Upload,
+    pub s3_uri: String,
+}
+
+/// A compilation job in a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct JobReport {
+    pub name: JobName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    pub target: String,
+    pub status: JobStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_class: Option<FailureClass>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<i64>,
+}
+
+impl From<&Upload> for ModelReport {
+    fn from(upload: &Upload) -> Self {
+        Self { upload: upload.clone(), s3_uri: upload.s3_uri() }
+    }
+}
+
+impl From<&JobRow> for JobReport {
+    fn from(row: &JobRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            arn: row.arn.clone(),
+            target: row.target.clone(),
+            status: row.status,
+            artifact: row.artifact.clone(),
+            failure_reason: row.failure_reason.clone(),
+            failure_class: row
+                .failure_reason
+                .as_deref()
+                .filter(|_| row.status == JobStatus::Failed)
+                .map(FailureClass::of),
+            duration_seconds: row.duration_seconds(),
+        }
+    }
+}
+
+impl Notification {
+    /// An upload that cannot be compiled, or not for all of its targets.
+    pub fn upload_rejected(model: &ModelId, row: &ModelRow, time: Timestamp) -> Self {
+        let (upload, rule) = (&row.upload, row.rule.as_deref());
+        let severity = if row.jobs.is_empty() { Severity::Error } else { Severity::Warning };
+        let what = if row.jobs.is_empty() { "rejected" } else { "rejected for some targets" };
+        let problems = few(&row.problems);
+        Self {
+            subject: subject(&format!("Compilation {what}: {}", upload.stem())),
+            text: text::upload_rejected(upload, rule, row.jobs.len(), &problems),
+            model: Some(upload.into()),
+            rule: row.rule.clone(),
+            problems,
+            ..Self::new(NotificationType::CompilationRejected, severity, format!("upload-rejected-{model}"), time)
+        }
+    }
+
+    /// A job's state, or none if nobody needs to be told of it; `next` is the attempt that follows a failed one.
+    pub fn job(row: &JobRow, next: Option<&CompilationRequest>, time: Timestamp) -> Option<Self> {
+        use NotificationType::{
+            CompilationCompleted, CompilationFailed, CompilationRejected, CompilationStarted, CompilationStopped,
+        };
+        let (kind, severity) = match row.status {
+            JobStatus::Starting | JobStatus::InProgress => (CompilationStarted, Severity::Info),
+            JobStatus::Completed => (CompilationCompleted, Severity::Info),
+            JobStatus::Failed if next.is_some() => (CompilationFailed, Severity::Warning),
+            JobStatus::Failed => (CompilationFailed, Severity::Error),
+            JobStatus::Stopped => (CompilationStopped, Severity::Warning),
+            JobStatus::Rejected => (CompilationRejected, Severity::Error),
+            JobStatus::Requested | JobStatus::Stopping | JobStatus::Unknown => return None,
+        };
+        let what = kind.as_str().strip_prefix("compilation.").unwrap_or_default();
+        let job = JobReport::from(row);
+        let request = row.request.as_ref();
+        let name = request.map_or(row.name.as_str(), |request| request.source.stem());
+        let problems = match kind {
+            CompilationRejected => vec![refused(row)],
+            CompilationFailed => vec![failed(row, next)],
+            _ => Vec::new(),
+        };
+        let mut notification = Self {
+            subject: subject(&format!("Compilation {what}: {name} for {}", job.target)),
+            model: request.map(|request| (&request.source).into()),
+            rule: request.map(|request| request.rule.clone()),
+            problems,
+            ..Self::new(kind, severity, format!("job-{what}-{}", row.name), time)
+        };
+        notification.text = text::job(kind, name, &job, &notification);
+        notification.job = Some(job);
+        Some(notification)
+    }
+
+    /// The end of a model's last job.
+    pub fn summary(upload: &Upload, model: &ModelId, rule: Option<&str>, rows: &[JobRow], time: Timestamp) -> Self {
+        let mut jobs: Vec<JobReport> = rows.iter().map(JobReport::from).collect();
+        for reason in jobs.iter_mut().filter_map(|job| job.failure_reason.as_mut()) {
+            *reason = reason.chars().take(SUMMARY_REASON).collect();
+        }
+        let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
+        let stopped = jobs.iter().filter(|job| job.status == JobStatus::Stopped).count();
+        let severity = match jobs.len() - completed {
+            0 => Severity::Info,
+            rest if rest == stopped => Severity::Warning,
+            _ => Severity::Error,
+        };
+        Self {
+            subject: subject(&format!("{}: compiled for {completed} of {} targets", upload.stem(), jobs.len())),
+            text: text::summary(upload, rule, &jobs),
+            model: Some(upload.into()),
+            rule: rule.map(str::to_owned),
+            jobs,
+            ..Self::new(NotificationType::ModelSummary, severity, format!("summary-{model}"), time)
+        }
+    }
+}
+
+fn refused(row: &JobRow) -> Problem {
+    let reason = row.failure_reason.as_deref().unwrap_or("no reason given");
+    Problem::new(
+        "refused-by-sagemaker",
+        format!("SageMaker refused the compilation job: {reason}"),
+        "correct the rule or the model as SageMaker says, and upload the archive again",
+    )
+}
+
+fn failed(row: &JobRow, next: Option<&CompilationRequest>) -> Problem {
+    let reason = row.failure_reason.as_deref().unwrap_or("SageMaker gave no reason");
+    let remedy = match next {
+        Some(next) => {
+            format!(
+                "none is needed now: it is started again by itself, attempt {} of {}",
+                next.attempt,
+                next.retries + 1
+            )
+        }
+        None => FailureClass::of(reason).remedy().to_owned(),
+    };
+    Problem::new("compilation-failed", reason, remedy)
+}
+
+fn few(problems: &[Problem]) -> Vec<Problem> {
+    let mut few = problems[..problems.len().min(MAX_PROBLEMS)].to_vec();
+    if problems.len() > MAX_PROBLEMS {
+        let more = format!("{} more problems are not listed", problems.len() - MAX_PROBLEMS);
+        few.push(Problem::new("more", more, "mend these first and upload the archive again"));
+    }
+    few
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::{super::MAX_SUBJECT, *};
+
+    fn upload() -> Upload {
+        Upload {
+            bucket: "models".to_owned(),
+            key: "vision/résumé model.tar.gz".to_owned(),
+            version_id: Some("3HL4kqtJlcpXroDTDmJ".to_owned()),
+            etag: "b1946ac92492d2347c6235b4d2611184".to_owned(),
+            size: 102_400,
+        }
+    }
+
+    fn row(target: &str, status: JobStatus) -> JobRow {
+        let request = serde_json::from_value(json!({
+            "version": 1, "job_name": format!("model-{target}-abc"), "model": "m", "content": "c", "source": upload(),
+            "rule": "edge-vision", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
+            "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/model/",
+            "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+        }))
+        .unwrap();
+        JobRow {
+            name: format!("model-{}-abc", target.replace('_', "-")).into(),
+            status,
+            models: BTreeSet::new(),
+            target: target.to_owned(),
+            request: Some(request),
+            arn: Some("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model".to_owned()),
+            artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
+            failure_reason: match status {
+                JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
+                JobStatus::Rejected => Some("Unsupported framework version field for target".to_owned()),
+                _ => None,
+            },
+            started_at: Some(Timestamp::from_second(100).unwrap()),
+            ended_at: status.is_terminal().then(|| Timestamp::from_second(350).unwrap()),
+            updated_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn model() -> ModelId {
+        ModelId::new("models", "vision/résumé model.tar.gz", "3HL4kqtJlcpXroDTDmJ")
+    }
+
+    fn rejected(problems: &[Problem]) -> ModelRow {
+        ModelRow {
+            upload: upload(),
+            rule: Some("edge-vision".to_owned()),
+            state: crate::ledger::ModelState::Rejected,
+            jobs: Vec::new(),
+            problems: problems.to_vec(),
+            planned_at: Timestamp::UNIX_EPOCH,
+            sequencer: None,
+            stops_older: false,
+        }
+    }
+
+    fn every() -> Vec<Notification> {
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let problems = [Problem::new(
+            "not-gzip",
+            "the archive is not gzip: it starts with PK, as a zip file does",
+            "pack it with tar -czf",
+        )];
+        let states =
+            [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
+        let mut all: Vec<_> =
+            states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
+        all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
+        let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed)];
+        all.push(Notification::summary(&upload(), &model(), Some("edge-vision"), &rows, now));
+        all.push(Notification::config_rejected(
+            "config",
+            "automation.yaml",
+            Some("v2"),
+            "version: found 2",
+            Some("v1"),
+            now,
+        ));
+        all
+    }
+
+    #[test]
+    fn texts_are_worth_reading() {
+        let texts: Vec<_> = every().iter().map(|n| format!("# {}\n{}", n.subject, n.text)).collect();
+        insta::assert_snapshot!(texts.join("\n----\n"));
+    }
+
+    #[test]
+    fn documents_are_versioned_and_whole() {
+        insta::assert_json_snapshot!(every());
+    }
+
+    #[test]
+    fn every_message_is_one_that_sns_takes() {
+        for notification in every() {
+            let message: Value = serde_json::from_str(&notification.message().unwrap()).unwrap();
+            let document: Value = serde_json::from_str(message["default"].as_str().unwrap()).unwrap();
+            assert_eq!(document["type"], notification.kind.as_str());
+            assert_eq!(document["version"], 1);
+            let chat: Value = serde_json::from_str(message["https"].as_str().unwrap()).unwrap();
+            assert_eq!(chat["source"], "custom");
+            assert!(notification.subject.is_ascii() && notification.subject.len() <= MAX_SUBJECT);
+            assert!(notification.subject.starts_with(|c: char| c.is_ascii_alphanumeric()));
+            assert!(notification.attributes().iter().all(|(_, value)| !value.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_no_news_is_not_told() {
+        for status in [JobStatus::Requested, JobStatus::Stopping, JobStatus::Unknown] {
+            assert_eq!(Notification::job(&row("ml_c5", status), None, Timestamp::UNIX_EPOCH), None);
+        }
+    }
+
+    #[test]
+    fn a_summary_of_every_target_fits_into_a_message() {
+        let mut failed = row("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("\"é\"".repeat(256));
+        let rows = vec![failed; 60];
+        let summary = Notification::summary(&upload(), &model(), None, &rows, Timestamp::UNIX_EPOCH);
+        assert!(summary.message().unwrap().len() < 256 * 1024, "{}", summary.message().unwrap().len());
+    }
+
+    #[test]
+    fn a_thousand_problems_fit_into_a_message() {
+        let long = "x".repeat(2000);
+        let problems: Vec<_> = (0..1000).map(|n| Problem::new("p", format!("{n} {long}"), "none")).collect();
+        let notification = Notification::upload_rejected(&model(), &rejected(&problems), Timestamp::UNIX_EPOCH);
+        assert!(notification.message().unwrap().len() < 256 * 1024);
+        assert_eq!(notification.problems.len(), MAX_PROBLEMS + 1);
+    }
+}
