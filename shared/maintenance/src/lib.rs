@@ -2,7 +2,15 @@
 //!
 //! Pure: no AWS SDK, no I/O; the clock is passed in.
 
+mod arn;
+mod change;
+mod digest;
+pub mod image;
+pub mod partner_app;
 mod plan;
+pub mod span;
+pub mod upgrade;
+pub mod window;
 
 use document::{Fields, Reader};
 
@@ -10,11 +18,24 @@ pub use plan::{Change, Item, Plan};
 
 /// What `automation.yaml` declares beside compilation.
 #[derive(Debug, Clone, Default)]
-pub struct Declared {}
+pub struct Declared {
+    /// The section `partner_apps`.
+    pub partner_apps: Vec<partner_app::PartnerApp>,
+    /// The section `images`.
+    pub images: Vec<image::Image>,
+}
 
 impl Declared {
     /// Reads the sections among those of a document; none if there are mistakes in them.
-    pub fn read(_reader: &mut Reader, _sections: &Fields<'_>) -> Option<Self> {
-        Some(Self {})
+    pub fn read(reader: &mut Reader, sections: &Fields<'_>) -> Option<Self> {
+        let partner_apps = match sections.get("partner_apps") {
+            None => Some(Vec::new()),
+            Some(at) => partner_app::read(reader, at),
+        };
+        let images = match sections.get("images") {
+            None => Some(Vec::new()),
+            Some(at) => image::read(reader, at),
+        };
+        Some(Self { partner_apps: partner_apps?, images: images? })
     }
 }

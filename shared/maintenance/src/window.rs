@@ -120,6 +120,14 @@ impl Window {
         self.last_opening(now).since + SignedDuration::from_secs(WEEK)
     }
 
+    /// The first moment from this one on at which the window is open.
+    pub fn first_open(self, from: Timestamp) -> Timestamp {
+        match self.at(from) {
+            WindowState::Open(_) => from,
+            WindowState::Closed { opens } => opens,
+        }
+    }
+
     /// The opening that began last, be it over or not.
     fn last_opening(self, now: Timestamp) -> Opening {
         let into_week = (now.as_second() - MONDAY).rem_euclid(WEEK);
