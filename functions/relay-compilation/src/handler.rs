@@ -99,7 +99,7 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
 /// What is asked for after a job that failed through no fault of the model, as often as its rule allows.
 fn next_attempt(row: &JobRow) -> Option<CompilationRequest> {
     let reason = row.failure_reason.as_deref().filter(|_| row.status == JobStatus::Failed)?;
-    row.request.as_ref().filter(|_| FailureClass::of(reason).may_pass())?.retry()
+    row.request.as_ref()?.retry(FailureClass::of(reason))
 }
 
 #[cfg(test)]

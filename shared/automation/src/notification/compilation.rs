@@ -164,7 +164,11 @@ fn failed(row: &JobRow, next: Option<&CompilationRequest>) -> Problem {
                 next.retries + 1
             )
         }
-        None => FailureClass::of(reason).remedy().to_owned(),
+        None => {
+            let request = row.request.as_ref();
+            let archive = request.map(|request| request.source.s3_uri());
+            FailureClass::of(reason).remedy(request.map(|request| request.rule.as_str()), archive.as_deref())
+        }
     };
     Problem::new("compilation-failed", reason, remedy)
 }
