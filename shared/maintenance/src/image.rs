@@ -5,7 +5,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use plan::{ImageAction, ImageUpdate, plan};
@@ -99,6 +99,9 @@ pub enum ObservedImage {
     },
 }
 
+/// How long the service may show the state before an update that it has just taken.
+const GRACE: SignedDuration = SignedDuration::from_mins(10);
+
 /// What is known of an image from earlier runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageHistory {
@@ -148,14 +151,17 @@ pub enum ImageOutcome {
 impl ImageHistory {
     /// The history with what is seen now, and what became of the update that was asked for.
     #[must_use]
-    pub fn observe(&self, declared: &Image, standing: &ImageStanding) -> (Self, Option<ImageOutcome>) {
+    pub fn observe(&self, declared: &Image, standing: &ImageStanding, now: Timestamp) -> (Self, Option<ImageOutcome>) {
         let mut history = self.clone();
         let Some(pending) = self.pending.clone() else { return (history, None) };
         let reason = match standing.status {
             ImageStatus::Busy => return (history, None),
             // Just after the call SageMaker can show the state before it.
             ImageStatus::Created if declared.differs(standing) && declared.digest() == pending.digest => {
-                return (history, None);
+                if now.duration_since(pending.asked_at) < GRACE {
+                    return (history, None);
+                }
+                Some("SageMaker took the update, and the image is as it was".to_owned())
             }
             ImageStatus::Created => None,
             ImageStatus::UpdateFailed | ImageStatus::Broken => {

@@ -25,7 +25,9 @@ pub struct WeekTime(u16);
 
 /// Not a minute of the week.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no time of the week; write a day, an hour from 00 to 23 and a minute from 00 to 59, such as TUE:03:30")]
+#[error(
+    "`{0}` is no time of the week; write a day, an hour from 00 to 23 and a minute from 00 to 59, such as TUE:03:30"
+)]
 pub struct WeekTimeError(String);
 
 impl WeekTime {
@@ -132,7 +134,8 @@ impl Window {
     fn last_opening(self, now: Timestamp) -> Opening {
         let into_week = (now.as_second() - MONDAY).rem_euclid(WEEK);
         let since_start = (into_week - self.start.seconds()).rem_euclid(WEEK);
-        let since = now - SignedDuration::from_secs(since_start) - SignedDuration::from_nanos(now.subsec_nanosecond().into());
+        let since =
+            now - SignedDuration::from_secs(since_start) - SignedDuration::from_nanos(now.subsec_nanosecond().into());
         Opening { since, until: since + SignedDuration::from_mins(i64::from(self.minutes)) }
     }
 }
@@ -229,7 +232,7 @@ mod tests {
                     WindowState::Open(opening) => {
                         open += 1;
                         prop_assert!(opening.since <= now && now < opening.until);
-                        prop_assert_eq!(opening.until - opening.since, jiff::Span::new().seconds(i64::from(minutes) * 60));
+                        prop_assert_eq!(opening.until.duration_since(opening.since).as_mins(), i64::from(minutes));
                     }
                     WindowState::Closed { opens } => {
                         prop_assert!(opens > now && opens <= now + SignedDuration::from_secs(WEEK));

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::answer::{Answer, Refusal};
-use crate::{compilation, image, partner_app, tags};
 use crate::world::World;
+use crate::{compilation, image, partner_app, tags};
 
 /// Handles a request that the service model allows.
 type Handler = fn(&mut World, &Value) -> Answer;

@@ -16,11 +16,7 @@ struct Token {
 }
 
 /// The page that the request asks for, and what leads to the one after it.
-pub(crate) fn page<T: Copy>(
-    found: &[T],
-    request: &Value,
-    default: usize,
-) -> Result<(Vec<T>, Option<String>), Refusal> {
+pub(crate) fn page<T: Copy>(found: &[T], request: &Value, default: usize) -> Result<(Vec<T>, Option<String>), Refusal> {
     let list = fingerprint(request);
     let first = request["NextToken"].as_str().map(|token| read(token, list)).transpose()?.unwrap_or(0).min(found.len());
     let size = request["MaxResults"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(default);

@@ -113,7 +113,8 @@ async fn apps_are_listed_ten_a_page_and_missing_ones_are_not_found() {
 async fn an_image_is_updated_and_loses_what_is_deleted() {
     let emulator = emulator().await;
     let client = client(&emulator);
-    let create = || client.create_image().image_name("base").role_arn(ROLE).description("old").display_name("Base").send();
+    let create =
+        || client.create_image().image_name("base").role_arn(ROLE).description("old").display_name("Base").send();
     create().await.unwrap();
     assert_eq!(refusal(create().await).0, "ResourceInUse");
     let update = || {

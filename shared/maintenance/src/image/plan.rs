@@ -74,7 +74,8 @@ impl Image {
     }
 
     fn update(&self, changes: Vec<Change>) -> ImageUpdate {
-        let value = |field: &str| changes.iter().find(|change| change.field == field).and_then(|change| change.to.clone());
+        let value =
+            |field: &str| changes.iter().find(|change| change.field == field).and_then(|change| change.to.clone());
         let gone = |field: &str| changes.iter().any(|change| change.field == field && change.to.is_none());
         let properties = [("display_name", "DisplayName"), ("description", "Description")];
         ImageUpdate {
@@ -152,7 +153,8 @@ fn read(image: &Image, standing: &ImageStanding, history: &ImageHistory) -> Item
             "correct the configuration; the image is updated again once it says something else",
         ));
     } else if standing.status == ImageStatus::Busy {
-        item.notes.push(format!("the image is in state {}: it is looked at again when that has ended", standing.status_text));
+        item.notes
+            .push(format!("the image is in state {}: it is looked at again when that has ended", standing.status_text));
     } else if history.pending.as_ref().is_some_and(|pending| pending.digest == image.digest()) {
         item.notes.push("the update was asked for, and SageMaker does not show it yet".to_owned());
     } else {

@@ -47,7 +47,11 @@ fn image(reader: &mut Reader, at: &At<'_>) -> Option<Image> {
         Some(text.to_owned())
     });
     if fields.is_null("role_arn") {
-        reader.fault_in(at, "role_arn", "the role of an image cannot be removed; name one, or leave the key out".to_owned());
+        reader.fault_in(
+            at,
+            "role_arn",
+            "the role of an image cannot be removed; name one, or leave the key out".to_owned(),
+        );
     }
     let tags = fields.get("tags").and_then(|at| reader.tags(at)).unwrap_or_default();
     if tags.len() > MAX_TAGS {

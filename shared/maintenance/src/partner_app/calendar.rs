@@ -56,7 +56,9 @@ fn expected(view: &AppView<'_>, since: Timestamp, until: Timestamp, now: Timesta
         Verdict::Wait { earliest: Some(at), .. } if within(*at) => upgrade,
         Verdict::Wait { earliest: None, reasons } => format!("{upgrade}, once settled: {}", waits(reasons)),
         Verdict::Wait { earliest: Some(at), reasons } if until <= *at => format!("no upgrade: {}", waits(reasons)),
-        Verdict::People { why } if view.declared.upgrade != Policy::Off => format!("{} is offered: {why}", offer.version),
+        Verdict::People { why } if view.declared.upgrade != Policy::Off => {
+            format!("{} is offered: {why}", offer.version)
+        }
         Verdict::Blocked(problem) => format!("blocked: {}", problem.problem),
         _ => String::new(),
     }

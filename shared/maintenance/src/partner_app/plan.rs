@@ -243,6 +243,12 @@ fn item(view: &AppView<'_>, now: Timestamp) -> Item<PartnerAppAction> {
     }
     let updating = settings(&mut item, view, standing, now);
     upgrade_step(&mut item, view, standing, updating);
+    // What can be done is done; what cannot is a problem of the run after it.
+    if !item.actions.is_empty()
+        && let Some(problem) = item.problem.take()
+    {
+        item.notes.push(format!("{}; {}", problem.problem, problem.remedy));
+    }
     if let Some(eol) = view.eol {
         let version = standing.version.as_deref().unwrap_or("its version");
         item.notes.push(if eol.stage == 0 {
@@ -255,12 +261,7 @@ fn item(view: &AppView<'_>, now: Timestamp) -> Item<PartnerAppAction> {
 }
 
 /// Plans the settings; whether they differ, so that an upgrade has to wait for them.
-fn settings(
-    item: &mut Item<PartnerAppAction>,
-    view: &AppView<'_>,
-    standing: &AppStanding,
-    now: Timestamp,
-) -> bool {
+fn settings(item: &mut Item<PartnerAppAction>, view: &AppView<'_>, standing: &AppStanding, now: Timestamp) -> bool {
     if view.changes.is_empty() {
         return false;
     }
@@ -320,12 +321,7 @@ fn settings(
     true
 }
 
-fn upgrade_step(
-    item: &mut Item<PartnerAppAction>,
-    view: &AppView<'_>,
-    standing: &AppStanding,
-    updating: bool,
-) {
+fn upgrade_step(item: &mut Item<PartnerAppAction>, view: &AppView<'_>, standing: &AppStanding, updating: bool) {
     let Some(offer) = &standing.offer else { return };
     let from = standing.version.clone().unwrap_or_default();
     let to = offer.version;

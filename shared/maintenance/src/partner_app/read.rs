@@ -78,7 +78,8 @@ fn cycles(reader: &mut Reader, apps: &[(PartnerApp, At<'_>)]) {
         while let Some(soak) = next.filter(|_| path.len() <= apps.len()) {
             path.push(soak.app.as_str());
             if soak.app == app.app {
-                let message = format!("{}: it would wait for itself for ever; break the circle", path.join(" waits for "));
+                let message =
+                    format!("{}: it would wait for itself for ever; break the circle", path.join(" waits for "));
                 reader.fault_in(at, "after", message);
                 break;
             }
@@ -142,7 +143,10 @@ fn app_ref(reader: &mut Reader, at: &At<'_>) -> Option<AppRef> {
     // The service model has letters and digits only; a dash is let through, as no app of that name is found then.
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if text.is_empty() || text.len() > MAX_NAME || !text.chars().all(fits) {
-        reader.fault(at, format!("`{text}` is no name of an app; allowed: 1 to {MAX_NAME} letters and digits, or its ARN"));
+        reader.fault(
+            at,
+            format!("`{text}` is no name of an app; allowed: 1 to {MAX_NAME} letters and digits, or its ARN"),
+        );
         return None;
     }
     Some(AppRef::Name(text.to_owned()))

@@ -55,12 +55,7 @@ impl Application {
                 patterns(self).as_ref(),
                 AnyOrder::show,
             ),
-            changed(
-                "application.role_group_assignments",
-                roles(standing).as_ref(),
-                roles(self).as_ref(),
-                Roles::show,
-            ),
+            changed("application.role_group_assignments", roles(standing).as_ref(), roles(self).as_ref(), Roles::show),
         ];
         // Nothing there is as good as an empty one.
         let same = |change: &Change| change.from.is_none() && change.to.as_deref() == Some("none");

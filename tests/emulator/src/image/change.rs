@@ -41,7 +41,10 @@ pub(crate) fn update(world: &mut World, request: &Value) -> Answer {
     let image = world.images.get_mut(name).ok_or_else(|| missing(name))?;
     if image.status.is_busy() {
         let status = image.status.as_str();
-        return Err(Refusal::new("ResourceInUse", format!("Image {name} is in status {status} and cannot be updated.")));
+        return Err(Refusal::new(
+            "ResourceInUse",
+            format!("Image {name} is in status {status} and cannot be updated."),
+        ));
     }
     let mut members = image.members.clone();
     members.extend(given(request));

@@ -86,8 +86,9 @@ impl App {
 
     pub fn error_info(&self) -> Value {
         // Longest code and reason: 64 and 256 characters (service model 2017-07-24).
-        self.error.as_ref().map_or(Value::Null, |reason| {
-            json!({ "Code": "UpdateFailed", "Reason": reason.chars().take(256).collect::<String>() })
-        })
+        self.error.as_ref().map_or(
+            Value::Null,
+            |reason| json!({ "Code": "UpdateFailed", "Reason": reason.chars().take(256).collect::<String>() }),
+        )
     }
 }

@@ -11,7 +11,10 @@ pub(crate) fn create(world: &mut World, request: &Value) -> Answer {
     let text = |member: &str| request[member].as_str().unwrap_or_default().to_owned();
     let name = text("Name");
     if world.partner_apps.all().any(|app| app.name == name) {
-        return Err(Refusal::new("ConflictException", format!("A Partner AI App with the name {name} already exists.")));
+        return Err(Refusal::new(
+            "ConflictException",
+            format!("A Partner AI App with the name {name} already exists."),
+        ));
     }
     let number = world.partner_apps.all().count();
     let arn = world.owner.arn(&format!("partner-app/app-{number:012}"));
