@@ -16,6 +16,7 @@ pub mod notification;
 pub mod objects;
 pub mod parking;
 pub mod queue;
+pub mod reconcile;
 pub mod settings;
 pub mod telemetry;
 pub mod topic;

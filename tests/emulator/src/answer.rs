@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// A refusal: the error type and message of the service.
@@ -43,6 +44,18 @@ impl Refusal {
 
 /// An operation's answer.
 pub(crate) type Answer = Result<Value, Refusal>;
+
+/// Epoch seconds with milliseconds, as awsJson1.1 writes a time.
+#[allow(clippy::cast_precision_loss)] // exact to the millisecond until the year 10000
+pub(crate) fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1_000.0
+}
+
+/// An object of the members that have a value.
+pub(crate) fn present<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let present = members.into_iter().filter(|(_, value)| !value.is_null());
+    Value::Object(present.map(|(name, value)| (name.to_owned(), value)).collect())
+}
 
 /// The HTTP response of an answer to the request with this number.
 pub(crate) fn response(sequence: u64, answer: &Answer) -> Response<Body> {

@@ -141,6 +141,6 @@ impl Bus {
     }
 }
 
-fn failed(action: &'static str, error: impl std::error::Error) -> BusError {
+pub(crate) fn failed(action: &'static str, error: impl std::error::Error) -> BusError {
     BusError::Call { action, cause: DisplayErrorContext(error).to_string() }
 }

@@ -17,6 +17,7 @@ use crate::operations;
 use crate::partner_app::Release;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::workteam::JobScript;
 use crate::world::World;
 
 type Reply = Result<Json<Value>, (StatusCode, Json<Value>)>;
@@ -114,6 +115,15 @@ pub(crate) async fn change_releases(State(shared): State<Arc<Shared>>, body: Byt
         world.partner_apps.catalogue.0.extend(changes);
         json!(world.partner_apps.catalogue)
     })))
+}
+
+pub(crate) async fn labeling_job(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
+    let script: JobScript = parse(&body)?;
+    shared.with(|world| world.label(&script)).map(Json).map_err(|error| refused(&error))
+}
+
+pub(crate) async fn notices(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(json!({ "notices": shared.with(|world| world.workteams.notices.clone()) }))
 }
 
 pub(crate) async fn reset(State(shared): State<Arc<Shared>>) -> Json<Value> {

@@ -1,9 +1,10 @@
-//! What the emulator does outside: S3 objects and events.
+//! What the emulator does outside: S3 objects, events and messages to topics.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::compilation::Work;
+use crate::workteam::Notice;
 
 /// Something to do outside the world's lock.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub(crate) enum Effect {
     Event(StateChange),
     /// Read the input of a compilation and write its artifact, then end the job.
     Compile(Work),
+    /// Publish to a work team's topic.
+    Publish(Notice),
 }
 
 /// An event that a state has changed.

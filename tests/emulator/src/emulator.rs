@@ -21,6 +21,8 @@ use crate::server;
 use crate::settings::{Owner, Settings};
 use crate::shared::Shared;
 use crate::store::Store;
+use crate::topics::Topics;
+use crate::workteam::JobScript as LabelingJob;
 use crate::world::World;
 
 /// A running emulator; dropping it stops it.
@@ -94,6 +96,17 @@ impl Emulator {
     /// The emulator's time.
     pub fn now(&self) -> Timestamp {
         self.shared.with(|world| world.clock.now())
+    }
+
+    /// Starts a labeling job of a work team, or adds objects to one; the job as Describe shows it, or why not.
+    pub fn label(&self, job: &LabelingJob) -> Result<Value, String> {
+        self.shared.with(|world| world.label(job))
+    }
+
+    /// What the work teams' topics were told, oldest first: topic and message.
+    pub fn notices(&self) -> Vec<(String, String)> {
+        let notices = self.shared.with(|world| world.workteams.notices.clone());
+        notices.into_iter().map(|notice| (notice.topic, notice.message)).collect()
     }
 
     /// Has something go wrong.
@@ -217,5 +230,10 @@ async fn outlet(url: String, owner: Owner, copies: usize) -> Outlet {
     let region = aws_config::Region::new(owner.region.clone());
     let config =
         aws_config::defaults(aws_config::BehaviorVersion::latest()).region(region).endpoint_url(url).load().await;
-    Outlet { store: Store::new(&config), bus: (copies > 0).then(|| Bus::new(&config, owner)), copies }
+    Outlet {
+        store: Store::new(&config),
+        topics: Topics::new(&config),
+        bus: (copies > 0).then(|| Bus::new(&config, owner)),
+        copies,
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Refusal};
 use crate::world::World;
-use crate::{compilation, image, partner_app, tags};
+use crate::{compilation, image, partner_app, tags, workteam};
 
 /// Handles a request that the service model allows.
 type Handler = fn(&mut World, &Value) -> Answer;
@@ -14,17 +14,26 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateCompilationJob", compilation::create),
     ("CreateImage", image::create),
     ("CreatePartnerApp", partner_app::create),
+    ("CreateWorkteam", workteam::create),
     ("DeleteCompilationJob", compilation::delete),
+    ("DeleteWorkteam", workteam::delete),
     ("DescribeCompilationJob", compilation::describe),
     ("DescribeImage", image::describe),
+    ("DescribeLabelingJob", workteam::describe_job),
     ("DescribePartnerApp", partner_app::describe),
+    ("DescribeWorkteam", workteam::describe),
+    ("ListCompilationJobs", compilation::list),
     ("ListCompilationJobs", compilation::list),
     ("ListImages", image::list),
+    ("ListLabelingJobsForWorkteam", workteam::list_jobs),
     ("ListPartnerApps", partner_app::list),
     ("ListTags", tags::list),
+    ("ListWorkteams", workteam::list),
+    ("StopCompilationJob", compilation::stop),
     ("StopCompilationJob", compilation::stop),
     ("UpdateImage", image::update),
     ("UpdatePartnerApp", partner_app::update),
+    ("UpdateWorkteam", workteam::update),
 ];
 
 pub(crate) fn is_offered(operation: &str) -> bool {

@@ -15,6 +15,7 @@ use crate::journal::Journal;
 use crate::partner_app::PartnerApps;
 use crate::settings::{Owner, Settings};
 use crate::tags::Tags;
+use crate::workteam::{JobScript, Workteams};
 
 /// The window of the request rate.
 const SECOND: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ pub(crate) struct World {
     pub partner_apps: PartnerApps,
     pub images: Images,
     pub tags: Tags,
+    pub workteams: Workteams,
     /// Whether S3 is there: then a compilation ends when its artifact is written.
     pub has_s3: bool,
     /// What is to happen outside, in order; taken out after each change.
@@ -62,11 +64,17 @@ impl World {
         jobs.settle(now, &mut around);
         self.partner_apps.settle(now, &mut self.faults);
         self.images.settle(now, &mut self.faults, &mut self.effects);
+        self.workteams.settle(now, &mut self.effects);
     }
 
     /// When the next change is due.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let due = [self.compilation.next_due(), self.partner_apps.next_due(), self.images.next_due()];
+        let due = [
+            self.compilation.next_due(),
+            self.partner_apps.next_due(),
+            self.images.next_due(),
+            self.workteams.next_due(),
+        ];
         due.into_iter().flatten().min()
     }
 
@@ -83,6 +91,11 @@ impl World {
     /// All compilation jobs as Describe shows them.
     pub fn compilation_jobs(&self) -> Vec<serde_json::Value> {
         self.compilation.all().map(|job| job.description(&self.owner.region)).collect()
+    }
+
+    /// Starts a labeling job, or adds objects to one; the job as Describe shows it.
+    pub fn label(&mut self, script: &JobScript) -> Result<serde_json::Value, String> {
+        self.workteams.run(script, &self.owner, self.clock.now(), &mut self.effects)
     }
 
     /// Ends a compilation whose work outside is done.
@@ -113,6 +126,7 @@ impl World {
         self.partner_apps = PartnerApps::default();
         self.images = Images::default();
         self.tags = Tags::default();
+        self.workteams = Workteams::default();
         self.faults.clear();
         self.journal.clear();
         self.settings = self.initial.clone();

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::job::Job;
+use crate::answer::{present, seconds};
 use crate::effects::StateChange;
-use crate::times::seconds;
 
 impl Job {
     /// `DescribeCompilationJobResponse`.
@@ -92,10 +92,4 @@ impl Job {
             "301217895009.dkr.ecr.{region}.amazonaws.com/sagemaker-inference-{framework}:{version}-{processor}-py3"
         ))
     }
-}
-
-/// An object of the members that have a value.
-fn present<const N: usize>(members: [(&str, Value); N]) -> Value {
-    let present = members.into_iter().filter(|(_, value)| !value.is_null());
-    Value::Object(present.map(|(name, value)| (name.to_owned(), value)).collect())
 }

@@ -4,27 +4,23 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::image::Image;
+use crate::answer::seconds;
 use crate::answer::{Answer, Refusal};
-use crate::paging;
-use crate::times::seconds;
+use crate::page::{self, Place};
 use crate::world::World;
 
-/// Images on a page unless the request says otherwise (service model 2017-07-24).
-const DEFAULT_PAGE: usize = 10;
-
 pub(crate) fn list(world: &mut World, request: &Value) -> Answer {
-    let mut found: Vec<&Image> = world.images.all().filter(|image| matches(request, image)).collect();
-    match request["SortBy"].as_str() {
-        Some("IMAGE_NAME") => found.sort_by(|a, b| a.name.cmp(&b.name)),
-        Some("LAST_MODIFIED_TIME") => found.sort_by_key(|image| (image.modified, &image.name)),
+    let found = world.images.all().filter(|image| matches(request, image));
+    let place = |image: &Image| match request["SortBy"].as_str() {
+        Some("IMAGE_NAME") => Place::by_name(&image.name),
+        Some("LAST_MODIFIED_TIME") => Place::by_time(image.modified, &image.name),
         // The model: "The default value is CREATION_TIME."
-        _ => found.sort_by_key(|image| (image.created, &image.name)),
-    }
-    // The model: "The default value is DESCENDING."
-    if request["SortOrder"].as_str() != Some("ASCENDING") {
-        found.reverse();
-    }
-    let (page, next) = paging::page(&found, request, DEFAULT_PAGE)?;
+        _ => Place::by_time(image.created, &image.name),
+    };
+    // The model: "The default value is DESCENDING." Other lists write it otherwise.
+    let mut query = request.clone();
+    query["SortOrder"] = if request["SortOrder"] == "ASCENDING" { "Ascending" } else { "Descending" }.into();
+    let (page, next) = page::cut(&query, found.map(|image| (place(image), image)).collect())?;
     let shown = |image: &&Image| {
         let mut shown = description(image);
         if let Some(members) = shown.as_object_mut() {

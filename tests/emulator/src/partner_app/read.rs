@@ -4,17 +4,14 @@ use serde_json::{Value, json};
 
 use super::app::{App, MEMBERS};
 use super::catalogue::Catalogue;
+use crate::answer::seconds;
 use crate::answer::{Answer, Refusal};
-use crate::paging;
-use crate::times::seconds;
+use crate::page::{self, Place};
 use crate::world::World;
 
-/// Summaries on a page unless the request says otherwise (service model 2017-07-24).
-const DEFAULT_PAGE: usize = 10;
-
 pub(crate) fn list(world: &mut World, request: &Value) -> Answer {
-    let apps: Vec<&App> = world.partner_apps.all().collect();
-    let (page, next) = paging::page(&apps, request, DEFAULT_PAGE)?;
+    let apps = world.partner_apps.all().map(|app| (Place::by_time(app.created, &app.arn), app));
+    let (page, next) = page::cut(request, apps.collect())?;
     let summary = |app: &&App| {
         json!({
             "Arn": app.arn, "Name": app.name, "Type": app.kind, "Status": format!("{:?}", app.status),
