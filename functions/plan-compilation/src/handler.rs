@@ -63,7 +63,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 info!("S3 tells that its notifications are configured");
                 Ok(())
             }
-            Event::Compilation(_) | Event::Stop(_) | Event::JobState(_) => {
+            Event::Compilation(_) | Event::Stop(_) | Event::JobState(_) | Event::ImageState(_) => {
                 Err(Failure::terminal("this is no event of an upload"))
             }
         }

@@ -26,6 +26,8 @@ pub enum Event {
     Stop(StopRequest),
     /// A compilation job may have changed its state.
     JobState(JobState),
+    /// An image changed its state.
+    ImageState(ImageState),
 }
 
 /// One object of an "object created" event. What the event leaves out is asked of S3.
@@ -65,6 +67,13 @@ impl JobState {
     pub fn to_body(&self) -> String {
         json!({ "version": JOB_STATE_VERSION, "job_name": self.job_name }).to_string()
     }
+}
+
+/// A hint that an image changed its state: the truth is asked of SageMaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageState {
+    /// The image's name.
+    pub image_name: String,
 }
 
 /// Asks start-compilation to stop a job.
@@ -114,6 +123,7 @@ impl Event {
             Self::Compilation(request) => Some(request.model.to_string()),
             Self::Stop(stop) => Some(stop.job_name.clone()),
             Self::JobState(state) => Some(state.job_name.clone()),
+            Self::ImageState(state) => Some(state.image_name.clone()),
         }
     }
 
@@ -134,6 +144,8 @@ impl Event {
             object_created(value)
         } else if is("detail-type", "SageMaker Compilation Job State Change") {
             compilation_job_state(&value)
+        } else if is("detail-type", "SageMaker Image State Change") {
+            image_state(&value)
         } else if has("job_name") || has("stop") {
             own_message(value)
         } else {
@@ -231,6 +243,20 @@ fn compilation_job_state(value: &Value) -> Result<Event, UnknownEvent> {
         None => Err(UnknownEvent::Malformed {
             what: "compilation job state change",
             cause: "neither detail.CompilationJobName nor a compilation job's ARN is in it".to_owned(),
+        }),
+    }
+}
+
+/// The status in it is in another case than the operations', and no reason of a failure is in it: only the name is taken.
+fn image_state(value: &Value) -> Result<Event, UnknownEvent> {
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let arn = || text("/detail/ImageArn").or_else(|| text("/resources/0"));
+    let name = text("/detail/ImageName").or_else(|| arn()?.split_once(":image/").map(|(_, name)| name));
+    match name {
+        Some(name) => Ok(Event::ImageState(ImageState { image_name: name.to_owned() })),
+        None => Err(UnknownEvent::Malformed {
+            what: "image state change",
+            cause: "neither detail.ImageName nor an image's ARN is in it".to_owned(),
         }),
     }
 }

@@ -8,6 +8,8 @@
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
 //! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | plan-compilation, relay-compilation |
 //! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for room in the quota | start-, relay-, sweep-compilations |
+//! | `app#<arn>`, `image#<name>` | what an app or image has run and was asked for | maintain-partner-apps, maintain-images |
+//! | `app#rest` | [`Rest`]: until when no app has to be looked at | maintain-partner-apps |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: how far the sweep has looked | sweep-compilations |
 
 mod arrivals;
@@ -16,6 +18,7 @@ mod once;
 mod parked;
 mod rows;
 mod table;
+mod upgrades;
 
 pub use arrivals::{Place, Sequencer};
 pub use dynamodb::DynamoTable;
@@ -24,6 +27,7 @@ pub use rows::{
     Arrival, ArrivalsRow, ContentRow, JobRow, ModelRow, ModelState, NoticeRow, ParkedModel, ParkedRow, SweepRow,
 };
 pub use table::{Row, Table, Versioned};
+pub use upgrades::Rest;
 
 use std::{collections::BTreeSet, time::Duration};
 

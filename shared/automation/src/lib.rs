@@ -7,6 +7,8 @@ pub mod call;
 pub mod compilation_jobs;
 pub mod config;
 pub mod event;
+#[cfg(feature = "sagemaker")]
+pub mod images;
 pub mod job;
 pub mod ledger;
 #[cfg(any(test, feature = "memory"))]
@@ -15,9 +17,13 @@ pub mod metrics;
 pub mod notification;
 pub mod objects;
 pub mod parking;
+#[cfg(feature = "sagemaker")]
+pub mod partner_apps;
 pub mod queue;
 pub mod reconcile;
 pub mod settings;
+#[cfg(feature = "sagemaker")]
+mod tags;
 pub mod telemetry;
 pub mod topic;
 pub mod wake;

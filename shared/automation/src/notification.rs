@@ -1,16 +1,21 @@
 //! What subscribers are told: one versioned document, and the texts people read.
 
 mod compilation;
+mod image;
 mod kind;
+mod partner_app;
 mod text;
 
 use jiff::Timestamp;
+use maintenance::Change;
 use model_archive::Problem;
 use serde::Serialize;
 use serde_json::json;
 
 use compilation::{JobReport, ModelReport};
+use image::ImageReport;
 pub use kind::{NotificationType, Severity};
+use partner_app::PartnerAppReport;
 
 /// The version of the notification document.
 const NOTIFICATION_VERSION: u32 = 1;
@@ -45,6 +50,12 @@ pub struct Notification {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Problem>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    partner_app: Option<PartnerAppReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<ConfigReport>,
 }
 
@@ -72,6 +83,9 @@ impl Notification {
             job: None,
             jobs: Vec::new(),
             problems: Vec::new(),
+            partner_app: None,
+            image: None,
+            changes: Vec::new(),
             config: None,
         }
     }
@@ -114,6 +128,8 @@ impl Notification {
             ("rule", self.rule.as_deref()),
             ("target", target),
             ("model", model),
+            ("partner_app", self.partner_app.as_ref().map(|app| app.name.as_str())),
+            ("image", self.image.as_ref().map(|image| image.name.as_str())),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))

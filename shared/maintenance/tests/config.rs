@@ -67,7 +67,7 @@ fn each_parameter_is_checked_before_it_is_sent() {
         ("EnableAutoMinorVersionUpgrade", app("auto_minor_upgrade: \"on\"")),
         ("AppVersion", app("upgrade: auto, max_version: \"1\"")),
         ("AppVersion", app("upgrade: automatic")),
-        ("Tags", app("tags: { \"aws:x\": y }")),
+        ("Tags", app("tags: { \"aws:x\": z }")),
         ("window", app("window: { start: \"TUE:25:00\", minutes: 10081 }")),
         ("window", app("window: { minutes: 0 }")),
         ("after", app("upgrade: auto, after: { app: fiddler, days: 7 }")),

@@ -64,7 +64,8 @@ pub enum Pending {
 }
 
 impl Pending {
-    fn asked_at(&self) -> Timestamp {
+    /// When it was asked for.
+    pub fn asked_at(&self) -> Timestamp {
         match self {
             Self::Upgrade { asked_at, .. } | Self::Settings { asked_at, .. } => *asked_at,
         }
