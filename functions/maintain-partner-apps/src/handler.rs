@@ -185,6 +185,9 @@ impl<A: PartnerApps, O: Objects, T: Table, N: Topic> Maintainer<A, O, T, N> {
         };
         let none = AppHistory::default();
         let before = histories.get(arn).unwrap_or(&none);
+        // A repeat after a lost answer is the same request.
+        let repeated = before.pending.clone().filter(|earlier| earlier.subject() == pending.subject());
+        let pending = repeated.unwrap_or(pending);
         let asked = AppHistory { pending: Some(pending.clone()), ..before.clone() };
         self.note(arn, Some(before), &asked).await?;
         let answer = match &action {

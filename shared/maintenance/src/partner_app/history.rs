@@ -72,7 +72,7 @@ impl Pending {
     }
 
     /// What it is for: the version, or the digest of the settings.
-    fn subject(&self) -> &str {
+    pub fn subject(&self) -> &str {
         match self {
             Self::Upgrade { to, .. } => to,
             Self::Settings { digest, .. } => digest,
