@@ -11,8 +11,11 @@ ARCHITECTURE ?=
 SAM_PARAMETERS := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
+# For `soak`: sizes; `make soak OPTIONS=--help` lists them.
+OPTIONS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint up down build deploy
+.PHONY: help demo test soak lint up down build deploy
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -25,11 +28,14 @@ test: lint ## everything that CI runs
 	cargo build --workspace --bins --quiet
 	$(BIN)/python -m pytest
 
+soak: $(TOOLS) ## 300 uploads under faults; fewer with OPTIONS="--uploads 50"
+	@$(BIN)/python -m tests.soak $(OPTIONS)
+
 lint: $(TOOLS) ## format, template, licences, clippy
 	cargo fmt --all --check
 	$(SAM_QUIET) sam validate --lint --region us-east-1
 	cfn-lint template.yaml
-	ruff check --quiet tests/local tests/e2e && ruff format --quiet --check tests/local tests/e2e
+	ruff check --quiet tests/local tests/e2e tests/soak && ruff format --quiet --check tests/local tests/e2e tests/soak
 	cargo fetch --locked --quiet
 	cargo deny --offline --log-level error check licenses bans sources
 	cargo clippy --workspace --all-targets --quiet -- -D warnings

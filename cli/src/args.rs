@@ -7,7 +7,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 use model_archive::Framework;
 
-/// What the stack would do with a model, before it is uploaded.
+use crate::commands::redrive::Filter;
+
+/// What the stack would do with a model, before it is uploaded, and a way back for what it could not work off.
 #[derive(Debug, Parser)]
 #[command(name = "automation", version, propagate_version = true, after_help = EXAMPLES)]
 pub struct Args {
@@ -21,8 +23,10 @@ Examples:
   automation plan model.tar.gz --config automation.yaml --key vision/model.tar.gz
   automation validate automation.yaml
   automation targets --framework PYTORCH
+  automation redrive requests --dry-run
 
-Exit status: 0 all is well, 1 the archive cannot be compiled or the configuration is not valid, 2 it could not be looked at.";
+Exit status: 0 all is well, 1 the archive cannot be compiled, the configuration is not valid or a dead letter could not be
+sent back, 2 it could not be looked at.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -34,6 +38,10 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Lists what can be compiled for
     Targets(TargetsArgs),
+    /// Tells how far uploads and their jobs are
+    Status(StatusArgs),
+    /// Shows dead letters, and sends them back to where they came from
+    Redrive(RedriveArgs),
     /// Prints the JSON Schema of automation.yaml
     Schema,
     /// Prints the completions of a shell
@@ -138,6 +146,64 @@ pub(crate) struct TargetsArgs {
     /// Leaves retired targets out
     #[arg(long)]
     pub current: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  set -a; . .local/env; set +a                              # or export the outputs of the stack on AWS
+  automation status                                         # the last uploads, with their jobs
+  automation status s3://models/vision/resnet.tar.gz --watch
+  automation status resnet-ml-c5-lxbs4xnt6bqcgpq6 --json
+  automation status --running
+
+With --watch, it ends when every job that is shown has ended; exit status 1 then says that one failed or was rejected.")]
+pub(crate) struct StatusArgs {
+    /// An upload as s3://bucket/key, or the name of a job; else the last uploads
+    #[arg(conflicts_with_all = ["running", "recent"])]
+    pub what: Option<String>,
+    /// Jobs that have not ended, the longest unchanged first
+    #[arg(long, conflicts_with = "recent")]
+    pub running: bool,
+    /// The last uploads, with their jobs
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "10")]
+    pub recent: Option<usize>,
+    /// Looks again every two seconds until all has ended
+    #[arg(long)]
+    pub watch: bool,
+    /// The stack's table: its output LedgerTableName
+    #[arg(long, env = "LedgerTableName")]
+    pub table: String,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  set -a; . .local/env; set +a                              # or export the outputs of the stack on AWS
+  automation redrive uploads --dry-run
+  automation redrive requests --filter cause=AccessDenied
+  automation redrive job-states --filter 'function=*Relay*' --filter correlation_id=8f3a --json
+  automation redrive https://sqs.eu-west-1.amazonaws.com/123456789012/stack-UploadsDeadLetterQueue-abc
+
+A letter is deleted only after it was sent. Sending one back that was worked off before changes nothing.")]
+pub(crate) struct RedriveArgs {
+    /// A dead-letter queue: its URL, its name, or uploads, requests, job-states, events, schedules
+    pub queue: String,
+    /// Shows the letters and leaves them where they are
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only letters whose cause, function or correlation_id has this text in it, or is of this pattern (`*`, `?`); all of several
+    #[arg(long = "filter", value_name = "FIELD=TEXT", value_parser = Filter::parse)]
+    pub filters: Vec<Filter>,
+    /// Most letters that are looked at
+    #[arg(long, default_value_t = 1000, value_name = "COUNT")]
+    pub limit: usize,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,

@@ -3,7 +3,9 @@
 pub(crate) mod completions;
 pub(crate) mod inspect;
 pub(crate) mod plan;
+pub(crate) mod redrive;
 pub(crate) mod schema;
+pub(crate) mod status;
 pub(crate) mod targets;
 pub(crate) mod validate;
 

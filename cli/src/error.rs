@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use automation::{batch::chain, call::CallError};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -18,6 +19,23 @@ pub(crate) enum CliError {
     NoRule { path: PathBuf, key: String },
     #[error("`{0}` is neither a name of a target nor part of one; `automation targets` lists them")]
     NoTarget(String),
+    #[error(
+        "there is no queue `{queue}`; give the URL or the name of a dead-letter queue, or uploads, requests, job-states, events or \
+         schedules with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)"
+    )]
+    NoQueue { queue: String, output: String },
+    #[error(
+        "there is no table `{0}`; --table or LedgerTableName in the environment names the stack's (`make up` writes it to .local/env)"
+    )]
+    NoTable(String),
+    #[error("the ledger has no job `{0}`; `automation status --recent` shows the names of the last ones")]
+    NoJob(String),
+    #[error(
+        "the ledger has no version of {0}; the upload may be a moment old, or not under a key that has been told of"
+    )]
+    NoModel(String),
+    #[error("{}", chain(.0))]
+    Call(#[from] CallError),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
     #[error("the inspection ended before it was done")]

@@ -1,4 +1,4 @@
-//! Inspects archives, plans compilations and validates configurations from a terminal.
+//! Inspects archives, plans compilations, validates configurations and redrives dead letters from a terminal.
 
 mod archive;
 mod args;
@@ -7,6 +7,7 @@ mod error;
 mod output;
 mod schema;
 mod table;
+mod time;
 
 use std::process::ExitCode;
 
@@ -21,7 +22,7 @@ use output::{ERROR, Output};
 enum Verdict {
     /// All is well.
     Good,
-    /// The archive cannot be compiled, or the configuration is not valid.
+    /// The archive cannot be compiled, the configuration is not valid, or a dead letter could not be sent back.
     Bad,
 }
 
@@ -39,6 +40,8 @@ pub fn run(args: Args) -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args, &mut out),
         Command::Validate(args) => commands::validate::run(&args, &mut out),
         Command::Targets(args) => commands::targets::run(&args, &mut out),
+        Command::Status(args) => commands::status::run(&args, &mut out),
+        Command::Redrive(args) => commands::redrive::run(&args, &mut out),
         Command::Schema => commands::schema::run(&mut out),
         Command::Completions { shell } => commands::completions::run(shell, &mut out),
     };

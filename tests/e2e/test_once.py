@@ -14,6 +14,12 @@ def test_the_same_object_uploaded_five_times_is_compiled_once(scene: Scene) -> N
     scene.settle()
     assert len(versions) == 5
     assert targets(scene, key) == sorted(THREE_TARGETS)
+    completed = scene.about(key, "compilation.completed")
+    jobs = {told["job"]["name"]: told["model"]["version_id"] for told in completed if "reused_from" not in told}
+    reused = {(told["reused_from"], told["model"]["version_id"]) for told in completed if "reused_from" in told}
+    assert reused == {(job, version) for job, own in jobs.items() for version in versions - {own}}
+    summed_up = [told["model"]["version_id"] for told in scene.about(key, "model.summary")]
+    assert sorted(summed_up) == sorted(versions)
 
 
 def test_an_event_delivered_ten_times_is_handled_once(scene: Scene) -> None:

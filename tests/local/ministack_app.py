@@ -7,7 +7,7 @@ from typing import Any
 
 from ministack.app import app as ministack
 from ministack.core import iam_actions
-from ministack.services import eventbridge, s3
+from ministack.services import eventbridge, s3, sqs
 
 Message = dict[str, Any]
 
@@ -51,5 +51,18 @@ def _mend_object_events() -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = remembered, mended
 
 
+def _mend_source_queues() -> None:
+    """SQS tells which queues a dead-letter queue serves."""
+
+    def listed(_: Message, url: str) -> Message:
+        arn = sqs._queues[url]["attributes"]["QueueArn"]
+        policies = ((source, queue["attributes"].get("RedrivePolicy")) for source, queue in sqs._queues.items())
+        served = [source for source, policy in policies if policy and json.loads(policy)["deadLetterTargetArn"] == arn]
+        return {"queueUrls": served}
+
+    sqs._HANDLERS["ListDeadLetterSourceQueues"] = listed
+
+
 _mend_batch_actions()
+_mend_source_queues()
 _mend_object_events()

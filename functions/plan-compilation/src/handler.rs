@@ -12,6 +12,7 @@ use automation::{
     notification::Notification,
     objects::{BlockingReader, Object, Objects, OpenError},
     queue::Sender,
+    telling::Telling,
     topic::Topic,
 };
 use model_archive::{Inspection, Limits, Problem};
@@ -63,7 +64,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 info!("S3 tells that its notifications are configured");
                 Ok(())
             }
-            Event::Compilation(_) | Event::Stop(_) | Event::JobState(_) | Event::ImageState(_) => {
+            Event::Compilation(_) | Event::Stop(_) | Event::Job(_) | Event::FailedCall(_) | Event::ImageState(_) => {
                 Err(Failure::terminal("this is no event of an upload"))
             }
         }
@@ -139,7 +140,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     async fn request(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
         let key = &row.upload.key;
         let jobs = self.ledger.jobs(&row.jobs).await?;
-        let (own, reused): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.was_asked_for_by(id));
+        let (own, reused): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.was_asked_for_by(id));
         let mut bodies = Vec::new();
         if let (true, Some(sequencer)) = (row.stops_older, &row.sequencer) {
             match self.ledger.arrive(&row.upload, id, sequencer).await? {
@@ -161,13 +162,21 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         for request in waiting.filter_map(|job| job.request) {
             bodies.push(serde_json::to_string(&request).map_err(Failure::terminal)?);
         }
-        let jobs = bodies.len() - stops;
+        let requested = bodies.len() - stops;
         self.requests.send(bodies).await?;
+        let telling = Telling {
+            ledger: &self.ledger,
+            topic: &self.topic,
+            objects: &self.objects,
+            artifact_bucket: &self.artifact_bucket,
+            now: (self.clock)(),
+        };
+        telling.ended_before(id, row, &jobs).await?;
         self.ledger.conclude(id, state).await?;
         info!(
             key,
             model = id.as_str(),
-            jobs,
+            jobs = requested,
             stops,
             reused = state == ModelState::Reused,
             rule = row.rule,

@@ -4,19 +4,22 @@ use automation::{
     Clock,
     batch::Failure,
     compilation_jobs::CompilationJobs,
-    event::{Event, JobState},
+    event::{Event, JobObservation},
     job::JobStatus,
     ledger::{JobRow, Ledger, Table},
     notification::Notification,
+    objects::Objects,
     parking,
     queue::Sender,
+    scope::ForeignJobs,
+    telling::Telling,
     topic::Topic,
 };
-use neo::{CompilationRequest, FailureClass, JobName, ModelId};
+use neo::{CompilationRequest, FailureClass, JobName};
 use tracing::info;
 
 /// Turns job states into ledger rows and notifications.
-pub struct Relay<J, T, N, Q> {
+pub struct Relay<J, T, N, Q, O> {
     /// SageMaker's compilation jobs.
     pub jobs: J,
     /// The ledger.
@@ -25,22 +28,37 @@ pub struct Relay<J, T, N, Q> {
     pub topic: N,
     /// The Requests queue.
     pub requests: Q,
+    /// S3.
+    pub objects: O,
+    /// Bucket that artifacts and summaries go to.
+    pub artifact_bucket: String,
+    /// The jobs that something else started and that are told of too.
+    pub foreign: ForeignJobs,
     /// The time.
     pub clock: Clock,
 }
 
-impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
+impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender, O: Objects> Relay<J, T, N, Q, O> {
     /// Handles one event of the JobStates queue.
     pub async fn handle(&self, event: Event) -> Result<(), Failure> {
         match event {
-            Event::JobState(state) => self.relay(state).await,
+            Event::Job(observation) => self.relay(observation).await,
+            Event::FailedCall(call) => {
+                info!(call, "a call that failed changed nothing");
+                Ok(())
+            }
             _ => Err(Failure::terminal("this is no state of a compilation job")),
         }
     }
 
-    async fn relay(&self, state: JobState) -> Result<(), Failure> {
-        let row = self.current(state.job_name).await?;
-        info!(job = row.name.as_str(), status = %row.status, "observed");
+    async fn relay(&self, observation: JobObservation) -> Result<(), Failure> {
+        let lag = observation.at.map(|at| (self.clock)().duration_since(at).as_millis());
+        let (job, seen_by) = (observation.job_name, observation.seen_by);
+        let Some(row) = self.current(&job).await? else {
+            info!(job, ?seen_by, "not told of: something else started it");
+            return Ok(());
+        };
+        info!(job, ?seen_by, status = %row.status, told = ?observation.status, lag_ms = lag, "observed");
         let next = next_attempt(&row);
         if let Some(next) = &next {
             self.ledger.retry(&row, next).await?;
@@ -53,9 +71,14 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
             self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
         }
         if row.status.is_terminal() {
-            for model in &row.models {
-                self.summarise(model).await?;
-            }
+            let telling = Telling {
+                ledger: &self.ledger,
+                topic: &self.topic,
+                objects: &self.objects,
+                artifact_bucket: &self.artifact_bucket,
+                now: (self.clock)(),
+            };
+            telling.job_ended(&row).await?;
             if next.is_none() {
                 // A job that ended made room for one that waits.
                 parking::release(&self.ledger, &self.requests, 1).await?;
@@ -64,35 +87,24 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender> Relay<J, T, N, Q> {
         Ok(())
     }
 
-    /// The job's row, after what SageMaker says of it right now. Nothing follows a terminal state, and SageMaker may not even know a job
-    /// that was refused, or stopped before it began.
-    async fn current(&self, job_name: String) -> Result<JobRow, Failure> {
-        let name = JobName::from(job_name);
+    /// The job's row, after what SageMaker says of it right now; none for a job that is not to be told of. Nothing follows a terminal
+    /// state, and SageMaker may not even know a job that was refused, or stopped before it began.
+    async fn current(&self, job_name: &str) -> Result<Option<JobRow>, Failure> {
+        let name = JobName::from(job_name.to_owned());
         let unknown = format!("SageMaker knows no compilation job named {name}");
         let known = self.ledger.job(&name).await?;
         if let Some(row) = known.as_ref().filter(|row| row.status.is_terminal()) {
-            return Ok(row.clone());
+            return Ok(Some(row.clone()));
+        }
+        if known.is_none() && !self.foreign.include(job_name) {
+            return Ok(None);
         }
         match (known, self.jobs.describe(name.as_str()).await?) {
-            (_, Some(seen)) => Ok(self.ledger.observe(&seen).await?),
+            (_, Some(seen)) => Ok(Some(self.ledger.observe(&seen).await?)),
             // SageMaker may not show yet what it has just taken.
             (Some(_), None) => Err(Failure::Transient(unknown.into())),
             (None, None) => Err(Failure::terminal(unknown)),
         }
-    }
-
-    /// Tells of a whole model when the last of its jobs has ended.
-    async fn summarise(&self, id: &ModelId) -> Result<(), Failure> {
-        let Some(model) = self.ledger.model(id).await? else { return Ok(()) };
-        let jobs = self.ledger.jobs(&model.jobs).await?;
-        // A model whose jobs are all another's asked for none: whoever asked first is told.
-        let ended = jobs.len() == model.jobs.len() && jobs.iter().all(|job| job.status.is_terminal());
-        if !ended || !jobs.iter().any(|job| job.was_asked_for_by(id)) {
-            return Ok(());
-        }
-        let summary = Notification::summary(&model.upload, id, model.rule.as_deref(), &jobs, (self.clock)());
-        self.ledger.once(&summary.id, self.topic.publish(&summary)).await?;
-        Ok(())
     }
 }
 
@@ -104,18 +116,21 @@ fn next_attempt(row: &JobRow) -> Option<CompilationRequest> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use automation::{
+        event::Observer,
         job::JobDescription,
         ledger::{ModelRow, ModelState, Reuse},
-        memory::{MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic},
+        memory::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic},
     };
     use jiff::Timestamp;
-    use neo::Upload;
+    use neo::{ModelId, Upload};
     use serde_json::json;
 
     use super::*;
 
-    type TestRelay = Relay<MemoryJobs, MemoryTable, MemoryTopic, MemoryQueue>;
+    type TestRelay = Relay<MemoryJobs, MemoryTable, MemoryTopic, MemoryQueue, MemoryObjects>;
 
     /// A relay, and a model with two planned jobs.
     async fn relay() -> (TestRelay, [CompilationRequest; 2]) {
@@ -155,7 +170,9 @@ mod tests {
         };
         ledger.create_model(&model, row).await.unwrap();
         let (jobs, topic, queue) = (MemoryJobs::default(), MemoryTopic::default(), MemoryQueue::default());
-        (Relay { jobs, ledger, topic, requests: queue, clock }, requests)
+        let (objects, artifact_bucket) = (MemoryObjects::default(), "artifacts".to_owned());
+        let foreign = ForeignJobs::default();
+        (Relay { jobs, ledger, topic, requests: queue, objects, artifact_bucket, foreign, clock }, requests)
     }
 
     async fn tell(relay: &TestRelay, request: &CompilationRequest, status: JobStatus) -> Result<(), Failure> {
@@ -171,6 +188,7 @@ mod tests {
             output_location: request.output_location.clone(),
             artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/{name}.tar.gz")),
             failure_reason: (status == JobStatus::Failed).then(|| "ClientError: no".to_owned()),
+            created_at: None,
             started_at: None,
             ended_at: None,
         };
@@ -179,7 +197,7 @@ mod tests {
     }
 
     async fn hint(relay: &TestRelay, name: &str) -> Result<(), Failure> {
-        relay.handle(Event::JobState(JobState { job_name: name.to_owned() })).await
+        relay.handle(Event::Job(JobObservation::hint(name, Observer::Sweep))).await
     }
 
     /// SEMANTICS every-end-told: Every terminal job state reaches the topic; a repeat of the same state is
@@ -197,10 +215,15 @@ mod tests {
         assert_eq!(relay.topic.types()[2..], ["compilation.failed", "model.summary"]);
         let summary = relay.topic.published.lock().last().unwrap().subject.clone();
         assert_eq!(summary, "resnet: compiled for 1 of 2 targets");
+        let kept = relay.objects.objects.lock()[&("artifacts".to_owned(), "resnet/v1/summary.json".to_owned())].clone();
+        let document: serde_json::Value = serde_json::from_slice(&kept[0].bytes).unwrap();
+        assert_eq!((kept.len(), document["subject"].as_str()), (1, Some(summary.as_str())));
+        assert_eq!(document["summary"], "s3://artifacts/resnet/v1/summary.json");
     }
 
+    /// SEMANTICS reused-told: A model that an earlier job compiled is told of its artifact, with `reused_from`, and summed up.
     #[tokio::test]
-    async fn the_same_archive_again_is_not_summed_up_again() {
+    async fn a_model_that_shares_the_jobs_of_another_is_told_of_them_once() {
         let (relay, requests) = relay().await;
         let again = ModelId::new("models", "resnet.tar.gz", "v2");
         for request in &requests {
@@ -214,8 +237,20 @@ mod tests {
             tell(&relay, request, JobStatus::Completed).await.unwrap();
             tell(&relay, request, JobStatus::Completed).await.unwrap();
         }
-        let summaries = relay.topic.types().iter().filter(|kind| **kind == "model.summary").count();
-        assert_eq!(summaries, 1);
+        let told = ["compilation.completed", "compilation.completed", "model.summary", "model.summary"];
+        let types = relay.topic.types();
+        assert_eq!(types[..2], told[..2], "of the first target");
+        assert_eq!(
+            types[2..].iter().collect::<BTreeSet<_>>(),
+            told.iter().collect(),
+            "of the second, and of both models"
+        );
+        let published = relay.topic.published.lock();
+        let reused: Vec<_> = published.iter().filter(|told| told.text.contains("compiled before")).collect();
+        assert_eq!(reused.len(), requests.len());
+        let document = serde_json::to_value(reused[0]).unwrap();
+        assert_eq!(document["reused_from"], requests[0].job_name.as_str());
+        assert_eq!(published.len(), 6);
     }
 
     #[tokio::test]
@@ -297,6 +332,18 @@ mod tests {
         tell(&relay, &foreign, JobStatus::Completed).await.unwrap();
         assert_eq!(relay.topic.types(), ["compilation.completed"]);
         assert_eq!(relay.topic.published.lock()[0].subject, "Compilation completed: by-hand for ml_c5");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_something_else_started_is_not_told_of_if_nobody_wants_it() {
+        let (relay, [first, _]) = relay().await;
+        let relay = Relay { foreign: ForeignJobs::none(), ..relay };
+        let foreign = CompilationRequest { job_name: "by-hand".to_owned().into(), ..first.clone() };
+        tell(&relay, &foreign, JobStatus::Completed).await.unwrap();
+        assert!(relay.topic.types().is_empty());
+        tell(&relay, &first, JobStatus::Completed).await.unwrap();
+        assert_eq!(relay.topic.types(), ["compilation.completed"], "its own are told of");
+        relay.handle(Event::FailedCall("StopCompilationJob of x".to_owned())).await.unwrap();
     }
 
     #[tokio::test]

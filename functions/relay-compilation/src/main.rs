@@ -4,7 +4,9 @@ use automation::{
     aws, batch,
     compilation_jobs::SageMaker,
     ledger::{DynamoTable, Ledger},
+    objects::S3,
     queue::{SqsSender, SqsSource},
+    scope::ForeignJobs,
     settings, telemetry,
     topic::SnsTopic,
 };
@@ -15,8 +17,12 @@ use relay_compilation::handler::Relay;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let [topic, requests, table] =
-        settings::read([settings::NOTIFICATIONS_TOPIC_ARN, settings::REQUESTS_QUEUE_URL, settings::LEDGER_TABLE])?;
+    let [topic, requests, table, artifact_bucket] = settings::read([
+        settings::NOTIFICATIONS_TOPIC_ARN,
+        settings::REQUESTS_QUEUE_URL,
+        settings::LEDGER_TABLE,
+        settings::ARTIFACT_BUCKET,
+    ])?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let source = SqsSource::new(sqs.clone());
@@ -25,6 +31,9 @@ async fn main() -> Result<(), Error> {
         ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
         topic: SnsTopic::new(aws_sdk_sns::Client::new(&aws), topic),
         requests: SqsSender::new(sqs, requests),
+        objects: S3::new(aws_sdk_s3::Client::new(&aws)),
+        artifact_bucket,
+        foreign: ForeignJobs::new(settings::read_optional(settings::FOREIGN_JOB_PREFIX)),
         clock: Timestamp::now,
     };
     let (relay, source) = (&relay, &source);

@@ -4,7 +4,7 @@ use automation::{
     batch::Failure,
     call::Kind,
     compilation_jobs::{CompilationJobs, CreateError},
-    event::{Event, JobState, StopRequest},
+    event::{Event, JobObservation, Observer, StopRequest},
     job::{JobDescription, JobStatus},
     ledger::{Ledger, Table},
     queue::Sender,
@@ -83,7 +83,7 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
     }
 
     async fn tell(&self, job: &str) -> Result<(), Failure> {
-        self.job_states.send(vec![JobState { job_name: job.to_owned() }.to_body()]).await?;
+        self.job_states.send(vec![JobObservation::hint(job, Observer::Start).to_body()]).await?;
         Ok(())
     }
 
@@ -163,7 +163,10 @@ mod tests {
         starter.handle(request("a.tar.gz")).await.unwrap();
         assert_eq!(starter.jobs.jobs.lock().len(), 1);
         assert_eq!(status(&starter).await, Some((JobStatus::Starting, None)));
-        assert_eq!(*starter.job_states.bodies.lock(), [r#"{"version":1,"job_name":"resnet-ml-c5-abc"}"#; 2]);
+        assert_eq!(
+            *starter.job_states.bodies.lock(),
+            [r#"{"version":1,"job_name":"resnet-ml-c5-abc","seen_by":"start"}"#; 2]
+        );
     }
 
     #[tokio::test]

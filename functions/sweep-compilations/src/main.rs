@@ -6,6 +6,7 @@ use automation::{
     ledger::{DynamoTable, Ledger},
     metrics,
     queue::SqsSender,
+    scope::ForeignJobs,
     settings, telemetry,
 };
 use jiff::Timestamp;
@@ -25,13 +26,20 @@ async fn main() -> Result<(), Error> {
         ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
         job_states: SqsSender::new(sqs.clone(), job_states),
         requests: SqsSender::new(sqs, requests),
+        foreign: ForeignJobs::new(settings::read_optional(settings::FOREIGN_JOB_PREFIX)),
         clock: Timestamp::now,
     };
     let sweeper = &sweeper;
     // What the schedule sends tells nothing: the time is asked of the clock.
     let sweep = move |_: LambdaEvent<Value>| async move {
         let swept = sweeper.sweep().await?;
-        let counts = [("JobsSeen", swept.seen), ("JobsSent", swept.sent), ("RequestsReleased", swept.released)];
+        let counts = [
+            ("SageMakerCalls", swept.calls),
+            ("JobsSeen", swept.seen),
+            ("JobsAsked", swept.asked),
+            ("JobsSent", swept.sent),
+            ("RequestsReleased", swept.released),
+        ];
         metrics::count(&counts, Timestamp::now());
         Ok::<_, Error>(swept)
     };

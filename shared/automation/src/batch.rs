@@ -255,7 +255,7 @@ mod tests {
     }
 
     async fn handle(event: Event) -> Result<(), Failure> {
-        let Event::JobState(state) = event else {
+        let Event::Job(state) = event else {
             return Err(Failure::terminal("not mine"));
         };
         match state.job_name.as_str() {

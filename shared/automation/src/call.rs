@@ -69,7 +69,13 @@ fn kind_of(code: &str) -> Kind {
         | "RequestThrottled" => Kind::Throttled,
         "ResourceLimitExceeded" | "LimitExceededException" => Kind::Quota,
         "ValidationException" | "InvalidParameter" | "InvalidParameterValue" => Kind::Invalid,
-        "ResourceNotFound" | "ResourceNotFoundException" | "NoSuchKey" | "NoSuchVersion" | "NotFound" => Kind::NotFound,
+        "ResourceNotFound"
+        | "ResourceNotFoundException"
+        | "NoSuchKey"
+        | "NoSuchVersion"
+        | "NotFound"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue" => Kind::NotFound,
         "ResourceInUse" | "ConflictException" | "ConditionalCheckFailedException" | "PreconditionFailed" => {
             Kind::Conflict
         }

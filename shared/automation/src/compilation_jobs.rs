@@ -9,7 +9,7 @@ use aws_sdk_sagemaker::{
         TargetPlatformAccelerator, TargetPlatformArch, TargetPlatformOs,
     },
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use neo::{CompilationRequest, Target};
 use thiserror::Error;
 
@@ -17,6 +17,9 @@ use crate::{
     call::{CallError, Kind},
     job::{JobDescription, JobStatus},
 };
+
+/// Added to the end of a window: SageMaker does not say whether a bound is within.
+const EDGE: SignedDuration = SignedDuration::from_secs(1);
 
 /// Most summaries of one `ListCompilationJobs` page (API reference).
 const PAGE: i32 = 100;
@@ -68,10 +71,11 @@ pub trait CompilationJobs: Sync {
     /// Stops a job; one that has ended, or never was, stays as it is.
     fn stop(&self, name: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// A page of the jobs modified after a time.
-    fn modified_after(
+    /// A page of the jobs modified after one time and not after another.
+    fn modified_between(
         &self,
-        time: Timestamp,
+        after: Timestamp,
+        until: Timestamp,
         page: Option<String>,
     ) -> impl Future<Output = Result<JobPage, CallError>> + Send;
 }
@@ -161,11 +165,19 @@ impl CompilationJobs for SageMaker {
         }
     }
 
-    async fn modified_after(&self, time: Timestamp, page: Option<String>) -> Result<JobPage, CallError> {
+    async fn modified_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        page: Option<String>,
+    ) -> Result<JobPage, CallError> {
+        // Both bounds are meant generously: a job at an edge is better seen twice than never.
+        let milliseconds = |time: Timestamp| DateTime::from_millis(time.as_millisecond());
         let output = self
             .client
             .list_compilation_jobs()
-            .last_modified_time_after(DateTime::from_millis(time.as_millisecond()))
+            .last_modified_time_after(milliseconds(after))
+            .last_modified_time_before(milliseconds(until + EDGE))
             .max_results(PAGE)
             .set_next_token(page)
             .send()
@@ -203,6 +215,7 @@ fn description(output: &DescribeCompilationJobOutput) -> JobDescription {
         output_location: to.and_then(OutputConfig::s3_output_location).unwrap_or_default().to_owned(),
         artifact: given(artifact).filter(|_| status == JobStatus::Completed),
         failure_reason: given(output.failure_reason()),
+        created_at: time(output.creation_time()),
         started_at: time(output.compilation_start_time()),
         ended_at: time(output.compilation_end_time()).filter(|_| status.is_terminal()),
     }

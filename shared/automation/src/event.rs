@@ -1,5 +1,7 @@
 //! The one place where raw JSON becomes a typed event.
 
+mod observation;
+
 use aws_lambda_events::{s3::S3Event, sns::SnsMessage};
 use neo::{CompilationRequest, ModelId, REQUEST_VERSION};
 use percent_encoding::percent_decode_str;
@@ -7,8 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-/// The version of a job-state message this release writes and reads.
-const JOB_STATE_VERSION: u32 = 1;
+pub use observation::{JobObservation, Observer};
 
 /// Characters of an unknown body that are quoted in the answer to it.
 const QUOTED: usize = 200;
@@ -25,7 +26,9 @@ pub enum Event {
     /// A compilation job is to be stopped: a newer version of its model arrived.
     Stop(StopRequest),
     /// A compilation job may have changed its state.
-    JobState(JobState),
+    Job(JobObservation),
+    /// A call to SageMaker that failed, and so changed nothing.
+    FailedCall(String),
     /// An image changed its state.
     ImageState(ImageState),
 }
@@ -52,20 +55,6 @@ impl ObjectCreated {
     pub fn model_id(&self) -> Option<ModelId> {
         let version = self.version_id.as_ref().or(self.etag.as_ref())?;
         Some(ModelId::new(&self.bucket, &self.key, version))
-    }
-}
-
-/// A hint that a compilation job changed its state: the truth is asked of SageMaker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobState {
-    /// The job's name.
-    pub job_name: String,
-}
-
-impl JobState {
-    /// The message's body.
-    pub fn to_body(&self) -> String {
-        json!({ "version": JOB_STATE_VERSION, "job_name": self.job_name }).to_string()
     }
 }
 
@@ -119,10 +108,10 @@ impl Event {
     pub fn correlation_id(&self) -> Option<String> {
         match self {
             Self::ObjectsCreated(objects) => objects.first()?.model_id().map(|id| id.to_string()),
-            Self::S3Test => None,
+            Self::S3Test | Self::FailedCall(_) => None,
             Self::Compilation(request) => Some(request.model.to_string()),
             Self::Stop(stop) => Some(stop.job_name.clone()),
-            Self::JobState(state) => Some(state.job_name.clone()),
+            Self::Job(observation) => Some(observation.job_name.clone()),
             Self::ImageState(state) => Some(state.image_name.clone()),
         }
     }
@@ -143,7 +132,9 @@ impl Event {
         } else if is("source", "aws.s3") && is("detail-type", "Object Created") {
             object_created(value)
         } else if is("detail-type", "SageMaker Compilation Job State Change") {
-            compilation_job_state(&value)
+            observation::state_change(&value)
+        } else if is("detail-type", "AWS API Call via CloudTrail") {
+            observation::api_call(&value)
         } else if is("detail-type", "SageMaker Image State Change") {
             image_state(&value)
         } else if has("job_name") || has("stop") {
@@ -232,21 +223,6 @@ fn object_created(value: Value) -> Result<Event, UnknownEvent> {
     }]))
 }
 
-/// SageMaker documents no such event, so only a name is taken from it, from wherever it stands.
-fn compilation_job_state(value: &Value) -> Result<Event, UnknownEvent> {
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let arn = || text("/detail/CompilationJobArn").or_else(|| text("/resources/0"));
-    let name =
-        text("/detail/CompilationJobName").or_else(|| arn()?.split_once(":compilation-job/").map(|(_, name)| name));
-    match name {
-        Some(name) => Ok(Event::JobState(JobState { job_name: name.to_owned() })),
-        None => Err(UnknownEvent::Malformed {
-            what: "compilation job state change",
-            cause: "neither detail.CompilationJobName nor a compilation job's ARN is in it".to_owned(),
-        }),
-    }
-}
-
 /// The status in it is in another case than the operations', and no reason of a failure is in it: only the name is taken.
 fn image_state(value: &Value) -> Result<Event, UnknownEvent> {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -269,6 +245,8 @@ fn own_message(value: Value) -> Result<Event, UnknownEvent> {
     #[derive(Deserialize)]
     struct State {
         job_name: String,
+        #[serde(default)]
+        seen_by: Observer,
     }
     if value.get("stop").is_some() {
         let Stop { stop } = read_version("stop request", REQUEST_VERSION, value)?;
@@ -276,8 +254,8 @@ fn own_message(value: Value) -> Result<Event, UnknownEvent> {
     } else if value.get("source").is_some() {
         Ok(Event::Compilation(Box::new(read_version("compilation request", REQUEST_VERSION, value)?)))
     } else {
-        let State { job_name } = read_version("job state", JOB_STATE_VERSION, value)?;
-        Ok(Event::JobState(JobState { job_name }))
+        let State { job_name, seen_by } = read_version("job state", observation::VERSION, value)?;
+        Ok(Event::Job(JobObservation::hint(job_name, seen_by)))
     }
 }
 
@@ -368,22 +346,6 @@ mod tests {
         ];
         let answers = cases.map(|body| format!("{body}\n  => {}", Event::parse(body).unwrap_err()));
         insta::assert_snapshot!(answers.join("\n"));
-    }
-
-    #[test]
-    fn a_job_is_named_by_whatever_names_it() {
-        let change = "SageMaker Compilation Job State Change";
-        for event in [
-            json!({ "detail-type": change, "detail": { "CompilationJobName": "job" } }),
-            json!({ "detail-type": change, "time": "1790000000000", "detail": {
-                "CompilationJobArn": "arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/job", "CompilationJobStatus": 3 } }),
-            json!({ "detail-type": change, "resources": ["arn:aws-cn:sagemaker:cn-north-1:123456789012:compilation-job/job"] }),
-        ] {
-            assert_eq!(
-                Event::parse(&event.to_string()).unwrap(),
-                Event::JobState(JobState { job_name: "job".to_owned() })
-            );
-        }
     }
 
     proptest! {

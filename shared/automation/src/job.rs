@@ -107,6 +107,8 @@ pub struct JobDescription {
     pub artifact: Option<String>,
     /// Why it failed.
     pub failure_reason: Option<String>,
+    /// When SageMaker took the request.
+    pub created_at: Option<Timestamp>,
     /// When compiling (and billing) began.
     pub started_at: Option<Timestamp>,
     /// When it ended.

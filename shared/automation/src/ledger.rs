@@ -11,6 +11,9 @@
 //! | `app#<arn>`, `image#<name>` | what an app or image has run and was asked for | maintain-partner-apps, maintain-images |
 //! | `app#rest` | [`Rest`]: until when no app has to be looked at | maintain-partner-apps |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: how far the sweep has looked | sweep-compilations |
+//!
+//! What is asked of it: a model version, a job, or a notice by its key; the jobs of a model through its row; running jobs, ended jobs and
+//! models by time through the index `by-list` ([`List`]).
 
 mod arrivals;
 mod dynamodb;
@@ -24,9 +27,10 @@ pub use arrivals::{Place, Sequencer};
 pub use dynamodb::DynamoTable;
 pub use once::Once;
 pub use rows::{
-    Arrival, ArrivalsRow, ContentRow, JobRow, ModelRow, ModelState, NoticeRow, ParkedModel, ParkedRow, SweepRow,
+    Arrival, ArrivalsRow, ContentRow, JobRow, ModelRow, ModelState, NoticeRow, ParkedModel, ParkedRow, StateSeen,
+    SweepRow,
 };
-pub use table::{Row, Table, Versioned};
+pub use table::{Entry, List, Part, Row, Table, Versioned};
 pub use upgrades::Rest;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -167,17 +171,15 @@ impl<T: Table> Ledger<T> {
 
     /// Notes that SageMaker took a job's request; returns the status that stands, which is another if the job was stopped meanwhile.
     pub async fn accept(&self, request: &CompilationRequest) -> Result<JobStatus, CallError> {
-        self.advance(request, |row, now| JobRow { status: JobStatus::Starting, updated_at: now, ..row }).await
+        self.advance(request, |row, now| row.in_state(JobStatus::Starting, now)).await
     }
 
     /// Notes that SageMaker refused a job's request.
     pub async fn refuse(&self, request: &CompilationRequest, reason: &str) -> Result<(), CallError> {
-        let refused = |row, now| JobRow {
-            status: JobStatus::Rejected,
+        let refused = |row: JobRow, now| JobRow {
             failure_reason: Some(reason.to_owned()),
             ended_at: Some(now),
-            updated_at: now,
-            ..row
+            ..row.in_state(JobStatus::Rejected, now)
         };
         self.advance(request, refused).await.map(drop)
     }
@@ -187,7 +189,7 @@ impl<T: Table> Ledger<T> {
         let now = (self.clock)();
         let stopped = |row: Option<JobRow>| {
             let waiting = row.filter(|row| row.status == JobStatus::Requested)?;
-            Some(JobRow { status: JobStatus::Stopped, ended_at: Some(now), updated_at: now, ..waiting })
+            Some(JobRow { ended_at: Some(now), ..waiting.in_state(JobStatus::Stopped, now) })
         };
         self.update(&job_key(name), stopped).await.map(drop)
     }
@@ -224,14 +226,30 @@ impl<T: Table> Ledger<T> {
         Ok(())
     }
 
-    /// How far the sweep has looked.
-    pub async fn swept_until(&self) -> Result<Option<Timestamp>, CallError> {
-        Ok(self.get::<SweepRow>(SWEEP_KEY).await?.map(|row| row.until))
+    /// At most `count` jobs that have not ended, the longest unchanged first, of those last changed after a time.
+    pub async fn running_jobs(&self, after: Option<Timestamp>, count: usize) -> Result<Vec<JobRow>, CallError> {
+        let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
+        self.table.list(List::RunningJobs, Part::After(after), count).await
+    }
+
+    /// The jobs that ended last, newest first.
+    pub async fn ended_jobs(&self, count: usize) -> Result<Vec<JobRow>, CallError> {
+        self.table.list(List::EndedJobs, Part::Newest, count).await
+    }
+
+    /// The model versions that were decided over last, newest first.
+    pub async fn recent_models(&self, count: usize) -> Result<Vec<ModelRow>, CallError> {
+        self.table.list(List::Models, Part::Newest, count).await
+    }
+
+    /// How far the sweep has looked; none before the first one.
+    pub async fn swept(&self) -> Result<Option<SweepRow>, CallError> {
+        self.get(SWEEP_KEY).await
     }
 
     /// Notes how far the sweep has looked; it never goes back.
-    pub async fn sweep_reached(&self, until: Timestamp) -> Result<(), CallError> {
-        let later = |row: Option<SweepRow>| row.is_none_or(|row| row.until < until).then_some(SweepRow { until });
+    pub async fn sweep_reached(&self, reached: SweepRow) -> Result<(), CallError> {
+        let later = |row: Option<SweepRow>| row.is_none_or(|row| row.until <= reached.until).then_some(reached);
         self.update(SWEEP_KEY, later).await.map(drop)
     }
 
@@ -321,6 +339,7 @@ mod tests {
             output_location: "s3://artifacts/resnet/".to_owned(),
             artifact: None,
             failure_reason: None,
+            created_at: None,
             started_at: None,
             ended_at: None,
         }
@@ -417,10 +436,10 @@ mod tests {
     #[tokio::test]
     async fn the_sweep_never_goes_back() {
         let ledger = ledger();
-        assert_eq!(ledger.swept_until().await.unwrap(), None);
-        let later = Timestamp::from_second(100).unwrap();
+        assert_eq!(ledger.swept().await.unwrap(), None);
+        let later = SweepRow { until: Timestamp::from_second(100).unwrap(), asked_until: None };
         ledger.sweep_reached(later).await.unwrap();
-        ledger.sweep_reached(Timestamp::UNIX_EPOCH).await.unwrap();
-        assert_eq!(ledger.swept_until().await.unwrap(), Some(later));
+        ledger.sweep_reached(SweepRow { until: Timestamp::UNIX_EPOCH, asked_until: None }).await.unwrap();
+        assert_eq!(ledger.swept().await.unwrap(), Some(later));
     }
 }

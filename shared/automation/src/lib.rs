@@ -6,6 +6,8 @@ pub mod call;
 #[cfg(feature = "sagemaker")]
 pub mod compilation_jobs;
 pub mod config;
+pub mod console;
+pub mod dead_letters;
 pub mod event;
 #[cfg(feature = "sagemaker")]
 pub mod images;
@@ -21,10 +23,12 @@ pub mod parking;
 pub mod partner_apps;
 pub mod queue;
 pub mod reconcile;
+pub mod scope;
 pub mod settings;
 #[cfg(feature = "sagemaker")]
 mod tags;
 pub mod telemetry;
+pub mod telling;
 pub mod topic;
 pub mod wake;
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     call::{CallError, Kind},
     event::ObjectCreated,
-    ledger::{Row, Table, Versioned},
+    ledger::{List, Part, Row, Table, Versioned},
     notification::Notification,
     objects::{Object, Objects, OpenError},
     queue::{Sender, SourceQueue},
@@ -61,6 +61,8 @@ fn decode<R: Row>(value: Value) -> Result<R, CallError> {
 pub struct MemoryTable {
     /// Rows by key, with their revisions.
     pub rows: Shared<BTreeMap<String, (u64, Value)>>,
+    /// The keys of the rows that are in a list, with their times.
+    lists: Shared<HashMap<String, (List, Timestamp)>>,
 }
 
 impl Table for MemoryTable {
@@ -77,12 +79,32 @@ impl Table for MemoryTable {
         keys.iter().filter_map(|key| rows.get(key)).map(|(_, row)| decode(row.clone())).collect()
     }
 
+    async fn list<R: Row>(&self, list: List, part: Part, count: usize) -> Result<Vec<R>, CallError> {
+        let rows = self.rows.lock();
+        let lists = self.lists.lock();
+        let mut keys: Vec<_> =
+            lists.iter().filter(|(_, entry)| entry.0 == list).map(|(key, entry)| (entry.1, key)).collect();
+        keys.sort();
+        match part {
+            Part::Newest => keys.reverse(),
+            Part::After(time) => keys.retain(|(at, _)| at.as_millisecond() > time.as_millisecond()),
+        }
+        let listed = keys.into_iter().take(count).filter_map(|(_, key)| rows.get(key));
+        listed.map(|(_, row)| decode(row.clone())).collect()
+    }
+
     async fn put<R: Row>(&self, key: &str, over: Option<u64>, row: &R, _: Timestamp) -> Result<bool, CallError> {
+        let entry = row.entry();
         let row = encode(row)?;
         let mut rows = self.rows.lock();
         let standing = rows.get(key).map(|(revision, _)| *revision);
         if standing == over {
             rows.insert(key.to_owned(), (over.unwrap_or(0) + 1, row));
+            let mut lists = self.lists.lock();
+            match entry {
+                Some(entry) => lists.insert(key.to_owned(), (entry.list, entry.at)),
+                None => lists.remove(key),
+            };
         }
         Ok(standing == over)
     }
@@ -219,6 +241,11 @@ impl Objects for MemoryObjects {
         let versions = objects.get(&(bucket.to_owned(), key.to_owned())).into_iter().flatten().rev();
         Ok(versions.filter_map(|stored| stored.version_id.clone()).collect())
     }
+
+    async fn write(&self, bucket: &str, key: &str, _: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+        self.put(bucket, key, StoredObject { bytes, ..StoredObject::default() });
+        Ok(())
+    }
 }
 
 /// SageMaker's answer to the next request for a job.
@@ -241,8 +268,12 @@ pub struct MemoryJobs {
     pub jobs: Shared<BTreeMap<String, JobDescription>>,
     /// Answers to the next requests; afterwards every request is taken.
     pub answers: Shared<Vec<Answer>>,
-    /// Times that `modified_after` was asked with.
+    /// Beginnings of the windows that were listed.
     pub listed_from: Shared<Vec<Timestamp>>,
+    /// Whether lists leave every job out.
+    pub unlisted: Shared<bool>,
+    /// When jobs were modified; one of which nothing is said is in every list.
+    pub modified_at: Shared<BTreeMap<String, Timestamp>>,
 }
 
 #[cfg(feature = "sagemaker")]
@@ -271,6 +302,7 @@ impl CompilationJobs for MemoryJobs {
             output_location: request.output_location.clone(),
             artifact: None,
             failure_reason: None,
+            created_at: None,
             started_at: None,
             ended_at: None,
             name: name.clone(),
@@ -295,17 +327,28 @@ impl CompilationJobs for MemoryJobs {
         Ok(())
     }
 
-    async fn modified_after(&self, time: Timestamp, page: Option<String>) -> Result<JobPage, CallError> {
+    async fn modified_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        page: Option<String>,
+    ) -> Result<JobPage, CallError> {
         const PAGE: usize = 2;
-        self.listed_from.lock().push(time);
+        self.listed_from.lock().push(after);
+        if *self.unlisted.lock() {
+            return Ok(JobPage { jobs: Vec::new(), next: None });
+        }
         let start: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
-        let jobs = self.jobs.lock();
-        let summaries = jobs
-            .values()
+        let (jobs, modified_at) = (self.jobs.lock(), self.modified_at.lock());
+        let is_within =
+            |job: &&JobDescription| modified_at.get(&job.name).is_none_or(|at| (after..=until).contains(at));
+        let listed: Vec<_> = jobs.values().filter(is_within).collect();
+        let summaries = listed
+            .iter()
             .skip(start)
             .take(PAGE)
             .map(|job| crate::compilation_jobs::JobSummary { name: job.name.clone(), status: job.status });
-        let next = (start + PAGE < jobs.len()).then(|| (start + PAGE).to_string());
+        let next = (start + PAGE < listed.len()).then(|| (start + PAGE).to_string());
         Ok(JobPage { jobs: summaries.collect(), next })
     }
 }

@@ -9,6 +9,7 @@ mod text;
 use jiff::Timestamp;
 use maintenance::Change;
 use model_archive::Problem;
+use neo::JobName;
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,6 +23,16 @@ const NOTIFICATION_VERSION: u32 = 1;
 
 /// Longest subject of an e-mail: less than 100 characters (SNS API reference, `Publish`).
 const MAX_SUBJECT: usize = 99;
+
+/// Longest message, in bytes: SNS takes 256 KiB with the attributes (SNS API reference, `Publish`).
+const MAX_MESSAGE: usize = 250 * 1024;
+
+/// Characters of a text that stay when a message is too long; it stands in the message three times, and JSON writes some characters
+/// with six.
+const CUT_TEXT: usize = 8 * 1024;
+
+/// Characters of a failure reason that stay when a message is too long.
+const CUT_REASON: usize = 100;
 
 /// A notification as subscribers get it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,8 +56,14 @@ pub struct Notification {
     rule: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<JobReport>,
+    /// The earlier job whose artifact serves this model too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused_from: Option<JobName>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     jobs: Vec<JobReport>,
+    /// Where the whole of it is an object, `s3://…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Problem>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +98,9 @@ impl Notification {
             model: None,
             rule: None,
             job: None,
+            reused_from: None,
             jobs: Vec::new(),
+            summary: None,
             problems: Vec::new(),
             partner_app: None,
             image: None,
@@ -137,8 +156,32 @@ impl Notification {
     }
 
     /// The message for SNS with `MessageStructure: json`: the document for systems, text for e-mail, AWS's custom-notification
-    /// schema for chat tools.
+    /// schema for chat tools. What SNS would refuse as too long is cut, and says where the whole is.
     pub fn message(&self) -> Result<String, serde_json::Error> {
+        let whole = self.compose()?;
+        if whole.len() <= MAX_MESSAGE {
+            return Ok(whole);
+        }
+        let at = self.summary.as_deref().unwrap_or("the log of the function that published this");
+        let cut = |text: &str, most: usize| {
+            let kept: String = text.chars().take(most).collect();
+            if kept.len() == text.len() { kept } else { format!("{kept}\n… cut; the whole is in {at}") }
+        };
+        let mut short = self.clone();
+        short.text = cut(&self.text, CUT_TEXT);
+        for job in &mut short.jobs {
+            job.failure_reason = job.failure_reason.as_deref().map(|reason| cut(reason, CUT_REASON));
+            job.links = compilation::Links::default();
+            job.remedy = None;
+        }
+        short.problems.truncate(1);
+        for problem in &mut short.problems {
+            problem.problem = cut(&problem.problem, CUT_TEXT);
+        }
+        short.compose()
+    }
+
+    fn compose(&self) -> Result<String, serde_json::Error> {
         let document = serde_json::to_string(self)?;
         let chat = json!({
             "version": "1.0",

@@ -44,13 +44,22 @@ pub enum OpenError {
     Call(#[from] CallError),
 }
 
-/// Buckets that are read from.
+/// Buckets.
 pub trait Objects: Sync {
     /// Opens exactly the object that an event tells of.
     fn open(&self, object: &ObjectCreated) -> impl Future<Output = Result<Object, OpenError>> + Send;
 
     /// The version ids under a key, newest first.
     fn versions(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
+
+    /// Writes an object.
+    fn write(
+        &self,
+        bucket: &str,
+        key: &str,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
 /// S3.
@@ -105,6 +114,11 @@ impl Objects for S3 {
         let answer = answer.map_err(|error| CallError::new("ListObjectVersions", error))?;
         let versions = answer.versions.unwrap_or_default().into_iter();
         Ok(versions.filter(|version| version.key() == Some(key)).filter_map(|version| version.version_id).collect())
+    }
+
+    async fn write(&self, bucket: &str, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+        let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type).body(bytes.into());
+        put.send().await.map(drop).map_err(|error| CallError::new("PutObject", error))
     }
 }
 

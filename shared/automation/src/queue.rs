@@ -25,9 +25,17 @@ const BATCH_ENTRIES: usize = 10;
 const MAX_CAUSE: usize = 4096;
 
 /// Message attribute: how often the record was delayed.
-const DELAYS: &str = "delays";
+pub(crate) const DELAYS: &str = "delays";
 /// Message attribute: when the record was first seen.
-const FIRST_SEEN: &str = "first_seen";
+pub(crate) const FIRST_SEEN: &str = "first_seen";
+/// Attribute of a dead letter: why it died.
+pub(crate) const CAUSE: &str = "cause";
+/// Attribute of a dead letter: what the logs name it by.
+pub(crate) const CORRELATION_ID: &str = "correlation_id";
+/// Attribute of a dead letter: who gave it up.
+pub(crate) const FUNCTION: &str = "function";
+/// Attribute of a dead letter: the id it had in its own queue.
+pub(crate) const MESSAGE_ID: &str = "message_id";
 
 /// The queue a batch came from.
 pub trait SourceQueue: Sync {
@@ -70,7 +78,7 @@ fn next_delay(first: Duration, before: u32, message_id: &str) -> Duration {
 }
 
 /// SQS waits whole seconds: a part of one is one.
-fn whole_seconds(wait: Duration) -> i32 {
+pub(crate) fn whole_seconds(wait: Duration) -> i32 {
     wait.as_millis().div_ceil(1000).try_into().unwrap_or(i32::MAX)
 }
 
@@ -121,7 +129,7 @@ impl SqsSource {
         if let Some(source) = known(&self.known) {
             return Ok(source);
         }
-        let url = self.url_of(arn).await?;
+        let url = url_of(&self.client, arn).await?;
         let attributes = self
             .client
             .get_queue_attributes()
@@ -141,7 +149,7 @@ impl SqsSource {
         let count = count.as_u64().or_else(|| count.as_str()?.parse().ok());
         let source = Source {
             url,
-            dead_letter_url: self.url_of(dead_letter_arn).await?,
+            dead_letter_url: url_of(&self.client, dead_letter_arn).await?,
             max_receive_count: count.and_then(|count| count.try_into().ok()).unwrap_or(u32::MAX),
         };
         if let Ok(mut known) = self.known.lock() {
@@ -149,17 +157,27 @@ impl SqsSource {
         }
         Ok(source)
     }
-
-    async fn url_of(&self, arn: &str) -> Result<String, CallError> {
-        let mut tail = arn.rsplitn(3, ':');
-        let (name, account) = (tail.next().unwrap_or_default(), tail.next().unwrap_or_default());
-        let answer = self.client.get_queue_url().queue_name(name).queue_owner_aws_account_id(account).send().await;
-        let answer = answer.map_err(|error| CallError::new("GetQueueUrl", error))?;
-        answer.queue_url.ok_or_else(|| CallError::other("GetQueueUrl", Kind::NotFound, format!("{arn} has no URL")))
-    }
 }
 
-fn attribute(kind: &str, value: impl Into<String>) -> Result<MessageAttributeValue, CallError> {
+/// The URL of the queue with this ARN.
+pub(crate) async fn url_of(client: &Client, arn: &str) -> Result<String, CallError> {
+    let mut tail = arn.rsplitn(3, ':');
+    let (name, account) = (tail.next().unwrap_or_default(), tail.next().map(str::to_owned));
+    url(client, name, account).await
+}
+
+/// The URL of the caller's queue of this name.
+pub(crate) async fn url_of_name(client: &Client, name: &str) -> Result<String, CallError> {
+    url(client, name, None).await
+}
+
+async fn url(client: &Client, name: &str, account: Option<String>) -> Result<String, CallError> {
+    let answer = client.get_queue_url().queue_name(name).set_queue_owner_aws_account_id(account).send().await;
+    let answer = answer.map_err(|error| CallError::new("GetQueueUrl", error))?;
+    answer.queue_url.ok_or_else(|| CallError::other("GetQueueUrl", Kind::NotFound, format!("{name} has no URL")))
+}
+
+pub(crate) fn attribute(kind: &str, value: impl Into<String>) -> Result<MessageAttributeValue, CallError> {
     MessageAttributeValue::builder()
         .data_type(kind)
         .string_value(value)
@@ -213,11 +231,11 @@ impl SourceQueue for SqsSource {
             .send_message()
             .queue_url(source.dead_letter_url)
             .message_body(record.body.as_deref().unwrap_or_default())
-            .message_attributes("cause", attribute("String", cause)?)
-            .message_attributes("correlation_id", attribute("String", correlation_id)?)
-            .message_attributes("function", attribute("String", function)?)
+            .message_attributes(CAUSE, attribute("String", cause)?)
+            .message_attributes(CORRELATION_ID, attribute("String", correlation_id)?)
+            .message_attributes(FUNCTION, attribute("String", function)?)
             .message_attributes(FIRST_SEEN, attribute("String", first_seen(record, now))?)
-            .message_attributes("message_id", attribute("String", record.message_id.as_deref().unwrap_or("none"))?)
+            .message_attributes(MESSAGE_ID, attribute("String", record.message_id.as_deref().unwrap_or("none"))?)
             .send()
             .await
             .map_err(|error| CallError::new("SendMessage", error))?;

@@ -19,6 +19,14 @@ pub const ARTIFACT_BUCKET: &str = "ARTIFACT_BUCKET";
 /// Role that SageMaker compiles with.
 pub const COMPILATION_ROLE_ARN: &str = "COMPILATION_ROLE_ARN";
 
+/// How the names of jobs begin that something else started and that are told of all the same; empty: all of them.
+pub const FOREIGN_JOB_PREFIX: &str = "FOREIGN_JOB_PREFIX";
+
+/// Reads a variable that may be absent or empty.
+pub fn read_optional(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
 /// Environment variables that are absent or empty, all of them at once.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("missing environment variables: {}; template.yaml sets them, and so does `make up` in .local/env", .0.join(", "))]

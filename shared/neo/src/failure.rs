@@ -112,12 +112,14 @@ pub fn unsupported_operators(reason: &str) -> Vec<String> {
     };
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '/');
     let list = named.strip_prefix(['[', '(']).map(|list| list.split([']', ')']).next().unwrap_or(list));
-    let names: Vec<&str> = match list {
+    let operators_named: Vec<&str> = match list {
         Some(list) => list.split(',').map(|name| name.trim_matches(|c: char| !is_name(c))).collect(),
         None => named.strip_prefix("op ").unwrap_or(named).split(|c: char| !is_name(c)).take(1).collect(),
     };
     let mut operators: Vec<String> = Vec::new();
-    for name in names.into_iter().map(|name| name.trim_end_matches(['.', ':'])).filter(|name| !name.is_empty()) {
+    for name in
+        operators_named.into_iter().map(|name| name.trim_end_matches(['.', ':'])).filter(|name| !name.is_empty())
+    {
         if !operators.iter().any(|known| known == name) {
             operators.push(name.to_owned());
         }

@@ -104,7 +104,7 @@ impl CompilationRequest {
         let job_name = self.job_name.retried(&self.target.to_string(), attempt);
         let output_location = self.output_location.replace(self.job_name.as_str(), job_name.as_str());
         let tags = job_tags(self.tags.clone(), &self.source, &self.rule, attempt);
-        Some(Self { job_name, output_location, tags, attempt, max_runtime_seconds, ..self.clone() })
+        Some(Self { job_name, output_location, max_runtime_seconds, tags, attempt, ..self.clone() })
     }
 
     /// The body of `CreateCompilationJob`; `role_arn` is the stack's, for a request without one of its own.

@@ -81,6 +81,7 @@ async fn start(flags: Flags) -> Result<Emulator, Box<dyn std::error::Error>> {
         jitter_percent: flags.jitter,
         max_running: flags.max_running,
         max_rps: flags.max_rps,
+        ..Settings::default()
     };
     let region = flags.region.unwrap_or_else(|| Owner::default().region);
     let mut builder =

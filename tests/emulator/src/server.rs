@@ -14,6 +14,7 @@ use crate::answer::{Answer, Refusal, response};
 use crate::faults::When;
 use crate::journal::Outcome;
 use crate::line::Line;
+use crate::settings::Chance;
 use crate::shared::Shared;
 use crate::{control, model, operations};
 
@@ -76,18 +77,19 @@ async fn exchange(shared: &Shared, operation: &str, body: &[u8]) -> Option<(u64,
     }
     let checked = check(shared, operation, request);
     shared.with(|world| {
-        if world.faults.drop(operation, When::Before) {
+        let chance = world.settings.chance(sequence);
+        if world.faults.drop(operation, When::Before) || chance == Chance::Dropped(When::Before) {
             world.journal.ended(sequence, Outcome::Dropped { when: When::Before });
             return None;
         }
         let (answer, acted) = if let Some(error) = world.faults.error(operation) {
             (Err(error), false)
-        } else if !world.admit() {
+        } else if chance == Chance::Throttled || !world.admit() {
             (Err(Refusal::throttled()), false)
         } else {
             (checked.and_then(|request| operations::handle(world, operation, &request)), true)
         };
-        if acted && world.faults.drop(operation, When::After) {
+        if acted && (world.faults.drop(operation, When::After) || chance == Chance::Dropped(When::After)) {
             world.journal.ended(sequence, Outcome::Dropped { when: When::After });
             return None;
         }

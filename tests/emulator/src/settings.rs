@@ -4,6 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::When;
+
 /// Durations and limits. Durations are milliseconds of the emulator's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,10 @@ pub struct Settings {
     pub max_running: Option<usize>,
     /// Requests that are answered within a second; more are answered with `ThrottlingException`.
     pub max_rps: Option<usize>,
+    /// Share of the requests that are answered with `ThrottlingException`.
+    pub throttled_percent: u8,
+    /// Share of the requests that get no answer, half of them after they took effect.
+    pub dropped_percent: u8,
 }
 
 impl Default for Settings {
@@ -35,6 +41,8 @@ impl Default for Settings {
             jitter_percent: 20,
             max_running: None,
             max_rps: None,
+            throttled_percent: 0,
+            dropped_percent: 0,
         }
     }
 }
@@ -48,6 +56,31 @@ impl Settings {
         // Of 2 × percent + 1 equally likely shares from 100 − percent to 100 + percent.
         let share = 100 - percent + hasher.finish() % (2 * percent + 1);
         millis.saturating_mul(share) / 100
+    }
+}
+
+/// What becomes of a request by chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chance {
+    Handled,
+    Throttled,
+    Dropped(When),
+}
+
+impl Settings {
+    /// What becomes of the request of this number; the number decides, so a run repeats.
+    pub(crate) fn chance(&self, sequence: u64) -> Chance {
+        let mut hasher = DefaultHasher::new();
+        sequence.hash(&mut hasher);
+        let hash = hasher.finish();
+        let (percent, throttled) = (hash % 100, u64::from(self.throttled_percent));
+        if percent < throttled {
+            Chance::Throttled
+        } else if percent < throttled + u64::from(self.dropped_percent) {
+            Chance::Dropped(if (hash / 100).is_multiple_of(2) { When::Before } else { When::After })
+        } else {
+            Chance::Handled
+        }
     }
 }
 
@@ -77,6 +110,19 @@ impl Owner {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chance_is_as_frequent_as_set() {
+        let settings = Settings { throttled_percent: 10, dropped_percent: 5, ..Settings::default() };
+        let all: Vec<Chance> = (0..10_000).map(|number| settings.chance(number)).collect();
+        for (chance, wanted) in
+            [(Chance::Throttled, 1_000), (Chance::Dropped(When::Before), 250), (Chance::Dropped(When::After), 250)]
+        {
+            let count = all.iter().filter(|one| **one == chance).count();
+            assert!(count.abs_diff(wanted) < wanted / 4, "{chance:?}: {count}");
+        }
+        assert!((0..1_000).all(|number| Settings::default().chance(number) == Chance::Handled));
+    }
 
     #[test]
     fn jitter_stays_in_its_bounds_repeats_and_spreads() {

@@ -8,9 +8,11 @@ use std::sync::{
 use automation::{
     call::{CallError, Kind},
     compilation_jobs::{CompilationJobs, CreateError, JobPage},
+    event::ObjectCreated,
     job::JobDescription,
-    ledger::{Row, Table, Versioned},
+    ledger::{List, Part, Row, Table, Versioned},
     notification::Notification,
+    objects::{Object, Objects, OpenError},
     queue::Sender,
     topic::Topic,
 };
@@ -93,6 +95,10 @@ impl<E: Table> Table for Faulty<E> {
         self.faults.through(self.edge.get_all(keys)).await
     }
 
+    async fn list<R: Row>(&self, list: List, part: Part, count: usize) -> Result<Vec<R>, CallError> {
+        self.faults.through(self.edge.list(list, part, count)).await
+    }
+
     async fn put<R: Row>(&self, key: &str, over: Option<u64>, row: &R, until: Timestamp) -> Result<bool, CallError> {
         self.faults.through(self.edge.put(key, over, row, until)).await
     }
@@ -101,6 +107,20 @@ impl<E: Table> Table for Faulty<E> {
 impl<E: Sender> Sender for Faulty<E> {
     async fn send(&self, bodies: Vec<String>) -> Result<(), CallError> {
         self.faults.through(self.edge.send(bodies)).await
+    }
+}
+
+impl<E: Objects> Objects for Faulty<E> {
+    async fn open(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
+        self.faults.through(self.edge.open(object)).await
+    }
+
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {
+        self.faults.through(self.edge.versions(bucket, key)).await
+    }
+
+    async fn write(&self, bucket: &str, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+        self.faults.through(self.edge.write(bucket, key, content_type, bytes)).await
     }
 }
 
@@ -123,7 +143,12 @@ impl<E: CompilationJobs> CompilationJobs for Faulty<E> {
         self.faults.through(self.edge.stop(name)).await
     }
 
-    async fn modified_after(&self, time: Timestamp, page: Option<String>) -> Result<JobPage, CallError> {
-        self.faults.through(self.edge.modified_after(time, page)).await
+    async fn modified_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        page: Option<String>,
+    ) -> Result<JobPage, CallError> {
+        self.faults.through(self.edge.modified_between(after, until, page)).await
     }
 }

@@ -9,6 +9,7 @@ use automation::{
     job::JobStatus,
     ledger::Ledger,
     memory::{Answer, MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, Shared, StoredObject},
+    scope::ForeignJobs,
 };
 use flate2::{Compression, write::GzEncoder};
 use plan_compilation::handler::Planner;
@@ -21,6 +22,9 @@ use crate::{
     clock::{advance, now},
     faults::{Faults, Faulty},
 };
+
+type FaultyRelay =
+    Relay<Faulty<MemoryJobs>, Faulty<MemoryTable>, Faulty<MemoryTopic>, Faulty<MemoryQueue>, Faulty<MemoryObjects>>;
 
 const CONFIG: &str = "
 version: 1
@@ -219,6 +223,7 @@ impl World {
             ledger: self.ledger(faults),
             job_states: under(&self.job_states, faults),
             requests: under(&self.requests, faults),
+            foreign: ForeignJobs::default(),
             clock: now,
         };
         self.deaths += usize::from(sweeper.sweep().await.is_err());
@@ -271,15 +276,15 @@ impl World {
         }
     }
 
-    fn relay(
-        &self,
-        faults: &Faults,
-    ) -> Relay<Faulty<MemoryJobs>, Faulty<MemoryTable>, Faulty<MemoryTopic>, Faulty<MemoryQueue>> {
+    fn relay(&self, faults: &Faults) -> FaultyRelay {
         Relay {
             jobs: under(&self.jobs, faults),
             ledger: self.ledger(faults),
             topic: under(&self.topic, faults),
             requests: under(&self.requests, faults),
+            objects: under(&self.objects, faults),
+            artifact_bucket: "artifacts".to_owned(),
+            foreign: ForeignJobs::default(),
             clock: now,
         }
     }
@@ -330,21 +335,26 @@ impl World {
 }
 
 impl World {
-    /// Every model that asked for a job of its own was summed up, one that reused others' was not.
+    /// Every model was summed up, and told of each artifact that it has from another's job.
     fn check_summaries(&self, told: &BTreeMap<&str, usize>) {
         let rows = self.table.rows.lock();
-        let summed_up: BTreeSet<_> = told.keys().filter_map(|id| id.strip_prefix("summary-")).collect();
         for (key, (_, row)) in rows.iter() {
-            if let Some(model) = key.strip_prefix("model#") {
-                match row["state"].as_str() {
-                    Some("requested") => assert!(summed_up.contains(model), "no summary of {row:#}"),
-                    Some("reused") => assert!(!summed_up.contains(model), "a summary of {row:#}"),
-                    // Whether its jobs were asked for before it gave way is chance.
-                    Some("superseded") => {}
-                    state => panic!("at rest, a model is {state:?}"),
+            assert!(!key.starts_with("job#") || row["status"] != "REQUESTED", "nobody asks for {row:#}");
+            let Some(model) = key.strip_prefix("model#") else { continue };
+            match row["state"].as_str() {
+                Some("requested" | "reused") => {}
+                // Whether its jobs were asked for before it gave way is chance.
+                Some("superseded") => continue,
+                state => panic!("at rest, a model is {state:?}"),
+            }
+            assert!(told.contains_key(format!("summary-{model}").as_str()), "no summary of {row:#}");
+            for job in row["jobs"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
+                let (_, job) = &rows[&format!("job#{job}")];
+                if job["status"] == "COMPLETED" && job["request"]["model"] != model {
+                    let id = format!("job-completed-{}-{model}", job["name"].as_str().unwrap_or_default());
+                    assert!(told.contains_key(id.as_str()), "nobody was told of {id}");
                 }
             }
-            assert!(!key.starts_with("job#") || row["status"] != "REQUESTED", "nobody asks for {row:#}");
         }
     }
 

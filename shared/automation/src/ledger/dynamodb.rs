@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::table::{Row, Table, Versioned};
+use super::table::{List, Part, Row, Table, Versioned};
 use crate::call::{CallError, Kind};
 
 /// Most keys of one `BatchGetItem` (API reference).
@@ -23,9 +23,18 @@ struct Item<R> {
     /// Seconds since the epoch, as DynamoDB's time to live wants it.
     expires_at: i64,
     row: R,
+    /// The keys of the index [`BY_LIST`]; rows without them are not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    list: Option<String>,
+    /// Milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
 }
 
-/// A table of DynamoDB with the string key `pk`.
+/// The index of the table by list and time.
+const BY_LIST: &str = "by-list";
+
+/// A table of DynamoDB with the string key `pk`, and the index `by-list` over `list` and the number `at`.
 #[derive(Debug, Clone)]
 pub struct DynamoTable {
     client: Client,
@@ -79,6 +88,40 @@ impl Table for DynamoTable {
         Ok(rows)
     }
 
+    async fn list<R: Row>(&self, list: List, part: Part, count: usize) -> Result<Vec<R>, CallError> {
+        let after = match part {
+            Part::Newest => i64::MIN,
+            Part::After(time) => time.as_millisecond(),
+        };
+        let mut rows = Vec::new();
+        let mut from = None;
+        while rows.len() < count {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(BY_LIST)
+                // Names are reserved words of DynamoDB's.
+                .key_condition_expression("#list = :list AND #at > :after")
+                .expression_attribute_names("#list", "list")
+                .expression_attribute_names("#at", "at")
+                .expression_attribute_values(":list", AttributeValue::S(list.as_str().to_owned()))
+                .expression_attribute_values(":after", AttributeValue::N(after.to_string()))
+                .scan_index_forward(part != Part::Newest)
+                .limit(i32::try_from(count - rows.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(from);
+            let answer = query.send().await.map_err(|error| CallError::new("Query", error))?;
+            for item in answer.items.unwrap_or_default() {
+                rows.push(serde_dynamo::from_item::<_, Item<R>>(item).map_err(|error| unreadable(&error))?.row);
+            }
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
     async fn put<R: Row>(
         &self,
         pk: &str,
@@ -86,7 +129,15 @@ impl Table for DynamoTable {
         row: &R,
         expires_at: Timestamp,
     ) -> Result<bool, CallError> {
-        let item = Item { pk: pk.to_owned(), revision: over.unwrap_or(0) + 1, expires_at: expires_at.as_second(), row };
+        let entry = row.entry();
+        let item = Item {
+            pk: pk.to_owned(),
+            revision: over.unwrap_or(0) + 1,
+            expires_at: expires_at.as_second(),
+            row,
+            list: entry.map(|entry| entry.list.as_str().to_owned()),
+            at: entry.map(|entry| entry.at.as_millisecond()),
+        };
         let put = self
             .client
             .put_item()

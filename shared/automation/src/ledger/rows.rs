@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model_archive::Problem;
-use neo::{CompilationRequest, JobName, ModelId, Upload};
+use neo::{CompilationRequest, FailureClass, JobName, ModelId, Upload};
 use serde::{Deserialize, Serialize};
 
-use super::Sequencer;
+use super::{
+    Sequencer,
+    table::{Entry, List, Row},
+};
 use crate::job::{JobDescription, JobStatus};
 
 /// One version of a model, and what was decided over it.
@@ -77,6 +80,9 @@ pub struct JobRow {
     pub name: JobName,
     /// The last state seen.
     pub status: JobStatus,
+    /// Every state seen, in their order, with the time it was seen first.
+    #[serde(default)]
+    pub states: Vec<StateSeen>,
     /// The model versions it compiles; none for a job that something else started.
     pub models: BTreeSet<ModelId>,
     /// The target as Neo names it.
@@ -89,6 +95,9 @@ pub struct JobRow {
     pub artifact: Option<String>,
     /// Why it failed or was refused.
     pub failure_reason: Option<String>,
+    /// When SageMaker took the request.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
     /// When compiling (and billing) began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -97,11 +106,40 @@ pub struct JobRow {
     pub updated_at: Timestamp,
 }
 
+/// A state of a job, and when this system first saw it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateSeen {
+    /// The state.
+    pub status: JobStatus,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Row for ModelRow {
+    fn entry(&self) -> Option<Entry> {
+        Some(Entry { list: List::Models, at: self.planned_at })
+    }
+}
+
+impl Row for JobRow {
+    fn entry(&self) -> Option<Entry> {
+        let list = if self.status.is_terminal() { List::EndedJobs } else { List::RunningJobs };
+        Some(Entry { list, at: self.updated_at })
+    }
+}
+
+impl Row for ArrivalsRow {}
+impl Row for ContentRow {}
+impl Row for NoticeRow {}
+impl Row for ParkedRow {}
+impl Row for SweepRow {}
+
 impl JobRow {
     /// A job that SageMaker is to be asked for.
     pub(super) fn requested(request: &CompilationRequest, now: Timestamp) -> Self {
         Self {
             status: JobStatus::Requested,
+            states: vec![StateSeen { status: JobStatus::Requested, at: now }],
             models: BTreeSet::from([request.model.clone()]),
             target: request.target.to_string(),
             request: Some(request.clone()),
@@ -114,12 +152,14 @@ impl JobRow {
         Self {
             name,
             status: JobStatus::Unknown,
+            states: Vec::new(),
             models: BTreeSet::new(),
             target: String::new(),
             request: None,
             arn: None,
             artifact: None,
             failure_reason: None,
+            created_at: None,
             started_at: None,
             ended_at: None,
             updated_at: now,
@@ -129,16 +169,21 @@ impl JobRow {
     /// The row with what was just observed.
     pub(super) fn with(self, seen: &JobDescription, now: Timestamp) -> Self {
         Self {
-            status: seen.status,
             target: seen.target.clone(),
             arn: Some(seen.arn.clone()),
             artifact: seen.artifact.clone(),
             failure_reason: seen.failure_reason.clone(),
+            created_at: seen.created_at,
             started_at: seen.started_at,
             ended_at: seen.ended_at,
-            updated_at: now,
-            ..self
+            ..self.in_state(seen.status, now)
         }
+    }
+
+    /// The row in another state.
+    pub(super) fn in_state(mut self, status: JobStatus, now: Timestamp) -> Self {
+        self.states.push(StateSeen { status, at: now });
+        Self { status, updated_at: now, ..self }
     }
 
     /// Whether this model version is the one that asked for the job; others may share it.
@@ -146,9 +191,20 @@ impl JobRow {
         self.request.as_ref().is_some_and(|request| request.model == *model)
     }
 
-    /// Whole seconds between start and end: what is billed.
+    /// Whole seconds from SageMaker's taking the request to the end.
     pub fn duration_seconds(&self) -> Option<i64> {
+        Some(self.ended_at?.as_second() - self.created_at?.as_second())
+    }
+
+    /// Whole seconds of compiling: what is billed (API reference, `DescribeCompilationJob`).
+    pub fn billed_seconds(&self) -> Option<i64> {
         Some(self.ended_at?.as_second() - self.started_at?.as_second())
+    }
+
+    /// What a failure was about; none for a job that did not fail.
+    pub fn failure_class(&self) -> Option<FailureClass> {
+        let reason = self.failure_reason.as_deref().filter(|_| self.status == JobStatus::Failed)?;
+        Some(FailureClass::of(reason))
     }
 }
 
@@ -245,4 +301,7 @@ impl ParkedRow {
 pub struct SweepRow {
     /// Every job modified before this was seen.
     pub until: Timestamp,
+    /// Of the running jobs that SageMaker did not list, those last changed before this were asked for one by one; none: all were.
+    #[serde(default)]
+    pub asked_until: Option<Timestamp>,
 }

@@ -2,21 +2,18 @@
 
 use jiff::Timestamp;
 use model_archive::Problem;
-use neo::{CompilationRequest, FailureClass, JobName, ModelId, Upload};
+use neo::{CompilationRequest, FailureClass, JobName, ModelId, Upload, unsupported_operators};
 use serde::Serialize;
 
 use super::{Notification, NotificationType, Severity, subject, text};
 use crate::{
+    console,
     job::JobStatus,
     ledger::{JobRow, ModelRow},
 };
 
 /// Problems that one notification names; with more, the rest is counted. Keeps the message below SNS's 256 KiB.
 const MAX_PROBLEMS: usize = 20;
-
-/// Characters of a failure reason in a summary; the whole of it is in the job's own notification. Keeps a summary of every target
-/// there is below SNS's 256 KiB.
-const SUMMARY_REASON: usize = 200;
 
 /// A model version in a notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,13 +32,45 @@ pub(super) struct JobReport {
     pub target: String,
     pub status: JobStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_class: Option<FailureClass>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsupported_operators: Vec<String>,
+    /// Of a job in a summary; a job's own notification has it in its problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// The job that is asked for in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried_as: Option<JobName>,
+    /// Whether another upload of the same bytes asked for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billed_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Links::is_empty")]
+    pub links: Links,
+}
+
+/// Pages of the AWS console.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Links {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+}
+
+impl Links {
+    fn is_empty(&self) -> bool {
+        self.job.is_none() && self.artifact.is_none()
+    }
 }
 
 impl From<&Upload> for ModelReport {
@@ -52,19 +81,28 @@ impl From<&Upload> for ModelReport {
 
 impl From<&JobRow> for JobReport {
     fn from(row: &JobRow) -> Self {
+        let failure_class = row.failure_class();
+        let reason = row.failure_reason.as_deref().filter(|_| failure_class.is_some());
+        let links = row.arn.as_deref().map(|arn| Links {
+            job: console::compilation_job(arn),
+            artifact: row.artifact.as_deref().and_then(|artifact| console::object(artifact, arn)),
+        });
         Self {
             name: row.name.clone(),
             arn: row.arn.clone(),
             target: row.target.clone(),
             status: row.status,
+            attempt: row.request.as_ref().map(|request| request.attempt),
             artifact: row.artifact.clone(),
             failure_reason: row.failure_reason.clone(),
-            failure_class: row
-                .failure_reason
-                .as_deref()
-                .filter(|_| row.status == JobStatus::Failed)
-                .map(FailureClass::of),
+            failure_class,
+            unsupported_operators: reason.map(unsupported_operators).unwrap_or_default(),
+            remedy: None,
+            retried_as: None,
+            reused: false,
             duration_seconds: row.duration_seconds(),
+            billed_seconds: row.billed_seconds(),
+            links: links.unwrap_or_default(),
         }
     }
 }
@@ -101,7 +139,7 @@ impl Notification {
             JobStatus::Requested | JobStatus::Stopping | JobStatus::Unknown => return None,
         };
         let what = kind.as_str().strip_prefix("compilation.").unwrap_or_default();
-        let job = JobReport::from(row);
+        let job = JobReport { retried_as: next.map(|next| next.job_name.clone()), ..JobReport::from(row) };
         let request = row.request.as_ref();
         let name = request.map_or(row.name.as_str(), |request| request.source.stem());
         let problems = match kind {
@@ -121,12 +159,32 @@ impl Notification {
         Some(notification)
     }
 
-    /// The end of a model's last job.
-    pub fn summary(upload: &Upload, model: &ModelId, rule: Option<&str>, rows: &[JobRow], time: Timestamp) -> Self {
-        let mut jobs: Vec<JobReport> = rows.iter().map(JobReport::from).collect();
-        for reason in jobs.iter_mut().filter_map(|job| job.failure_reason.as_mut()) {
-            *reason = reason.chars().take(SUMMARY_REASON).collect();
-        }
+    /// A model whose bytes an earlier job compiled the same way; none if that job has not completed.
+    pub fn reused(id: &ModelId, model: &ModelRow, job: &JobRow, time: Timestamp) -> Option<Self> {
+        let told = Self::job(job, None, time).filter(|told| told.kind == NotificationType::CompilationCompleted)?;
+        let name = model.upload.stem();
+        let mut notification = Self {
+            id: format!("{}-{id}", told.id),
+            subject: subject(&format!("Compilation completed: {name} for {}, by an earlier job", job.target)),
+            model: Some((&model.upload).into()),
+            rule: model.rule.clone(),
+            reused_from: Some(job.name.clone()),
+            ..told
+        };
+        notification.text = text::job(notification.kind, name, &JobReport::from(job), &notification);
+        Some(notification)
+    }
+
+    /// The end of a model's last job. `document` is the `s3://…` of the same as an object.
+    pub fn summary(model: &ModelRow, id: &ModelId, rows: &[JobRow], document: &str, time: Timestamp) -> Self {
+        let jobs: Vec<JobReport> = rows
+            .iter()
+            .map(|row| JobReport {
+                remedy: row.failure_reason.is_some().then(|| remedy(row)),
+                reused: !row.was_asked_for_by(id),
+                ..JobReport::from(row)
+            })
+            .collect();
         let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
         let stopped = jobs.iter().filter(|job| job.status == JobStatus::Stopped).count();
         let severity = match jobs.len() - completed {
@@ -134,43 +192,52 @@ impl Notification {
             rest if rest == stopped => Severity::Warning,
             _ => Severity::Error,
         };
+        let upload = &model.upload;
         Self {
             subject: subject(&format!("{}: compiled for {completed} of {} targets", upload.stem(), jobs.len())),
-            text: text::summary(upload, rule, &jobs),
+            text: text::summary(upload, model.rule.as_deref(), &jobs, document),
             model: Some(upload.into()),
-            rule: rule.map(str::to_owned),
+            rule: model.rule.clone(),
             jobs,
-            ..Self::new(NotificationType::ModelSummary, severity, format!("summary-{model}"), time)
+            summary: Some(document.to_owned()),
+            ..Self::new(NotificationType::ModelSummary, severity, format!("summary-{id}"), time)
         }
     }
 }
 
 fn refused(row: &JobRow) -> Problem {
     let reason = row.failure_reason.as_deref().unwrap_or("no reason given");
-    Problem::new(
-        "refused-by-sagemaker",
-        format!("SageMaker refused the compilation job: {reason}"),
-        "correct the rule or the model as SageMaker says, and upload the archive again",
-    )
+    Problem::new("refused-by-sagemaker", format!("SageMaker refused the compilation job: {reason}"), remedy(row))
 }
 
 fn failed(row: &JobRow, next: Option<&CompilationRequest>) -> Problem {
     let reason = row.failure_reason.as_deref().unwrap_or("SageMaker gave no reason");
     let remedy = match next {
         Some(next) => {
+            let longer =
+                row.request.as_ref().is_some_and(|request| request.max_runtime_seconds < next.max_runtime_seconds);
+            let limit = if longer { format!(", with {} s", next.max_runtime_seconds) } else { String::new() };
             format!(
-                "none is needed now: it is started again by itself, attempt {} of {}",
+                "none is needed now: it is started again by itself{limit}, attempt {} of {}",
                 next.attempt,
                 next.retries + 1
             )
         }
-        None => {
-            let request = row.request.as_ref();
-            let archive = request.map(|request| request.source.s3_uri());
-            FailureClass::of(reason).remedy(request.map(|request| request.rule.as_str()), archive.as_deref())
-        }
+        None => remedy(row),
     };
     Problem::new("compilation-failed", reason, remedy)
+}
+
+/// What to do about a job that failed or was refused.
+fn remedy(row: &JobRow) -> String {
+    match row.failure_class() {
+        None => "correct the rule or the model as SageMaker says, and upload the archive again".to_owned(),
+        Some(class) => {
+            let request = row.request.as_ref();
+            let archive = request.map(|request| request.source.s3_uri());
+            class.remedy(request.map(|request| request.rule.as_str()), archive.as_deref())
+        }
+    }
 }
 
 fn few(problems: &[Problem]) -> Vec<Problem> {
@@ -202,7 +269,7 @@ mod tests {
 
     fn row(target: &str, status: JobStatus) -> JobRow {
         let request = serde_json::from_value(json!({
-            "version": 1, "job_name": format!("model-{target}-abc"), "model": "m", "content": "c", "source": upload(),
+            "version": 1, "job_name": format!("model-{target}-abc"), "model": model(), "content": "c", "source": upload(),
             "rule": "edge-vision", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
             "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/model/",
             "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
@@ -211,17 +278,20 @@ mod tests {
         JobRow {
             name: format!("model-{}-abc", target.replace('_', "-")).into(),
             status,
+            states: Vec::new(),
             models: BTreeSet::new(),
             target: target.to_owned(),
             request: Some(request),
-            arn: Some("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model".to_owned()),
+            arn: (status != JobStatus::Rejected)
+                .then(|| format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{target}-abc")),
             artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
             failure_reason: match status {
                 JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
                 JobStatus::Rejected => Some("Unsupported framework version field for target".to_owned()),
                 _ => None,
             },
-            started_at: Some(Timestamp::from_second(100).unwrap()),
+            created_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(70).unwrap()),
+            started_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(100).unwrap()),
             ended_at: status.is_terminal().then(|| Timestamp::from_second(350).unwrap()),
             updated_at: Timestamp::UNIX_EPOCH,
         }
@@ -244,6 +314,12 @@ mod tests {
         }
     }
 
+    const SUMMARY: &str = "s3://artifacts/vision/model/3HL4kqtJlcpXroDTDmJ/summary.json";
+
+    fn compiled() -> ModelRow {
+        ModelRow { state: crate::ledger::ModelState::Requested, ..rejected(&[]) }
+    }
+
     fn every() -> Vec<Notification> {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let problems = [Problem::new(
@@ -256,8 +332,13 @@ mod tests {
         let mut all: Vec<_> =
             states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
-        let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed)];
-        all.push(Notification::summary(&upload(), &model(), Some("edge-vision"), &rows, now));
+        all.extend(Notification::reused(&model(), &rejected(&[]), &row("ml_c5", JobStatus::Completed), now));
+        let mut reused = row("ml_m5", JobStatus::Completed);
+        if let Some(request) = &mut reused.request {
+            request.model = ModelId::new("models", "vision/résumé model.tar.gz", "an earlier one");
+        }
+        let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed), reused];
+        all.push(Notification::summary(&compiled(), &model(), &rows, SUMMARY, now));
         all.push(Notification::config_rejected(
             "config",
             "automation.yaml",
@@ -307,7 +388,7 @@ mod tests {
         let mut failed = row("ml_c5", JobStatus::Failed);
         failed.failure_reason = Some("\"é\"".repeat(256));
         let rows = vec![failed; 60];
-        let summary = Notification::summary(&upload(), &model(), None, &rows, Timestamp::UNIX_EPOCH);
+        let summary = Notification::summary(&compiled(), &model(), &rows, SUMMARY, Timestamp::UNIX_EPOCH);
         assert!(summary.message().unwrap().len() < 256 * 1024, "{}", summary.message().unwrap().len());
     }
 

@@ -57,38 +57,55 @@ pub(super) fn upload_rejected(upload: &Upload, rule: Option<&str>, jobs: usize, 
 pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notification: &Notification) -> String {
     let verb = match kind {
         NotificationType::CompilationStarted => "is being compiled",
+        NotificationType::CompilationCompleted if notification.reused_from.is_some() => "was compiled before",
         NotificationType::CompilationCompleted => "was compiled",
         NotificationType::CompilationStopped => "was stopped before it was compiled",
         _ => "could not be compiled",
     };
     let mut text = format!("{name} {verb} for {}.\n", job.target);
+    if notification.reused_from.is_some() {
+        text.push_str("The same bytes were compiled the same way: the artifact of that job serves this upload too.\n");
+    }
     problems(&mut text, &notification.problems);
     text.push('\n');
+    if !job.unsupported_operators.is_empty() {
+        line(&mut text, "Operators", &format!("{} (not supported)", job.unsupported_operators.join(", ")));
+    }
     if let Some(artifact) = &job.artifact {
         line(&mut text, "Artifact", artifact);
     }
-    if let Some(seconds) = job.duration_seconds {
-        line(&mut text, "Duration", &duration(seconds));
+    if let Some(took) = took(job) {
+        line(&mut text, "Duration", &took);
     }
     line(&mut text, "Job", job.name.as_str());
+    for (label, link) in [("Console", &job.links.job), ("In S3", &job.links.artifact)] {
+        if let Some(link) = link {
+            line(&mut text, label, link);
+        }
+    }
     if let Some(report) = &notification.model {
         model(&mut text, &report.upload, notification.rule.as_deref());
     }
     text
 }
 
-pub(super) fn summary(upload: &Upload, rule: Option<&str>, jobs: &[JobReport]) -> String {
+pub(super) fn summary(upload: &Upload, rule: Option<&str>, jobs: &[JobReport], document: &str) -> String {
     let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
     let mut text = format!("{} was compiled for {completed} of {} targets.\n", upload.stem(), jobs.len());
     for job in jobs {
-        let took = job.duration_seconds.map(|seconds| format!(" in {}", duration(seconds))).unwrap_or_default();
-        let _ = writeln!(text, "\n{}: {}{took}", job.target, job.status);
+        let took = took(job).map(|took| format!(" in {took}")).unwrap_or_default();
+        let reused = if job.reused { ", by an earlier upload of the same bytes" } else { "" };
+        let _ = writeln!(text, "\n{}: {}{took}{reused}", job.target, job.status);
         if let Some(detail) = job.artifact.as_ref().or(job.failure_reason.as_ref()) {
             let _ = writeln!(text, "  {detail}");
+        }
+        if let Some(remedy) = &job.remedy {
+            let _ = writeln!(text, "  Remedy: {remedy}");
         }
     }
     text.push('\n');
     model(&mut text, upload, rule);
+    line(&mut text, "Summary", document);
     text
 }
 
@@ -101,6 +118,16 @@ pub(super) fn config_rejected(bucket: &str, key: &str, error: &str, in_force: Op
         None => text.push_str("No earlier version is valid: nothing is compiled until it is corrected.\n"),
     }
     text
+}
+
+/// How long a job took, and how much of that is billed.
+fn took(job: &JobReport) -> Option<String> {
+    match (job.duration_seconds, job.billed_seconds) {
+        (Some(whole), Some(billed)) if whole != billed => {
+            Some(format!("{} ({} billed)", duration(whole), duration(billed)))
+        }
+        (whole, billed) => whole.or(billed).map(duration),
+    }
 }
 
 fn duration(seconds: i64) -> String {
