@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use model_archive::Framework;
 
@@ -22,11 +22,13 @@ Examples:
   automation inspect model.tar.gz
   automation plan model.tar.gz --config automation.yaml --key vision/model.tar.gz
   automation validate automation.yaml
+  automation maintain workteams --plan
   automation targets --framework PYTORCH
   automation redrive requests --dry-run
 
 Exit status: 0 all is well, 1 the archive cannot be compiled, the configuration is not valid or a dead letter could not be
-sent back, 2 it could not be looked at.";
+sent back, 2 it could not be looked at.
+Of maintain: 0 all is as declared, or was brought there, 1 something failed, 2 something differs.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Plan(Box<PlanArgs>),
     /// Checks a configuration, and names every mistake in it
     Validate(ValidateArgs),
+    /// Brings declared resources to what the configuration says, after showing what that changes
+    Maintain(MaintainArgs),
     /// Lists what can be compiled for
     Targets(TargetsArgs),
     /// Tells how far uploads and their jobs are
@@ -120,6 +124,46 @@ pub(crate) struct ValidateArgs {
     /// The configuration
     #[arg(default_value = "automation.yaml")]
     pub config: PathBuf,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is kept as declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Maintained {
+    /// Work teams of Ground Truth
+    Workteams,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  automation maintain workteams --plan --config automation.yaml
+  automation maintain workteams --yes
+  set -a; . .local/env; set +a; automation maintain workteams --plan      # against `make up`
+
+Nothing is deleted, and what the configuration does not name is left alone.
+
+Exit status: 0 all is as declared, or was brought there, 1 something failed, 2 something differs.")]
+pub(crate) struct MaintainArgs {
+    /// What is maintained
+    pub kind: Maintained,
+    /// The configuration; else the one in force in the stack's bucket, else automation.yaml
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The stack's configuration bucket
+    #[arg(long, value_name = "BUCKET", env = "ConfigBucketName", hide_env_values = true)]
+    pub config_bucket: Option<String>,
+    /// The stack's Workteam topic, which `notifications: stack` means
+    #[arg(long, value_name = "ARN", env = "WorkteamTopicArn", hide_env_values = true)]
+    pub workteam_topic: Option<String>,
+    /// Shows what would be done, and does nothing; exits with 2 if something differs
+    #[arg(long)]
+    pub plan: bool,
+    /// Applies the plan without asking
+    #[arg(short, long, conflicts_with = "plan")]
+    pub yes: bool,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod inspect;
+pub(crate) mod maintain;
 pub(crate) mod plan;
 pub(crate) mod redrive;
 pub(crate) mod schema;

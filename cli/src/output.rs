@@ -12,6 +12,9 @@ pub(crate) const HEADER: Style = Style::new().bold();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// What a plan adds and removes.
+pub(crate) const ADDED: Style = AnsiColor::Green.on_default();
+pub(crate) const REMOVED: Style = AnsiColor::Red.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
 pub(crate) struct Output {

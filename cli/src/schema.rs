@@ -2,6 +2,8 @@
 //!
 //! The doc comments are what an editor shows. A test holds the keys against those that `neo` reads.
 
+mod workteams;
+
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
@@ -24,8 +26,9 @@ struct Document {
     partner_apps: Option<Value>,
     /// Not read by this release.
     images: Option<Value>,
-    /// Not read by this release.
-    workteams: Option<Value>,
+    /// Work teams that are kept as declared.
+    #[schemars(length(max = 25))]
+    workteams: Option<Vec<workteams::Workteam>>,
 }
 
 /// What is compiled.

@@ -214,7 +214,7 @@ fn targets_lists_the_table() {
 #[test]
 fn help_has_examples_and_shells_are_completed() {
     let folder = Folder::new("help");
-    for command in ["inspect", "plan", "validate", "targets", "redrive", "completions"] {
+    for command in ["inspect", "plan", "validate", "maintain", "targets", "redrive", "completions"] {
         let help = folder.run(&[command, "--help"]);
         assert!(help.contains(&format!("automation {command}")) && help.contains("Example"), "{help}");
     }

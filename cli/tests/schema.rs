@@ -51,6 +51,7 @@ fn read(document: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_key_of_the_schema_is_read_and_every_key_that_is_read_is_in_the_schema() {
+    let team = |text: &str| format!("version: 1\nworkteams: [ {{ {text} }} ]");
     let rule = |text: &str| format!("version: 1\ncompilation: {{ rules: [ {{ {text} }} ] }}");
     let schema = schema();
     for (name, document) in [
@@ -62,6 +63,11 @@ fn every_key_of_the_schema_is_read_and_every_key_that_is_read_is_in_the_schema()
         ("Platform", rule("targets: [ { platform: { QQQQ: 1 } } ]")),
         ("Vpc", rule("vpc: { QQQQ: 1 }")),
         ("CoreMlInput", rule("inputs: { x: { QQQQ: 1 } }")),
+        ("Workteam", team("QQQQ: 1")),
+        ("Members", team("members: { QQQQ: 1 }")),
+        ("CognitoGroup", team("members: { cognito: [ { QQQQ: 1 } ] }")),
+        ("OidcGroups", team("members: { oidc: { QQQQ: 1 } }")),
+        ("WorkerAccess", team("worker_access: { QQQQ: 1 }")),
     ] {
         assert_eq!(properties(&schema, name), read(&document), "{name}");
     }
@@ -73,7 +79,10 @@ fn the_documentation_has_every_key() {
     let text = fs::read_to_string(root().join("docs/CONFIGURATION.md")).unwrap();
     let schema = schema();
     let mut known = BTreeSet::new();
-    for name in ["", "Compilation", "Defaults", "Rule", "Target", "Platform", "Vpc", "CoreMlInput"] {
+    for name in [
+        "", "Compilation", "Defaults", "Rule", "Target", "Platform", "Vpc", "CoreMlInput", "Workteam", "Members",
+        "CognitoGroup", "OidcGroups", "WorkerAccess",
+    ] {
         known.extend(properties(&schema, name));
     }
     let rows: Vec<Vec<&str>> = text

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use automation::{
     Clock,
     batch::Failure,
-    call::{CallError, Kind},
+    call::CallError,
     config::{Config, ConfigSource},
     event::Event,
     images::{self, Images},
@@ -16,7 +16,7 @@ use automation::{
     topic::Topic,
 };
 use jiff::Timestamp;
-use maintenance::image::{Image, ImageAction, ImageHistory, ObservedImage, PendingUpdate, plan};
+use maintenance::image::{Image, ImageAction, ImageHistory, ObservedImage, plan};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -104,44 +104,28 @@ impl<I: Images, O: Objects, T: Table, N: Topic> Maintainer<I, O, T, N> {
         if let (Some(outcome), Some(pending)) = (outcome, &before.pending) {
             self.tell(&Notification::image_outcome(&image.name, &outcome, pending.asked_at, now)).await?;
         }
-        self.note(&image.name, &before, &after).await?;
+        self.ledger.note_image(&image.name, &before, &after).await?;
         known.insert(image.name.clone(), after);
         Ok(())
-    }
-
-    async fn note(&self, name: &str, read: &ImageHistory, now: &ImageHistory) -> Result<(), CallError> {
-        if read == now || self.ledger.note_image(name, read, now).await? {
-            return Ok(());
-        }
-        Err(CallError::other("PutItem", Kind::Conflict, format!("another run is at {name} right now")))
     }
 
     async fn tell(&self, notification: &Notification) -> Result<(), Failure> {
         self.ledger.once(&notification.id, self.topic.publish(notification)).await.map(drop)
     }
 
-    /// One call. An update is noted before: whoever dies in between sees what became of it.
+    /// One call.
     async fn act(
         &self,
         action: ImageAction,
         known: &BTreeMap<String, ImageHistory>,
         now: Timestamp,
     ) -> Result<(), CallError> {
-        let update = match action {
-            ImageAction::AddTags { arn, tags } => return self.images.add_tags(&arn, &tags).await,
-            ImageAction::Update(update) => update,
-        };
-        let before = known.get(&update.name).cloned().unwrap_or_default();
-        let pending = PendingUpdate { digest: update.digest.clone(), changes: update.changes.clone(), asked_at: now };
-        let asked = ImageHistory { pending: Some(pending), ..before.clone() };
-        self.note(&update.name, &before, &asked).await?;
-        match self.images.update(&update).await {
-            // Nobody knows whether an unanswered call took effect: the next run sees.
-            Err(error) if error.kind != Kind::Unanswered => {
-                self.note(&update.name, &asked, &before).await?;
-                Err(error)
+        match action {
+            ImageAction::AddTags { arn, tags } => self.images.add_tags(&arn, &tags).await,
+            ImageAction::Update(update) => {
+                let before = known.get(&update.name).cloned().unwrap_or_default();
+                self.ledger.ask_image(&update, &before, now, self.images.update(&update)).await
             }
-            answer => answer,
         }
     }
 }

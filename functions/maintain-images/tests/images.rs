@@ -112,7 +112,8 @@ impl Account {
 
     fn told(&self) -> String {
         let told = self.maintainer.topic.published.lock();
-        let texts: Vec<_> = told.iter().map(|told| format!("{}: {}\n\n{}", told.kind.as_str(), told.subject, told.text)).collect();
+        let texts: Vec<_> =
+            told.iter().map(|told| format!("{}: {}\n\n{}", told.kind.as_str(), told.subject, told.text)).collect();
         texts.join("=====\n")
     }
 }

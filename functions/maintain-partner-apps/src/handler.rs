@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use automation::{
     Clock,
     batch::Failure,
-    call::{CallError, Kind},
+    call::CallError,
     config::{Config, ConfigSource},
     event::Event,
     ledger::{Ledger, Rest, Table},
@@ -82,9 +82,10 @@ impl<A: PartnerApps, O: Objects, T: Table, N: Topic> Maintainer<A, O, T, N> {
         for (arn, outcome) in &outcomes {
             self.tell_outcome(&views, arn, outcome, known.get(arn), now).await?;
         }
+        let none = AppHistory::default();
         // After it is told: whoever dies in between tells it again, under the same id.
         for (arn, history) in &histories {
-            self.note(arn, known.get(arn), history).await?;
+            self.ledger.note_app(arn, known.get(arn).unwrap_or(&none), history).await?;
         }
         for view in &views {
             self.tell_standing(view, config, now).await?;
@@ -112,15 +113,6 @@ impl<A: PartnerApps, O: Objects, T: Table, N: Topic> Maintainer<A, O, T, N> {
     async fn histories(&self, observed: &[Observed]) -> Result<BTreeMap<String, AppHistory>, CallError> {
         let read = observed.iter().filter(|app| matches!(app, Observed::Read(_)));
         self.ledger.app_histories(&read.map(Observed::arn).collect::<Vec<_>>()).await
-    }
-
-    async fn note(&self, arn: &str, read: Option<&AppHistory>, now: &AppHistory) -> Result<(), CallError> {
-        let none = AppHistory::default();
-        let read = read.unwrap_or(&none);
-        if read == now || self.ledger.note_app(arn, read, now).await? {
-            return Ok(());
-        }
-        Err(CallError::other("PutItem", Kind::Conflict, format!("another run is at {arn} right now")))
     }
 
     async fn tell(&self, notification: &Notification) -> Result<(), Failure> {
@@ -164,7 +156,7 @@ impl<A: PartnerApps, O: Objects, T: Table, N: Topic> Maintainer<A, O, T, N> {
         Ok(())
     }
 
-    /// One call. What is asked is noted before: whoever dies in between asks again, with the same token.
+    /// One call.
     async fn act(
         &self,
         action: PartnerAppAction,
@@ -172,48 +164,17 @@ impl<A: PartnerApps, O: Objects, T: Table, N: Topic> Maintainer<A, O, T, N> {
         views: &[AppView<'_>],
         now: Timestamp,
     ) -> Result<(), CallError> {
-        let (arn, pending) = match &action {
-            PartnerAppAction::AddTags { arn, tags } => return self.apps.add_tags(arn, tags).await,
-            PartnerAppAction::Upgrade(upgrade) => {
-                let (from, to) = (upgrade.from.clone(), upgrade.to.clone());
-                (&upgrade.arn, Pending::Upgrade { from, to, asked_at: now })
-            }
-            PartnerAppAction::Update(update) => {
-                let (digest, changes) = (update.digest.clone(), update.changes.clone());
-                (&update.arn, Pending::Settings { digest, changes, asked_at: now })
-            }
+        let Some(pending) = partner_apps::ask(&self.apps, &self.ledger, &action, histories, now).await? else {
+            return Ok(());
         };
-        let none = AppHistory::default();
-        let before = histories.get(arn).unwrap_or(&none);
-        // A repeat after a lost answer is the same request.
-        let repeated = before.pending.clone().filter(|earlier| earlier.subject() == pending.subject());
-        let pending = repeated.unwrap_or(pending);
-        let asked = AppHistory { pending: Some(pending.clone()), ..before.clone() };
-        self.note(arn, Some(before), &asked).await?;
-        let answer = match &action {
-            PartnerAppAction::AddTags { .. } => Ok(()),
-            PartnerAppAction::Upgrade(upgrade) => self.apps.upgrade(upgrade).await,
-            PartnerAppAction::Update(update) => self.apps.update(update).await,
-        };
-        match answer {
-            Ok(()) => {
-                let is_it = |view: &&AppView<'_>| view.standing.as_ref().is_ok_and(|app| app.arn == *arn);
-                let started =
-                    views.iter().find(is_it).and_then(|view| Notification::upgrade_started(view, &pending, now));
-                if let Some(started) = started
-                    && let Err(failure) = self.tell(&started).await
-                {
-                    warn!(arn, %failure, "the start could not be told; the next run tells it");
-                }
-                Ok(())
-            }
-            // Nobody knows whether it took effect: the next run sees.
-            Err(error) if error.kind == Kind::Unanswered => Err(error),
-            Err(error) => {
-                self.note(arn, Some(&asked), before).await?;
-                Err(error)
-            }
+        let is_it = |view: &&AppView<'_>| view.standing.as_ref().is_ok_and(|app| app.arn == action.arn());
+        let started = views.iter().find(is_it).and_then(|view| Notification::upgrade_started(view, &pending, now));
+        if let Some(started) = started
+            && let Err(failure) = self.tell(&started).await
+        {
+            warn!(arn = action.arn(), %failure, "the start could not be told; the next run tells it");
         }
+        Ok(())
     }
 }
 

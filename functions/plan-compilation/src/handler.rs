@@ -64,9 +64,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 info!("S3 tells that its notifications are configured");
                 Ok(())
             }
-            Event::Compilation(_) | Event::Stop(_) | Event::Job(_) | Event::FailedCall(_) | Event::ImageState(_) => {
-                Err(Failure::terminal("this is no event of an upload"))
-            }
+            _ => Err(Failure::terminal("this is no event of an upload")),
         }
     }
 

@@ -83,7 +83,7 @@ pub trait CompilationJobs: Sync {
 /// The service.
 #[derive(Debug, Clone)]
 pub struct SageMaker {
-    client: Client,
+    pub(crate) client: Client,
 }
 
 impl SageMaker {

@@ -3,6 +3,7 @@
 mod observation;
 
 use aws_lambda_events::{s3::S3Event, sns::SnsMessage};
+use jiff::Timestamp;
 use neo::{CompilationRequest, ModelId, REQUEST_VERSION};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -10,6 +11,8 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 pub use observation::{JobObservation, Observer};
+
+use crate::labeling::{LabelingJobState, TeamMessage};
 
 /// Characters of an unknown body that are quoted in the answer to it.
 const QUOTED: usize = 200;
@@ -31,6 +34,10 @@ pub enum Event {
     FailedCall(String),
     /// An image changed its state.
     ImageState(ImageState),
+    /// A message to a topic, such as SageMaker's to that of a work team.
+    TeamMessage(TeamMessage),
+    /// A labeling job changed its state.
+    LabelingJobState(LabelingJobState),
 }
 
 /// One object of an "object created" event. What the event leaves out is asked of S3.
@@ -113,6 +120,8 @@ impl Event {
             Self::Stop(stop) => Some(stop.job_name.clone()),
             Self::Job(observation) => Some(observation.job_name.clone()),
             Self::ImageState(state) => Some(state.image_name.clone()),
+            Self::TeamMessage(message) => Some(message.id.clone()),
+            Self::LabelingJobState(state) => Some(state.name().to_owned()),
         }
     }
 
@@ -127,8 +136,7 @@ impl Event {
         } else if is("Event", "s3:TestEvent") {
             Ok(Self::S3Test)
         } else if is("Type", "Notification") && has("Message") {
-            let envelope: SnsMessage = read("SNS notification", value)?;
-            Self::parse(&envelope.message)
+            published(read("SNS notification", value)?)
         } else if is("source", "aws.s3") && is("detail-type", "Object Created") {
             object_created(value)
         } else if is("detail-type", "SageMaker Compilation Job State Change") {
@@ -137,6 +145,8 @@ impl Event {
             observation::api_call(&value)
         } else if is("detail-type", "SageMaker Image State Change") {
             image_state(&value)
+        } else if is("detail-type", "SageMaker Ground Truth Labeling Job State Change") {
+            labeling_job_state(&value)
         } else if has("job_name") || has("stop") {
             own_message(value)
         } else {
@@ -235,6 +245,37 @@ fn image_state(value: &Value) -> Result<Event, UnknownEvent> {
             cause: "neither detail.ImageName nor an image's ARN is in it".to_owned(),
         }),
     }
+}
+
+/// S3 notifies through SNS too. Whatever else is published is nobody's but the topic's, and is kept as it is.
+fn published(envelope: SnsMessage) -> Result<Event, UnknownEvent> {
+    let value = serde_json::from_str(&envelope.message).unwrap_or(Value::Null);
+    let is_from_s3 = value["Records"][0]["eventSource"] == "aws:s3"
+        || value["Event"] == "s3:TestEvent"
+        || (value["source"] == "aws.s3" && value["detail-type"] == "Object Created");
+    if is_from_s3 {
+        return Event::parse(&envelope.message);
+    }
+    let published_at = Timestamp::from_millisecond(envelope.timestamp.timestamp_millis());
+    Ok(Event::TeamMessage(TeamMessage {
+        id: envelope.message_id,
+        topic_arn: envelope.topic_arn,
+        subject: envelope.subject.filter(|subject| !subject.is_empty()),
+        message: envelope.message,
+        published_at: published_at.unwrap_or_default(),
+    }))
+}
+
+/// The detail has the state alone; the job is named by its ARN.
+fn labeling_job_state(value: &Value) -> Result<Event, UnknownEvent> {
+    let malformed =
+        |cause: &str| UnknownEvent::Malformed { what: "labeling job state change", cause: cause.to_owned() };
+    let arn = value["resources"][0].as_str().filter(|arn| arn.contains(":labeling-job/"));
+    let status = value["detail"]["LabelingJobStatus"].as_str().filter(|status| !status.is_empty());
+    Ok(Event::LabelingJobState(LabelingJobState {
+        arn: arn.ok_or_else(|| malformed("resources[0] is no labeling job's ARN"))?.to_owned(),
+        status: status.ok_or_else(|| malformed("detail.LabelingJobStatus is missing"))?.to_owned(),
+    }))
 }
 
 fn own_message(value: Value) -> Result<Event, UnknownEvent> {
@@ -337,6 +378,8 @@ mod tests {
             r#"{"hello":"world"}"#,
             r#"{"Records":[{"eventName":"ObjectRemoved:Delete"}]}"#,
             r#"{"Type":"Notification","Message":"hello","MessageId":"m","TopicArn":"t"}"#,
+            r#"{"detail-type":"SageMaker Ground Truth Labeling Job State Change","resources":["x"],"detail":{}}"#,
+            r#"{"detail-type":"SageMaker Ground Truth Labeling Job State Change","resources":["arn:aws:sagemaker:eu-west-1:123456789012:labeling-job/x"],"detail":{}}"#,
             r#"{"source":"aws.s3","detail-type":"Object Created","detail":{"bucket":{"name":"b"}}}"#,
             r#"{"detail-type":"SageMaker Compilation Job State Change","detail":{}}"#,
             r#"{"version":2,"job_name":"a"}"#,

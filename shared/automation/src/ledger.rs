@@ -6,16 +6,18 @@
 //! | `content#<id>` | [`ContentRow`]: the job that compiled these bytes this way | plan-compilation |
 //! | `arrivals#<id>` | [`ArrivalsRow`]: the versions of one key that give way to newer ones | plan-compilation |
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
-//! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | plan-compilation, relay-compilation |
+//! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | every function that notifies |
 //! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for room in the quota | start-, relay-, sweep-compilations |
 //! | `app#<arn>`, `image#<name>` | what an app or image has run and was asked for | maintain-partner-apps, maintain-images |
 //! | `app#rest` | [`Rest`]: until when no app has to be looked at | maintain-partner-apps |
+//! | `burst#<topic ARN>` | [`BurstRow`]: messages to a work team's topic that are told as one | relay-workteam |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: how far the sweep has looked | sweep-compilations |
 //!
 //! What is asked of it: a model version, a job, or a notice by its key; the jobs of a model through its row; running jobs, ended jobs and
 //! models by time through the index `by-list` ([`List`]).
 
 mod arrivals;
+mod bursts;
 mod dynamodb;
 mod once;
 mod parked;
@@ -24,6 +26,7 @@ mod table;
 mod upgrades;
 
 pub use arrivals::{Place, Sequencer};
+pub use bursts::BurstRow;
 pub use dynamodb::DynamoTable;
 pub use once::Once;
 pub use rows::{

@@ -12,6 +12,7 @@ pub mod event;
 #[cfg(feature = "sagemaker")]
 pub mod images;
 pub mod job;
+pub mod labeling;
 pub mod ledger;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
@@ -31,6 +32,8 @@ pub mod telemetry;
 pub mod telling;
 pub mod topic;
 pub mod wake;
+#[cfg(feature = "sagemaker")]
+pub mod workteams;
 
 /// Tells the time; handlers take it so that tests can set it.
 pub type Clock = fn() -> jiff::Timestamp;

@@ -23,7 +23,11 @@ use crate::{
 use crate::{
     compilation_jobs::{CompilationJobs, CreateError, JobPage},
     job::{JobDescription, JobStatus},
+    labeling::{LabelingJob, LabelingJobDescription},
+    workteams::Workteams,
 };
+#[cfg(feature = "sagemaker")]
+use maintenance::workteam::{StandingWorkteam, WorkteamAction, WorkteamCall};
 
 /// Something shared between a double and the test that looks into it.
 #[derive(Debug)]
@@ -350,5 +354,95 @@ impl CompilationJobs for MemoryJobs {
             .map(|job| crate::compilation_jobs::JobSummary { name: job.name.clone(), status: job.status });
         let next = (start + PAGE < listed.len()).then(|| (start + PAGE).to_string());
         Ok(JobPage { jobs: summaries.collect(), next })
+    }
+}
+
+/// A private team without members.
+#[cfg(feature = "sagemaker")]
+pub fn standing_team(name: &str, topic: Option<&str>) -> StandingWorkteam {
+    StandingWorkteam {
+        name: name.to_owned(),
+        arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/{name}"),
+        description: format!("The people of {name}"),
+        members: std::collections::BTreeSet::new(),
+        topic: topic.map(str::to_owned),
+        worker_access: None,
+        portal: Some("abcdefghij.labeling.eu-west-1.sagemaker.aws".to_owned()),
+    }
+}
+
+/// SageMaker's work teams.
+#[cfg(feature = "sagemaker")]
+#[derive(Debug, Clone, Default)]
+pub struct MemoryWorkteams {
+    /// The teams, oldest first.
+    pub teams: Shared<Vec<StandingWorkteam>>,
+    /// Labeling jobs by the ARN of their team, newest first.
+    pub jobs: Shared<BTreeMap<String, Vec<LabelingJob>>>,
+    /// Labeling jobs by name.
+    pub described: Shared<BTreeMap<String, LabelingJobDescription>>,
+    /// How often the teams were listed.
+    pub listed: Shared<usize>,
+    /// Calls that were made, oldest first.
+    pub calls: Shared<Vec<WorkteamAction>>,
+    /// What the next questions fail with; the last one first.
+    pub failures: Shared<Vec<Kind>>,
+    /// What the next calls for a team fail with.
+    pub refused: Shared<Vec<(String, Kind)>>,
+    /// Whether questions are never answered.
+    pub hangs: Shared<bool>,
+}
+
+#[cfg(feature = "sagemaker")]
+impl MemoryWorkteams {
+    fn fail(&self, operation: &'static str) -> Result<(), CallError> {
+        let failure = self.failures.lock().pop();
+        failure.map_or(Ok(()), |kind| Err(CallError::other(operation, kind, "SageMaker refuses")))
+    }
+}
+
+#[cfg(feature = "sagemaker")]
+impl Workteams for MemoryWorkteams {
+    async fn teams(&self) -> Result<Vec<StandingWorkteam>, CallError> {
+        *self.listed.lock() += 1;
+        if *self.hangs.lock() {
+            return std::future::pending().await;
+        }
+        self.fail("ListWorkteams")?;
+        Ok(self.teams.lock().clone())
+    }
+
+    async fn act(&self, action: WorkteamAction) -> Result<(), CallError> {
+        self.calls.lock().push(action.clone());
+        let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
+        let refused = self.refused.lock().pop_if(|(name, _)| *name == call.name);
+        if let Some((name, kind)) = refused {
+            return Err(CallError::other("CreateWorkteam", kind, format!("SageMaker refuses {name}")));
+        }
+        let mut teams = self.teams.lock();
+        let WorkteamCall { name, description, members, topic, worker_access } = call;
+        if !teams.iter().any(|team| team.name == name) {
+            teams.push(standing_team(&name, None));
+        }
+        for team in teams.iter_mut().filter(|team| team.name == name) {
+            team.description = description.clone().unwrap_or_else(|| team.description.clone());
+            team.members = members.clone().unwrap_or_else(|| team.members.clone());
+            team.topic = topic.clone().or_else(|| team.topic.clone());
+            team.worker_access = worker_access.or(team.worker_access);
+        }
+        Ok(())
+    }
+
+    async fn open_jobs(&self, team_arn: &str) -> Result<Vec<LabelingJob>, CallError> {
+        self.fail("ListLabelingJobsForWorkteam")?;
+        if !self.teams.lock().iter().any(|team| team.arn == team_arn) {
+            return Err(CallError::other("ListLabelingJobsForWorkteam", Kind::NotFound, "there is no such team"));
+        }
+        Ok(self.jobs.lock().get(team_arn).cloned().unwrap_or_default())
+    }
+
+    async fn labeling_job(&self, name: &str) -> Result<Option<LabelingJobDescription>, CallError> {
+        self.fail("DescribeLabelingJob")?;
+        Ok(self.described.lock().get(name).cloned())
     }
 }

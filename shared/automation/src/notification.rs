@@ -5,6 +5,7 @@ mod image;
 mod kind;
 mod partner_app;
 mod text;
+mod workteam;
 
 use jiff::Timestamp;
 use maintenance::Change;
@@ -17,6 +18,7 @@ use compilation::{JobReport, ModelReport};
 use image::ImageReport;
 pub use kind::{NotificationType, Severity};
 use partner_app::PartnerAppReport;
+pub use workteam::{TeamNews, TeamReport};
 
 /// The version of the notification document.
 const NOTIFICATION_VERSION: u32 = 1;
@@ -74,6 +76,8 @@ pub struct Notification {
     changes: Vec<Change>,
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<ConfigReport>,
+    #[serde(flatten)]
+    workteam: Option<workteam::Details>,
 }
 
 /// A configuration document in a notification.
@@ -106,6 +110,7 @@ impl Notification {
             image: None,
             changes: Vec::new(),
             config: None,
+            workteam: None,
         }
     }
 
@@ -149,6 +154,7 @@ impl Notification {
             ("model", model),
             ("partner_app", self.partner_app.as_ref().map(|app| app.name.as_str())),
             ("image", self.image.as_ref().map(|image| image.name.as_str())),
+            ("workteam", self.workteam.as_ref().and_then(workteam::Details::team)),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
@@ -177,6 +183,9 @@ impl Notification {
         short.problems.truncate(1);
         for problem in &mut short.problems {
             problem.problem = cut(&problem.problem, CUT_TEXT);
+        }
+        if let Some(details) = &mut short.workteam {
+            details.cut(|text| cut(text, CUT_TEXT));
         }
         short.compose()
     }

@@ -10,11 +10,13 @@ use aws_sdk_sagemaker::{
 };
 use jiff::Timestamp;
 use maintenance::partner_app::{
-    AppStanding, AppStatus, Application, Observed, Offer, PartnerApp, SettingsUpdate, Upgrade,
+    AppHistory, AppStanding, AppStatus, Application, Observed, Offer, PartnerApp, PartnerAppAction, Pending,
+    SettingsUpdate, Upgrade,
 };
 
 use crate::{
     call::{CallError, Kind},
+    ledger::{Ledger, Table},
     tags,
 };
 
@@ -98,6 +100,30 @@ async fn one(apps: &impl PartnerApps, arn: &str, with_tags: bool) -> Result<AppS
     let standing = apps.describe(arn).await?;
     let tags = if with_tags { Some(apps.tags(arn).await?) } else { None };
     Ok(AppStanding { tags, ..standing })
+}
+
+/// Makes one call of a plan. What is asked of an app is noted in the ledger, and returned.
+pub async fn ask<T: Table>(
+    apps: &impl PartnerApps,
+    ledger: &Ledger<T>,
+    action: &PartnerAppAction,
+    histories: &BTreeMap<String, AppHistory>,
+    now: Timestamp,
+) -> Result<Option<Pending>, CallError> {
+    let none = AppHistory::default();
+    let known = histories.get(action.arn()).unwrap_or(&none);
+    match action {
+        PartnerAppAction::AddTags { arn, tags } => apps.add_tags(arn, tags).await.map(|()| None),
+        PartnerAppAction::Upgrade(upgrade) => {
+            let pending = Pending::Upgrade { from: upgrade.from.clone(), to: upgrade.to.clone(), asked_at: now };
+            ledger.ask_app(&upgrade.arn, known, pending, apps.upgrade(upgrade)).await.map(Some)
+        }
+        PartnerAppAction::Update(update) => {
+            let (digest, changes) = (update.digest.clone(), update.changes.clone());
+            let pending = Pending::Settings { digest, changes, asked_at: now };
+            ledger.ask_app(&update.arn, known, pending, apps.update(update)).await.map(Some)
+        }
+    }
 }
 
 /// The service.

@@ -19,6 +19,11 @@ pub const ARTIFACT_BUCKET: &str = "ARTIFACT_BUCKET";
 /// Role that SageMaker compiles with.
 pub const COMPILATION_ROLE_ARN: &str = "COMPILATION_ROLE_ARN";
 
+/// Topic that SageMaker tells of work for the stack's work teams.
+pub const WORKTEAM_TOPIC_ARN: &str = "WORKTEAM_TOPIC_ARN";
+/// Seconds in which messages of one work team topic are told as one; 0: each by itself.
+pub const WORKTEAM_BURST_SECONDS: &str = "WORKTEAM_BURST_SECONDS";
+
 /// How the names of jobs begin that something else started and that are told of all the same; empty: all of them.
 pub const FOREIGN_JOB_PREFIX: &str = "FOREIGN_JOB_PREFIX";
 

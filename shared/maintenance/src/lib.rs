@@ -11,6 +11,7 @@ mod plan;
 pub mod span;
 pub mod upgrade;
 pub mod window;
+pub mod workteam;
 
 use document::{Fields, Reader};
 
@@ -23,6 +24,8 @@ pub struct Declared {
     pub partner_apps: Vec<partner_app::PartnerApp>,
     /// The section `images`.
     pub images: Vec<image::Image>,
+    /// Work teams, in the order of the document.
+    pub workteams: Vec<workteam::Workteam>,
 }
 
 impl Declared {
@@ -36,6 +39,7 @@ impl Declared {
             None => Some(Vec::new()),
             Some(at) => image::read(reader, at),
         };
-        Some(Self { partner_apps: partner_apps?, images: images? })
+        let workteams = workteam::workteams(reader, sections);
+        Some(Self { partner_apps: partner_apps?, images: images?, workteams: workteams? })
     }
 }

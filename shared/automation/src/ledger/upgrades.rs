@@ -2,15 +2,19 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Debug,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use jiff::Timestamp;
-use maintenance::{image::ImageHistory, partner_app::AppHistory};
-use serde::{Deserialize, Serialize};
+use maintenance::{
+    image::{ImageHistory, ImageUpdate, PendingUpdate},
+    partner_app::{AppHistory, Pending},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Ledger, Row, Table};
-use crate::call::CallError;
+use crate::call::{CallError, Kind};
 
 const REST_KEY: &str = "app#rest";
 
@@ -21,6 +25,15 @@ struct HistoryRow<H> {
     of: String,
     history: H,
 }
+
+/// What is known of one kind of resource.
+trait History: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + PartialEq + Default {}
+
+impl History for AppHistory {}
+impl History for ImageHistory {}
+
+impl<H: History> Row for HistoryRow<H> {}
+impl Row for Rest {}
 
 /// Until when nothing has to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +50,31 @@ impl<T: Table> Ledger<T> {
         self.histories(arns.iter().map(|arn| app_key(arn)).collect()).await
     }
 
-    /// Notes what is known of an app, unless another run has noted something else than `read` meanwhile: then false.
-    pub async fn note_app(&self, arn: &str, read: &AppHistory, now: &AppHistory) -> Result<bool, CallError> {
+    /// Notes what is known of an app; a conflict if another run has noted something else than `read` meanwhile.
+    pub async fn note_app(&self, arn: &str, read: &AppHistory, now: &AppHistory) -> Result<(), CallError> {
         self.note(&app_key(arn), arn, read, now).await
+    }
+
+    /// Asks something of an app with `call`, and returns what is noted of it: before the call, so that whoever dies in between asks
+    /// again, with the same token. A refused call is as if it had not been made; of one without an answer the next look sees.
+    pub async fn ask_app(
+        &self,
+        arn: &str,
+        read: &AppHistory,
+        pending: Pending,
+        call: impl Future<Output = Result<(), CallError>>,
+    ) -> Result<Pending, CallError> {
+        let repeated = read.pending.clone().filter(|earlier| earlier.subject() == pending.subject());
+        let pending = repeated.unwrap_or(pending);
+        let asked = AppHistory { pending: Some(pending.clone()), ..read.clone() };
+        self.note_app(arn, read, &asked).await?;
+        match call.await {
+            Err(error) if error.kind != Kind::Unanswered => {
+                self.note_app(arn, &asked, read).await?;
+                Err(error)
+            }
+            answer => answer.map(|()| pending),
+        }
     }
 
     /// What is known of those images, by name, that anything is known of.
@@ -47,9 +82,30 @@ impl<T: Table> Ledger<T> {
         self.histories(names.iter().map(|name| image_key(name)).collect()).await
     }
 
-    /// Notes what is known of an image, unless another run has noted something else than `read` meanwhile: then false.
-    pub async fn note_image(&self, name: &str, read: &ImageHistory, now: &ImageHistory) -> Result<bool, CallError> {
+    /// Notes what is known of an image; a conflict if another run has noted something else than `read` meanwhile.
+    pub async fn note_image(&self, name: &str, read: &ImageHistory, now: &ImageHistory) -> Result<(), CallError> {
         self.note(&image_key(name), name, read, now).await
+    }
+
+    /// Asks for an image's update with `call`. It is noted before, so that what became of it is seen whoever dies in between; a refused
+    /// call is as if it had not been made.
+    pub async fn ask_image(
+        &self,
+        update: &ImageUpdate,
+        read: &ImageHistory,
+        now: Timestamp,
+        call: impl Future<Output = Result<(), CallError>>,
+    ) -> Result<(), CallError> {
+        let pending = PendingUpdate { digest: update.digest.clone(), changes: update.changes.clone(), asked_at: now };
+        let asked = ImageHistory { pending: Some(pending), ..read.clone() };
+        self.note_image(&update.name, read, &asked).await?;
+        match call.await {
+            Err(error) if error.kind != Kind::Unanswered => {
+                self.note_image(&update.name, &asked, read).await?;
+                Err(error)
+            }
+            answer => answer,
+        }
     }
 
     /// Until when nothing has to be looked at.
@@ -63,7 +119,7 @@ impl<T: Table> Ledger<T> {
         self.update(REST_KEY, changed).await.map(drop)
     }
 
-    async fn histories<H: Row>(&self, keys: Vec<String>) -> Result<BTreeMap<String, H>, CallError> {
+    async fn histories<H: History>(&self, keys: Vec<String>) -> Result<BTreeMap<String, H>, CallError> {
         // DynamoDB refuses a request for no key at all.
         if keys.is_empty() {
             return Ok(BTreeMap::new());
@@ -72,13 +128,10 @@ impl<T: Table> Ledger<T> {
         Ok(rows.into_iter().map(|row| (row.of, row.history)).collect())
     }
 
-    async fn note<H: Row + PartialEq + Default>(
-        &self,
-        key: &str,
-        of: &str,
-        read: &H,
-        now: &H,
-    ) -> Result<bool, CallError> {
+    async fn note<H: History>(&self, key: &str, of: &str, read: &H, now: &H) -> Result<(), CallError> {
+        if read == now {
+            return Ok(());
+        }
         let noted = AtomicBool::new(false);
         self.update(key, |row: Option<HistoryRow<H>>| {
             let standing = row.map(|row| row.history).unwrap_or_default();
@@ -87,7 +140,10 @@ impl<T: Table> Ledger<T> {
             (ours && standing != *now).then(|| HistoryRow { of: of.to_owned(), history: now.clone() })
         })
         .await?;
-        Ok(noted.into_inner())
+        if noted.into_inner() {
+            return Ok(());
+        }
+        Err(CallError::other("PutItem", Kind::Conflict, format!("another run is at {of} right now")))
     }
 }
 
@@ -114,8 +170,8 @@ mod tests {
             ran: vec![Ran { version: version.to_owned(), since: Timestamp::UNIX_EPOCH, until: None }],
             ..AppHistory::default()
         };
-        assert!(ledger.note_app("a", &unknown, &ran("1.3")).await.unwrap());
-        assert!(!ledger.note_app("a", &unknown, &ran("1.4")).await.unwrap());
+        ledger.note_app("a", &unknown, &ran("1.3")).await.unwrap();
+        assert_eq!(ledger.note_app("a", &unknown, &ran("1.4")).await.unwrap_err().kind, Kind::Conflict);
         assert_eq!(ledger.app_histories(&["a", "b"]).await.unwrap(), BTreeMap::from([("a".to_owned(), ran("1.3"))]));
         assert!(ledger.image_histories(&[]).await.unwrap().is_empty());
     }

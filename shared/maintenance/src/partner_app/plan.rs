@@ -40,6 +40,17 @@ pub enum PartnerAppAction {
     Upgrade(Box<Upgrade>),
 }
 
+impl PartnerAppAction {
+    /// The app.
+    pub fn arn(&self) -> &str {
+        match self {
+            Self::AddTags { arn, .. } => arn,
+            Self::Update(update) => &update.arn,
+            Self::Upgrade(upgrade) => &upgrade.arn,
+        }
+    }
+}
+
 /// The settings that `UpdatePartnerApp` is called with; what is none is not sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SettingsUpdate {

@@ -1,0 +1,3 @@
+//! Work teams are brought to what `automation.yaml` declares.
+
+pub mod handler;

@@ -1,0 +1,231 @@
+//! Work teams: what is read, what is planned, and that a plan leads to what is declared.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+use maintenance::{
+    Declared, Plan,
+    workteam::{
+        Member, Mode, Notifications, StandingWorkteam, WorkerAccess, Workteam, WorkteamAction, WorkteamCall,
+        plan_workteams,
+    },
+};
+use proptest::prelude::*;
+
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:stack-workteams";
+
+fn read(teams: &str) -> Result<Vec<Workteam>, String> {
+    let text = format!("version: 1\nworkteams:\n{teams}");
+    let read = document::read(&text, Declared::read);
+    read.map(|(declared, _)| declared.workteams).map_err(|error| error.to_string())
+}
+
+fn cognito(user_group: &str) -> Member {
+    let text = |text: &str| text.to_owned();
+    Member::Cognito { user_pool: text("eu-west-1_x"), user_group: text(user_group), client_id: text("abc") }
+}
+
+fn oidc(group: &str) -> Member {
+    Member::Oidc { group: group.to_owned() }
+}
+
+fn team(name: &str, members: &[Member]) -> Workteam {
+    Workteam {
+        name: name.to_owned(),
+        description: "People who label".to_owned(),
+        members: members.iter().cloned().collect(),
+        notifications: Some(Notifications::Stack),
+        worker_access: None,
+        allow_shrink: false,
+        mode: Mode::Apply,
+    }
+}
+
+/// The team as SageMaker has it after these calls.
+fn standing(name: &str, members: &[Member]) -> StandingWorkteam {
+    StandingWorkteam {
+        name: name.to_owned(),
+        arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/{name}"),
+        description: "People who label".to_owned(),
+        members: members.iter().cloned().collect(),
+        topic: Some(TOPIC.to_owned()),
+        worker_access: None,
+        portal: None,
+    }
+}
+
+#[test]
+fn a_team_is_read_with_all_that_it_may_say() {
+    let teams = read(
+        "
+- name: radiology
+  description: Radiologists
+  members: { cognito: [ { user_pool: eu-west-1_x, user_group: b, client_id: abc }, { user_pool: eu-west-1_x, user_group: a, client_id: abc } ] }
+  notifications: stack
+  worker_access: { source_ip: true }
+  allow_shrink: true
+  mode: notify
+- { name: audit, description: Auditors, members: { oidc: { groups: [auditors] } }, notifications: 'arn:aws-cn:sns:cn-north-1:123456789012:t' }
+",
+    );
+    let teams = teams.unwrap();
+    assert_eq!(
+        teams[0],
+        Workteam {
+            description: "Radiologists".to_owned(),
+            worker_access: Some(WorkerAccess::SourceIp(true)),
+            allow_shrink: true,
+            mode: Mode::Notify,
+            ..team("radiology", &[cognito("a"), cognito("b")])
+        }
+    );
+    assert_eq!(teams[1].members, BTreeSet::from([oidc("auditors")]));
+    assert!(matches!(&teams[1].notifications, Some(Notifications::Topic(arn)) if arn.as_str().ends_with(":t")));
+    assert_eq!((teams[1].mode, teams[1].allow_shrink), (Mode::Apply, false));
+}
+
+#[test]
+fn every_mistake_is_told_with_its_remedy() {
+    let oidc = "members: { oidc: { groups: [a] } }";
+    let group = |pool: &str, client: &str| format!("{{ user_pool: {pool}, user_group: g, client_id: {client} }}");
+    let (x, y, other) = (group("eu-west-1_x", "abc"), group("eu-west-1_y", "abc"), group("eu-west-1_x", "def"));
+    let eleven: Vec<_> = (0..11).map(|number| format!("group-{number}")).collect();
+    let of = |members: &str| format!("- {{ name: t, description: d, members: {members} }}");
+    let with = |more: &str| format!("- {{ name: t, description: d, {oidc}, {more} }}");
+    let cases = [
+        ("both kinds", of(&format!("{{ cognito: [{x}], oidc: {{ groups: [a] }} }}"))),
+        ("two pools", of(&format!("{{ cognito: [{x}, {y}] }}"))),
+        ("two clients", of(&format!("{{ cognito: [{x}, {other}] }}"))),
+        ("one group twice", of(&format!("{{ cognito: [{x}, {x}] }}"))),
+        ("eleven groups", of(&format!("{{ oidc: {{ groups: [{}] }} }}", eleven.join(", ")))),
+        ("no groups", of("{ cognito: [] }")),
+        ("no kind", of("{}")),
+        ("no members", "- { name: t, description: d }".to_owned()),
+        ("no pool", of("{ cognito: [ { user_pool: radiology, user_group: a b, client_id: é } ] }")),
+        ("two teams of a name", format!("{}\n{}", with("mode: apply"), with("mode: apply"))),
+        ("an empty description", format!("- {{ name: t, description: ' ', {oidc} }}")),
+        ("a long description", format!("- {{ name: t, description: {}, {oidc} }}", "d".repeat(201))),
+        ("a name with an underscore", format!("- {{ name: a_b, description: d, {oidc} }}")),
+        ("a name that ends with a dash", format!("- {{ name: ab-, description: d, {oidc} }}")),
+        ("a topic of another partition", with("notifications: 'arn:aws:sns:cn-north-1:123456789012:t'")),
+        ("a partition that is none", with("notifications: 'arn:azure:sns:eu-west-1:123456789012:t'")),
+        ("a queue", with("notifications: 'arn:aws:sqs:eu-west-1:123456789012:t'")),
+        ("a word", with("notifications: none")),
+        ("both accesses", with("worker_access: { source_ip: true, vpc_source_ip: true }")),
+        ("a misspelt mode", with("mode: aply")),
+        ("an unknown key", with("notification: stack")),
+        ("26 teams", (0..26).map(|n| format!("- {{ name: t{n}, description: d, {oidc} }}\n")).collect()),
+        ("no list", "  { name: t }".to_owned()),
+    ];
+    let answers = cases.map(|(case, teams)| format!("{case}\n{}", read(&teams).unwrap_err()));
+    insta::assert_snapshot!(answers.join("\n\n"));
+}
+
+#[test]
+fn plans_say_what_is_done_and_why_not() {
+    let abc = [cognito("a"), cognito("b"), cognito("c")];
+    let foreign = StandingWorkteam {
+        arn: "arn:aws:sagemaker:eu-west-1:394669845002:workteam/public-crowd/default".to_owned(),
+        ..standing("public", &abc)
+    };
+    let standing = [
+        standing("same", &abc),
+        StandingWorkteam { topic: None, description: "Old".to_owned(), ..standing("changed", &abc) },
+        standing("notified", &abc),
+        standing("half", &[cognito("a"), cognito("b")]),
+        standing("shrinks", &abc),
+        standing("may-shrink", &abc),
+        StandingWorkteam { topic: None, ..standing("left-alone", &abc) },
+        foreign,
+        standing("not-declared", &abc),
+    ];
+    let declared = [
+        team("same", &[cognito("c"), cognito("b"), cognito("a")]),
+        Workteam {
+            worker_access: Some(WorkerAccess::VpcSourceIp(false)),
+            ..team("changed", &[cognito("a"), cognito("b"), cognito("d")])
+        },
+        Workteam { mode: Mode::Notify, ..team("notified", &[cognito("a"), cognito("b")]) },
+        team("half", &[cognito("a")]),
+        team("shrinks", &[cognito("a")]),
+        Workteam { allow_shrink: true, ..team("may-shrink", &[oidc("a")]) },
+        Workteam { notifications: None, ..team("left-alone", &abc) },
+        team("public", &abc),
+        team("new", &[oidc("auditors")]),
+    ];
+    let plan = plan_workteams(&declared, &standing, Some(TOPIC));
+    insta::assert_json_snapshot!(plan);
+    let without_topic = plan_workteams(&declared[..1], &standing, None);
+    assert_eq!(without_topic.items[0].problem.as_ref().unwrap().code, "no-stack-topic");
+}
+
+/// What SageMaker does with a call.
+fn apply(plan: Plan<WorkteamAction>, teams: &mut Vec<StandingWorkteam>) {
+    for action in plan.items.into_iter().flat_map(|item| item.actions) {
+        let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
+        let WorkteamCall { name, description, members, topic, worker_access } = call;
+        let found = teams.iter().position(|team| team.name == name);
+        let index = found.unwrap_or_else(|| {
+            teams.push(StandingWorkteam { topic: None, ..standing(&name, &[]) });
+            teams.len() - 1
+        });
+        let team = &mut teams[index];
+        team.description = description.unwrap_or_else(|| team.description.clone());
+        team.members = members.unwrap_or_else(|| team.members.clone());
+        team.topic = topic.or_else(|| team.topic.clone());
+        team.worker_access = worker_access.or(team.worker_access);
+    }
+}
+
+fn groups() -> impl Strategy<Value = Vec<Member>> {
+    prop::collection::vec("[a-d]".prop_map(|name| cognito(&name)), 1..5)
+}
+
+fn access() -> impl Strategy<Value = Option<WorkerAccess>> {
+    prop::option::of(prop_oneof![
+        any::<bool>().prop_map(WorkerAccess::SourceIp),
+        any::<bool>().prop_map(WorkerAccess::VpcSourceIp)
+    ])
+}
+
+fn any_team(name: &'static str) -> impl Strategy<Value = Workteam> {
+    (groups(), "[a-c]", any::<bool>(), access(), any::<bool>()).prop_map(
+        move |(members, description, told, worker_access, allow_shrink)| Workteam {
+            description,
+            worker_access,
+            allow_shrink,
+            notifications: told.then_some(Notifications::Stack),
+            ..team(name, &members)
+        },
+    )
+}
+
+proptest! {
+    /// A second run finds nothing to do, what is not declared stays as it is, and nothing is lost but with a problem told.
+    #[test]
+    fn a_plan_leads_to_what_is_declared(
+        declared in (any_team("a"), any_team("b")).prop_map(|(a, b)| [a, b]),
+        stands in prop::option::of(groups()),
+        other in groups(),
+    ) {
+        let other = standing("other", &other);
+        let mut teams: Vec<_> = stands.map(|members| standing("a", &members)).into_iter().collect();
+        let before = teams.clone();
+        teams.push(other.clone());
+        let plan = plan_workteams(&declared, &teams, Some(TOPIC));
+        let blocked: Vec<_> = plan.items.iter().filter(|item| item.problem.is_some()).map(|item| item.name.clone()).collect();
+        apply(plan, &mut teams);
+        let again = plan_workteams(&declared, &teams, Some(TOPIC));
+        for (item, team) in again.items.iter().zip(&declared) {
+            if blocked.contains(&team.name) {
+                prop_assert!(item.actions.is_empty());
+                prop_assert_eq!(teams.iter().find(|standing| standing.name == team.name), before.first());
+            } else {
+                prop_assert!(item.changes.is_empty(), "{:?}", item);
+                let standing = teams.iter().find(|standing| standing.name == team.name).unwrap();
+                prop_assert_eq!(&standing.members, &team.members);
+            }
+        }
+        prop_assert!(teams.contains(&other));
+    }
+}
