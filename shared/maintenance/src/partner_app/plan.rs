@@ -16,7 +16,7 @@ use crate::{
     digest::digest,
     plan::{Change, Item, Plan},
     span,
-    upgrade::{self, EndOfLife, MAX_ATTEMPTS, Policy, Question, Soaking, Verdict},
+    upgrade::{self, EndOfLife, MAX_ATTEMPTS, Policy, Question, Soaking, Verdict, Version},
     window::{Opening, WeekTime, Window, WindowState},
 };
 
@@ -340,7 +340,10 @@ fn upgrade_step(item: &mut Item<PartnerAppAction>, view: &AppView<'_>, standing:
         Verdict::UpToDate => {}
         Verdict::People { .. } if view.declared.upgrade == Policy::Off => {}
         Verdict::People { why } => item.notes.push(format!("upgrade to {to} is offered: {why}")),
-        Verdict::Wait { reasons, .. } => item.notes.push(format!("upgrade to {to}: {}", reasons.join("; "))),
+        Verdict::Wait { reasons, .. } => {
+            item.changes.push(version(&from, to));
+            item.notes.push(format!("upgrade to {to}: {}", reasons.join("; ")));
+        }
         Verdict::Blocked(problem) => item.problem = item.problem.take().or_else(|| Some(problem.clone())),
         // An update is under way from the moment it is asked for, and there is one at a time.
         Verdict::Go { .. } if updating && item.problem.is_none() => {
@@ -348,11 +351,7 @@ fn upgrade_step(item: &mut Item<PartnerAppAction>, view: &AppView<'_>, standing:
         }
         Verdict::Go { opening, attempt, forced } => {
             let Some(window) = view.window else { return };
-            item.changes.push(Change {
-                field: "version".to_owned(),
-                from: standing.version.clone(),
-                to: Some(to.to_string()),
-            });
+            item.changes.push(version(&from, to));
             item.notes.extend(forced.clone());
             item.actions.push(PartnerAppAction::Upgrade(Box::new(Upgrade {
                 arn: standing.arn.clone(),
@@ -367,6 +366,10 @@ fn upgrade_step(item: &mut Item<PartnerAppAction>, view: &AppView<'_>, standing:
             })));
         }
     }
+}
+
+fn version(from: &str, to: Version) -> Change {
+    Change { field: "version".to_owned(), from: Some(from.to_owned()), to: Some(to.to_string()) }
 }
 
 /// When it is worth looking again: at once while something is under way or a window is open, else when the next one opens, and after
