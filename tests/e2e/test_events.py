@@ -23,6 +23,10 @@ FILES: dict[str, tuple[str, int, list[str]]] = {
     "job-state-message": ("RelayCompilation", 0, []),
     "job-state-change": ("RelayCompilation", 0, []),
     "schedule": ("SweepCompilations", 0, []),
+    "workteam-sns-text": ("RelayWorkteam", 0, []),
+    "workteam-sns-json": ("RelayWorkteam", 0, []),
+    "labeling-job-state": ("RelayWorkteam", 0, []),
+    "config-change": ("MaintainWorkteams", 0, []),
 }
 
 

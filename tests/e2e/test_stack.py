@@ -13,8 +13,8 @@ ENDPOINTS = [
 ]
 OUTPUTS = [
     "ModelBucketName", "ArtifactBucketName", "ConfigBucketName", "NotificationsTopicArn", "WorkteamTopicArn", "LedgerTableName",
-    "UploadsDeadLetterQueueUrl", "RequestsDeadLetterQueueUrl", "JobStatesDeadLetterQueueUrl", "EventsDeadLetterQueueUrl",
-    "SchedulesDeadLetterQueueUrl",
+    "UploadsDeadLetterQueueUrl", "RequestsDeadLetterQueueUrl", "JobStatesDeadLetterQueueUrl", "WorkteamDeadLetterQueueUrl",
+    "MaintainWorkteamsDeadLetterQueueUrl", "EventsDeadLetterQueueUrl", "SchedulesDeadLetterQueueUrl",
 ]  # fmt: skip
 
 
@@ -31,9 +31,17 @@ def test_buckets_are_versioned_and_private(stack: Stack, output: str) -> None:
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
 
 
-@pytest.mark.parametrize("queue", ["Uploads", "Requests", "JobStates"])
-def test_a_queue_outwaits_its_function(stack: Stack, queue: str) -> None:
-    function = {"Uploads": "PlanCompilation", "Requests": "StartCompilation", "JobStates": "RelayCompilation"}[queue]
+@pytest.mark.parametrize(
+    ("queue", "function"),
+    [
+        ("Uploads", "PlanCompilation"),
+        ("Requests", "StartCompilation"),
+        ("JobStates", "RelayCompilation"),
+        ("Workteam", "RelayWorkteam"),
+        ("MaintainWorkteams", "MaintainWorkteams"),
+    ],
+)
+def test_a_queue_outwaits_its_function(stack: Stack, queue: str, function: str) -> None:
     attributes = stack.client("sqs").get_queue_attributes(
         QueueUrl=stack.resources[f"{queue}Queue"], AttributeNames=["VisibilityTimeout", "RedrivePolicy"]
     )["Attributes"]

@@ -15,6 +15,8 @@ FUNCTIONS = {
     "start-compilation": "StartCompilation",
     "sweep-compilations": "SweepCompilations",
     "relay-compilation": "RelayCompilation",
+    "relay-workteam": "RelayWorkteam",
+    "maintain-workteams": "MaintainWorkteams",
 }
 SAGEMAKER_ENDPOINT = "AWS_ENDPOINT_URL_SAGEMAKER"  # read by the SDK itself, of those functions that call SageMaker
 
@@ -76,7 +78,7 @@ def test_the_build_is_for_the_architecture_that_the_template_asks_for() -> None:
 
 def test_roles_name_their_resources() -> None:
     """A `*` only where AWS has no resource to name."""
-    without_resource = {"sagemaker:ListCompilationJobs", "cloudwatch:PutMetricData"}
+    without_resource = {"sagemaker:ListCompilationJobs", "sagemaker:ListWorkteams", "cloudwatch:PutMetricData"}
     for name, resource in RESOURCES.items():
         for policy in resource["Properties"].get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
             for statement in policy["PolicyDocument"]["Statement"]:

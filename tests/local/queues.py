@@ -4,8 +4,8 @@ import time
 
 from .stack import Stack
 
-QUEUES = ("UploadsQueue", "RequestsQueue", "JobStatesQueue")
-SOURCES = ("Uploads", "Requests", "JobStates", "Events", "Schedules")
+QUEUES = ("UploadsQueue", "RequestsQueue", "JobStatesQueue", "WorkteamQueue", "MaintainWorkteamsQueue")
+SOURCES = ("Uploads", "Requests", "JobStates", "Workteam", "MaintainWorkteams", "Events", "Schedules")
 DEAD_LETTERS = tuple(f"{source}DeadLetterQueueUrl" for source in SOURCES)
 COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
 QUIET_SECONDS = 1.5  # longer than a message takes from one queue to the next

@@ -36,6 +36,9 @@ CONFIG_KEY = "automation.yaml"
 SERVICE_MODEL = Path(botocore.__file__).parent / "data" / "sagemaker" / "2017-07-24" / "service-2.json.gz"
 JOB_MILLISECONDS = {"--starting": 600, "--in-progress": 1500}  # long enough to be seen, short enough to wait for
 
+# Nobody waits a minute here to see what becomes of a message.
+QUICK = {"WorkteamBurstSeconds": "2"}
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -131,7 +134,7 @@ class Stack:
         with reporter.step("template", "sam build") as step:
             sam.build(self.state, env)
             step.say("sam deploy")
-            sam.deploy(self.state, env, {"SageMakerEndpointUrl": sagemaker})
+            sam.deploy(self.state, env, {"SageMakerEndpointUrl": sagemaker, **QUICK})
             outputs = sam.outputs(self.session, aws)
             step.done(f"sam build, sam deploy: stack {sam.STACK_NAME}")
         s3 = self.session.client("s3", endpoint_url=aws)
