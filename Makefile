@@ -11,11 +11,19 @@ ARCHITECTURE ?=
 SAM_PARAMETERS := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
+PYTHON_CODE := tests/local tests/e2e tests/soak tests/bench shared/model-archive/fuzz
+
 # For `soak`: sizes; `make soak OPTIONS=--help` lists them.
 OPTIONS ?=
 
+# For `fuzz`: seconds a target, and which targets; left out: all.
+FUZZ := shared/model-archive/fuzz
+SECONDS_EACH ?= 60
+TARGETS ?= $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
+export PATH := $(CURDIR)/.local/cargo/bin:$(PATH)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint up down build deploy
+.PHONY: help demo test soak lint up down build deploy bench fuzz
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -35,7 +43,7 @@ lint: $(TOOLS) ## format, template, licences, clippy
 	cargo fmt --all --check
 	$(SAM_QUIET) sam validate --lint --region us-east-1
 	cfn-lint template.yaml
-	ruff check --quiet tests/local tests/e2e tests/soak && ruff format --quiet --check tests/local tests/e2e tests/soak
+	ruff check --quiet $(PYTHON_CODE) && ruff format --quiet --check $(PYTHON_CODE)
 	cargo fetch --locked --quiet
 	cargo deny --offline --log-level error check licenses bans sources
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
@@ -45,6 +53,20 @@ up: $(TOOLS) ## the stack on this machine, left running; .local/env says where
 
 down: $(TOOLS) ## stops what `make up` started
 	@$(BIN)/python -m tests.local down
+
+bench: $(TOOLS) ## how fast an archive is inspected, against gzip and Python
+	cargo bench --quiet --manifest-path shared/model-archive/bench/Cargo.toml --target-dir target/bench
+	cargo build --quiet --release -p model-archive --example inspect
+	@$(BIN)/python -m tests.bench "inspect=target/release/examples/inspect {}" \
+		$(if $(wildcard target/release/automation),"automation inspect=target/release/automation inspect {}")
+
+fuzz: ## every fuzz target for SECONDS_EACH=60 seconds, with nightly Rust
+	@rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
+	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-fuzz@0.13.2
+	cargo +nightly fuzz build --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none
+	@for target in $(TARGETS); do echo "fuzzing $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
+		cargo +nightly fuzz run --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target -- \
+		-max_total_time=$(SECONDS_EACH) -timeout=5 -malloc_limit_mb=32 -verbosity=0 -print_final_stats=1 || exit 1; done
 
 build: $(TOOLS) ## the functions for AWS
 	$(if $(ARCHITECTURE),ARCHITECTURE=$(ARCHITECTURE)) sam build $(SAM_PARAMETERS)

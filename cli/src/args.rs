@@ -29,6 +29,7 @@ Examples:
 
 Exit status: 0 all is well, 1 the archive cannot be compiled, the configuration is not valid or a dead letter could not be
 sent back, 2 it could not be looked at.
+
 Of maintain: 0 all is as declared, or was brought there, 1 something failed, 2 something differs.";
 
 /// A time with or without seconds.

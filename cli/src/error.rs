@@ -19,6 +19,10 @@ pub(crate) enum CliError {
     NoRule { path: PathBuf, key: String },
     #[error("`{0}` is neither a name of a target nor part of one; `automation targets` lists them")]
     NoTarget(String),
+    #[error("there is nobody to ask whether to apply the plan: say so with --yes, or look at it with --plan")]
+    NobodyToAsk,
+    #[error("cannot read the configuration")]
+    Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(
         "there is no queue `{queue}`; give the URL or the name of a dead-letter queue, or uploads, requests, job-states, events or \
          schedules with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)"
@@ -38,10 +42,6 @@ pub(crate) enum CliError {
         "what is asked here has to be followed: --table or LedgerTableName in the environment names the stack's ledger (`make up` writes it to .local/env); --plan only looks"
     )]
     NoLedger,
-    #[error("there is nobody to ask whether to apply the plan: say so with --yes, or look at it with --plan")]
-    NobodyToAsk,
-    #[error("cannot read the configuration")]
-    Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{}", chain(.0))]
     Call(#[from] CallError),
     #[error("cannot start the runtime")]

@@ -62,10 +62,15 @@ impl Drop for Folder {
 
 /// A real model of the `onnx` package: its input is `data_0`, of shape 1×3×224×224.
 fn squeezenet() -> Vec<u8> {
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models/onnx/suite.tar.gz");
+    reference_model("onnx", "light/light_squeezenet.onnx")
+}
+
+/// A model of `tests/models`.
+fn reference_model(suite: &str, path: &str) -> Vec<u8> {
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models").join(suite).join("suite.tar.gz");
     let mut suite = tar::Archive::new(GzDecoder::new(fs::File::open(suite).unwrap()));
     let mut entries = suite.entries().unwrap().map(Result::unwrap);
-    let mut entry = entries.find(|entry| entry.path().unwrap().ends_with("light_squeezenet.onnx")).unwrap();
+    let mut entry = entries.find(|entry| entry.path().unwrap() == Path::new(path)).unwrap();
     let mut bytes = Vec::new();
     entry.read_to_end(&mut bytes).unwrap();
     bytes
@@ -112,6 +117,9 @@ fn inspect_tells_what_is_in_an_archive() {
         folder.run(&["inspect", "s3://bucket"]),
     ];
     insta::assert_snapshot!(said.join("\n\n"));
+    folder.put("torch.tar.gz", &archive(&[("model.pt", &reference_model("pytorch", "traced/model.pt"))]));
+    let torch = folder.run(&["inspect", "torch.tar.gz"]);
+    assert!(torch.contains("holds no input shapes") && torch.contains("give `inputs` in the rule"), "{torch}");
     let ambiguous = folder.run(&["inspect", "two.tar.gz", "--json"]);
     assert!(ambiguous.ends_with("exit status 1") && ambiguous.contains("b.onnx"), "{ambiguous}");
 }

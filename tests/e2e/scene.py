@@ -1,6 +1,8 @@
 """What the tests do with the stack, and what they see of it."""
 
 import json
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from tests.local import queues
+from tests.local.binaries import target_dir
 from tests.local.models import archive, light_model
 from tests.local.stack import Stack
 from tests.local.subscriber import Notification, Subscriber
@@ -75,6 +78,11 @@ class Scene:
         body = json.load(answer["Payload"])
         assert "FunctionError" not in answer, body
         return body
+
+    def automation(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs the command `automation` as somebody who sourced .local/env."""
+        command = [str(target_dir() / "automation"), *arguments]
+        return subprocess.run(command, env=os.environ | self.stack.env, capture_output=True, text=True, timeout=120)
 
     def settle(self) -> None:
         """Waits until every queue is empty, and takes what the subscriber got."""

@@ -43,6 +43,19 @@ def test_every_state_is_told_once_and_a_summary_follows(scene: Scene) -> None:
         assert notification["attributes"]["rule"] == notification["rule"] == "three-targets"
 
 
+def test_a_deploy_step_can_read_the_summary_next_to_the_artifacts(scene: Scene) -> None:
+    key = scene.key("three", "deployed")
+    uploaded = scene.put(key)
+    summary = scene.summary(key)
+    bucket = scene.stack.env["ArtifactBucketName"]
+    place = f"{key.removesuffix('.tar.gz')}/{uploaded['version_id']}/summary.json"
+    assert summary["summary"] == f"s3://{bucket}/{place}"
+    stored = scene.stack.client("s3").get_object(Bucket=bucket, Key=place)
+    document = json.load(stored["Body"])
+    assert stored["ContentType"] == "application/json"
+    assert document == {name: value for name, value in summary.items() if name != "attributes"}
+
+
 def test_artifacts_lie_in_the_artifact_bucket_and_the_ledger_knows_them(scene: Scene) -> None:
     key = scene.key("three", "kept")
     uploaded = scene.put(key)

@@ -1,11 +1,8 @@
 """Dead letters have a way back, and going it changes nothing that was done already."""
 
 import json
-import os
 import subprocess
 from typing import Any
-
-from tests.local.binaries import target_dir
 
 from .scene import Scene, object_created, wait_until
 
@@ -14,8 +11,7 @@ QUEUES |= {"job-states": "JobStatesDeadLetterQueueUrl", "events": "EventsDeadLet
 
 
 def redrive(scene: Scene, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(target_dir() / "automation"), "redrive", *arguments]
-    return subprocess.run(command, env=os.environ | scene.stack.env, capture_output=True, text=True, timeout=60)
+    return scene.automation("redrive", *arguments)
 
 
 def letters(scene: Scene, *arguments: str) -> list[dict[str, Any]]:

@@ -39,7 +39,8 @@ def test_a_sweep_tells_what_no_event_told(scene: Scene) -> None:
 
 def test_the_schedule_calls_the_sweep_every_minute(scene: Scene) -> None:
     scheduler = scene.stack.client("scheduler")
-    [listed] = scheduler.list_schedules(GroupName=scene.stack.resources["ScheduleGroup"])["Schedules"]
-    schedule = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])
+    listed = scheduler.list_schedules(GroupName=scene.stack.resources["ScheduleGroup"])["Schedules"]
+    schedules = [scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"]) for each in listed]
+    function = scene.stack.resources["SweepCompilations"]
+    [schedule] = [each for each in schedules if each["Target"]["Arn"].endswith(function)]
     assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 minute)", "ENABLED")
-    assert schedule["Target"]["Arn"].endswith(scene.stack.resources["SweepCompilations"])

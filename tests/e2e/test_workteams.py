@@ -107,7 +107,7 @@ def test_what_sagemaker_tells_says_what_waits_and_where_to_begin(scene: Scene, r
     assert news["messages"][0]["message"] == "740 work items are available to radiology."
     assert news["workteams"][0]["labeling_jobs"][0]["pending"] == 740
     state = wait_for(scene, "labeling_job.state", "is in progress")
-    assert (state["labeling_job"]["status"], state["workteam"]["name"]) == ("InProgress", radiology)
+    assert (state["labeling_job"]["status"], state["workteams"][0]["name"]) == ("InProgress", radiology)
 
 
 def test_ten_duplicates_give_one(scene: Scene) -> None:

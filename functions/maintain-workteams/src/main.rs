@@ -37,7 +37,14 @@ async fn main() -> Result<(), Error> {
     };
     let (maintainer, source) = (&maintainer, &source);
     lambda_runtime::run(service_fn(move |invocation: LambdaEvent<_>| {
-        wake::run(source, Timestamp::now, invocation, || maintainer.scheduled(), |event| maintainer.handle(event))
+        // On the heap: it holds the work of four clients at once.
+        Box::pin(wake::run(
+            source,
+            Timestamp::now,
+            invocation,
+            || maintainer.scheduled(),
+            |event| maintainer.handle(event),
+        ))
     }))
     .await
 }

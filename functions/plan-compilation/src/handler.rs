@@ -9,6 +9,7 @@ use automation::{
     event::{Event, ObjectCreated, StopRequest},
     job::JobStatus,
     ledger::{Ledger, ModelRow, ModelState, Place, Reuse, Sequencer, Table},
+    metrics,
     notification::Notification,
     objects::{BlockingReader, Object, Objects, OpenError},
     queue::Sender,
@@ -18,6 +19,8 @@ use automation::{
 use model_archive::{Inspection, Limits, Problem};
 use neo::{ModelId, OnNewVersion, Overrides, Planned, Upload};
 use tracing::{info, warn};
+
+use crate::own_output;
 
 /// Turns uploads into compilation requests.
 pub struct Planner<O, T, N, Q> {
@@ -78,6 +81,9 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         {
             return self.carry_out(&id, row).await;
         }
+        if let Some(problem) = own_output::of(&self.ledger, &self.artifact_bucket, object).await? {
+            return self.skip(object, problem).await;
+        }
         let Some(decision) = self.decide(object).await? else {
             return Ok(());
         };
@@ -107,6 +113,16 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         }
         let row = self.ledger.create_model(&id, row).await?;
         self.carry_out(&id, row).await
+    }
+
+    /// Leaves out what this system wrote itself. Somebody is told, but not for each artifact of a loop.
+    async fn skip(&self, object: &ObjectCreated, problem: Problem) -> Result<(), Failure> {
+        let now = (self.clock)();
+        warn!(bucket = object.bucket, key = object.key, problem = problem.problem, "skipped: our own output");
+        metrics::count(&[("OwnOutputsSkipped", 1)], now);
+        let notification = Notification::own_output(&as_told(object), problem, now);
+        self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
+        Ok(())
     }
 
     /// Does what a model's row says; doing it again changes nothing.
@@ -615,9 +631,43 @@ compilation:
 
     /// SEMANTICS no-loop: The system never compiles its own output.
     #[tokio::test]
+    async fn artifacts_are_no_uploads_wherever_they_turn_up() {
+        let planner = planner(Some(CONFIG));
+        let model = || archive(&[("m.onnx", &squeezenet())]);
+        let event = planner.put("vision/a.tar.gz", "v1", model(), &[]);
+        planner.handle(event).await.unwrap();
+        let requested = planner.requested();
+        let artifact = |request: &CompilationRequest| {
+            let folder = request.output_location.strip_prefix("s3://artifacts/").unwrap();
+            format!("{folder}a-{}.tar.gz", request.target)
+        };
+        // Something copies them into the model bucket, or the rule was widened to the bucket they are in.
+        for (number, request) in requested.iter().enumerate() {
+            let copied = planner.put(&artifact(request), &format!("c{number}"), model(), &[]);
+            let Event::ObjectsCreated(mut objects) = copied.clone() else { panic!("{copied:?}") };
+            objects[0].bucket = "artifacts".to_owned();
+            for event in [copied, Event::ObjectsCreated(objects)] {
+                planner.handle(event).await.unwrap();
+            }
+        }
+        assert_eq!(planner.requested().len(), requested.len(), "none of them was asked for");
+        assert_eq!(planner.topic.types(), ["compilation.rejected"; 2], "told once for each bucket");
+        for told in planner.topic.published.lock().iter() {
+            assert!(told.text.contains("artifact"), "{}", told.text);
+        }
+        let event = planner.put("vision/of-another-job/a.tar.gz", "v1", model(), &[]);
+        planner.handle(event).await.unwrap();
+        assert_eq!(planner.requested().len(), 2 * requested.len(), "a folder of any other name is no sign");
+    }
+
+    /// SEMANTICS no-loop: The system never compiles its own output.
+    #[tokio::test]
     async fn artifacts_may_not_start_compilations() {
-        let planner = TestPlanner { artifact_bucket: "models".to_owned(), ..planner(Some(CONFIG)) };
-        let problem = planner.problem("vision/a.tar.gz", archive(&[("m.onnx", &squeezenet())]), &[]).await;
-        assert!(problem.contains("the bucket that starts compilations"), "{problem}");
+        for output in ["s3://models/{key}/{job}", "s3://models/compiled/{job}", "s3://models/{job}"] {
+            let config = CONFIG.replacen("defaults: {", &format!("defaults: {{ output: '{output}', "), 1);
+            let planner = planner(Some(&config));
+            let problem = planner.problem("vision/a.tar.gz", archive(&[("m.onnx", &squeezenet())]), &[]).await;
+            assert!(problem.contains("the bucket that starts compilations"), "{output}: {problem}");
+        }
     }
 }

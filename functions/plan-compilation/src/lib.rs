@@ -1,3 +1,4 @@
 //! An uploaded model archive becomes one compilation request per target.
 
 pub mod handler;
+mod own_output;

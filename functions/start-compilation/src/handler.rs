@@ -50,10 +50,7 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
                 info!(job, target = %request.target, "started");
             }
             Err(CreateError::Exists) => self.exists(request).await?,
-            Err(CreateError::Refused(reason)) => {
-                self.ledger.refuse(request, &reason).await?;
-                warn!(job, reason, "refused by SageMaker");
-            }
+            Err(CreateError::Refused(reason)) => self.refused(request, &reason).await?,
             Err(CreateError::Call(error)) if error.kind == Kind::Quota && self.ledger.park(request).await? => {
                 info!(job, reason = error.message, "parked until a job ends");
                 return Ok(());
@@ -84,6 +81,18 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
 
     async fn tell(&self, job: &str) -> Result<(), Failure> {
         self.job_states.send(vec![JobObservation::hint(job, Observer::Start).to_body()]).await?;
+        Ok(())
+    }
+
+    /// Notes a refusal, unless the same request was taken before and only its answer was lost: that job runs.
+    async fn refused(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
+        let job = request.job_name.as_str();
+        if self.jobs.describe(job).await?.is_some_and(|standing| is_same(request, &standing)) {
+            info!(job, reason, "refused by SageMaker, but started before");
+            return self.accept(request).await;
+        }
+        self.ledger.refuse(request, reason).await?;
+        warn!(job, reason, "refused by SageMaker");
         Ok(())
     }
 
@@ -204,6 +213,15 @@ mod tests {
         let refused = (JobStatus::Rejected, Some("Unsupported framework version".to_owned()));
         assert_eq!(status(&starter).await, Some(refused));
         assert_eq!(starter.job_states.bodies.lock().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_after_a_lost_answer_does_not_deny_the_job_that_runs() {
+        let starter = starter();
+        *starter.jobs.answers.lock() = vec![Answer::Refused("no such role".to_owned()), Answer::Lost];
+        assert!(matches!(starter.handle(request("a.tar.gz")).await, Err(Failure::Transient(_))));
+        starter.handle(request("a.tar.gz")).await.unwrap();
+        assert_eq!(status(&starter).await, Some((JobStatus::Starting, None)));
     }
 
     #[tokio::test]

@@ -90,6 +90,11 @@ impl<T: Table> Ledger<T> {
         Self { table, clock }
     }
 
+    /// The table it is in.
+    pub fn table(&self) -> &T {
+        &self.table
+    }
+
     /// The row of a model version.
     pub async fn model(&self, id: &ModelId) -> Result<Option<ModelRow>, CallError> {
         self.get(&model_key(id)).await

@@ -90,6 +90,7 @@ fn every_mistake_is_told_with_its_remedy() {
     let group = |pool: &str, client: &str| format!("{{ user_pool: {pool}, user_group: g, client_id: {client} }}");
     let (x, y, other) = (group("eu-west-1_x", "abc"), group("eu-west-1_y", "abc"), group("eu-west-1_x", "def"));
     let eleven: Vec<_> = (0..11).map(|number| format!("group-{number}")).collect();
+    let many: Vec<_> = (0..26).map(|n| format!("- {{ name: t{n}, description: d, {oidc} }}")).collect();
     let of = |members: &str| format!("- {{ name: t, description: d, members: {members} }}");
     let with = |more: &str| format!("- {{ name: t, description: d, {oidc}, {more} }}");
     let cases = [
@@ -114,7 +115,7 @@ fn every_mistake_is_told_with_its_remedy() {
         ("both accesses", with("worker_access: { source_ip: true, vpc_source_ip: true }")),
         ("a misspelt mode", with("mode: aply")),
         ("an unknown key", with("notification: stack")),
-        ("26 teams", (0..26).map(|n| format!("- {{ name: t{n}, description: d, {oidc} }}\n")).collect()),
+        ("26 teams", many.join("\n")),
         ("no list", "  { name: t }".to_owned()),
     ];
     let answers = cases.map(|(case, teams)| format!("{case}\n{}", read(&teams).unwrap_err()));

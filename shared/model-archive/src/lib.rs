@@ -1,7 +1,8 @@
 //! A byte stream of a `.tar.gz` in, the model in it out: framework, inputs, and every problem with its remedy.
 //!
 //! [`inspect`] reads the stream once and never back, in less than 32 MiB of memory whatever it holds: [`Limits`] says how
-//! much is looked at and why. Nothing is written to disk, and nothing is unpickled or run.
+//! much is looked at and why. Nothing is written to disk, and nothing is unpickled or run. Each cell of this table is held
+//! by a test in `tests/inspect/table.rs`; what cannot be read is a warning, and [`Model::read`] is then false.
 //!
 //! | framework | files | what is read | what is not |
 //! |---|---|---|---|
@@ -10,7 +11,7 @@
 //! | TENSORFLOW | `.pb`, `.pbtxt` | graph version; `Placeholder` nodes | shapes that only the operations tell |
 //! | KERAS | `.h5` | Keras version; input layers, images as NCHW | configurations over 2 MiB, attributes in a fractal heap: `read` is false |
 //! | TFLITE | `.tflite` | schema version; inputs of subgraph 0 with the shapes an interpreter starts with | tables in the middle of a file over 8 MiB: `read` is false |
-//! | PYTORCH | `.pth`, `.pt` | `TorchScript` told from pickles and exported programs | shapes, which the file does not hold: `read` is false |
+//! | PYTORCH | `.pth`, `.pt` | `TorchScript` told from pickles and exported programs | input shapes, which the file does not hold: `read` is false |
 //! | MXNET | `-symbol.json`, `.params` | MXNet version; arguments minus parameters and labels, shapes where `__shape__` has them | parameters after a sparse one: `read` is false |
 //! | DARKNET | `.cfg`, `.weights` | batch, channels, height and width of `[net]` | the weights |
 //! | XGBOOST | `.model`, `xgboost-model` | version and number of features, from JSON, UBJSON or the old binary format | the trees |

@@ -51,7 +51,7 @@ pub(crate) fn read(content: &mut Content<'_, '_>, limits: &Limits) -> Result<Rea
         });
         reading.warnings.push(Warning::new(
             "inputs-not-read",
-            "a TorchScript file does not hold the shapes of its inputs; name them in the rule: inputs: [[1, 3, 224, 224]]",
+            "a TorchScript file holds no input shapes; give `inputs`, such as inputs: [[1, 3, 224, 224]]",
         ));
     } else if listing.exported {
         reading.problems.push(Problem::new(

@@ -206,7 +206,14 @@ fn read(format: Format, content: &mut Content<'_, '_>, limits: &Limits) -> Resul
         Format::MxnetParams => mxnet::read_params(content, limits),
         Format::DarknetConfig => darknet::read(content),
         Format::Xgboost => xgboost::read(content),
-        Format::DarknetWeights | Format::Sklearn => Ok(Reading::default()),
+        Format::DarknetWeights => Ok(Reading::default()),
+        Format::Sklearn => Ok(Reading {
+            warnings: vec![Warning::new(
+                "sklearn-not-opened",
+                "the file is taken for a scikit-learn model by its name: pickles are not opened",
+            )],
+            ..Reading::default()
+        }),
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use layout::NamedLayout;
 pub(crate) use layout::misplaced;
 pub use model::data_input_config;
-pub(crate) use model::{differences, from_model};
+pub(crate) use model::{differences, from_model, not_read};
 
 /// Largest extent of a dimension: Neo's compilers count in 32 bits.
 const MAX_DIMENSION: u64 = i32::MAX as u64;

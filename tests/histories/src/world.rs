@@ -62,12 +62,13 @@ pub enum Action {
     DeliverTwo { queues: (u8, u8), messages: (u8, u8), die_in_call: (u8, u8) },
     /// A running job moves on; with `fails`, it fails.
     Progress { job: u8, fails: bool },
-    /// SageMaker's next answers to `CreateCompilationJob` are that the quota is used up.
-    Quota { answers: u8 },
+    /// SageMaker's next answers to `CreateCompilationJob` are that the quota is used up, are lost after the job was created, or are
+    /// refusals.
+    Answers { which: u8, count: u8 },
     /// The schedule wakes the sweep.
     Sweep { dies_in_call: u8 },
-    /// Time passes.
-    Wait { seconds: u8 },
+    /// Time passes; or the next functions run where the clock is behind.
+    Wait { seconds: i8 },
 }
 
 /// Everything outside the functions.
@@ -123,11 +124,16 @@ impl World {
                 self.acknowledge(queues.1, second, results.1, true);
             }
             Action::Progress { job, fails } => self.progress(job.into(), fails),
-            Action::Quota { answers } => {
-                self.jobs.answers.lock().extend(vec![Answer::Quota; usize::from(answers % 4)]);
+            Action::Answers { which, count } => {
+                let answer = match which % 4 {
+                    0 => Answer::Lost,
+                    1 => Answer::Refused("no such role".to_owned()),
+                    _ => Answer::Quota,
+                };
+                self.jobs.answers.lock().extend(vec![answer; usize::from(count % 4)]);
             }
             Action::Sweep { dies_in_call } => self.sweep(&faults(dies_in_call)).await,
-            Action::Wait { seconds } => advance(seconds.into()),
+            Action::Wait { seconds } => advance(2 * i64::from(seconds)),
         }
     }
 
@@ -292,6 +298,7 @@ impl World {
     /// What a world at rest must look like, from nothing but what was uploaded; panics with what is wrong.
     pub fn check(&self) {
         assert!(self.dead_letters.is_empty(), "dead letters: {:?}", self.dead_letters);
+        let refused = self.refused();
         let jobs = self.jobs.jobs.lock();
         // Each content of each key is compiled for each target, once; again only after a failure, by a later upload.
         let mut by_content: BTreeMap<(&str, &str), Vec<JobStatus>> = BTreeMap::new();
@@ -303,7 +310,12 @@ impl World {
             for target in ["ml_c5", "ml_m5", "rasp4b"] {
                 let made = by_content.get(&(source.as_str(), target)).cloned().unwrap_or_default();
                 let failed = made.iter().filter(|status| **status == JobStatus::Failed).count();
-                assert!(made.len() >= contents.len(), "{key} {target}: {} contents, jobs {made:?}", contents.len());
+                let refused = refused.iter().filter(|place| **place == (source.clone(), target.to_owned())).count();
+                assert!(
+                    made.len() + refused >= contents.len(),
+                    "{key} {target}: {} contents, {refused} refused, jobs {made:?}",
+                    contents.len()
+                );
                 assert!(
                     made.len() <= contents.len() + failed,
                     "{key} {target}: {} contents, jobs {made:?}",
@@ -356,6 +368,21 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Source and target of every request that SageMaker refused; each was told.
+    fn refused(&self) -> Vec<(String, String)> {
+        let (rows, published) = (self.table.rows.lock(), self.topic.published.lock());
+        let refused = rows.iter().filter(|(key, (_, row))| key.starts_with("job#") && row["status"] == "REJECTED");
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let mut places = Vec::new();
+        for (_, (_, row)) in refused {
+            let id = format!("job-rejected-{}", text(&row["name"]));
+            assert!(published.iter().any(|told| told.id == id), "nobody was told of {id}");
+            assert!(!self.jobs.jobs.lock().contains_key(&text(&row["name"])), "told as refused, but it runs: {row:#}");
+            places.push((format!("s3://models/{}", text(&row["request"]["source"]["key"])), text(&row["target"])));
+        }
+        places
     }
 
     /// Of a key whose versions give way to newer ones, the newest has a job that ran to its end for each target. Nothing else is

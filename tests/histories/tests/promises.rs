@@ -20,9 +20,9 @@ fn action() -> impl Strategy<Value = Action> {
             Action::DeliverTwo { queues, messages, die_in_call }
         }),
         4 => (any::<u8>(), any::<bool>()).prop_map(|(job, fails)| Action::Progress { job, fails }),
-        1 => any::<u8>().prop_map(|answers| Action::Quota { answers }),
+        1 => any::<(u8, u8)>().prop_map(|(which, count)| Action::Answers { which, count }),
         1 => any::<u8>().prop_map(|dies_in_call| Action::Sweep { dies_in_call }),
-        1 => any::<u8>().prop_map(|seconds| Action::Wait { seconds }),
+        1 => any::<i8>().prop_map(|seconds| Action::Wait { seconds }),
     ]
 }
 

@@ -17,7 +17,7 @@ const KIND: Kind<WorkteamAction> = Kind {
 pub(super) async fn run(args: &MaintainArgs, declared: &[Workteam], out: &mut Output) -> Result<Verdict, CliError> {
     let aws = automation::aws::config().await;
     let sagemaker = SageMaker::new(aws_sdk_sagemaker::Client::new(&aws));
-    let standing = sagemaker.teams().await.map_err(CliError::Call)?;
+    let standing = sagemaker.teams().await?;
     let plan = plan_workteams(declared, &standing, args.workteam_topic.as_deref());
     follow(args, &KIND, plan, |action| sagemaker.act(action), out).await
 }

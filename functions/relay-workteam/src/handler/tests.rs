@@ -123,7 +123,7 @@ async fn several_teams_may_share_a_topic() {
     relay.directory.workteams.teams.lock().push(standing_team("audit", Some(TOPIC)));
     relay.handle(message("m-1", "x")).await.unwrap();
     let told = relay.topic.published.lock()[0].clone();
-    assert_eq!(told.subject, "radiology and 1 team: 740 objects wait");
+    assert_eq!(told.subject, "radiology and 1 other team: 740 objects wait");
     assert!(told.text.contains("audit: no objects wait"), "{}", told.text);
 }
 

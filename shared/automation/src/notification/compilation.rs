@@ -124,6 +124,20 @@ impl Notification {
         }
     }
 
+    /// An artifact of this system that came back as an upload, and was left out. The same for every one of a bucket and a day: a loop
+    /// would tell without end.
+    pub fn own_output(upload: &Upload, problem: Problem, time: Timestamp) -> Self {
+        let id = format!("own-output-{}-{}", upload.bucket, time.strftime("%F"));
+        let problems = vec![problem];
+        Self {
+            subject: subject(&format!("Skipped: {} is no upload but an artifact", upload.stem())),
+            text: text::own_output(upload, &problems),
+            model: Some(upload.into()),
+            problems,
+            ..Self::new(NotificationType::CompilationRejected, Severity::Warning, id, time)
+        }
+    }
+
     /// A job's state, or none if nobody needs to be told of it; `next` is the attempt that follows a failed one.
     pub fn job(row: &JobRow, next: Option<&CompilationRequest>, time: Timestamp) -> Option<Self> {
         use NotificationType::{
@@ -282,8 +296,10 @@ mod tests {
             models: BTreeSet::new(),
             target: target.to_owned(),
             request: Some(request),
-            arn: (status != JobStatus::Rejected)
-                .then(|| format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{target}-abc")),
+            arn: (status != JobStatus::Rejected).then(|| {
+                let name = target.replace('_', "-");
+                format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{name}-abc")
+            }),
             artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
             failure_reason: match status {
                 JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
@@ -331,7 +347,17 @@ mod tests {
             [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
         let mut all: Vec<_> =
             states.iter().filter_map(|status| Notification::job(&row("ml_c5", *status), None, now)).collect();
+        let mut failed = row("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("ClientError: Access Denied when calling sts:AssumeRole".to_owned());
+        all.extend(Notification::job(&failed, None, now));
+        failed.failure_reason =
+            Some("ServerError: There was an internal server error during the compilation job".to_owned());
+        let next = failed.request.as_ref().and_then(|request| request.retry(FailureClass::Service));
+        all.extend(Notification::job(&failed, next.as_ref(), now));
         all.push(Notification::upload_rejected(&model(), &rejected(&problems), now));
+        let problem =
+            Problem::new("own-output", "s3://models/a.tar.gz is an artifact of the job a", "stop what copies it");
+        all.push(Notification::own_output(&upload(), problem, now));
         all.extend(Notification::reused(&model(), &rejected(&[]), &row("ml_c5", JobStatus::Completed), now));
         let mut reused = row("ml_m5", JobStatus::Completed);
         if let Some(request) = &mut reused.request {

@@ -54,6 +54,14 @@ pub(super) fn upload_rejected(upload: &Upload, rule: Option<&str>, jobs: usize, 
     text
 }
 
+pub(super) fn own_output(upload: &Upload, found: &[Problem]) -> String {
+    let mut text = format!("{} was written by this system itself; it is not compiled.\n", upload.stem());
+    problems(&mut text, found);
+    text.push_str("\nWhat else of it comes from this bucket today is skipped too, and only logged.\n\n");
+    model(&mut text, upload, None);
+    text
+}
+
 pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notification: &Notification) -> String {
     let verb = match kind {
         NotificationType::CompilationStarted => "is being compiled",

@@ -71,8 +71,8 @@ pub struct TeamReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct JobNews {
     labeling_job: JobState,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workteam: Option<TeamReport>,
+    /// The team that works on it, if it is known.
+    workteams: Vec<TeamReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
@@ -103,11 +103,11 @@ impl Details {
     /// The one team that it is about.
     pub fn team(&self) -> Option<&str> {
         match self {
-            Self::Work(TeamNews { workteams, .. }) => match workteams.as_slice() {
+            Self::Work(TeamNews { workteams, .. }) | Self::Job(JobNews { workteams, .. }) => match workteams.as_slice()
+            {
                 [one] => Some(&one.name),
                 _ => None,
             },
-            Self::Job(news) => news.workteam.as_ref().map(|team| team.name.as_str()),
             Self::Kept(kept) => Some(&kept.workteam),
         }
     }
@@ -168,9 +168,9 @@ impl Notification {
         let failure_reason = known.as_ref().and_then(|known| known.failure_reason.clone());
         let known = known.map(|known| known.job);
         let jobs = known.as_slice().iter().filter(|job| job.pending > 0).cloned().collect::<Vec<_>>();
-        let workteam = team.map(|team| TeamReport::new(team, Some(&jobs)));
+        let workteams = team.map(|team| TeamReport::new(team, Some(&jobs))).into_iter().collect();
         let (arn, status) = (state.arn.clone(), state.status.clone());
-        let news = JobNews { labeling_job: JobState { arn, status, known, failure_reason }, workteam, notes };
+        let news = JobNews { labeling_job: JobState { arn, status, known, failure_reason }, workteams, notes };
         let name = news.labeling_job.known.as_ref().map_or(state.name(), |job| &job.name);
         Self {
             subject: subject(&format!("Labeling job {name} {}", text::state(&state.status))),

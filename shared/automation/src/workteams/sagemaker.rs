@@ -4,9 +4,9 @@ use aws_sdk_sagemaker::{
     operation::{create_workteam::CreateWorkteamInput, update_workteam::UpdateWorkteamInput},
     primitives::DateTime,
     types::{
-        CognitoMemberDefinition, EnabledOrDisabled, IamPolicyConstraints, LabelingJobForWorkteamSummary,
-        MemberDefinition, NotificationConfiguration, OidcMemberDefinition, S3Presign, SortOrder,
-        WorkerAccessConfiguration, Workteam,
+        CognitoMemberDefinition, EnabledOrDisabled, HumanTaskConfig, IamPolicyConstraints, LabelCounters,
+        LabelCountersForWorkteam, LabelingJobForWorkteamSummary, MemberDefinition, NotificationConfiguration,
+        OidcMemberDefinition, S3Presign, SortOrder, WorkerAccessConfiguration, Workteam,
     },
 };
 use jiff::Timestamp;
@@ -71,10 +71,10 @@ impl Workteams for SageMaker {
             Err(error) => return Err(error),
         };
         let (counters, task) = (output.label_counters(), output.human_task_config());
-        let labeled = count(counters.and_then(|counters| counters.total_labeled()));
-        let pending = count(counters.and_then(|counters| counters.unlabeled()));
-        let failed = count(counters.and_then(|counters| counters.failed_non_retryable_error()));
-        let workers = task.and_then(|task| task.number_of_human_workers_per_data_object());
+        let labeled = count(counters.and_then(LabelCounters::total_labeled));
+        let pending = count(counters.and_then(LabelCounters::unlabeled));
+        let failed = count(counters.and_then(LabelCounters::failed_non_retryable_error));
+        let workers = task.and_then(HumanTaskConfig::number_of_human_workers_per_data_object);
         let job = LabelingJob {
             name: output.labeling_job_name().unwrap_or(name).to_owned(),
             created_at: time(output.creation_time()),
@@ -85,7 +85,7 @@ impl Workteams for SageMaker {
         };
         Ok(Some(LabelingJobDescription {
             job,
-            team_arn: task.and_then(|task| task.workteam_arn()).unwrap_or_default().to_owned(),
+            team_arn: task.and_then(HumanTaskConfig::workteam_arn).unwrap_or_default().to_owned(),
             failure_reason: output.failure_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
         }))
     }
@@ -105,9 +105,9 @@ fn labeling_job(summary: &LabelingJobForWorkteamSummary) -> LabelingJob {
         // A job of another account has no name here.
         name: summary.labeling_job_name().or(summary.job_reference_code()).unwrap_or_default().to_owned(),
         created_at: time(summary.creation_time()),
-        labeled: count(counters.and_then(|counters| counters.human_labeled())),
-        pending: count(counters.and_then(|counters| counters.pending_human())),
-        total: count(counters.and_then(|counters| counters.total())),
+        labeled: count(counters.and_then(LabelCountersForWorkteam::human_labeled)),
+        pending: count(counters.and_then(LabelCountersForWorkteam::pending_human)),
+        total: count(counters.and_then(LabelCountersForWorkteam::total)),
         workers_per_object: summary.number_of_human_workers_per_data_object().and_then(|count| count.try_into().ok()),
     }
 }

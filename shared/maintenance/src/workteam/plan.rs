@@ -69,7 +69,7 @@ fn item(team: &Workteam, standing: Option<&StandingWorkteam>, stack_topic: Optio
         description: differs(
             &mut changes,
             "description",
-            standing.map(|standing| standing.description.clone()),
+            standing.map(|standing| &standing.description),
             Some(team.description.clone()),
             Clone::clone,
         ),
@@ -77,14 +77,14 @@ fn item(team: &Workteam, standing: Option<&StandingWorkteam>, stack_topic: Optio
         topic: differs(
             &mut changes,
             "notifications",
-            standing.and_then(|standing| standing.topic.clone()),
+            standing.and_then(|standing| standing.topic.as_ref()),
             topic,
             Clone::clone,
         ),
         worker_access: differs(
             &mut changes,
             "worker_access",
-            standing.and_then(|standing| standing.worker_access),
+            standing.and_then(|standing| standing.worker_access.as_ref()),
             team.worker_access,
             WorkerAccess::to_string,
         ),
@@ -110,12 +110,12 @@ fn item(team: &Workteam, standing: Option<&StandingWorkteam>, stack_topic: Optio
 fn differs<T: PartialEq>(
     changes: &mut Vec<Change>,
     field: &str,
-    from: Option<T>,
+    from: Option<&T>,
     to: Option<T>,
     show: impl Fn(&T) -> String,
 ) -> Option<T> {
-    let to = to.filter(|to| from.as_ref() != Some(to))?;
-    changes.push(Change { field: field.to_owned(), from: from.as_ref().map(&show), to: Some(show(&to)) });
+    let to = to.filter(|to| from != Some(to))?;
+    changes.push(Change { field: field.to_owned(), from: from.map(&show), to: Some(show(&to)) });
     Some(to)
 }
 

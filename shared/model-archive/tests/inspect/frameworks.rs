@@ -7,7 +7,7 @@ use model_archive::{Framework, Inspection, Layout};
 use serde_json::{Map, Value};
 
 /// The members of each model of a suite, without the model's own folder.
-fn models(suite: &str) -> BTreeMap<String, Vec<(String, Vec<u8>)>> {
+pub fn models(suite: &str) -> BTreeMap<String, Vec<(String, Vec<u8>)>> {
     let mut models: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (path, data) in fixtures(&format!("{suite}/suite.tar.gz")) {
         let (model, member) = path.split_once('/').unwrap();

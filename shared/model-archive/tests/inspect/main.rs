@@ -7,3 +7,4 @@ mod frameworks;
 mod hostile;
 mod onnx;
 mod refusals;
+mod table;

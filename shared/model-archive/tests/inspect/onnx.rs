@@ -109,7 +109,8 @@ fn graph(body: &[u8]) -> Vec<u8> {
     [b"\x08\x08".to_vec(), field(7, body)].concat()
 }
 
-fn external(location: &str) -> Vec<u8> {
+/// A graph whose only weight is in another file.
+pub fn external(location: &str) -> Vec<u8> {
     let entry = [field(1, b"location"), field(2, location.as_bytes())].concat();
     let initializer = [field(8, b"w"), field(13, &entry), b"\x70\x01".to_vec()].concat();
     graph(&[field(5, &initializer), field(11, &field(1, b"x"))].concat())

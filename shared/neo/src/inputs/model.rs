@@ -13,13 +13,28 @@ pub fn data_input_config(model: &Model, dims: &SymbolicDims) -> Result<Option<In
         return Ok(None);
     }
     if !model.read || model.inputs.is_empty() {
-        return Err(vec![Problem::new(
-            "inputs-not-read",
-            format!("the {} model `{}` does not tell its input shapes", model.framework, model.path),
-            "name them in the rule, such as inputs: { data: [1, 3, 224, 224] }, or in the metadata neo-inputs",
-        )]);
+        return Err(vec![not_read(model.framework, Some(model), "the rule")]);
     }
     from_model(&model.inputs, dims).map(Some)
+}
+
+/// The answer where shapes are needed and the archive has none that can be read.
+pub(crate) fn not_read(framework: Framework, model: Option<&Model>, rule: &str) -> Problem {
+    let what = match model {
+        Some(model) => format!("{framework} model `{}`", model.path),
+        None => format!("{framework} model"),
+    };
+    // A PyTorch file has none, whoever reads it; another one's may lie where they are not looked for.
+    let (lacks, inputs) = if framework == Framework::Pytorch {
+        ("holds no input shapes", "[[1, 3, 224, 224]]")
+    } else {
+        ("does not tell its input shapes", "{ data: [1, 3, 224, 224] }")
+    };
+    Problem::new(
+        "inputs-not-read",
+        format!("the {what} {lacks}"),
+        format!("give `inputs` in {rule}, such as inputs: {inputs}, or in the metadata neo-inputs"),
+    )
 }
 
 /// The shapes of the model's own inputs, its open dimensions filled from `dims`.

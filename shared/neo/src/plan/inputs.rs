@@ -145,19 +145,14 @@ impl Planned<'_> {
     }
 
     fn not_read(&self, to: For<'_>) -> Problem {
-        let framework = to.framework;
-        let what = match &self.inspection.model {
-            Some(model) => format!("{framework} model `{}`", model.path),
-            None => format!("{framework} model"),
-        };
-        let rule = &self.rule.name;
-        let mut remedy = format!(
-            "name the inputs in rule `{rule}`, such as inputs: {{ data: [1, 3, 224, 224] }}, or in the metadata neo-inputs"
-        );
-        if framework == Framework::Pytorch && to.row.is_some_and(|row| row.family.derives_inputs()) {
-            remedy.push_str("; with framework_version: \"2.0\" SageMaker Neo derives them from a model of PyTorch 2");
+        let rule = format!("rule `{}`", self.rule.name);
+        let mut problem = inputs::not_read(to.framework, self.inspection.model.as_ref(), &rule);
+        if to.framework == Framework::Pytorch && to.row.is_some_and(|row| row.family.derives_inputs()) {
+            problem
+                .remedy
+                .push_str("; with framework_version: \"2.0\" SageMaker Neo derives them from a model of PyTorch 2");
         }
-        Problem::new("inputs-not-read", format!("the {what} does not tell its input shapes"), remedy)
+        problem
     }
 }
 

@@ -18,6 +18,9 @@ const BAR: u64 = 6;
 /// Characters of what SageMaker said that are shown; the whole is in the document.
 const SHOWN: usize = 2_000;
 
+/// Labeling jobs of a team that are shown; the document has more.
+const SHOWN_JOBS: usize = 10;
+
 /// Different messages of a burst that are shown.
 const SHOWN_MESSAGES: usize = 5;
 
@@ -28,7 +31,7 @@ pub(super) fn team_news(news: &TeamNews, now: Timestamp) -> (String, String) {
         [] => format!("Work team notification on the topic {topic}"),
         [team] => format!("{}: {}", team.name, waiting(team)),
         [first, rest @ ..] => {
-            format!("{} and {}: {}", first.name, counted(rest.len() as u64, "team"), all_waiting(news))
+            format!("{} and {}: {}", first.name, counted(rest.len() as u64, "other team"), all_waiting(news))
         }
     };
     let mut text = String::new();
@@ -70,11 +73,11 @@ fn all_waiting(news: &TeamNews) -> String {
 }
 
 fn jobs(text: &mut String, team: &TeamReport, now: Timestamp) {
-    for job in &team.labeling_jobs {
+    for job in team.labeling_jobs.iter().take(SHOWN_JOBS) {
         let _ = writeln!(text, "\n{}\n{}\n{}", job.name, progress(job), about(job, now));
     }
-    if team.open_jobs > team.labeling_jobs.len() {
-        let _ = writeln!(text, "\nand {} more", counted((team.open_jobs - team.labeling_jobs.len()) as u64, "job"));
+    if team.open_jobs > SHOWN_JOBS {
+        let _ = writeln!(text, "\nand {} more", counted((team.open_jobs - SHOWN_JOBS) as u64, "older job"));
     }
 }
 
@@ -167,14 +170,13 @@ pub(super) fn labeling_job(name: &str, news: &JobNews, now: Timestamp) -> String
     if let Some(reason) = &job.failure_reason {
         let _ = writeln!(text, "Reason: {reason}\n");
     }
-    if let Some(portal) = news.workteam.as_ref().filter(|team| team.open_jobs > 0).and_then(|team| team.portal.as_ref())
-    {
+    for portal in news.workteams.iter().filter(|team| team.open_jobs > 0).filter_map(|team| team.portal.as_ref()) {
         let _ = writeln!(text, "Start here: {portal}\n");
     }
     for note in &news.notes {
         let _ = writeln!(text, "Note: {note}\n");
     }
-    if let Some(team) = &news.workteam {
+    for team in &news.workteams {
         line(&mut text, "Team", &format!("{}, {}", team.name, team.description));
     }
     line(&mut text, "Job", &job.arn);
@@ -234,7 +236,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -1,0 +1,128 @@
+"""Write seeds/<target>/, what the fuzzers start from, out of the reference models in tests/models.
+
+Run with the project's own tools: .venv/bin/python shared/model-archive/fuzz/seeds.py
+Inputs that once found something are called found-*: they stay.
+"""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MODELS = HERE.parents[2] / "tests" / "models"
+
+# Longer files teach a fuzzer nothing new and slow it down; the texts of SavedModels are all longer.
+MOST_BYTES = {"savedmodel_text": 34_000, "graphdef_text": 41_000, "tflite": 2_000}
+BYTES = 20_000
+MOST_SEEDS = 24
+
+DARKNET = {
+    "classifier": b"[net]\nbatch=1\nsubdivisions=1\nheight=224\nwidth=224\nchannels=3\n\n[convolutional]\nfilters=16\n",
+    "yolo": b"# detection\r\n[network]\r\nbatch = 64\r\nwidth = 416\r\nheight = 416\r\n\r\n[yolo]\r\nmask = 0,1,2\r\n",
+}
+
+# As PATHS in src/lib.rs has them.
+PATHS = [
+    "model.onnx", "weights.bin", "export/saved_model.pb", "export/variables/variables.index", "export/fingerprint.pb",
+    "frozen.pb", "frozen.pbtxt", "model.h5", "model.tflite", "model.pth", "net-symbol.json", "net-0000.params",
+    "net.cfg", "net.weights", "xgboost-model", "model.pkl", "._model.onnx", "model.tar.gz", "../model.onnx", "README",
+]  # fmt: skip
+
+
+def suite(name):
+    """The files of a suite by their path there."""
+    with tarfile.open(MODELS / name / "suite.tar.gz") as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+
+
+def tar(members, tar_format):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tar_format) as archive:
+        for path, data in members:
+            info = tarfile.TarInfo(path)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return file.getvalue()
+
+
+def ending(files, *endings):
+    return {path: data for path, data in files.items() if path.endswith(endings)}
+
+
+def seeds():
+    """Of every target, its seeds by name."""
+    onnx, tensorflow, keras, mxnet = suite("onnx"), suite("tensorflow"), suite("keras"), suite("mxnet")
+    tflite, pytorch, xgboost = suite("tflite"), suite("pytorch"), suite("xgboost/1-7") | suite("xgboost/3-2")
+    keras |= {f"refused/{path.name}": path.read_bytes() for path in (MODELS / "keras" / "refused").glob("*.h5")}
+    made = {path: data for path, data in onnx.items() if path.startswith("made/")}
+    small, other = made["made/inputs-first.onnx"], made["made/sparse-weights.onnx"]
+
+    tars = {
+        "ustar": tar([("model.onnx", small), ("a/readme.txt", b"hello")], tarfile.USTAR_FORMAT),
+        "gnu-long-name": tar([("folder/" * 40 + "model.onnx", small)], tarfile.GNU_FORMAT),
+        "pax-long-name": tar([("ordner-ä/" * 40 + "model.onnx", small)], tarfile.PAX_FORMAT),
+        "macos": tar([("./._model.onnx", b"x"), ("./model.onnx", small)], tarfile.USTAR_FORMAT),
+        "empty": tar([], tarfile.USTAR_FORMAT),
+    }
+    several = [gzip.compress(tars["ustar"][:700], mtime=0), gzip.compress(tars["ustar"][700:], mtime=0)]
+    return {
+        "archive": {
+            "onnx": archive(("model.onnx", small), ("README", b"hello")),
+            "two-of-a-kind": archive(("model.onnx", small), ("../model.onnx", other)),
+            "savedmodel": archive(
+                ("export/saved_model.pb", tensorflow["saved-session/saved_model.pb"]),
+                ("export/variables/variables.index", tensorflow["saved-session/variables/variables.index"]),
+            ),
+            "graphs": archive(
+                ("frozen.pb", tensorflow["graph-one/frozen.pb"]),
+                ("frozen.pbtxt", tensorflow["graph-one-text/frozen.pbtxt"]),
+            ),
+            "mxnet": archive(
+                ("net-symbol.json", mxnet["two/net-symbol.json"]), ("net-0000.params", mxnet["two/net-0000.params"])
+            ),
+            "darknet": archive(("net.weights", b"\0"), ("net.cfg", DARKNET["classifier"])),
+            "frameworks": archive(("model.tflite", tflite["scalar/model.tflite"]), ("xgboost-model", b"binf")),
+            "nested": archive(("model.tar.gz", several[0]), ("._model.onnx", b"x")),
+        },
+        "gzip": {name: gzip.compress(data, mtime=0) for name, data in tars.items()} | {"members": b"".join(several)},
+        "tar": tars,
+        "onnx": made | onnx,
+        "savedmodel": ending(tensorflow, "saved_model.pb"),
+        "savedmodel_text": ending(tensorflow, "saved_model.pbtxt"),
+        "graphdef": ending(tensorflow, "frozen.pb"),
+        "graphdef_text": ending(tensorflow, "frozen.pbtxt"),
+        "keras": keras,
+        "tflite": tflite,
+        "pytorch": pytorch,
+        "mxnet_symbol": ending(mxnet, "-symbol.json"),
+        "mxnet_params": ending(mxnet, ".params"),
+        "darknet": DARKNET,
+        "xgboost": xgboost,
+        "content": {
+            "onnx": small,
+            "savedmodel": tensorflow["saved-session/saved_model.pb"],
+            "keras": keras["keras3-channels-first/model.h5"],
+            "tflite": tflite["image/model.tflite"],
+            "pytorch": pytorch["frozen/model.pt"],
+            "xgboost": xgboost["1-7-linear-json/xgboost.model"],
+        },
+    }
+
+
+def archive(*members):
+    """The encoding of the target `archive`."""
+    parts = (bytes([PATHS.index(path)]) + len(data).to_bytes(2, "little") + data for path, data in members)
+    return b"".join(parts)
+
+
+for target, found in seeds().items():
+    folder = HERE / "seeds" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if not old.name.startswith("found-"):
+            old.unlink()
+    chosen = [item for item in found.items() if len(item[1]) <= MOST_BYTES.get(target, BYTES)][:MOST_SEEDS]
+    for path, data in chosen:
+        (folder / path.replace("/", "-")).write_bytes(data)
+    print(f"{target}: {len(chosen)} seeds, {sum(len(data) for _, data in chosen)} bytes")
