@@ -159,6 +159,7 @@ Examples:
 Nothing is deleted, and what the configuration does not name is left alone.
 
 Exit status: 0 all is as declared, or was brought there, 1 something failed, 2 something differs.")]
+#[allow(clippy::struct_excessive_bools)] // one a flag
 pub(crate) struct MaintainArgs {
     /// What is maintained
     pub kind: Maintained,

@@ -22,7 +22,7 @@ use maintain_images::handler::Maintainer;
 use sagemaker_emulator::{Emulator, Fault, Outcome, Owner, Settings};
 
 /// How long an update takes.
-const TAKES: Duration = Duration::from_secs(60);
+const TAKES: Duration = Duration::from_mins(1);
 
 static NOW: AtomicI64 = AtomicI64::new(0);
 

@@ -38,8 +38,8 @@ async fn main() -> Result<(), Error> {
     };
     let (maintainer, source) = (&maintainer, &source);
     lambda_runtime::run(service_fn(move |invocation: LambdaEvent<_>| {
-        let scheduled = || async { Ok(maintainer.scheduled().await?) };
-        wake::run(source, Timestamp::now, invocation, scheduled, |event| maintainer.handle(event))
+        let scheduled = || async { Ok(Box::pin(maintainer.scheduled()).await?) };
+        wake::run(source, Timestamp::now, invocation, scheduled, |event| Box::pin(maintainer.handle(event)))
     }))
     .await
 }

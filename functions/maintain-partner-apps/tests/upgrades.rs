@@ -24,7 +24,7 @@ use sagemaker_emulator::{Emulator, Fault, Outcome, Owner, Settings};
 use serde_json::Value;
 
 /// The schedule's period.
-const PERIOD: Duration = Duration::from_secs(15 * 60);
+const PERIOD: Duration = Duration::from_mins(15);
 
 /// How long an update takes.
 const UPDATING_MS: u64 = 30 * 60 * 1000;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_sagemaker::{Client, operation::describe_image::DescribeImageOutput};
+use aws_sdk_sagemaker::{Client, operation::describe_image::DescribeImageOutput, types::ImageStatus as ImageState};
 use maintenance::image::{Image, ImageStanding, ImageStatus, ImageUpdate, ObservedImage};
 
 use crate::{
@@ -109,7 +109,7 @@ impl Images for SageMakerImages {
 
 fn standing(name: &str, output: &DescribeImageOutput) -> ImageStanding {
     let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let status = output.image_status().map(|status| status.as_str()).unwrap_or_default();
+    let status = output.image_status().map(ImageState::as_str).unwrap_or_default();
     ImageStanding {
         name: name.to_owned(),
         arn: output.image_arn().unwrap_or_default().to_owned(),

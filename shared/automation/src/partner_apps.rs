@@ -116,12 +116,12 @@ pub async fn ask<T: Table>(
         PartnerAppAction::AddTags { arn, tags } => apps.add_tags(arn, tags).await.map(|()| None),
         PartnerAppAction::Upgrade(upgrade) => {
             let pending = Pending::Upgrade { from: upgrade.from.clone(), to: upgrade.to.clone(), asked_at: now };
-            ledger.ask_app(&upgrade.arn, known, pending, apps.upgrade(upgrade)).await.map(Some)
+            ledger.ask_app(&upgrade.arn, known, pending, Box::pin(apps.upgrade(upgrade))).await.map(Some)
         }
         PartnerAppAction::Update(update) => {
             let (digest, changes) = (update.digest.clone(), update.changes.clone());
             let pending = Pending::Settings { digest, changes, asked_at: now };
-            ledger.ask_app(&update.arn, known, pending, apps.update(update)).await.map(Some)
+            ledger.ask_app(&update.arn, known, pending, Box::pin(apps.update(update))).await.map(Some)
         }
     }
 }

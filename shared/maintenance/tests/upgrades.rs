@@ -90,6 +90,7 @@ fn said(apps: &str, standing: Vec<AppStanding>, histories: &[(&str, AppHistory)]
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // a table
 fn what_is_done_and_what_is_not_and_why() {
     const AUTO: &str = "  - { app: prod, upgrade: auto, window: { start: TUE:03:30, minutes: 120 } }";
     const SOAK: &str = "  - { app: prod, upgrade: auto, window: { start: TUE:03:30, minutes: 120 }, after: { app: staging, days: 7 }, \

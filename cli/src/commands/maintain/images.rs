@@ -37,7 +37,7 @@ pub(super) async fn run(args: &MaintainArgs, declared: &[Image], out: &mut Outpu
         ImageAction::AddTags { arn, tags } => service.add_tags(&arn, &tags).await,
         ImageAction::Update(update) => {
             let before = known.get(&update.name).cloned().unwrap_or_default();
-            ledger.ask_image(&update, &before, Timestamp::now(), service.update(&update)).await
+            ledger.ask_image(&update, &before, Timestamp::now(), Box::pin(service.update(&update))).await
         }
     };
     follow(args, &KIND, plan, act, out).await

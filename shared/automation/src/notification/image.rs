@@ -25,7 +25,7 @@ impl Notification {
                     NotificationType::ImageUpdated,
                     Severity::Info,
                     name,
-                    format!("updated-{asked_at}"),
+                    &format!("updated-{asked_at}"),
                     time,
                 )
             },
@@ -58,11 +58,11 @@ impl Notification {
             subject: subject(&format!("Image {name}: {}", problem.code)),
             text,
             problems: vec![problem.clone()],
-            ..Self::of_image(NotificationType::ImageUpdateFailed, Severity::Error, name, id, time)
+            ..Self::of_image(NotificationType::ImageUpdateFailed, Severity::Error, name, &id, time)
         }
     }
 
-    fn of_image(kind: NotificationType, severity: Severity, name: &str, id: String, time: Timestamp) -> Self {
+    fn of_image(kind: NotificationType, severity: Severity, name: &str, id: &str, time: Timestamp) -> Self {
         let image = Some(ImageReport { name: name.to_owned() });
         Self { image, ..Self::new(kind, severity, format!("image-{name}-{id}"), time) }
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::image::{Image, Status};
 use super::read::missing;
+use super::state::{Image, Status};
 use crate::answer::{Answer, Refusal};
 use crate::clock::after_millis;
 use crate::world::World;

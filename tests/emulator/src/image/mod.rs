@@ -1,8 +1,8 @@
 //! Images: their properties, their states, their events.
 
 mod change;
-mod image;
 mod read;
+mod state;
 mod store;
 
 pub(crate) use change::{create, update};

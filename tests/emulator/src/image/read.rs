@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::image::Image;
+use super::state::Image;
 use crate::answer::seconds;
 use crate::answer::{Answer, Refusal};
 use crate::page::{self, Place};

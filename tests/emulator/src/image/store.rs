@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::image::{Image, Status};
+use super::state::{Image, Status};
 use crate::effects::Effect;
 use crate::faults::Faults;
 

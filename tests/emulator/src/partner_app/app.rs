@@ -1,4 +1,4 @@
-//! One app and its states: Creating → Available, Updating → Available | UpdateFailed.
+//! One app and its states: Creating → Available, Updating → Available | `UpdateFailed`.
 
 use std::collections::BTreeMap;
 

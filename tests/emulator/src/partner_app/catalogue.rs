@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A version of a type of app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names)] // the service's own name
 pub(crate) struct Release {
     /// Major and minor, such as `1.4`.
     pub version: String,

@@ -36,7 +36,7 @@ pub(crate) fn update(world: &mut World, request: &Value) -> Answer {
     Ok(json!({ "Arn": arn }))
 }
 
-/// The model: it must be the version in AvailableUpgrade; skipping and downgrades are not supported.
+/// The model: it must be the version in `AvailableUpgrade`; skipping and downgrades are not supported.
 fn offered(world: &World, app: &App, request: &Value) -> Result<(), Refusal> {
     let Some(wanted) = request["AppVersion"].as_str() else { return Ok(()) };
     let offered = world.partner_apps.catalogue.next(&app.kind, &app.version);

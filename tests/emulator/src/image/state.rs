@@ -1,4 +1,4 @@
-//! One image and its states: CREATING → CREATED, UPDATING → CREATED | UPDATE_FAILED.
+//! One image and its states: CREATING → CREATED, UPDATING → CREATED | `UPDATE_FAILED`.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
