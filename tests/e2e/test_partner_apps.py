@@ -106,9 +106,9 @@ def test_apps_are_upgraded_in_open_windows_only_and_after_their_soak(scene: Scen
     arn = standing(scene)["staging"]["Arn"]
     assert scene.stack.client("sagemaker").list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "ml"}]
     scene.settle()
-    assert {n["partner_app"]["name"] for n in told(scene, "upgrade_available")} == {"staging", "production", "closed"}
+    assert {n["app"]["name"] for n in told(scene, "upgrade_available")} == {"staging", "production", "closed"}
     [started] = told(scene, "upgrade_started")
-    assert "- Faster explanations" in started["text"] and started["attributes"]["partner_app"] == "staging"
+    assert "- Faster explanations" in started["text"] and started["attributes"]["app"] == "staging"
 
 
 def test_a_second_run_changes_nothing(scene: Scene) -> None:

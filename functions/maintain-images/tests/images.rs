@@ -137,7 +137,7 @@ async fn an_image_is_brought_to_what_is_declared_and_then_left_alone() {
     account.event().await;
     let expected = [
         r#"{"Tags":[{"Key":"team","Value":"ml"}]}"#,
-        r#"{"DisplayName":"Training base","RoleArn":"arn:aws:iam::123456789012:role/image","DeleteProperties":["Description"]}"#,
+        r#"{"DeleteProperties":["Description"],"DisplayName":"Training base","RoleArn":"arn:aws:iam::123456789012:role/image"}"#,
     ];
     assert_eq!(account.changes(), expected);
     insta::assert_snapshot!(account.told());

@@ -69,7 +69,7 @@ pub struct Notification {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Problem>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    partner_app: Option<PartnerAppReport>,
+    app: Option<PartnerAppReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<ImageReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -106,7 +106,7 @@ impl Notification {
             jobs: Vec::new(),
             summary: None,
             problems: Vec::new(),
-            partner_app: None,
+            app: None,
             image: None,
             changes: Vec::new(),
             config: None,
@@ -152,7 +152,7 @@ impl Notification {
             ("rule", self.rule.as_deref()),
             ("target", target),
             ("model", model),
-            ("partner_app", self.partner_app.as_ref().map(|app| app.name.as_str())),
+            ("app", self.app.as_ref().map(|app| app.name.as_str())),
             ("image", self.image.as_ref().map(|image| image.name.as_str())),
             ("workteam", self.workteam.as_ref().and_then(workteam::Details::team)),
         ]

@@ -80,6 +80,7 @@ fn each_parameter_is_checked_before_it_is_sent() {
         ),
         ("twice", "partner_apps: [ { app: a }, { app: a } ]\nimages: [ { name: a }, { name: a } ]".to_owned()),
         ("unknown key", app("aplication: {}")),
+        ("all at once", "partner_apps: [ { upgrade: automatic, window: { begin: 1 }, tier: 5 } ]".to_owned()),
         ("ImageName", "images: [ { name: -base }, { name: a..b }, { name: base_1 }, { description: x } ]".to_owned()),
         ("ImageName", format!("images: [ {{ name: {} }} ]", "a".repeat(64))),
         ("DisplayName", image("display_name: \" Base \"")),

@@ -67,3 +67,32 @@ impl Notification {
         Self { image, ..Self::new(kind, severity, format!("image-{name}-{id}"), time) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What people are told, whole: docs/NOTIFICATIONS.md is written from this snapshot.
+    #[test]
+    fn documents_are_versioned_and_whole() {
+        let now: Timestamp = "2026-12-01T03:45:00Z".parse().unwrap();
+        let change = |field: &str, from: &str, to: Option<&str>| Change {
+            field: field.to_owned(),
+            from: Some(from.to_owned()),
+            to: to.map(str::to_owned),
+        };
+        let changes = vec![change("display_name", "Base", Some("Training base")), change("description", "old", None)];
+        let failed = ImageOutcome::Failed { changes: changes.clone(), reason: "the role cannot be assumed".to_owned() };
+        let unknown = Problem::new(
+            "unknown-image",
+            "there is no image training-bsae in this account and Region",
+            "correct the name, create the image, or remove the entry: images are not created here",
+        );
+        let told = [
+            Notification::image_outcome("training-base", &ImageOutcome::Updated { changes }, now, now),
+            Notification::image_outcome("training-base", &failed, now, now),
+            Notification::image_blocked("training-bsae", &unknown, Some("3HL4kqtJlcpXroDTDmJ"), now),
+        ];
+        insta::assert_json_snapshot!(told);
+    }
+}

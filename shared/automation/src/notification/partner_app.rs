@@ -245,7 +245,7 @@ impl Notification {
         if let Some(eol) = app.eol {
             text::line(&mut text, "Ends", &span::day(eol));
         }
-        Self { text, partner_app: Some(app), ..Self::new(kind, severity, id, time) }
+        Self { text, app: Some(app), ..Self::new(kind, severity, id, time) }
     }
 }
 
@@ -277,5 +277,100 @@ fn what_next(view: &AppView<'_>, now: Timestamp) -> String {
         Verdict::Wait { reasons, earliest: None } => format!("It has to wait: {}.", reasons.join("; ")),
         Verdict::People { why } => format!("Nothing happens by itself ({why})."),
         Verdict::Blocked(problem) => format!("It is blocked: {}.\nRemedy: {}.", problem.problem, problem.remedy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::SignedDuration;
+    use maintenance::{
+        Change, Declared,
+        partner_app::{AppHistory, AppStatus, Application, Observed, Offer, Ran, plan, view},
+    };
+
+    use super::*;
+
+    const CONFIG: &str = "
+version: 1
+partner_apps:
+  - { app: fiddlerstaging, upgrade: auto, window: { start: TUE:03:30, minutes: 120 } }
+  - app: fiddlerprod
+    upgrade: auto
+    window: { start: THU:03:30, minutes: 120 }
+    after: { app: fiddlerstaging, days: 7 }
+  - { app: comet, upgrade: auto }
+";
+
+    fn app(name: &str, version: &str, offered: Option<&str>) -> Observed {
+        let release_notes = vec!["Explanations are computed in half the time".to_owned(), "Dark mode".to_owned()];
+        Observed::Read(Box::new(AppStanding {
+            arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:partner-app/app-{:0>12}", name[..5].to_uppercase()),
+            name: name.to_owned(),
+            status: AppStatus::Available,
+            error: None,
+            version: Some(version.to_owned()),
+            offer: offered.map(|version| Offer { version: version.parse().unwrap(), release_notes }),
+            eol: (version == "1.3").then(|| "2027-01-15T00:00:00Z".parse().unwrap()),
+            modified_at: None,
+            maintenance_window_start: None,
+            tier: None,
+            auto_minor_upgrade: false,
+            iam_session_identity: false,
+            application: Application::default(),
+            tags: None,
+        }))
+    }
+
+    /// What people are told, whole: docs/NOTIFICATIONS.md is written from this snapshot.
+    #[test]
+    fn documents_are_versioned_and_whole() {
+        let now: Timestamp = "2026-12-01T03:45:00Z".parse().unwrap();
+        let (declared, _) = document::read(CONFIG, Declared::read).unwrap();
+        let asked_at = now - SignedDuration::from_mins(30);
+        let failed = |count| Failures { of: "1.4".to_owned(), count, last: now, reason: "no capacity".to_owned() };
+        let before = [
+            app("fiddlerstaging", "1.3", Some("1.4")),
+            app("fiddlerprod", "1.3", Some("1.4")),
+            app("comet", "2.0", Some("2.1")),
+        ];
+        let views = view(&declared.partner_apps, &before, &BTreeMap::new(), now);
+        let (staging, prod, comet) = (&views[0], &views[1], &views[2]);
+        let pending = Pending::Upgrade { from: "1.3".to_owned(), to: "1.4".to_owned(), asked_at };
+        let outcome = |view: &AppView<'_>, outcome| Notification::app_outcome(view, &outcome, asked_at, now);
+        let (from, to) = ("1.3".to_owned(), "1.4".to_owned());
+        let after = [app("fiddlerstaging", "1.4", None)];
+        let changes =
+            vec![Change { field: "tier".to_owned(), from: Some("small".to_owned()), to: Some("large".to_owned()) }];
+        let upgraded =
+            Outcome::Upgraded { from: from.clone(), to: to.clone(), took: Some(SignedDuration::from_mins(30)) };
+        let by_others = Outcome::Upgraded { from: from.clone(), to: to.clone(), took: None };
+        let blocked = plan(&views, now).items[2].problem.clone().unwrap();
+        let soaking = AppHistory {
+            ran: vec![Ran { version: to.clone(), since: "2026-11-28T00:00:00Z".parse().unwrap(), until: None }],
+            ..AppHistory::default()
+        };
+        let later = [app("fiddlerstaging", "1.4", None), app("fiddlerprod", "1.3", Some("1.4"))];
+        let arn = later[0].arn().to_owned();
+        let told = [
+            Notification::upgrade_available(staging, now).unwrap(),
+            Notification::upgrade_available(prod, now).unwrap(),
+            Notification::upgrade_available(
+                &view(&declared.partner_apps, &later, &BTreeMap::from([(arn, soaking)]), now)[1],
+                now,
+            )
+            .unwrap(),
+            Notification::upgrade_started(staging, &pending, now).unwrap(),
+            outcome(&view(&declared.partner_apps, &after, &BTreeMap::new(), now)[0], upgraded),
+            outcome(&view(&declared.partner_apps, &after, &BTreeMap::new(), now)[0], by_others),
+            outcome(staging, Outcome::UpgradeFailed { from: from.clone(), to: to.clone(), failures: failed(1) }),
+            outcome(staging, Outcome::UpgradeFailed { from, to, failures: failed(3) }),
+            outcome(staging, Outcome::SettingsUpdated { changes: changes.clone() }),
+            Notification::eol_warning(prod, now).unwrap(),
+            outcome(staging, Outcome::SettingsFailed { changes, failures: failed(1) }),
+            Notification::app_blocked(comet, &blocked, Some("3HL4kqtJlcpXroDTDmJ"), now),
+        ];
+        insta::assert_json_snapshot!(told);
     }
 }

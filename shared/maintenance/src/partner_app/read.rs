@@ -94,19 +94,18 @@ fn app(reader: &mut Reader, at: &At<'_>) -> Option<PartnerApp> {
     let policies = [("auto", Policy::Auto), ("notify", Policy::Notify), ("off", Policy::Off)];
     // Never by surprise: without a word an app is not upgraded.
     let upgrade = match fields.get("upgrade") {
-        None => Policy::Notify,
-        Some(at) => reader.choice(at, &policies)?,
+        None => Some(Policy::Notify),
+        Some(at) => reader.choice(at, &policies),
     };
-    let read = PartnerApp {
-        app: app?,
-        upgrade,
-        max_version: fields.get("max_version").and_then(|at| reader.parsed(at, "a version, such as \"1.4\"")),
-        window: fields.get("window").and_then(|at| window(reader, at)),
-        after: fields.get("after").and_then(|at| soak(reader, at)),
-        force_before_eol_days: fields.get("force_before_eol_days").and_then(|at| reader.integer(at, &DAYS)),
-        settings: settings(reader, &fields),
-        tags: fields.get("tags").and_then(|at| reader.tags(at)).unwrap_or_default(),
-    };
+    let max_version = fields.get("max_version").and_then(|at| reader.parsed(at, "a version, such as \"1.4\""));
+    let window = fields.get("window").and_then(|at| window(reader, at));
+    let after = fields.get("after").and_then(|at| soak(reader, at));
+    let force_before_eol_days = fields.get("force_before_eol_days").and_then(|at| reader.integer(at, &DAYS));
+    let settings = settings(reader, &fields);
+    let tags = fields.get("tags").and_then(|at| reader.tags(at)).unwrap_or_default();
+    // Only now: every mistake has been told.
+    let (app, upgrade) = (app?, upgrade?);
+    let read = PartnerApp { app, upgrade, max_version, window, after, force_before_eol_days, settings, tags };
     if read.tags.len() > MAX_TAGS {
         reader.fault_in(at, "tags", format!("has {} tags; SageMaker takes {MAX_TAGS}", read.tags.len()));
     }
