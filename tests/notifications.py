@@ -1,7 +1,6 @@
 """Writes the examples of docs/NOTIFICATIONS.md from the snapshots of the tests: `python -m tests.notifications`."""
 
 import json
-from itertools import groupby
 from typing import Any
 
 from tests.local.environment import ROOT
@@ -24,9 +23,10 @@ def written() -> str:
     """The page as it should be."""
     head, _, _ = PAGE.read_text().partition(BEGIN)
     parts = [head + BEGIN]
-    for kind, group in groupby(documents(), lambda document: document["type"]):
+    found = documents()
+    for kind in dict.fromkeys(document["type"] for document in found):
         parts.append(f"\n## {kind}\n")
-        for document in group:
+        for document in (document for document in found if document["type"] == kind):
             body = document["text"].strip("\n").replace("```", "'''")
             parts.append(f"\n**{document['subject']}** ({document['severity']})\n\n```text\n{body}\n```\n")
     return "".join(parts)

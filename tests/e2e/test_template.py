@@ -98,3 +98,24 @@ def test_what_is_kept_survives_the_stack() -> None:
     assert len(kept) == 4
     for name in kept:
         assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_every_dead_letter_queue_is_watched_by_the_one_alarm() -> None:
+    """Each has an alarm, a share in the composite one, and a line on the dashboard; that one tells the topic, which lets it."""
+    queues = [name for name in RESOURCES if name.endswith("DeadLetterQueue")]
+    assert queues
+    alarms = {name: alarm for name, alarm in RESOURCES.items() if alarm["Type"] == "AWS::CloudWatch::Alarm"}
+    assert set(alarms) >= {queue.replace("Queue", "Alarm") for queue in queues}
+    [rules] = [
+        part for part in RESOURCES["DeadLettersAlarm"]["Properties"]["AlarmRule"]["Join"] if isinstance(part, list)
+    ]
+    assert [rule["Sub"] for rule in rules] == [f'ALARM("${{{queue.replace("Queue", "Alarm")}}}")' for queue in queues]
+    for queue in queues:
+        watched = alarms[queue.replace("Queue", "Alarm")]["Properties"]
+        assert watched["Dimensions"] == [{"Name": "QueueName", "Value": {"GetAtt": f"{queue}.QueueName"}}]
+        assert "AlarmActions" not in watched, "one alarm, not one for each queue"
+        assert f"${{{queue}.QueueName}}" in RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"], queue
+    assert RESOURCES["DeadLettersAlarm"]["Properties"]["AlarmActions"] == [{"Ref": "NotificationsTopic"}]
+    [allowed] = RESOURCES["NotificationsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}

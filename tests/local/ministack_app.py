@@ -7,7 +7,8 @@ from typing import Any
 
 from ministack.app import app as ministack
 from ministack.core import iam_actions
-from ministack.services import eventbridge, s3, sqs
+from ministack.services import cloudwatch, eventbridge, s3, sqs
+from ministack.services.cloudformation import provisioners
 
 Message = dict[str, Any]
 
@@ -63,6 +64,29 @@ def _mend_source_queues() -> None:
     sqs._HANDLERS["ListDeadLetterSourceQueues"] = listed
 
 
+def _mend_composite_alarms() -> None:
+    """CloudFormation makes composite alarms: here CloudWatch alone does."""
+
+    def put(name: str, properties: Message) -> tuple[str, Message]:
+        status, _, body = cloudwatch._put_composite_alarm({}, {**properties, "AlarmName": name}, False, True)
+        if status >= 400:
+            raise ValueError(body)
+        return name, {"Arn": cloudwatch._composite_alarms[name]["AlarmArn"]}
+
+    def create(logical_id: str, properties: Message, stack: str) -> tuple[str, Message]:
+        return put(properties.get("AlarmName") or provisioners._physical_name(stack, logical_id), properties)
+
+    def update(name: str, _: Message, properties: Message, *__: Any) -> tuple[str, Message]:
+        return put(name, properties)
+
+    def delete(name: str, _: Message) -> None:
+        cloudwatch._composite_alarms.pop(name, None)
+
+    handlers = {"create": create, "update": update, "delete": delete}
+    provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = handlers
+
+
 _mend_batch_actions()
+_mend_composite_alarms()
 _mend_source_queues()
 _mend_object_events()

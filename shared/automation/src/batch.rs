@@ -75,6 +75,7 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error.kind {
             Kind::Throttled | Kind::Quota => Self::Later { cause: error.to_string(), first: THROTTLE_DELAY },
+            Kind::Contended => Self::busy(error.to_string()),
             Kind::Invalid => Self::Terminal(Box::new(error)),
             Kind::NotFound | Kind::Conflict | Kind::Unanswered => Self::Transient(Box::new(error)),
         }

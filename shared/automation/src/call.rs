@@ -19,6 +19,8 @@ pub enum Kind {
     NotFound,
     /// It exists already, or a condition did not hold.
     Conflict,
+    /// Others were first, again and again: ask again in a moment.
+    Contended,
     /// The answer is unknown (no connection, no answer in time, a server error) or not one of these.
     Unanswered,
 }

@@ -311,7 +311,7 @@ fn content_key(id: &ContentId) -> String {
 
 fn contended(key: &str) -> CallError {
     let message = format!("{key} was changed by others {WRITE_TRIES} times in a row");
-    CallError::other("PutItem", Kind::Conflict, message)
+    CallError::other("PutItem", Kind::Contended, message)
 }
 
 #[cfg(test)]
@@ -397,6 +397,12 @@ mod tests {
         let row = ledger.job(&request.job_name).await.unwrap().unwrap();
         assert_eq!((row.status, row.failure_reason.as_deref()), (JobStatus::Rejected, Some("no such target")));
         assert_eq!(row.request, Some(request));
+    }
+
+    #[test]
+    fn a_row_that_others_write_all_the_time_is_no_failure_of_the_record() {
+        let failure = Failure::from(contended("parked#compilation-requests"));
+        assert!(matches!(failure, Failure::Later { .. }), "it uses up no delivery: {failure:?}");
     }
 
     #[tokio::test]
