@@ -38,6 +38,10 @@ pub(crate) enum CliError {
         "the ledger has no version of {0}; the upload may be a moment old, or not under a key that has been told of"
     )]
     NoModel(String),
+    #[error(
+        "what is asked here has to be followed: --table or LedgerTableName in the environment names the stack's ledger (`make up` writes it to .local/env); --plan only looks"
+    )]
+    NoLedger,
     #[error("{}", chain(.0))]
     Call(#[from] CallError),
     #[error("cannot start the runtime")]
