@@ -260,7 +260,7 @@ Examples:
 
 A letter is deleted only after it was sent. Sending one back that was worked off before changes nothing.")]
 pub(crate) struct RedriveArgs {
-    /// A dead-letter queue: its URL, its name, or uploads, requests, job-states, workteam, maintain-workteams, maintain-partner-apps, maintain-images, events, schedules
+    /// A dead-letter queue: its URL, its name, or a short one, such as uploads, requests, job-states, events
     pub queue: String,
     /// Shows the letters and leaves them where they are
     #[arg(long)]
