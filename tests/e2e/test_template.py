@@ -80,9 +80,8 @@ def test_the_build_is_for_the_architecture_that_the_template_asks_for() -> None:
 
 def test_roles_name_their_resources() -> None:
     """A `*` only where AWS has no resource to name."""
-    without_resource = {"cloudwatch:PutMetricData"} | {
-        f"sagemaker:List{resources}" for resources in ("CompilationJobs", "Workteams", "PartnerApps")
-    }
+    listed = ("CompilationJobs", "Workteams", "LabelingJobsForWorkteam", "PartnerApps")
+    without_resource = {"cloudwatch:PutMetricData"} | {f"sagemaker:List{resources}" for resources in listed}
     for name, resource in RESOURCES.items():
         for policy in resource["Properties"].get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -119,3 +118,22 @@ def test_every_dead_letter_queue_is_watched_by_the_one_alarm() -> None:
     [allowed] = RESOURCES["NotificationsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_sagemaker_may_use_the_key_and_nobody_else_may_publish() -> None:
+    """The calls for the key carry no source that is documented: only the topic's policy tells SageMaker's accounts apart."""
+    statements = RESOURCES["WorkteamTopicKey"]["Properties"]["KeyPolicy"]["Statement"]
+    [key] = [statement for statement in statements if "Service" in statement["Principal"]]
+    assert "Condition" not in key
+    [publishes] = RESOURCES["WorkteamTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert publishes["Condition"].keys() == {"ArnLike", "StringEquals"}
+
+
+def test_a_team_of_a_user_pool_can_be_created() -> None:
+    """CreateWorkteam looks at the pool and its client, and changes them, in the caller's name."""
+    [policy] = RESOURCES["MaintainWorkteamsRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    [cognito] = [statement for statement in statements if "cognito-idp" in str(statement["Action"])]
+    calls = {f"{call}UserPool{of}" for call in ("Describe", "Update") for of in ("", "Client")}
+    assert set(cognito["Action"]) == {f"cognito-idp:{call}" for call in calls}
+    assert cognito["Resource"]["Sub"].endswith(":userpool/*")
