@@ -10,8 +10,9 @@ use automation::{
     call::Kind,
     event::Event,
     labeling::{LabelingJobState, TeamMessage},
-    ledger::{Ledger, Table},
+    ledger::{BurstRow, Ledger, Table},
     notification::{Notification, TeamNews, TeamReport},
+    queue::Wait,
     topic::Topic,
     workteams::{Directory, Workteams},
 };
@@ -57,21 +58,20 @@ impl<W: Workteams, T: Table, N: Topic> Relay<W, T, N> {
         }
         info!(id = message.id, topic = message.topic_arn, message = message.message, "SageMaker said");
         if self.burst.is_zero() || message.message.len() > MAX_FOLDED {
-            return self.tell(&message.topic_arn.clone(), vec![message]).await;
+            return self.tell(&message.id.clone(), &message.topic_arn.clone(), vec![message]).await;
         }
         let burst = self.ledger.join_burst(&message, self.burst).await?;
         let now = (self.clock)();
         if !burst.is_due(now) {
             let left = burst.closes_at.duration_since(now).unsigned_abs();
-            // The queue takes up to a tenth off a delay: it must not come back too early.
-            let first = left + left / 8 + Duration::from_secs(1);
             return Err(Failure::Later {
                 cause: "it is told together with what comes in the next moments".into(),
-                first,
+                // The clocks of two machines differ: it must not come back too early.
+                wait: Wait::Exact(left + Duration::from_secs(1)),
             });
         }
         self.tell_burst(&message.topic_arn).await?;
-        if burst.holds(&message.id) {
+        if self.ledger.was_done(&mark(&message.id)).await? {
             return Ok(());
         }
         Err(Failure::busy("others of its topic are told first"))
@@ -81,10 +81,15 @@ impl<W: Workteams, T: Table, N: Topic> Relay<W, T, N> {
     /// died anywhere in between, ends with the same.
     async fn tell_burst(&self, topic_arn: &str) -> Result<(), Failure> {
         let burst = self.ledger.freeze_burst(topic_arn).await?;
-        if burst.messages.is_empty() {
+        if !burst.frozen {
             return Ok(());
         }
-        self.tell(topic_arn, burst.messages.clone()).await?;
+        let told = self.publish_burst(topic_arn, &burst).await;
+        if let Err(Failure::Terminal(_)) = told {
+            // Its messages come again, and may be told in another burst: this one must not be in the topic's way.
+            self.ledger.clear_burst(topic_arn, &burst).await?;
+        }
+        told?;
         for message in &burst.messages {
             self.ledger.once(&mark(&message.id), async { Ok(()) }).await?;
         }
@@ -92,14 +97,28 @@ impl<W: Workteams, T: Table, N: Topic> Relay<W, T, N> {
         Ok(())
     }
 
-    async fn tell(&self, topic_arn: &str, messages: Vec<TeamMessage>) -> Result<(), Failure> {
-        let id = messages.first().map(|first| first.id.clone()).unwrap_or_default();
+    /// Publishes those messages of a burst that were not told otherwise meanwhile, such as by one who saw them before they joined it.
+    async fn publish_burst(&self, topic_arn: &str, burst: &BurstRow) -> Result<(), Failure> {
+        let id = burst.id();
         if self.ledger.was_done(&mark(&id)).await? {
             return Ok(());
         }
+        let mut untold = Vec::with_capacity(burst.messages.len());
+        for message in &burst.messages {
+            if !self.ledger.was_done(&mark(&message.id)).await? {
+                untold.push(message.clone());
+            }
+        }
+        if untold.is_empty() {
+            return Ok(());
+        }
+        self.tell(&id, topic_arn, untold).await
+    }
+
+    async fn tell(&self, id: &str, topic_arn: &str, messages: Vec<TeamMessage>) -> Result<(), Failure> {
         let (workteams, notes) = self.enrich(topic_arn).await;
         let news = TeamNews { topic_arn: topic_arn.to_owned(), messages, workteams, notes };
-        let notification = Notification::team_news(&id, news, (self.clock)());
+        let notification = Notification::team_news(id, news, (self.clock)());
         self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
         Ok(())
     }

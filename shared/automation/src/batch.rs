@@ -22,7 +22,7 @@ use crate::{
     call::{CallError, Kind},
     event::Event,
     metrics,
-    queue::{SourceQueue, has_waited_long_enough},
+    queue::{SourceQueue, Wait, has_waited_long_enough},
 };
 
 /// Records of a batch that are worked on at the same time.
@@ -54,15 +54,15 @@ pub enum Failure {
     Later {
         /// Why not now.
         cause: String,
-        /// How long it waits the first time; each further time is twice as long.
-        first: Duration,
+        /// How long it waits.
+        wait: Wait,
     },
 }
 
 impl Failure {
     /// Something else is at it right now and will be done in a moment.
     pub fn busy(cause: impl Into<String>) -> Self {
-        Self::Later { cause: cause.into(), first: BUSY_DELAY }
+        Self::Later { cause: cause.into(), wait: Wait::Growing(BUSY_DELAY) }
     }
 
     /// A failure that every delivery would meet.
@@ -74,7 +74,9 @@ impl Failure {
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error.kind {
-            Kind::Throttled | Kind::Quota => Self::Later { cause: error.to_string(), first: THROTTLE_DELAY },
+            Kind::Throttled | Kind::Quota => {
+                Self::Later { cause: error.to_string(), wait: Wait::Growing(THROTTLE_DELAY) }
+            }
             Kind::Contended => Self::busy(error.to_string()),
             Kind::Invalid => Self::Terminal(Box::new(error)),
             Kind::NotFound | Kind::Conflict | Kind::Unanswered => Self::Transient(Box::new(error)),
@@ -187,7 +189,7 @@ async fn settle<Q: SourceQueue>(
         Failure::Later { .. } if has_waited_long_enough(record) => {
             dead_letter(queue, now, record, correlation_id, &format!("it waited for two weeks: {cause}")).await
         }
-        Failure::Later { first, .. } => queue.delay(record, *first, now).await.map(|wait| {
+        Failure::Later { wait, .. } => queue.delay(record, *wait, now).await.map(|wait| {
             info!(cause, wait_seconds = wait.as_secs(), "delayed");
             Outcome::Delayed
         }),

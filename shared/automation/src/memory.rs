@@ -16,7 +16,7 @@ use crate::{
     ledger::{List, Part, Row, Table, Versioned},
     notification::Notification,
     objects::{Object, Objects, OpenError},
-    queue::{Sender, SourceQueue},
+    queue::{Sender, SourceQueue, Wait},
     topic::Topic,
 };
 #[cfg(feature = "sagemaker")]
@@ -142,7 +142,7 @@ fn id(record: &SqsMessage) -> String {
 }
 
 impl SourceQueue for MemorySource {
-    async fn delay(&self, record: &SqsMessage, _: Duration, _: Timestamp) -> Result<Duration, CallError> {
+    async fn delay(&self, record: &SqsMessage, _: Wait, _: Timestamp) -> Result<Duration, CallError> {
         self.delayed.lock().push(id(record));
         Ok(Duration::from_secs(1))
     }
@@ -168,6 +168,8 @@ pub struct MemoryTopic {
     pub published: Shared<Vec<Notification>>,
     /// How many of the next publications fail.
     pub failures: Shared<usize>,
+    /// Whether publications are refused for good.
+    pub refuses: Shared<bool>,
 }
 
 impl MemoryTopic {
@@ -183,6 +185,9 @@ impl Topic for MemoryTopic {
         if *failures > 0 {
             *failures -= 1;
             return Err(CallError::other("Publish", Kind::Unanswered, "the topic refuses"));
+        }
+        if *self.refuses.lock() {
+            return Err(CallError::other("Publish", Kind::Invalid, "the topic refuses for good"));
         }
         self.published.lock().push(notification.clone());
         Ok(())

@@ -40,13 +40,22 @@ pub(crate) const FUNCTION: &str = "function";
 /// Attribute of a dead letter: the id it had in its own queue.
 pub(crate) const MESSAGE_ID: &str = "message_id";
 
+/// How long a record waits that is delayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// So long the first time, and each further time twice as long: nobody knows when it can go on.
+    Growing(Duration),
+    /// So long, however often it was delayed before: it is known when it can go on.
+    Exact(Duration),
+}
+
 /// The queue a batch came from.
 pub trait SourceQueue: Sync {
-    /// Lets the record wait, `first` the first time and longer from then on, without using up its deliveries; tells how long.
+    /// Lets the record wait without using up its deliveries; tells how long.
     fn delay(
         &self,
         record: &SqsMessage,
-        first: Duration,
+        wait: Wait,
         now: Timestamp,
     ) -> impl Future<Output = Result<Duration, CallError>> + Send;
 
@@ -70,6 +79,14 @@ pub trait SourceQueue: Sync {
 pub trait Sender: Sync {
     /// Sends every body, or fails.
     fn send(&self, bodies: Vec<String>) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// How long a record waits, and how often it was delayed then, as far as that counts.
+fn next_wait(wait: Wait, before: u32, message_id: &str) -> (Duration, u32) {
+    match wait {
+        Wait::Growing(first) => (next_delay(first, before, message_id), before + 1),
+        Wait::Exact(wait) => (wait.min(MAX_DELAY), before),
+    }
 }
 
 /// How long to wait after `before` earlier waits: doubling, with a tenth of jitter taken from the message's id so that a burst
@@ -194,16 +211,15 @@ pub(crate) fn attribute(kind: &str, value: impl Into<String>) -> Result<MessageA
 }
 
 impl SourceQueue for SqsSource {
-    async fn delay(&self, record: &SqsMessage, first: Duration, now: Timestamp) -> Result<Duration, CallError> {
+    async fn delay(&self, record: &SqsMessage, wait: Wait, now: Timestamp) -> Result<Duration, CallError> {
         let source = self.source(record).await?;
-        let count = delays(record);
-        let wait = next_delay(first, count, record.message_id.as_deref().unwrap_or_default());
+        let (wait, count) = next_wait(wait, delays(record), record.message_id.as_deref().unwrap_or_default());
         self.client
             .send_message()
             .queue_url(source.url)
             .message_body(record.body.as_deref().unwrap_or_default())
             .delay_seconds(whole_seconds(wait))
-            .message_attributes(DELAYS, attribute("Number", (count + 1).to_string())?)
+            .message_attributes(DELAYS, attribute("Number", count.to_string())?)
             .message_attributes(FIRST_SEEN, attribute("String", first_seen(record, now))?)
             .send()
             .await
@@ -322,6 +338,14 @@ mod tests {
         assert!(spread.windows(2).any(|pair| pair[0] != pair[1]));
         assert!(next_delay(first, 3, "a") > next_delay(first, 2, "a"));
         assert!((MAX_DELAY * 9 / 10..=MAX_DELAY).contains(&next_delay(first, 40, "a")));
+    }
+
+    #[test]
+    fn an_exact_wait_neither_grows_nor_counts() {
+        let minute = Duration::from_mins(1);
+        assert_eq!(next_wait(Wait::Exact(minute), 3, "a"), (minute, 3));
+        let (grown, count) = next_wait(Wait::Growing(minute), 3, "a");
+        assert!(grown > minute * 7 && count == 4, "{grown:?} {count}");
     }
 
     #[test]

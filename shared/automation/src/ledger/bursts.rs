@@ -29,7 +29,7 @@ impl Row for BurstRow {}
 
 impl BurstRow {
     /// Whether this message is part of it.
-    pub fn holds(&self, id: &str) -> bool {
+    fn holds(&self, id: &str) -> bool {
         self.messages.iter().any(|message| message.id == id)
     }
 
@@ -38,9 +38,12 @@ impl BurstRow {
         self.frozen || self.messages.len() >= MAX_MESSAGES || self.closes_at <= now
     }
 
-    /// The same for everybody who tells it.
-    pub fn id(&self) -> &str {
-        self.messages.first().map_or("", |first| &first.id)
+    /// The same for everybody who tells it, and no other burst's, even if it begins with the same message.
+    pub fn id(&self) -> String {
+        let first = self.messages.first();
+        let topic = first.and_then(|first| first.topic_arn.rsplit(':').next()).unwrap_or_default();
+        let id = first.map(|first| first.id.as_str()).unwrap_or_default();
+        format!("{topic}-{}-{id}", self.closes_at.as_millisecond())
     }
 }
 
@@ -65,16 +68,17 @@ impl<T: Table> Ledger<T> {
         self.update_burst(&message.topic_arn, joined).await
     }
 
-    /// Closes a burst that is due to further messages.
+    /// Closes a burst that is due to further messages. What it returns is not frozen if there is none that is due.
     pub async fn freeze_burst(&self, topic_arn: &str) -> Result<BurstRow, CallError> {
+        let now = (self.clock)();
         let frozen = |row: Option<BurstRow>| {
-            let row = row.filter(|row| !row.frozen && !row.messages.is_empty())?;
+            let row = row.filter(|row| !row.frozen && !row.messages.is_empty() && row.is_due(now))?;
             Some(BurstRow { frozen: true, ..row })
         };
         self.update_burst(topic_arn, frozen).await
     }
 
-    /// Makes room for the next burst after this one was told.
+    /// Makes room for the next burst after this one was told, or cannot be.
     pub async fn clear_burst(&self, topic_arn: &str, told: &BurstRow) -> Result<(), CallError> {
         let cleared = |row: Option<BurstRow>| row.filter(|row| row.id() == told.id()).map(|_| BurstRow::default());
         self.update_burst(topic_arn, cleared).await.map(drop)

@@ -141,7 +141,7 @@ impl TeamReport {
 }
 
 impl Notification {
-    /// What SageMaker told the topic of work teams. `id` is that of the message, or of the first of a burst.
+    /// What SageMaker told the topic of work teams. `id` is that of the message, or of the burst.
     pub fn team_news(id: &str, news: TeamNews, time: Timestamp) -> Self {
         let (line, text) = text::team_news(&news, time);
         Self {
