@@ -75,8 +75,19 @@ where
     } else {
         outcomes(&reconciled, out)?;
     }
-    let failed = reconciled.iter().any(|done| matches!(done.outcome, Outcome::Failed(_)));
-    Ok(if failed { Verdict::Bad } else { Verdict::Good })
+    Ok(settled(&reconciled))
+}
+
+/// What is left after a plan was carried out.
+fn settled<A>(reconciled: &[Reconciled<A>]) -> Verdict {
+    let any = |wanted: fn(&Outcome) -> bool| reconciled.iter().any(|done| wanted(&done.outcome));
+    if any(|outcome| matches!(outcome, Outcome::Failed(_))) {
+        Verdict::Bad
+    } else if any(|outcome| matches!(outcome, Outcome::Later(_) | Outcome::Planned)) {
+        Verdict::Changes
+    } else {
+        Verdict::Good
+    }
 }
 
 fn verdict<A>(plan: &Plan<A>) -> Verdict {
@@ -114,4 +125,24 @@ fn outcomes<A>(reconciled: &[Reconciled<A>], out: &mut Output) -> Result<(), Cli
         out.line(format_args!("{style}{outcome}{style:#}  {}{reason}", item.name))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use maintenance::Item;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_decides_the_exit_status() {
+        let of = |outcomes: &[Outcome]| {
+            let done = |outcome: &Outcome| Reconciled { item: Item::<()>::unchanged("a"), outcome: outcome.clone() };
+            settled(&outcomes.iter().map(done).collect::<Vec<_>>())
+        };
+        let (later, failed) = (Outcome::Later("busy".to_owned()), Outcome::Failed("refused".to_owned()));
+        assert!(matches!(of(&[Outcome::Applied, Outcome::Unchanged]), Verdict::Good));
+        assert!(matches!(of(&[Outcome::Applied, Outcome::Planned]), Verdict::Changes));
+        assert!(matches!(of(&[later.clone()]), Verdict::Changes));
+        assert!(matches!(of(&[later, failed]), Verdict::Bad));
+    }
 }

@@ -3,12 +3,13 @@
 use automation::{
     Clock,
     batch::Failure,
-    config::{ConfigSource, LoadError},
+    call::{CallError, Kind},
+    config::ConfigSource,
     event::Event,
     ledger::{Ledger, Table},
     notification::Notification,
     objects::Objects,
-    reconcile::{self, Reconciled},
+    reconcile::{self, Outcome, Reconciled},
     topic::Topic,
     workteams::Workteams,
 };
@@ -43,7 +44,14 @@ impl<O: Objects, W: Workteams, T: Table, N: Topic> Maintainer<O, W, T, N> {
     /// Handles one event of its queue: the configuration has changed.
     pub async fn handle(&self, event: Event) -> Result<(), Failure> {
         match event {
-            Event::ObjectsCreated(_) => self.maintain().await.map(drop),
+            Event::ObjectsCreated(_) => {
+                let reconciled = self.maintain().await?;
+                match reconciled.iter().find(|done| matches!(done.outcome, Outcome::Later(_))) {
+                    // The schedule comes again only in a day: the change of the configuration waits.
+                    Some(later) => Err(Failure::busy(format!("{} is not as declared yet", later.item.name))),
+                    None => Ok(()),
+                }
+            }
             Event::S3Test => Ok(()),
             _ => Err(Failure::terminal("this is no change of the configuration")),
         }
@@ -51,30 +59,37 @@ impl<O: Objects, W: Workteams, T: Table, N: Topic> Maintainer<O, W, T, N> {
 
     async fn maintain(&self) -> Result<Vec<Reconciled<WorkteamAction>>, Failure> {
         let now = (self.clock)();
-        let config = match self.config.load().await {
-            Ok(config) => config,
-            Err(missing @ LoadError::Missing { .. }) => {
-                info!("nothing is declared: {missing}");
-                return Ok(Vec::new());
-            }
-            Err(LoadError::Invalid(refused)) => {
-                self.config.tell_refused(&refused, None, &self.ledger, &self.topic, now).await?;
-                return Ok(Vec::new());
-            }
-            Err(LoadError::Call(error)) => return Err(error.into()),
+        let Some(config) = self.config.in_force(&self.ledger, &self.topic, now).await? else {
+            info!("nothing is declared");
+            return Ok(Vec::new());
         };
-        if let Some(refused) = &config.refused {
-            self.config.tell_refused(refused, config.version(), &self.ledger, &self.topic, now).await?;
-        }
         let declared = &config.document.declared.workteams;
         if declared.is_empty() {
             return Ok(Vec::new());
         }
         let plan = plan_workteams(declared, &self.workteams.teams().await?, Some(&self.stack_topic));
-        let reconciled = reconcile::apply(plan, |action| self.workteams.act(action)).await;
+        let reconciled = reconcile::apply(plan, |action| self.act(action)).await;
         reconcile::report("work team", &reconciled, now);
         self.tell(&reconciled).await?;
         Ok(reconciled)
+    }
+
+    /// Makes one call. A conflict passes, unless what is to be created exists for SageMaker and is not listed: then no later run helps.
+    async fn act(&self, action: WorkteamAction) -> Result<(), CallError> {
+        let created = match &action {
+            WorkteamAction::Create(call) => Some(call.name.clone()),
+            WorkteamAction::Update(_) => None,
+        };
+        match (self.workteams.act(action).await, created) {
+            (Err(mut error), Some(name)) if error.kind == Kind::Conflict => {
+                let listed = self.workteams.teams().await?.iter().any(|team| team.name == name);
+                if !listed {
+                    error.kind = Kind::Invalid;
+                }
+                Err(error)
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// Tells of every team; one that cannot be told of does not keep the others from it.
@@ -93,11 +108,9 @@ impl<O: Objects, W: Workteams, T: Table, N: Topic> Maintainer<O, W, T, N> {
 
 #[cfg(test)]
 mod tests {
-    use automation::{
-        call::Kind,
-        memory::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, StoredObject, standing_team},
-    };
+    use automation::memory::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, StoredObject, standing_team};
     use jiff::Timestamp;
+    use maintenance::workteam::WorkteamCall;
     use serde_json::json;
 
     use super::*;
@@ -172,6 +185,33 @@ workteams:
         let counts = maintainer.scheduled().await.unwrap();
         assert_eq!((&counts["later"], &counts["unchanged"]), (&json!(1), &json!(1)));
         assert_eq!(maintainer.topic.types().len(), 2, "the next run tries again");
+    }
+
+    #[tokio::test]
+    async fn a_change_of_the_configuration_waits_until_every_team_is_as_declared() {
+        let (objects, workteams) = (MemoryObjects::default(), MemoryWorkteams::default());
+        put(&objects, "1", TEAMS);
+        let maintainer = maintainer(&objects, &workteams);
+        workteams.refused.lock().push(("radiology".to_owned(), Kind::Throttled));
+        let later = maintainer.handle(Event::ObjectsCreated(Vec::new())).await;
+        assert!(matches!(later, Err(Failure::Later { .. })), "{later:?}");
+        maintainer.handle(Event::ObjectsCreated(Vec::new())).await.unwrap();
+        assert_eq!(workteams.teams.lock().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_team_that_exists_and_is_not_listed_has_failed() {
+        let (objects, workteams) = (MemoryObjects::default(), MemoryWorkteams::default());
+        put(&objects, "1", TEAMS);
+        let maintainer = maintainer(&objects, &workteams);
+        workteams.refused.lock().push(("radiology".to_owned(), Kind::Conflict));
+        let counts = maintainer.scheduled().await.unwrap();
+        assert_eq!((&counts["failed"], &counts["later"]), (&json!(1), &json!(0)));
+        // Somebody else created it meanwhile: the next run compares.
+        workteams.teams.lock().push(standing_team("radiology", None));
+        let action = WorkteamAction::Create(WorkteamCall { name: "radiology".to_owned(), ..WorkteamCall::default() });
+        workteams.refused.lock().push(("radiology".to_owned(), Kind::Conflict));
+        assert_eq!(maintainer.act(action).await.unwrap_err().kind, Kind::Conflict);
     }
 
     #[tokio::test]

@@ -165,7 +165,12 @@ impl<W: Workteams, T: Table, N: Topic> Relay<W, T, N> {
         let mut notes = Vec::new();
         let described = timeout_at(deadline, self.directory.workteams.labeling_job(state.name())).await;
         let described = match described {
-            Ok(Ok(described)) => described,
+            Ok(Ok(described)) => {
+                if described.is_none() {
+                    notes.push("SageMaker has no labeling job of this name now".to_owned());
+                }
+                described
+            }
             Ok(Err(error)) => {
                 notes.push(unknown("the labeling job", &error));
                 None
@@ -178,7 +183,12 @@ impl<W: Workteams, T: Table, N: Topic> Relay<W, T, N> {
         let mut team = None;
         if let Some(described) = described.as_ref().filter(|described| !described.team_arn.is_empty()) {
             team = match timeout_at(deadline, self.directory.by_arn(&described.team_arn)).await {
-                Ok(Ok(team)) => team,
+                Ok(Ok(team)) => {
+                    if team.is_none() {
+                        notes.push(format!("the work team {} is not among those of this account", described.team_arn));
+                    }
+                    team
+                }
                 Ok(Err(error)) => {
                     notes.push(unknown("the team", &error));
                     None

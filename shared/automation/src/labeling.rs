@@ -56,6 +56,59 @@ pub struct LabelingJobState {
     pub status: String,
 }
 
+/// A state of a labeling job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelingJobStatus {
+    /// It is being prepared.
+    Initializing,
+    /// Objects are labeled.
+    InProgress,
+    /// It is done.
+    Completed,
+    /// It failed.
+    Failed,
+    /// It is being stopped.
+    Stopping,
+    /// It was stopped.
+    Stopped,
+    /// One that SageMaker did not have when this was written, as it writes it.
+    Unknown(String),
+}
+
+impl LabelingJobStatus {
+    /// Reads a state, whatever the case of its letters.
+    pub fn read(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "initializing" => Self::Initializing,
+            "inprogress" => Self::InProgress,
+            "completed" => Self::Completed,
+            "failed" => Self::Failed,
+            "stopping" => Self::Stopping,
+            "stopped" => Self::Stopped,
+            _ => Self::Unknown(text.to_owned()),
+        }
+    }
+
+    /// The state as SageMaker's API writes it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Initializing => "Initializing",
+            Self::InProgress => "InProgress",
+            Self::Completed => "Completed",
+            Self::Failed => "Failed",
+            Self::Stopping => "Stopping",
+            Self::Stopped => "Stopped",
+            Self::Unknown(text) => text,
+        }
+    }
+}
+
+impl Serialize for LabelingJobStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl LabelingJobState {
     /// The job's name, in the case in which the ARN has it.
     pub fn name(&self) -> &str {

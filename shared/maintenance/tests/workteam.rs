@@ -160,6 +160,15 @@ fn plans_say_what_is_done_and_why_not() {
     assert_eq!(without_topic.items[0].problem.as_ref().unwrap().code, "no-stack-topic");
 }
 
+#[test]
+fn a_team_that_is_only_told_of_and_would_shrink_differs_and_has_not_failed() {
+    let declared = [Workteam { mode: Mode::Notify, ..team("a", &[cognito("a")]) }];
+    let standing = [standing("a", &[cognito("a"), cognito("b"), cognito("c")])];
+    let [item] = &plan_workteams(&declared, &standing, Some(TOPIC)).items[..] else { panic!("one team") };
+    assert_eq!((item.changes.len(), item.actions.len(), &item.problem), (2, 0, &None));
+    assert_eq!(item.notes[1..], ["2 of the 3 groups of a would be removed, more than half"]);
+}
+
 /// What SageMaker does with a call.
 fn apply(plan: Plan<WorkteamAction>, teams: &mut Vec<StandingWorkteam>) {
     for action in plan.items.into_iter().flat_map(|item| item.actions) {

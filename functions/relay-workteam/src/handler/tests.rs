@@ -153,6 +153,29 @@ async fn a_labeling_job_that_cannot_be_asked_for_is_told_with_a_note() {
     assert!(text.contains("The labeling job chest failed.") && text.contains("could not be asked for"), "{text}");
 }
 
+#[tokio::test]
+async fn a_labeling_job_or_a_team_that_is_not_there_is_a_note() {
+    let relay = at_once();
+    relay.handle(state("Completed")).await.unwrap();
+    let described =
+        LabelingJobDescription { job: job("chest"), team_arn: "of-others".to_owned(), failure_reason: None };
+    relay.directory.workteams.described.lock().insert("chest".to_owned(), described);
+    relay.handle(state("STOPPED")).await.unwrap();
+    let texts = texts(&relay);
+    assert!(texts[0].contains("has no labeling job of this name"), "{}", texts[0]);
+    assert!(texts[1].contains("was stopped") && texts[1].contains("the work team of-others is not"), "{}", texts[1]);
+}
+
+#[tokio::test]
+async fn of_several_teams_nothing_is_counted_if_one_could_not_be_asked_for() {
+    let relay = at_once();
+    relay.directory.workteams.teams.lock().push(standing_team("audit", Some(TOPIC)));
+    relay.handle(message("m-0", "x")).await.unwrap();
+    relay.directory.workteams.failures.lock().push(Kind::Unanswered);
+    relay.handle(message("m-1", "x")).await.unwrap();
+    assert_eq!(relay.topic.published.lock()[1].subject, "radiology and 1 other team: SageMaker tells of work");
+}
+
 /// The seconds of the burst tests; each test has its own.
 macro_rules! clock {
     () => {{

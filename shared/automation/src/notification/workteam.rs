@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Notification, NotificationType, Severity, subject};
 use crate::{
-    labeling::{LabelingJob, LabelingJobDescription, LabelingJobState, TeamMessage},
+    labeling::{LabelingJob, LabelingJobDescription, LabelingJobState, LabelingJobStatus, TeamMessage},
     reconcile::{Outcome, Reconciled},
 };
 
@@ -61,8 +61,9 @@ pub struct TeamReport {
     /// Objects that wait in all its open jobs; none if they could not be asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<u64>,
-    /// How many open jobs it has.
-    open_jobs: usize,
+    /// How many open jobs it has; none if they could not be, or were not, asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_jobs: Option<usize>,
     /// The newest of them.
     labeling_jobs: Vec<LabelingJob>,
 }
@@ -80,7 +81,7 @@ pub(super) struct JobNews {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct JobState {
     arn: String,
-    status: String,
+    status: LabelingJobStatus,
     #[serde(flatten)]
     known: Option<LabelingJob>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,7 +125,7 @@ impl Details {
 }
 
 impl TeamReport {
-    /// A team; without jobs if they could not be asked for.
+    /// A team; without jobs if they could not be, or were not, asked for.
     pub fn new(team: &StandingWorkteam, jobs: Option<&[LabelingJob]>) -> Self {
         let portal = team.portal.as_ref();
         let shown = jobs.unwrap_or_default();
@@ -134,7 +135,7 @@ impl TeamReport {
             description: team.description.clone(),
             portal: portal.map(|host| if host.contains("://") { host.clone() } else { format!("https://{host}") }),
             pending: jobs.map(|jobs| jobs.iter().map(|job| job.pending).sum()),
-            open_jobs: shown.len(),
+            open_jobs: jobs.map(<[_]>::len),
             labeling_jobs: shown[..shown.len().min(MAX_JOBS)].to_vec(),
         }
     }
@@ -160,27 +161,24 @@ impl Notification {
         notes: Vec<String>,
         time: Timestamp,
     ) -> Self {
-        let severity = match state.status.as_str() {
-            "Failed" => Severity::Error,
-            "Stopped" => Severity::Warning,
+        let status = LabelingJobStatus::read(&state.status);
+        let severity = match status {
+            LabelingJobStatus::Failed => Severity::Error,
+            LabelingJobStatus::Stopped => Severity::Warning,
             _ => Severity::Info,
         };
+        let id = format!("labeling-job-{}-{}", state.name(), status.as_str());
         let failure_reason = known.as_ref().and_then(|known| known.failure_reason.clone());
         let known = known.map(|known| known.job);
-        let jobs = known.as_slice().iter().filter(|job| job.pending > 0).cloned().collect::<Vec<_>>();
-        let workteams = team.map(|team| TeamReport::new(team, Some(&jobs))).into_iter().collect();
-        let (arn, status) = (state.arn.clone(), state.status.clone());
+        // Of the team's other jobs nothing is known.
+        let workteams = team.map(|team| TeamReport::new(team, None)).into_iter().collect();
+        let arn = state.arn.clone();
         let news = JobNews { labeling_job: JobState { arn, status, known, failure_reason }, workteams, notes };
         let name = news.labeling_job.known.as_ref().map_or(state.name(), |job| &job.name);
         Self {
-            subject: subject(&format!("Labeling job {name} {}", text::state(&state.status))),
+            subject: subject(&format!("Labeling job {name} {}", text::state(&news.labeling_job.status))),
             text: text::labeling_job(name, &news, time),
-            ..Self::new(
-                NotificationType::LabelingJobState,
-                severity,
-                format!("labeling-job-{}-{}", state.name(), state.status),
-                time,
-            )
+            ..Self::new(NotificationType::LabelingJobState, severity, id, time)
         }
         .with(Details::Job(news))
     }

@@ -93,10 +93,12 @@ fn item(team: &Workteam, standing: Option<&StandingWorkteam>, stack_topic: Optio
         return unchanged;
     }
     let mut item = Item { changes, ..unchanged };
-    if let Some(problem) = standing.and_then(|standing| shrinks(team, standing)) {
-        item.problem = Some(problem);
-    } else if team.mode == Mode::Notify {
+    let shrinks = standing.and_then(|standing| shrinks(team, standing));
+    if team.mode == Mode::Notify {
         item.notes.push("mode is notify: it is left as it is".to_owned());
+        item.notes.extend(shrinks.map(|problem| problem.problem.to_string()));
+    } else if shrinks.is_some() {
+        item.problem = shrinks;
     } else {
         item.actions.push(match standing {
             None => WorkteamAction::Create(call),

@@ -148,6 +148,18 @@ fn what_is_told_again_has_the_same_id_and_what_differs_another() {
     assert_ne!(id(&change), id(&other));
 }
 
+#[test]
+fn a_state_is_the_same_in_any_case() {
+    let told = |status: &str| {
+        let arn = "arn:aws:sagemaker:eu-west-1:123456789012:labeling-job/chest-ct".to_owned();
+        let state = LabelingJobState { arn, status: status.to_owned() };
+        Notification::labeling_job(&state, None, None, Vec::new(), now())
+    };
+    assert_eq!(told("FAILED"), told("Failed"));
+    assert_eq!(told("failed").severity, Severity::Error);
+    assert_eq!(told("Paused").subject, "Labeling job chest-ct is Paused");
+}
+
 /// The longest message that SNS takes is relayed whole, as far as SNS takes it again.
 #[test]
 fn a_long_message_with_emoji_is_kept_whole_where_it_fits_and_cut_where_not() {

@@ -7,7 +7,7 @@ use maintenance::{Change, workteam::WorkteamAction};
 
 use super::{JobNews, TeamNews, TeamReport};
 use crate::{
-    labeling::{LabelingJob, TeamMessage},
+    labeling::{LabelingJob, LabelingJobStatus, TeamMessage},
     notification::{NotificationType, text::line},
     reconcile::Reconciled,
 };
@@ -20,6 +20,9 @@ const SHOWN: usize = 2_000;
 
 /// Labeling jobs of a team that are shown; the document has more.
 const SHOWN_JOBS: usize = 10;
+
+/// What is said where nobody knows what waits.
+const NOTHING_KNOWN: &str = "SageMaker tells of work";
 
 /// Different messages of a burst that are shown.
 const SHOWN_MESSAGES: usize = 5;
@@ -56,18 +59,19 @@ pub(super) fn team_news(news: &TeamNews, now: Timestamp) -> (String, String) {
 
 fn waiting(team: &TeamReport) -> String {
     match team.pending {
-        None => "SageMaker tells of work".to_owned(),
+        None => NOTHING_KNOWN.to_owned(),
         Some(0) => "no objects wait".to_owned(),
         Some(pending) => {
             let verb = if pending == 1 { "waits" } else { "wait" };
-            let jobs = counted(team.open_jobs as u64, "labeling job");
+            let jobs = counted(team.open_jobs.unwrap_or_default() as u64, "labeling job");
             format!("{} {verb} in {jobs}", counted(pending, "object"))
         }
     }
 }
 
 fn all_waiting(news: &TeamNews) -> String {
-    let pending: u64 = news.workteams.iter().filter_map(|team| team.pending).sum();
+    let pending: Option<u64> = news.workteams.iter().map(|team| team.pending).sum();
+    let Some(pending) = pending else { return NOTHING_KNOWN.to_owned() };
     let verb = if pending == 1 { "waits" } else { "wait" };
     format!("{} {verb}", counted(pending, "object"))
 }
@@ -76,8 +80,9 @@ fn jobs(text: &mut String, team: &TeamReport, now: Timestamp) {
     for job in team.labeling_jobs.iter().take(SHOWN_JOBS) {
         let _ = writeln!(text, "\n{}\n{}\n{}", job.name, progress(job), about(job, now));
     }
-    if team.open_jobs > SHOWN_JOBS {
-        let _ = writeln!(text, "\nand {} more", counted((team.open_jobs - SHOWN_JOBS) as u64, "older job"));
+    let more = team.open_jobs.unwrap_or_default().saturating_sub(SHOWN_JOBS);
+    if more > 0 {
+        let _ = writeln!(text, "\nand {} more", counted(more as u64, "older job"));
     }
 }
 
@@ -149,15 +154,15 @@ fn readable(message: &str) -> String {
 }
 
 /// A state as a verb.
-pub(super) fn state(status: &str) -> String {
+pub(super) fn state(status: &LabelingJobStatus) -> String {
     match status {
-        "Initializing" => "is being prepared".to_owned(),
-        "InProgress" => "is in progress".to_owned(),
-        "Completed" => "is completed".to_owned(),
-        "Failed" => "failed".to_owned(),
-        "Stopping" => "is being stopped".to_owned(),
-        "Stopped" => "was stopped".to_owned(),
-        other => format!("is {other}"),
+        LabelingJobStatus::Initializing => "is being prepared".to_owned(),
+        LabelingJobStatus::InProgress => "is in progress".to_owned(),
+        LabelingJobStatus::Completed => "is completed".to_owned(),
+        LabelingJobStatus::Failed => "failed".to_owned(),
+        LabelingJobStatus::Stopping => "is being stopped".to_owned(),
+        LabelingJobStatus::Stopped => "was stopped".to_owned(),
+        LabelingJobStatus::Unknown(other) => format!("is {other}"),
     }
 }
 
@@ -170,7 +175,8 @@ pub(super) fn labeling_job(name: &str, news: &JobNews, now: Timestamp) -> String
     if let Some(reason) = &job.failure_reason {
         let _ = writeln!(text, "Reason: {reason}\n");
     }
-    for portal in news.workteams.iter().filter(|team| team.open_jobs > 0).filter_map(|team| team.portal.as_ref()) {
+    let waits = job.known.as_ref().is_some_and(|known| known.pending > 0);
+    for portal in news.workteams.iter().filter(|_| waits).filter_map(|team| team.portal.as_ref()) {
         let _ = writeln!(text, "Start here: {portal}\n");
     }
     for note in &news.notes {
