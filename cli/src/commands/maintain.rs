@@ -142,7 +142,7 @@ mod tests {
         let (later, failed) = (Outcome::Later("busy".to_owned()), Outcome::Failed("refused".to_owned()));
         assert!(matches!(of(&[Outcome::Applied, Outcome::Unchanged]), Verdict::Good));
         assert!(matches!(of(&[Outcome::Applied, Outcome::Planned]), Verdict::Changes));
-        assert!(matches!(of(&[later.clone()]), Verdict::Changes));
+        assert!(matches!(of(std::slice::from_ref(&later)), Verdict::Changes));
         assert!(matches!(of(&[later, failed]), Verdict::Bad));
     }
 }

@@ -96,7 +96,7 @@ fn item(team: &Workteam, standing: Option<&StandingWorkteam>, stack_topic: Optio
     let shrinks = standing.and_then(|standing| shrinks(team, standing));
     if team.mode == Mode::Notify {
         item.notes.push("mode is notify: it is left as it is".to_owned());
-        item.notes.extend(shrinks.map(|problem| problem.problem.to_string()));
+        item.notes.extend(shrinks.map(|problem| problem.problem));
     } else if shrinks.is_some() {
         item.problem = shrinks;
     } else {
