@@ -36,9 +36,9 @@ pub(crate) const QUEUES: [&str; 9] = [
     "requests",
     "job-states",
     "workteam",
-    "maintain-workteams",
     "maintain-partner-apps",
     "maintain-images",
+    "maintain-workteams",
     "events",
     "schedules",
 ];
@@ -149,8 +149,8 @@ fn as_json(letter: &DeadLetter, outcome: &Outcome, now: Timestamp) -> Value {
     let (outcome, error) = match outcome {
         Outcome::Shown => ("shown", None),
         Outcome::Sent => ("sent", None),
-        Outcome::NotDeleted(error) => ("sent, not deleted", Some(chain(error))),
-        Outcome::NotSent(error) => ("not sent", Some(chain(error))),
+        Outcome::NotDeleted(error) => ("not_deleted", Some(chain(error))),
+        Outcome::NotSent(error) => ("failed", Some(chain(error))),
     };
     json!({
         "cause": letter.cause(),
@@ -224,6 +224,19 @@ mod tests {
         assert_eq!(named("job-states", outputs), "https://sqs/1/states");
         assert_eq!(named("uploads", outputs), "uploads");
         assert_eq!(named("https://sqs/1/x", outputs), "https://sqs/1/x");
+    }
+
+    #[test]
+    fn the_short_names_are_those_of_the_template_and_of_the_runbook() {
+        let template = include_str!("../../../template.yaml");
+        let outputs = template.split_once("\nOutputs:\n").unwrap().1.lines();
+        let outputs: Vec<_> =
+            outputs.filter_map(|line| line.trim().strip_suffix(':')).filter(|name| name.ends_with(OUTPUT)).collect();
+        assert_eq!(QUEUES.map(output_of).as_slice(), outputs);
+        let runbook = include_str!("../../../docs/OPERATIONS.md");
+        for queue in QUEUES {
+            assert!(runbook.contains(&format!("`{queue}`")), "docs/OPERATIONS.md does not name {queue}");
+        }
     }
 
     #[test]
