@@ -73,7 +73,7 @@ fn one(mut stream: TcpStream, queue: &Mutex<Queue>) {
     for line in reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
         let (name, value) = line.split_once(": ").unwrap_or_default();
         match name.to_lowercase().as_str() {
-            "x-amz-target" => operation = value.strip_prefix("AmazonSQS.").unwrap().to_owned(),
+            "x-amz-target" => value.strip_prefix("AmazonSQS.").unwrap().clone_into(&mut operation),
             "content-length" => length = value.parse().unwrap(),
             _ => {}
         }

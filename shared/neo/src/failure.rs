@@ -159,7 +159,10 @@ mod tests {
             ("ClientError: OperatorAttributeNotImplemented: op Resize", UnsupportedOperator),
             ("Access Denied when calling sts:AssumeRole", Permission),
             ("ClientError: InputConfiguration: An error occurred (403) when calling HeadObject: Forbidden", Permission),
-            ("InputConfiguration: An error occurred (400) when calling the HeadObject operation: Bad Request", Permission),
+            (
+                "InputConfiguration: An error occurred (400) when calling the HeadObject operation: Bad Request",
+                Permission,
+            ),
             ("ClientError: InputConfiguration: Forbidden", Permission),
             ("ClientError: InputConfiguration: Exactly one .pb file is allowed", Archive),
             ("CapacityError: Unable to provision requested ML compute capacity", Capacity),
