@@ -28,13 +28,17 @@ pub enum FailureClass {
 
 /// Words of failure reasons and their class; the first that is found decides. They are those of the developer guide
 /// ("Troubleshoot Neo Compilation Errors"), of the service, and of public reports. The prefix `ClientError:` is sometimes missing.
-const WORDS: [(&str, FailureClass); 29] = [
+const WORDS: [(&str, FailureClass); 32] = [
     ("capacityerror", FailureClass::Capacity),
     ("timeout", FailureClass::Timeout),
     ("timed out", FailureClass::Timeout),
     ("access denied", FailureClass::Permission),
     ("accessdenied", FailureClass::Permission),
     ("not authorized", FailureClass::Permission),
+    // What S3 answered, passed through.
+    ("forbidden", FailureClass::Permission),
+    ("(403)", FailureClass::Permission),
+    ("(400)", FailureClass::Permission),
     ("operatornotimplemented", FailureClass::UnsupportedOperator),
     ("operatorattributenotimplemented", FailureClass::UnsupportedOperator),
     ("operatorattributerequired", FailureClass::UnsupportedOperator),
@@ -154,6 +158,13 @@ mod tests {
             ),
             ("ClientError: OperatorAttributeNotImplemented: op Resize", UnsupportedOperator),
             ("Access Denied when calling sts:AssumeRole", Permission),
+            ("ClientError: InputConfiguration: An error occurred (403) when calling HeadObject: Forbidden", Permission),
+            (
+                "InputConfiguration: An error occurred (400) when calling the HeadObject operation: Bad Request",
+                Permission,
+            ),
+            ("ClientError: InputConfiguration: Forbidden", Permission),
+            ("ClientError: InputConfiguration: Exactly one .pb file is allowed", Archive),
             ("CapacityError: Unable to provision requested ML compute capacity", Capacity),
             ("ServerError: There was an internal server error during the compilation job", Service),
             ("InternalServerError", Service),
