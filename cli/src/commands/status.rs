@@ -145,7 +145,7 @@ impl View {
 
     fn write(&self, now: Timestamp, out: &mut Output) -> Result<(), CliError> {
         for (model, jobs) in &self.models {
-            let (uri, version) = (model.upload.s3_uri(), model.upload.version());
+            let (uri, version) = (model.source.uri(), model.source.version());
             let rule = model.rule.as_deref().map(|rule| format!(", rule {rule}")).unwrap_or_default();
             let planned = age(model.planned_at, now);
             out.line(format_args!("{uri} {FAINT}version {version}{rule}, {planned} ago{FAINT:#}"))?;
@@ -197,8 +197,8 @@ fn one(job: &JobRow, now: Timestamp, out: &mut Output) -> Result<(), CliError> {
     }
     if let Some(class) = job.failure_class() {
         let request = job.request.as_ref();
-        let archive = request.map(|request| request.source.s3_uri());
-        let remedy = class.remedy(request.map(|request| request.rule.as_str()), archive.as_deref());
+        let source = request.map(|request| &request.source);
+        let remedy = class.remedy(request.map(|request| request.rule.as_str()), source);
         out.line(format_args!("\nremedy: {remedy}"))?;
     }
     Ok(())

@@ -17,7 +17,7 @@ use automation::{
     topic::Topic,
 };
 use model_archive::{Inspection, Limits, Problem};
-use neo::{ModelId, OnNewVersion, Overrides, Planned, Upload};
+use neo::{ModelId, OnNewVersion, Overrides, Planned, PlannedPackage, Source, Upload};
 use tracing::{info, warn};
 
 use crate::own_output;
@@ -34,6 +34,8 @@ pub struct Planner<O, T, N, Q> {
     pub topic: N,
     /// The Requests queue.
     pub requests: Q,
+    /// The bucket whose uploads are compiled.
+    pub model_bucket: String,
     /// Bucket that artifacts go to.
     pub artifact_bucket: String,
     /// The region that jobs run in.
@@ -42,14 +44,14 @@ pub struct Planner<O, T, N, Q> {
     pub clock: Clock,
 }
 
-/// What was decided over an upload.
+/// What was decided over an upload or a model package.
 struct Decision {
-    upload: Upload,
+    source: Source,
     rule: Option<String>,
     stops_older: bool,
     /// One for each target that can be compiled.
     requests: Vec<neo::CompilationRequest>,
-    /// What stands against the upload, or against some of its targets.
+    /// What stands against it, or against some of its targets.
     problems: Vec<Problem>,
 }
 
@@ -59,7 +61,11 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         match event {
             Event::ObjectsCreated(objects) => {
                 for object in &objects {
-                    self.upload(object).await?;
+                    if object.bucket == self.config.bucket() && object.key == self.config.key() {
+                        self.packages().await?;
+                    } else {
+                        self.upload(object).await?;
+                    }
                 }
                 Ok(())
             }
@@ -87,16 +93,66 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let Some(decision) = self.decide(object).await? else {
             return Ok(());
         };
-        let Decision { upload, rule, stops_older, requests, problems } = decision;
-        let id = ModelId::new(&upload.bucket, &upload.key, upload.version());
+        self.note(decision, object.sequencer.clone()).await
+    }
+
+    /// The configuration was changed: asks for the model packages that its rules name. What was asked for before is not asked for again.
+    async fn packages(&self) -> Result<(), Failure> {
+        let config = match self.config.load().await {
+            Ok(config) => config,
+            Err(LoadError::Call(error)) => return Err(error.into()),
+            Err(LoadError::Invalid(refused)) => return self.tell_refused(&refused, None).await,
+            Err(error @ LoadError::Missing { .. }) => {
+                info!(%error, "no model packages");
+                return Ok(());
+            }
+        };
+        if let Some(refused) = &config.refused {
+            self.tell_refused(refused, config.version()).await?;
+        }
+        let compilation = &config.document.compilation;
+        for rule in &compilation.rules {
+            let Some(package) = rule.package() else { continue };
+            let (source, plan) = neo::plan_package(&PlannedPackage {
+                package,
+                rule,
+                defaults: &compilation.defaults,
+                artifact_bucket: &self.artifact_bucket,
+                model_bucket: &self.model_bucket,
+                region: self.region.as_deref(),
+            });
+            let id = source.model_id();
+            if let Some(row) = self.ledger.model(&id).await? {
+                self.carry_out(&id, row).await?;
+                continue;
+            }
+            for warning in plan.all_warnings() {
+                warn!(key = source.uri(), warning = %warning, "in the plan");
+            }
+            let decision = Decision {
+                source,
+                rule: Some(rule.name.clone()),
+                stops_older: false,
+                requests: plan.requests().cloned().collect(),
+                problems: plan.all_problems(),
+            };
+            self.note(decision, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what was decided, and does it.
+    async fn note(&self, decision: Decision, sequencer: Option<String>) -> Result<(), Failure> {
+        let Decision { source, rule, stops_older, requests, problems } = decision;
+        let id = source.model_id();
         let mut row = ModelRow {
-            upload,
+            source,
             rule,
             state: ModelState::Planned,
             jobs: Vec::new(),
             problems,
             planned_at: (self.clock)(),
-            sequencer: object.sequencer.clone().map(Sequencer::from),
+            sequencer: sequencer.map(Sequencer::from),
             stops_older,
         };
         for request in &requests {
@@ -127,10 +183,9 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
 
     /// Does what a model's row says; doing it again changes nothing.
     async fn carry_out(&self, id: &ModelId, row: ModelRow) -> Result<(), Failure> {
-        let key = &row.upload.key;
         match row.state {
             ModelState::Requested | ModelState::Reused | ModelState::Superseded => {
-                info!(key, model = id.as_str(), state = ?row.state, "decided before");
+                info!(key = key(&row), model = id.as_str(), state = ?row.state, "decided before");
             }
             ModelState::Planned => {
                 self.tell_problems(id, &row).await?;
@@ -146,18 +201,18 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let Some(first) = row.problems.first() else { return Ok(()) };
         let notification = Notification::upload_rejected(id, row, (self.clock)());
         self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
-        warn!(key = row.upload.key, model = id.as_str(), problem = first.problem, jobs = row.jobs.len(), "rejected");
+        warn!(key = key(row), model = id.as_str(), problem = first.problem, jobs = row.jobs.len(), "rejected");
         Ok(())
     }
 
     /// Sends the requests of a planned model, and stops the jobs of the versions it replaces.
     async fn request(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
-        let key = &row.upload.key;
+        let key = key(row);
         let jobs = self.ledger.jobs(&row.jobs).await?;
         let (own, reused): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.was_asked_for_by(id));
         let mut bodies = Vec::new();
-        if let (true, Some(sequencer)) = (row.stops_older, &row.sequencer) {
-            match self.ledger.arrive(&row.upload, id, sequencer).await? {
+        if let (true, Some(sequencer), Source::Upload(upload)) = (row.stops_older, &row.sequencer, &row.source) {
+            match self.ledger.arrive(upload, id, sequencer).await? {
                 Place::Superseded => {
                     for job in &own {
                         self.ledger.withdraw(&job.name).await?;
@@ -212,8 +267,9 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
 
     /// Decides over an upload; none if there is nothing to decide because a newer upload took its place.
     async fn decide(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {
-        let rejected = |upload, rule, problems| {
-            Ok(Some(Decision { upload, rule, stops_older: false, requests: Vec::new(), problems }))
+        let rejected = |upload: Upload, rule, problems| {
+            let source = upload.into();
+            Ok(Some(Decision { source, rule, stops_older: false, requests: Vec::new(), problems }))
         };
         let config = match self.config.load().await {
             Ok(config) => config,
@@ -272,7 +328,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let stops_older = plan.on_new_version == OnNewVersion::Stop;
         let requests = plan.requests().cloned().collect();
         let (rule, problems) = (Some(rule.name.clone()), plan.all_problems());
-        Ok(Some(Decision { upload, rule, stops_older, requests, problems }))
+        Ok(Some(Decision { source: upload.into(), rule, stops_older, requests, problems }))
     }
 
     async fn tell_refused(&self, refused: &Refused, in_force: Option<&str>) -> Result<(), Failure> {
@@ -291,6 +347,11 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     }
 }
 
+/// What the log names a model by.
+fn key(row: &ModelRow) -> &str {
+    row.source.upload().map_or_else(|| row.source.stem(), |upload| &upload.key)
+}
+
 /// The upload as its event tells of it, for answers that need no look at the object.
 fn as_told(object: &ObjectCreated) -> Upload {
     Upload {
@@ -304,8 +365,9 @@ fn as_told(object: &ObjectCreated) -> Upload {
 
 fn no_rule(config: &Config, key: &str) -> Problem {
     let rules = &config.document.compilation.rules;
-    let patterns: Vec<_> = rules.iter().map(|rule| format!("{} ({})", rule.name, rule.keys.as_str())).collect();
-    let known = if patterns.is_empty() { "there are no rules".to_owned() } else { patterns.join(", ") };
+    let of_keys = rules.iter().filter_map(|rule| Some((&rule.name, rule.keys()?)));
+    let patterns: Vec<_> = of_keys.map(|(name, keys)| format!("{name} ({})", keys.as_str())).collect();
+    let known = if patterns.is_empty() { "there are no rules for uploads".to_owned() } else { patterns.join(", ") };
     Problem::new(
         "no-rule",
         format!("no rule is for the key `{key}`: {known}"),
@@ -376,6 +438,7 @@ compilation:
             ledger: Ledger::new(MemoryTable::default(), clock),
             topic: MemoryTopic::default(),
             requests: MemoryQueue::default(),
+            model_bucket: "models".to_owned(),
             artifact_bucket: "artifacts".to_owned(),
             region: None,
             clock,
@@ -447,7 +510,7 @@ compilation:
         assert_eq!(targets, ["jetson_nano", "ml_c5"]);
         for request in &requests {
             assert_eq!(request.data_input_config.as_deref(), Some(r#"{"data_0":[1,3,224,224]}"#));
-            assert_eq!(request.source.s3_uri(), "s3://models/vision/a b+c ü.tar.gz");
+            assert_eq!(request.source.uri(), "s3://models/vision/a b+c ü.tar.gz");
             assert!(
                 request.output_location.starts_with("s3://artifacts/vision/a b+c ü/"),
                 "{}",
@@ -611,8 +674,8 @@ compilation:
             for body in planner.requests.bodies.lock().iter() {
                 match Event::parse(body).unwrap() {
                     Event::Compilation(request) => {
-                        jobs.push((request.job_name.to_string(), request.source.version_id.clone().unwrap()));
-                        requested.push(request.source.version_id.unwrap());
+                        jobs.push((request.job_name.to_string(), request.source.version().to_owned()));
+                        requested.push(request.source.version().to_owned());
                     }
                     Event::Stop(stop) => {
                         stopped.push(jobs.iter().find(|(name, _)| *name == stop.job_name).unwrap().1.clone());

@@ -9,7 +9,7 @@ use automation::{
     ledger::{Ledger, Table},
     queue::Sender,
 };
-use neo::{CompilationRequest, JobName};
+use neo::{CompilationRequest, JobName, Source};
 use tracing::{info, warn};
 
 /// Turns compilation requests into jobs.
@@ -117,11 +117,18 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
 }
 
 fn is_same(request: &CompilationRequest, standing: &JobDescription) -> bool {
-    standing.source == request.source.s3_uri()
-        && standing.framework == request.framework.as_str()
+    let is_same_model = match &request.source {
+        Source::Upload(_) => {
+            request.framework.is_some_and(|framework| standing.framework == framework.as_str())
+                && standing.data_input_config == request.data_input_config
+        }
+        // Of a package, SageMaker may tell a framework and inputs that were not sent.
+        Source::Package(_) => true,
+    };
+    is_same_model
+        && standing.source == request.source.uri()
         && standing.target == request.target.to_string()
         && standing.output_location == request.output_location
-        && standing.data_input_config == request.data_input_config
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ impl<T: Table, N: Topic, O: Objects> Telling<'_, T, N, O> {
 }
 
 /// The key of a model's summary in the artifact bucket: `summary.json` in a folder of the version's own, next to the folders of its jobs'
-/// artifacts. Where those have no folder in common there, the folder is named after the upload.
+/// artifacts. Where those have no folder in common there, the folder is named after the model.
 fn summary_key(model: &ModelRow, jobs: &[JobRow], artifact_bucket: &str) -> String {
     let beside = jobs.iter().filter_map(|job| {
         let request = job.request.as_ref()?;
@@ -98,12 +98,11 @@ fn summary_key(model: &ModelRow, jobs: &[JobRow], artifact_bucket: &str) -> Stri
         Some(folders[..end].to_vec())
     });
     let common = beside.reduce(|a, b| a.into_iter().zip(b).take_while(|(a, b)| a == b).map(|(a, _)| a).collect());
-    let upload = &model.upload;
     let folder = match common {
         Some(folders) if !folders.is_empty() => folders.join("/"),
-        _ => upload.key.strip_suffix(".tar.gz").unwrap_or(&upload.key).to_owned(),
+        _ => model.source.folder().to_owned(),
     };
-    format!("{folder}/{}/{SUMMARY}", upload.version())
+    format!("{folder}/{}/{SUMMARY}", model.source.version())
 }
 
 #[cfg(test)]
@@ -123,7 +122,7 @@ mod tests {
                 "name": name, "status": "COMPLETED", "models": [], "target": "ml_c5", "arn": null, "artifact": null,
                 "failure_reason": null, "started_at": null, "ended_at": null, "updated_at": "2026-11-22T00:00:00Z",
                 "request": {
-                    "version": 1, "job_name": name, "model": "m", "content": "c", "source": model.upload, "rule": "all",
+                    "version": 1, "job_name": name, "model": "m", "content": "c", "source": model.source, "rule": "all",
                     "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
                     "data_input_config": null, "compiler_options": null, "output_location": location,
                     "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
