@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use model_archive::Framework;
 
 use crate::commands::redrive::Filter;
@@ -30,6 +31,13 @@ Exit status: 0 all is well, 1 the archive cannot be compiled, the configuration 
 sent back, 2 it could not be looked at.
 
 Of maintain: 0 all is as declared, or was brought there, 1 something failed, 2 something differs.";
+
+/// A time with or without seconds.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let whole = text.strip_suffix('Z').map_or_else(|| text.to_owned(), |minutes| format!("{minutes}:00Z"));
+    let read = text.parse().or_else(|_| whole.parse());
+    read.map_err(|_| "no time in UTC, such as 2026-12-01T03:40Z".to_owned())
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -135,6 +143,10 @@ pub(crate) struct ValidateArgs {
 pub(crate) enum Maintained {
     /// Work teams of Ground Truth
     Workteams,
+    /// Partner AI Apps: settings, tags and upgrades, inside their windows
+    PartnerApps,
+    /// Images: display names, descriptions, roles and tags
+    Images,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -147,6 +159,7 @@ Examples:
 Nothing is deleted, and what the configuration does not name is left alone.
 
 Exit status: 0 all is as declared, or was brought there, 1 something failed, 2 something differs.")]
+#[allow(clippy::struct_excessive_bools)] // one a flag
 pub(crate) struct MaintainArgs {
     /// What is maintained
     pub kind: Maintained,
@@ -162,6 +175,15 @@ pub(crate) struct MaintainArgs {
     /// Shows what would be done, and does nothing; exits with 2 if something differs
     #[arg(long)]
     pub plan: bool,
+    /// Shows what would be done at that time, such as 2026-12-01T03:40Z (partner apps)
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "yes")]
+    pub at: Option<Timestamp>,
+    /// Shows what the coming two weeks bring, as far as that can be said now (partner apps)
+    #[arg(long, conflicts_with_all = ["yes", "json"])]
+    pub calendar: bool,
+    /// The stack's table, its output LedgerTableName: what is known from earlier runs
+    #[arg(long, env = "LedgerTableName", hide_env_values = true)]
+    pub table: Option<String>,
     /// Applies the plan without asking
     #[arg(short, long, conflicts_with = "plan")]
     pub yes: bool,
@@ -238,7 +260,7 @@ Examples:
 
 A letter is deleted only after it was sent. Sending one back that was worked off before changes nothing.")]
 pub(crate) struct RedriveArgs {
-    /// A dead-letter queue: its URL, its name, or uploads, requests, job-states, events, schedules
+    /// A dead-letter queue: its URL, its name, or a short one, such as uploads, requests, job-states, events
     pub queue: String,
     /// Shows the letters and leaves them where they are
     #[arg(long)]

@@ -24,8 +24,8 @@ pub(crate) enum CliError {
     #[error("cannot read the configuration")]
     Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(
-        "there is no queue `{queue}`; give the URL or the name of a dead-letter queue, or uploads, requests, job-states, events or \
-         schedules with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)"
+        "there is no queue `{queue}`; give the URL or the name of a dead-letter queue, or uploads, requests, job-states, \
+         workteam, maintain-workteams, events or schedules with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)"
     )]
     NoQueue { queue: String, output: String },
     #[error(
@@ -38,6 +38,10 @@ pub(crate) enum CliError {
         "the ledger has no version of {0}; the upload may be a moment old, or not under a key that has been told of"
     )]
     NoModel(String),
+    #[error(
+        "what is asked here has to be followed: --table or LedgerTableName in the environment names the stack's ledger (`make up` writes it to .local/env); --plan only looks"
+    )]
+    NoLedger,
     #[error("{}", chain(.0))]
     Call(#[from] CallError),
     #[error("cannot start the runtime")]

@@ -2,6 +2,8 @@
 //!
 //! The doc comments are what an editor shows. A test holds the keys against those that `neo` reads.
 
+mod images;
+mod partner_apps;
 mod workteams;
 
 use std::collections::BTreeMap;
@@ -22,10 +24,10 @@ struct Document {
     version: u32,
     /// What is compiled.
     compilation: Option<Compilation>,
-    /// Not read by this release.
-    partner_apps: Option<Value>,
-    /// Not read by this release.
-    images: Option<Value>,
+    /// Partner AI Apps that are kept as declared.
+    partner_apps: Option<Vec<partner_apps::PartnerApp>>,
+    /// Images that are kept as declared.
+    images: Option<Vec<images::Image>>,
     /// Work teams that are kept as declared.
     #[schemars(length(max = 25))]
     workteams: Option<Vec<workteams::Workteam>>,

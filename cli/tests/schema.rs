@@ -34,6 +34,14 @@ fn the_example_names_the_schema() {
     assert_eq!(example.lines().next(), Some("# yaml-language-server: $schema=automation.schema.json"));
 }
 
+#[test]
+fn the_example_of_apps_and_images_is_valid() {
+    let example = fs::read_to_string(root().join("config/apps-and-images.example.yaml")).unwrap();
+    let document = Document::parse(&example).unwrap();
+    assert!(document.warnings.is_empty(), "{:?}", document.warnings);
+    assert_eq!((document.declared.partner_apps.len(), document.declared.images.len()), (2, 1));
+}
+
 /// The keys of the schema's mappings.
 fn properties(schema: &Value, name: &str) -> BTreeSet<String> {
     let mapping = if name.is_empty() { schema } else { &schema["$defs"][name] };
@@ -51,6 +59,7 @@ fn read(document: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_key_of_the_schema_is_read_and_every_key_that_is_read_is_in_the_schema() {
+    let app = |text: &str| format!("version: 1\npartner_apps: [ {{ {text} }} ]");
     let team = |text: &str| format!("version: 1\nworkteams: [ {{ {text} }} ]");
     let rule = |text: &str| format!("version: 1\ncompilation: {{ rules: [ {{ {text} }} ] }}");
     let schema = schema();
@@ -63,6 +72,11 @@ fn every_key_of_the_schema_is_read_and_every_key_that_is_read_is_in_the_schema()
         ("Platform", rule("targets: [ { platform: { QQQQ: 1 } } ]")),
         ("Vpc", rule("vpc: { QQQQ: 1 }")),
         ("CoreMlInput", rule("inputs: { x: { QQQQ: 1 } }")),
+        ("PartnerApp", app("QQQQ: 1")),
+        ("Window", app("window: { QQQQ: 1 }")),
+        ("After", app("after: { QQQQ: 1 }")),
+        ("Application", app("application: { QQQQ: 1 }")),
+        ("Image", "version: 1\nimages: [ { QQQQ: 1 } ]".to_owned()),
         ("Workteam", team("QQQQ: 1")),
         ("Members", team("members: { QQQQ: 1 }")),
         ("CognitoGroup", team("members: { cognito: [ { QQQQ: 1 } ] }")),
@@ -80,8 +94,8 @@ fn the_documentation_has_every_key() {
     let schema = schema();
     let mut known = BTreeSet::new();
     for name in [
-        "", "Compilation", "Defaults", "Rule", "Target", "Platform", "Vpc", "CoreMlInput", "Workteam", "Members",
-        "CognitoGroup", "OidcGroups", "WorkerAccess",
+        "", "Compilation", "Defaults", "Rule", "Target", "Platform", "Vpc", "CoreMlInput", "PartnerApp", "Window",
+        "After", "Application", "Image", "Workteam", "Members", "CognitoGroup", "OidcGroups", "WorkerAccess",
     ] {
         known.extend(properties(&schema, name));
     }

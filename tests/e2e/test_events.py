@@ -27,6 +27,7 @@ FILES: dict[str, tuple[str, int, list[str]]] = {
     "workteam-sns-json": ("RelayWorkteam", 0, []),
     "labeling-job-state": ("RelayWorkteam", 0, []),
     "config-change": ("MaintainWorkteams", 0, []),
+    "image-state": ("MaintainImages", 0, []),
 }
 
 

@@ -14,7 +14,7 @@ ENDPOINTS = [
 OUTPUTS = [
     "ModelBucketName", "ArtifactBucketName", "ConfigBucketName", "NotificationsTopicArn", "WorkteamTopicArn", "LedgerTableName",
     "UploadsDeadLetterQueueUrl", "RequestsDeadLetterQueueUrl", "JobStatesDeadLetterQueueUrl", "WorkteamDeadLetterQueueUrl",
-    "MaintainWorkteamsDeadLetterQueueUrl", "EventsDeadLetterQueueUrl", "SchedulesDeadLetterQueueUrl",
+    "MaintainPartnerAppsDeadLetterQueueUrl", "MaintainImagesDeadLetterQueueUrl", "MaintainWorkteamsDeadLetterQueueUrl", "EventsDeadLetterQueueUrl", "SchedulesDeadLetterQueueUrl",
 ]  # fmt: skip
 
 
@@ -39,6 +39,8 @@ def test_buckets_are_versioned_and_private(stack: Stack, output: str) -> None:
         ("JobStates", "RelayCompilation"),
         ("Workteam", "RelayWorkteam"),
         ("MaintainWorkteams", "MaintainWorkteams"),
+        ("MaintainPartnerApps", "MaintainPartnerApps"),
+        ("MaintainImages", "MaintainImages"),
     ],
 )
 def test_a_queue_outwaits_its_function(stack: Stack, queue: str, function: str) -> None:

@@ -17,6 +17,8 @@ FUNCTIONS = {
     "relay-compilation": "RelayCompilation",
     "relay-workteam": "RelayWorkteam",
     "maintain-workteams": "MaintainWorkteams",
+    "maintain-partner-apps": "MaintainPartnerApps",
+    "maintain-images": "MaintainImages",
 }
 SAGEMAKER_ENDPOINT = "AWS_ENDPOINT_URL_SAGEMAKER"  # read by the SDK itself, of those functions that call SageMaker
 
@@ -78,7 +80,9 @@ def test_the_build_is_for_the_architecture_that_the_template_asks_for() -> None:
 
 def test_roles_name_their_resources() -> None:
     """A `*` only where AWS has no resource to name."""
-    without_resource = {"sagemaker:ListCompilationJobs", "sagemaker:ListWorkteams", "cloudwatch:PutMetricData"}
+    without_resource = {"cloudwatch:PutMetricData"} | {
+        f"sagemaker:List{resources}" for resources in ("CompilationJobs", "Workteams", "PartnerApps")
+    }
     for name, resource in RESOURCES.items():
         for policy in resource["Properties"].get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
             for statement in policy["PolicyDocument"]["Statement"]:

@@ -4,8 +4,9 @@ import time
 
 from .stack import Stack
 
-QUEUES = ("UploadsQueue", "RequestsQueue", "JobStatesQueue", "WorkteamQueue", "MaintainWorkteamsQueue")
-SOURCES = ("Uploads", "Requests", "JobStates", "Workteam", "MaintainWorkteams", "Events", "Schedules")
+KINDS = ("Workteams", "PartnerApps", "Images")  # of what is kept as declared
+QUEUES = ("UploadsQueue", "RequestsQueue", "JobStatesQueue", "WorkteamQueue", *(f"Maintain{kind}Queue" for kind in KINDS))
+SOURCES = ("Uploads", "Requests", "JobStates", "Workteam", *(f"Maintain{kind}" for kind in KINDS), "Events", "Schedules")
 DEAD_LETTERS = tuple(f"{source}DeadLetterQueueUrl" for source in SOURCES)
 COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
 QUIET_SECONDS = 1.5  # longer than a message takes from one queue to the next

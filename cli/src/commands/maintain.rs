@@ -2,6 +2,8 @@
 
 mod configuration;
 mod diff;
+mod images;
+mod partner_apps;
 mod workteams;
 
 use std::io::{self, IsTerminal, Write};
@@ -34,6 +36,8 @@ pub(crate) fn run(args: &MaintainArgs, out: &mut Output) -> Result<Verdict, CliE
         let Some(declared) = configuration::read(args, out).await? else { return Ok(Verdict::Bad) };
         match args.kind {
             Maintained::Workteams => workteams::run(args, &declared.workteams, out).await,
+            Maintained::PartnerApps => partner_apps::run(args, &declared.partner_apps, out).await,
+            Maintained::Images => images::run(args, &declared.images, out).await,
         }
     })
 }
@@ -50,7 +54,7 @@ where
     A: Clone + Serialize,
     F: Future<Output = Result<(), CallError>>,
 {
-    if args.plan {
+    if args.plan || args.at.is_some() {
         if args.json {
             out.json(&plan)?;
         } else {

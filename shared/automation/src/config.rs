@@ -139,6 +139,29 @@ impl<O: Objects> ConfigSource<O> {
         Ok(config)
     }
 
+    /// The configuration in force, for those who have nothing to do without one (`None`); a version that was refused is told of.
+    pub async fn in_force<T: Table>(
+        &self,
+        ledger: &Ledger<T>,
+        topic: &impl Topic,
+        now: Timestamp,
+    ) -> Result<Option<Config>, Failure> {
+        match self.load().await {
+            Ok(config) => {
+                if let Some(refused) = &config.refused {
+                    self.tell_refused(refused, config.version(), ledger, topic, now).await?;
+                }
+                Ok(Some(config))
+            }
+            Err(LoadError::Missing { .. }) => Ok(None),
+            Err(LoadError::Invalid(refused)) => {
+                self.tell_refused(&refused, None, ledger, topic, now).await?;
+                Ok(None)
+            }
+            Err(LoadError::Call(error)) => Err(error.into()),
+        }
+    }
+
     /// Tells of a version that was refused, once; `in_force` is the one that stays in force.
     pub async fn tell_refused<T: Table>(
         &self,

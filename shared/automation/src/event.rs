@@ -32,6 +32,8 @@ pub enum Event {
     Job(JobObservation),
     /// A call to SageMaker that failed, and so changed nothing.
     FailedCall(String),
+    /// An image changed its state.
+    ImageState(ImageState),
     /// A message to a topic, such as SageMaker's to that of a work team.
     TeamMessage(TeamMessage),
     /// A labeling job changed its state.
@@ -61,6 +63,13 @@ impl ObjectCreated {
         let version = self.version_id.as_ref().or(self.etag.as_ref())?;
         Some(ModelId::new(&self.bucket, &self.key, version))
     }
+}
+
+/// A hint that an image changed its state: the truth is asked of SageMaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageState {
+    /// The image's name.
+    pub image_name: String,
 }
 
 /// Asks start-compilation to stop a job.
@@ -110,6 +119,7 @@ impl Event {
             Self::Compilation(request) => Some(request.model.to_string()),
             Self::Stop(stop) => Some(stop.job_name.clone()),
             Self::Job(observation) => Some(observation.job_name.clone()),
+            Self::ImageState(state) => Some(state.image_name.clone()),
             Self::TeamMessage(message) => Some(message.id.clone()),
             Self::LabelingJobState(state) => Some(state.name().to_owned()),
         }
@@ -133,6 +143,8 @@ impl Event {
             observation::state_change(&value)
         } else if is("detail-type", "AWS API Call via CloudTrail") {
             observation::api_call(&value)
+        } else if is("detail-type", "SageMaker Image State Change") {
+            image_state(&value)
         } else if is("detail-type", "SageMaker Ground Truth Labeling Job State Change") {
             labeling_job_state(&value)
         } else if has("job_name") || has("stop") {
@@ -219,6 +231,20 @@ fn object_created(value: Value) -> Result<Event, UnknownEvent> {
         size: object.size,
         sequencer: object.sequencer,
     }]))
+}
+
+/// The status in it is in another case than the operations', and no reason of a failure is in it: only the name is taken.
+fn image_state(value: &Value) -> Result<Event, UnknownEvent> {
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let arn = || text("/detail/ImageArn").or_else(|| text("/resources/0"));
+    let name = text("/detail/ImageName").or_else(|| arn()?.split_once(":image/").map(|(_, name)| name));
+    match name {
+        Some(name) => Ok(Event::ImageState(ImageState { image_name: name.to_owned() })),
+        None => Err(UnknownEvent::Malformed {
+            what: "image state change",
+            cause: "neither detail.ImageName nor an image's ARN is in it".to_owned(),
+        }),
+    }
 }
 
 /// S3 notifies through SNS too. Whatever else is published is nobody's but the topic's, and is kept as it is.

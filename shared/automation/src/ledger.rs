@@ -8,6 +8,8 @@
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
 //! | `notice#<id>` | [`NoticeRow`]: a notification that goes out once | every function that notifies |
 //! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for room in the quota | start-, relay-, sweep-compilations |
+//! | `app#<arn>`, `image#<name>` | what an app or image has run and was asked for | maintain-partner-apps, maintain-images |
+//! | `app#rest` | [`Rest`]: until when no app has to be looked at | maintain-partner-apps |
 //! | `burst#<topic ARN>` | [`BurstRow`]: messages to a work team's topic that are told as one | relay-workteam |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: how far the sweep has looked | sweep-compilations |
 //!
@@ -21,6 +23,7 @@ mod once;
 mod parked;
 mod rows;
 mod table;
+mod upgrades;
 
 pub use arrivals::{Place, Sequencer};
 pub use bursts::BurstRow;
@@ -31,6 +34,7 @@ pub use rows::{
     SweepRow,
 };
 pub use table::{Entry, List, Part, Row, Table, Versioned};
+pub use upgrades::Rest;
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -9,6 +9,8 @@ pub mod config;
 pub mod console;
 pub mod dead_letters;
 pub mod event;
+#[cfg(feature = "sagemaker")]
+pub mod images;
 pub mod job;
 pub mod labeling;
 pub mod ledger;
@@ -18,10 +20,14 @@ pub mod metrics;
 pub mod notification;
 pub mod objects;
 pub mod parking;
+#[cfg(feature = "sagemaker")]
+pub mod partner_apps;
 pub mod queue;
 pub mod reconcile;
 pub mod scope;
 pub mod settings;
+#[cfg(feature = "sagemaker")]
+mod tags;
 pub mod telemetry;
 pub mod telling;
 pub mod topic;

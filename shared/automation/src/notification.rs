@@ -1,18 +1,23 @@
 //! What subscribers are told: one versioned document, and the texts people read.
 
 mod compilation;
+mod image;
 mod kind;
+mod partner_app;
 mod text;
 mod workteam;
 
 use jiff::Timestamp;
+use maintenance::Change;
 use model_archive::Problem;
 use neo::JobName;
 use serde::Serialize;
 use serde_json::json;
 
 use compilation::{JobReport, ModelReport};
+use image::ImageReport;
 pub use kind::{NotificationType, Severity};
+use partner_app::PartnerAppReport;
 pub use workteam::{TeamNews, TeamReport};
 
 /// The version of the notification document.
@@ -64,6 +69,12 @@ pub struct Notification {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Problem>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<PartnerAppReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<ConfigReport>,
     #[serde(flatten)]
     workteam: Option<workteam::Details>,
@@ -95,6 +106,9 @@ impl Notification {
             jobs: Vec::new(),
             summary: None,
             problems: Vec::new(),
+            app: None,
+            image: None,
+            changes: Vec::new(),
             config: None,
             workteam: None,
         }
@@ -138,6 +152,8 @@ impl Notification {
             ("rule", self.rule.as_deref()),
             ("target", target),
             ("model", model),
+            ("app", self.app.as_ref().map(|app| app.name.as_str())),
+            ("image", self.image.as_ref().map(|image| image.name.as_str())),
             ("workteam", self.workteam.as_ref().and_then(workteam::Details::team)),
         ]
         .into_iter()

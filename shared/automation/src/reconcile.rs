@@ -101,7 +101,7 @@ where
             let reason = error.to_string();
             return match error.kind {
                 // Something else is at it, or SageMaker wants fewer calls: nobody has to do anything.
-                Kind::Throttled | Kind::Conflict => Outcome::Later(reason),
+                Kind::Throttled | Kind::Contended | Kind::Conflict => Outcome::Later(reason),
                 Kind::Quota | Kind::Invalid | Kind::NotFound | Kind::Unanswered => Outcome::Failed(reason),
             };
         }

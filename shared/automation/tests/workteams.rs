@@ -95,7 +95,7 @@ async fn open_jobs_are_found_over_all_pages_newest_first() {
         emulator
             .label(&LabelingJob { labeled: done, ..LabelingJob::new(&format!("job-{number}"), "radiology", 5) })
             .unwrap();
-        emulator.advance(Duration::from_secs(60));
+        emulator.advance(Duration::from_mins(1));
     }
     let arn = team(&sagemaker, "radiology").await.arn;
     let jobs = sagemaker.open_jobs(&arn).await.unwrap();

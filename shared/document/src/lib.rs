@@ -7,6 +7,7 @@ mod error;
 mod node;
 mod read;
 pub mod spelling;
+pub mod tags;
 
 pub use error::{ConfigError, Fault};
 pub use node::{Key, Node, Place, Value};

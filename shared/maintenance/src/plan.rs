@@ -1,7 +1,7 @@
 //! What is to be done for each declared resource, before anything is done.
 
 use model_archive::Problem;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The plan of one kind of resource, in the order of the document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,7 +30,7 @@ pub struct Item<A> {
 }
 
 /// One field that differs from what is declared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The field as the configuration names it, such as `members.cognito`.
     pub field: String,

@@ -9,7 +9,7 @@ use document::{ConfigError, Fault, Fields, Reader};
 use model_archive::Framework;
 use serde_json::Value;
 
-pub(crate) use parse::{MAX_TAG_VALUE, is_tag_character, tags};
+pub(crate) use parse::tags;
 pub use settings::{OnNewVersion, Settings};
 pub use template::{OutputTemplate, Place as OutputPlace, TemplateError};
 pub(crate) use values::numbers;

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use document::tags::{MAX_TAG_VALUE, is_tag_character};
 use model_archive::Framework;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{
-    ContentId, FailureClass, JobName, ModelId, Source, Target, Vpc,
-    config::{MAX_TAG_VALUE, is_tag_character},
-};
+use crate::{ContentId, FailureClass, JobName, ModelId, Source, Target, Vpc};
 
 /// The version of the message this release writes and reads.
 pub const REQUEST_VERSION: u32 = 1;

@@ -1,5 +1,6 @@
 //! `/_control`: tests script the emulator and read what it saw.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::faults::Fault;
 use crate::operations;
+use crate::partner_app::Release;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::workteam::JobScript;
@@ -100,6 +102,19 @@ pub(crate) async fn requests(State(shared): State<Arc<Shared>>, Query(from): Que
 
 pub(crate) async fn jobs(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!({ "compilation_jobs": shared.with(|world| world.compilation_jobs()) }))
+}
+
+pub(crate) async fn releases(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(shared.with(|world| json!(world.partner_apps.catalogue)))
+}
+
+/// Sets the versions of those types of partner app that the body names.
+pub(crate) async fn change_releases(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {
+    let changes: BTreeMap<String, Vec<Release>> = parse(&body)?;
+    Ok(Json(shared.with(|world| {
+        world.partner_apps.catalogue.0.extend(changes);
+        json!(world.partner_apps.catalogue)
+    })))
 }
 
 pub(crate) async fn labeling_job(State(shared): State<Arc<Shared>>, body: Bytes) -> Reply {

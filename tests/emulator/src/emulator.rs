@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +16,7 @@ use crate::journal::LoggedRequest;
 use crate::line::{Line, Lines};
 use crate::model::{ModelError, ServiceModel};
 use crate::outlet::Outlet;
+use crate::partner_app::Release;
 use crate::server;
 use crate::settings::{Owner, Settings};
 use crate::shared::Shared;
@@ -80,6 +82,22 @@ impl Emulator {
         self.shared.with(|world| world.compilation_jobs())
     }
 
+    /// Sets the versions of a type of partner app, oldest first, each with the end of its support.
+    pub fn set_partner_app_versions(&self, kind: &str, versions: &[(&str, Option<Timestamp>)]) {
+        let releases = versions.iter().map(|(version, eol)| Release {
+            version: (*version).to_owned(),
+            eol: *eol,
+            release_notes: vec![format!("What is new in {version}")],
+        });
+        let releases = releases.collect();
+        self.shared.with(|world| world.partner_apps.catalogue.0.insert(kind.to_owned(), releases));
+    }
+
+    /// The emulator's time.
+    pub fn now(&self) -> Timestamp {
+        self.shared.with(|world| world.clock.now())
+    }
+
     /// Starts a labeling job of a work team, or adds objects to one; the job as Describe shows it, or why not.
     pub fn label(&self, job: &LabelingJob) -> Result<Value, String> {
         self.shared.with(|world| world.label(job))
@@ -126,7 +144,7 @@ impl Emulator {
         self.shared.with(|world| world.clock.advance(by));
     }
 
-    /// Back to the start: no jobs, faults and requests, the first settings, the machine's clock.
+    /// Back to the start: no resources, faults and requests, the first settings, the machine's clock.
     pub fn reset(&self) {
         self.shared.with(World::reset);
     }

@@ -18,6 +18,16 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         count: Option<u32>,
     },
+    /// Updates of partner apps and images end `UpdateFailed`.
+    FailUpdate {
+        /// Which: the names of what is updated contain this.
+        name_contains: String,
+        /// The reason that Describe reports.
+        failure_reason: String,
+        /// How many; left out: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+    },
     /// Requests are answered with an error and not handled.
     Next {
         /// Of this operation; left out: any.
@@ -95,6 +105,15 @@ impl Fault {
         }
     }
 
+    /// The next `count` updates of partner apps and images whose name contains `name_contains` fail.
+    pub fn fail_update(name_contains: &str, count: u32, failure_reason: &str) -> Self {
+        Self::FailUpdate {
+            name_contains: name_contains.to_owned(),
+            failure_reason: failure_reason.to_owned(),
+            count: Some(count),
+        }
+    }
+
     /// The next `count` requests of the operation are answered with an error, HTTP status 400.
     pub fn next(operation: &str, count: u32, code: &str, message: &str) -> Self {
         let error = ErrorAnswer { code: code.to_owned(), message: message.to_owned(), status: bad_request() };
@@ -115,7 +134,7 @@ impl Fault {
     /// How often it is to happen; `None`: always.
     fn count(&self) -> Option<u32> {
         match self {
-            Self::FailJob { count, .. } => *count,
+            Self::FailJob { count, .. } | Self::FailUpdate { count, .. } => *count,
             Self::Next { count, .. } | Self::Drop { count, .. } | Self::Delay { count, .. } => Some(*count),
         }
     }
@@ -123,7 +142,7 @@ impl Fault {
     /// The operation this fault waits for, if it waits for one.
     pub(crate) fn operation(&self) -> Option<&str> {
         match self {
-            Self::FailJob { .. } => None,
+            Self::FailJob { .. } | Self::FailUpdate { .. } => None,
             Self::Next { operation, .. } | Self::Drop { operation, .. } | Self::Delay { operation, .. } => {
                 operation.as_deref()
             }
@@ -187,6 +206,16 @@ impl Faults {
         })
     }
 
+    /// The reason for which the update of a resource is to fail.
+    pub fn update_failure(&mut self, name: &str) -> Option<String> {
+        self.take_where(|fault| match fault {
+            Fault::FailUpdate { name_contains, failure_reason, .. } if name.contains(name_contains.as_str()) => {
+                Some(failure_reason.clone())
+            }
+            _ => None,
+        })
+    }
+
     fn take<T>(&mut self, operation: &str, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
         self.take_where(|fault| pick(fault).filter(|_| fault.operation().is_none_or(|of| of == operation)))
     }
@@ -195,8 +224,9 @@ impl Faults {
     fn take_where<T>(&mut self, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
         let (index, taken) = self.pending.iter().enumerate().find_map(|(index, fault)| Some((index, pick(fault)?)))?;
         let left = match &mut self.pending[index] {
-            Fault::FailJob { count: None, .. } => return Some(taken),
+            Fault::FailJob { count: None, .. } | Fault::FailUpdate { count: None, .. } => return Some(taken),
             Fault::FailJob { count: Some(count), .. }
+            | Fault::FailUpdate { count: Some(count), .. }
             | Fault::Next { count, .. }
             | Fault::Drop { count, .. }
             | Fault::Delay { count, .. } => {
@@ -236,6 +266,7 @@ mod tests {
     fn the_documented_json_is_understood() {
         for json in [
             r#"{"fail_job":{"name_contains":"resnet","failure_reason":"ClientError: no"}}"#,
+            r#"{"fail_update":{"name_contains":"fiddler","failure_reason":"no capacity","count":1}}"#,
             r#"{"next":{"operation":"CreateCompilationJob","count":2,"error":{"code":"ThrottlingException","message":"Rate exceeded","status":400}}}"#,
             r#"{"next":{"error":{"code":"InternalFailure"}}}"#,
             r#"{"drop":{"operation":"CreateCompilationJob","count":1,"when":"after"}}"#,

@@ -27,6 +27,9 @@ struct Flags {
     /// How long a compilation job stays STOPPING
     #[arg(long, value_name = "MS", default_value_t = Settings::default().stopping_ms)]
     stopping: u64,
+    /// How long a partner app or an image is being created or updated
+    #[arg(long, value_name = "MS", default_value_t = Settings::default().updating_ms)]
+    updating: u64,
     /// How far, in percent, the durations of single jobs lie from these
     #[arg(long, value_name = "PERCENT", default_value_t = Settings::default().jitter_percent)]
     jitter: u8,
@@ -74,6 +77,7 @@ async fn start(flags: Flags) -> Result<Emulator, Box<dyn std::error::Error>> {
         starting_ms: flags.starting,
         in_progress_ms: flags.in_progress,
         stopping_ms: flags.stopping,
+        updating_ms: flags.updating,
         jitter_percent: flags.jitter,
         max_running: flags.max_running,
         max_rps: flags.max_rps,

@@ -3,25 +3,36 @@
 use serde_json::Value;
 
 use crate::answer::{Answer, Refusal};
-use crate::compilation;
-use crate::workteam;
 use crate::world::World;
+use crate::{compilation, image, partner_app, tags, workteam};
 
 /// Handles a request that the service model allows.
 type Handler = fn(&mut World, &Value) -> Answer;
 
 const OPERATIONS: &[(&str, Handler)] = &[
+    ("AddTags", tags::add),
     ("CreateCompilationJob", compilation::create),
+    ("CreateImage", image::create),
+    ("CreatePartnerApp", partner_app::create),
     ("CreateWorkteam", workteam::create),
     ("DeleteCompilationJob", compilation::delete),
     ("DeleteWorkteam", workteam::delete),
     ("DescribeCompilationJob", compilation::describe),
+    ("DescribeImage", image::describe),
     ("DescribeLabelingJob", workteam::describe_job),
+    ("DescribePartnerApp", partner_app::describe),
     ("DescribeWorkteam", workteam::describe),
     ("ListCompilationJobs", compilation::list),
+    ("ListCompilationJobs", compilation::list),
+    ("ListImages", image::list),
     ("ListLabelingJobsForWorkteam", workteam::list_jobs),
+    ("ListPartnerApps", partner_app::list),
+    ("ListTags", tags::list),
     ("ListWorkteams", workteam::list),
     ("StopCompilationJob", compilation::stop),
+    ("StopCompilationJob", compilation::stop),
+    ("UpdateImage", image::update),
+    ("UpdatePartnerApp", partner_app::update),
     ("UpdateWorkteam", workteam::update),
 ];
 

@@ -16,6 +16,8 @@ pub struct Settings {
     pub in_progress_ms: u64,
     /// How long a compilation job stays STOPPING.
     pub stopping_ms: u64,
+    /// How long a partner app or an image is being created or updated.
+    pub updating_ms: u64,
     /// How far a job's durations lie from those above, up or down; a job's name decides, so a run repeats exactly.
     pub jitter_percent: u8,
     /// Compilation jobs that may be in no terminal state at a time; more are answered with `ResourceLimitExceeded`.
@@ -35,6 +37,7 @@ impl Default for Settings {
             starting_ms: 500,
             in_progress_ms: 2_000,
             stopping_ms: 500,
+            updating_ms: 2_000,
             jitter_percent: 20,
             max_running: None,
             max_rps: None,

@@ -10,8 +10,11 @@ use crate::clock::Clock;
 use crate::compilation::{CompilationJobs, Compiled, Work};
 use crate::effects::Effect;
 use crate::faults::Faults;
+use crate::image::Images;
 use crate::journal::Journal;
+use crate::partner_app::PartnerApps;
 use crate::settings::{Owner, Settings};
+use crate::tags::Tags;
 use crate::workteam::{JobScript, Workteams};
 
 /// The window of the request rate.
@@ -28,6 +31,9 @@ pub(crate) struct World {
     pub faults: Faults,
     pub journal: Journal,
     pub compilation: CompilationJobs,
+    pub partner_apps: PartnerApps,
+    pub images: Images,
+    pub tags: Tags,
     pub workteams: Workteams,
     /// Whether S3 is there: then a compilation ends when its artifact is written.
     pub has_s3: bool,
@@ -56,12 +62,20 @@ impl World {
         let now = self.clock.now();
         let (jobs, mut around) = self.compilation_and_surroundings();
         jobs.settle(now, &mut around);
+        self.partner_apps.settle(now, &mut self.faults);
+        self.images.settle(now, &mut self.faults, &mut self.effects);
         self.workteams.settle(now, &mut self.effects);
     }
 
     /// When the next change is due.
     pub fn next_due(&self) -> Option<Timestamp> {
-        [self.compilation.next_due(), self.workteams.next_due()].into_iter().flatten().min()
+        let due = [
+            self.compilation.next_due(),
+            self.partner_apps.next_due(),
+            self.images.next_due(),
+            self.workteams.next_due(),
+        ];
+        due.into_iter().flatten().min()
     }
 
     pub fn compilation_and_surroundings(&mut self) -> (&mut CompilationJobs, Surroundings<'_>) {
@@ -106,9 +120,12 @@ impl World {
         admitted
     }
 
-    /// Back to the start: no jobs, faults and requests, the initial settings, the machine's clock.
+    /// Back to the start: no resources, faults and requests, the initial settings, the machine's clock.
     pub fn reset(&mut self) {
         self.compilation = CompilationJobs::default();
+        self.partner_apps = PartnerApps::default();
+        self.images = Images::default();
+        self.tags = Tags::default();
         self.workteams = Workteams::default();
         self.faults.clear();
         self.journal.clear();

@@ -175,3 +175,25 @@ def test_an_event_that_cannot_be_delivered_is_told(aws, start, request_for):
     assert "arn:aws:sns:us-east-1:000000000000:topic" in failed["last_error"]
     events.remove_targets(Rule="topic", Ids=["topic"])
     events.delete_rule(Name="topic")
+
+
+def test_image_states_are_told_as_documented(aws, start):
+    events, queues = aws("events"), aws("sqs")
+    queue = queues.create_queue(QueueName="image-states")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Image State Change"]}
+    events.put_rule(Name="image-states", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="image-states", Targets=[{"Id": "queue", "Arn": arn}])
+    emulator = start("--updating", "50", "--aws-endpoint", aws.url, "--events", env=ENVIRONMENT)
+    emulator.client().create_image(ImageName="base", RoleArn="arn:aws:iam::000000000000:role/image")
+    seen = []
+
+    def both():
+        for message in queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            seen.append(json.loads(message["Body"]))
+        return len(seen) >= 2
+
+    until(both)
+    details = sorted((event["detail"] for event in seen), key=lambda detail: detail["ImageStatus"])
+    image = {"ImageName": "base", "ImageArn": "arn:aws:sagemaker:us-east-1:000000000000:image/base", "Version": 1.0, "Tags": {}}
+    assert details == [{**image, "ImageStatus": status} for status in ("Created", "Creating")]

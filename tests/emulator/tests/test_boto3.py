@@ -188,3 +188,27 @@ def test_what_keeps_it_from_starting_is_said(binary, flags, said):
     assert ended.returncode != 0
     assert ended.stdout == ""
     assert said in ended.stderr
+
+
+def test_partner_apps_follow_the_versions_that_are_set(emulator):
+    client = emulator.client()
+    versions = {"comet": [{"version": "2.0", "eol": "2027-01-31T00:00:00Z"}, {"version": "2.1", "release_notes": ["Faster"]}]}
+    assert emulator.control("partner-app-versions", versions)["comet"][1]["version"] == "2.1"
+    role = "arn:aws:iam::000000000000:role/apps"
+    arn = client.create_partner_app(Name="comet", Type="comet", ExecutionRoleArn=role, Tier="small", AuthType="IAM")["Arn"]
+    emulator.control("clock", {"advance_ms": 60_000})
+    app = client.describe_partner_app(Arn=arn, IncludeAvailableUpgrade=True)
+    assert (app["Status"], app["Version"], app["CurrentVersionEolDate"].year) == ("Available", "2.0", 2027)
+    assert app["AvailableUpgrade"] == {"Version": "2.1", "ReleaseNotes": ["Faster"]}
+    emulator.control("faults", {"fail_update": {"name_contains": "comet", "failure_reason": "no capacity", "count": 1}})
+    client.update_partner_app(Arn=arn, AppVersion="2.1")
+    emulator.control("clock", {"advance_ms": 60_000})
+    app = client.describe_partner_app(Arn=arn)
+    assert (app["Status"], app["Error"]) == ("UpdateFailed", {"Code": "UpdateFailed", "Reason": "no capacity"})
+
+
+def test_upper_case_days_are_refused_as_by_the_service(emulator):
+    window = {"MaintenanceWindowStart": "TUE:03:30"}
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:partner-app/app-ABCDEFGHIJKL"
+    code, message = refusal(emulator.client().update_partner_app, Arn=arn, MaintenanceConfig=window)
+    assert (code, "maintenanceWindowStart" in message) == ("ValidationException", True)

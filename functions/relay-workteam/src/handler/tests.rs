@@ -77,10 +77,13 @@ async fn the_message_is_told_once_with_the_team_its_jobs_and_where_to_begin() {
     }
 }
 
+/// Its name, what is noted, and what makes it so.
+type Case = (&'static str, &'static str, fn(&TestRelay));
+
 /// SEMANTICS message-first: What SageMaker tells a work team is relayed, with a note, whatever cannot be found out about it.
 #[tokio::test]
 async fn whatever_cannot_be_found_out_is_a_note_and_the_message_goes_on() {
-    let cases: [(&str, &str, fn(&TestRelay)); 5] = [
+    let cases: [Case; 5] = [
         ("throttled", "the team could not be asked for: ListWorkteams", |relay| {
             relay.directory.workteams.failures.lock().push(Kind::Throttled);
         }),
@@ -174,7 +177,7 @@ async fn a_burst_is_told_in_one_that_counts_it() {
     let all = ["m-1", "m-2", "m-3"].map(|id| message(id, "items are available"));
     for event in &all {
         // As early as the queue may bring it back, its minute is over.
-        assert!(later(&relay, event).await.mul_f64(0.9) > Duration::from_secs(60));
+        assert!(later(&relay, event).await.mul_f64(0.9) > Duration::from_mins(1));
         later(&relay, event).await;
     }
     now.store(61, Ordering::Relaxed);

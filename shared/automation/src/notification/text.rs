@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use maintenance::Change;
 use model_archive::Problem;
 use neo::Source;
 
@@ -16,7 +17,16 @@ pub(super) fn line(text: &mut String, label: &str, value: &str) {
     let _ = writeln!(text, "{label:LABEL$}{value}");
 }
 
-fn problems(text: &mut String, problems: &[Problem]) {
+/// One line a field that is different.
+pub(super) fn changes(changes: &[Change]) -> String {
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+    let line =
+        |change: &Change| format!("- {}: {} instead of {}\n", change.field, shown(&change.to), shown(&change.from));
+    let lines: String = changes.iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
+}
+
+pub(super) fn problems(text: &mut String, problems: &[Problem]) {
     for problem in problems {
         let _ = writeln!(text, "\nProblem: {}\nRemedy:  {}", problem.problem, problem.remedy);
     }

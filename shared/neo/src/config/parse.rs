@@ -6,10 +6,9 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use document::{At, Fields, Reader, spelling};
+use document::{At, Fields, Reader, spelling, tags::MAX_TAGS};
 use model_archive::Framework;
 use serde_json::Value;
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::{Compilation, OnNewVersion, Rule, RuleSource, Settings, SymbolicDims, TargetSpec, Vpc};
 use crate::{
@@ -61,11 +60,6 @@ const SUBNETS: std::ops::RangeInclusive<usize> = 1..=16;
 /// Longest id of a security group or subnet, in characters (service model 2017-07-24).
 const MAX_NETWORK_ID: usize = 32;
 
-/// Lengths of a tag's key and value, in characters, and tags of a job (service model 2017-07-24).
-pub(crate) const MAX_TAG_KEY: usize = 128;
-pub(crate) const MAX_TAG_VALUE: usize = 256;
-pub(crate) const MAX_TAGS: usize = 50;
-
 /// Tags that every job gets beside the configured ones.
 pub(crate) const OWN_TAGS: usize = 4;
 
@@ -88,18 +82,6 @@ impl DerefMut for Section<'_> {
     fn deref_mut(&mut self) -> &mut Reader {
         self.0
     }
-}
-
-/// Whether a tag's key or value has only the characters that the service model allows.
-pub(crate) fn is_tag_character(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
-    }
-    // The pattern's \p{L}, \p{Z} and \p{N}; `char::is_alphanumeric` would let marks through as well.
-    matches!(
-        c.general_category_group(),
-        GeneralCategoryGroup::Letter | GeneralCategoryGroup::Separator | GeneralCategoryGroup::Number
-    )
 }
 
 impl Section<'_> {
@@ -356,30 +338,6 @@ impl Section<'_> {
             Some((key.name.clone(), size))
         });
         Some(SymbolicDims(sizes.collect()))
-    }
-
-    fn tags(&mut self, at: &At<'_>) -> Option<BTreeMap<String, String>> {
-        let mut tags = BTreeMap::new();
-        for (key, value_at) in self.entries(at, "tags, such as { owner: ml-platform }")? {
-            let name = &key.name;
-            let allowed = "letters, digits, spaces and _ . : / = + - @";
-            if name.is_empty() || name.chars().count() > MAX_TAG_KEY || !name.chars().all(is_tag_character) {
-                let message = format!("`{name}` is no key of a tag; allowed: 1 to {MAX_TAG_KEY} {allowed}");
-                self.fault_at(&value_at.path, key.place, message);
-            } else if name.to_lowercase().starts_with("aws:") {
-                let message = format!("`{name}`: keys that begin with aws: are AWS's own");
-                self.fault_at(&value_at.path, key.place, message);
-            }
-            let Some(value) = self.text(&value_at, "a text") else { continue };
-            if value.chars().count() > MAX_TAG_VALUE || !value.chars().all(is_tag_character) {
-                self.fault(
-                    &value_at,
-                    format!("`{value}` is no value of a tag; allowed: up to {MAX_TAG_VALUE} {allowed}"),
-                );
-            }
-            tags.insert(name.clone(), value.to_owned());
-        }
-        Some(tags)
     }
 
     fn vpc(&mut self, at: &At<'_>) -> Option<Vpc> {
