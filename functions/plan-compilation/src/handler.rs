@@ -608,6 +608,97 @@ compilation:
         assert_eq!(planner.topic.types(), ["config.rejected", "compilation.rejected"]);
     }
 
+    const ARN: &str = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+
+    impl TestPlanner {
+        /// Puts a configuration with one rule for a model package into force; its event.
+        fn declare(&self, version: &str, rule: &str) -> Event {
+            let text = format!(
+                "version: 1\ncompilation: {{ rules: [ {{ name: registry, model_package_version: '{ARN}', {rule} }} ] }}"
+            );
+            let object = StoredObject {
+                version_id: Some(version.to_owned()),
+                etag: version.to_owned(),
+                bytes: text.into_bytes(),
+                ..StoredObject::default()
+            };
+            self.objects.put("config", "automation.yaml", object);
+            Event::ObjectsCreated(vec![ObjectCreated {
+                bucket: "config".to_owned(),
+                key: "automation.yaml".to_owned(),
+                version_id: Some(version.to_owned()),
+                etag: None,
+                size: None,
+                sequencer: None,
+            }])
+        }
+    }
+
+    /// SEMANTICS package-once: A model package version that a rule names is compiled once per target, however often the
+    /// configuration is written.
+    #[tokio::test]
+    async fn a_model_package_is_asked_for_once_and_for_a_new_target_when_the_rule_names_one() {
+        let planner = planner(None);
+        let first = planner.declare("c1", "targets: [ { device: ml_c5 } ]");
+        for _ in 0..3 {
+            planner.handle(first.clone()).await.unwrap();
+        }
+        // Written again, with a change that is none of a model package.
+        let same = planner
+            .declare("c2", "targets: [ { device: ml_c5 } ] }, { name: all, keys: '**', targets: [ { device: ml_m5 } ]");
+        planner.handle(same).await.unwrap();
+        let requested = planner.requested();
+        assert_eq!(requested.len(), 1);
+        assert_eq!((requested[0].source.uri().as_str(), requested[0].framework), (ARN, None));
+        planner.ledger.accept(&requested[0]).await.unwrap();
+        let more = planner.declare("c3", "targets: [ { device: ml_c5 }, { device: ml_m5 } ]");
+        planner.handle(more).await.unwrap();
+        let targets: Vec<_> = planner.requested().iter().map(|request| request.target.to_string()).collect();
+        assert_eq!(targets, ["ml_c5", "ml_m5"]);
+        assert!(planner.topic.types().is_empty(), "{:?}", planner.topic.types());
+    }
+
+    #[tokio::test]
+    async fn a_changed_rule_asks_again_for_what_failed_of_a_model_package() {
+        let planner = planner(None);
+        let first = planner.declare("c1", "targets: [ { device: ml_c5 } ]");
+        planner.handle(first).await.unwrap();
+        planner.ledger.refuse(&planner.requested()[0], "the role may not read the archive").await.unwrap();
+        let role = "role_arn: 'arn:aws:iam::123456789012:role/other', targets: [ { device: ml_c5 } ]";
+        let changed = planner.declare("c2", role);
+        planner.handle(changed).await.unwrap();
+        let requested = planner.requested();
+        assert_eq!(requested.len(), 2);
+        assert_ne!(requested[0].job_name, requested[1].job_name);
+    }
+
+    #[tokio::test]
+    async fn a_model_package_that_cannot_be_compiled_is_answered_once() {
+        let planner = planner(None);
+        let rule = "output: 's3://models/{job}', targets: [ { device: ml_c5 } ]";
+        for version in ["c1", "c2"] {
+            let event = planner.declare(version, rule);
+            planner.handle(event).await.unwrap();
+        }
+        assert!(planner.requested().is_empty());
+        assert_eq!(planner.topic.types(), ["compilation.rejected"]);
+        assert!(planner.topic.published.lock()[0].text.contains(ARN));
+    }
+
+    #[tokio::test]
+    async fn a_changed_configuration_without_model_packages_does_nothing() {
+        for (config, told) in [(None, &[][..]), (Some(CONFIG), &[]), (Some("version: 2"), &["config.rejected"])] {
+            let planner = planner(config);
+            let Event::ObjectsCreated(mut objects) = planner.put("automation.yaml", "c1", vec![1], &[]) else {
+                panic!()
+            };
+            objects[0].bucket = "config".to_owned();
+            planner.handle(Event::ObjectsCreated(objects)).await.unwrap();
+            assert!(planner.requested().is_empty());
+            assert_eq!(planner.topic.types(), told);
+        }
+    }
+
     #[tokio::test]
     async fn an_uploader_s_word_wins_over_the_rule_and_the_archive() {
         let planner = planner(Some(CONFIG));

@@ -243,6 +243,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_model_package_is_known_by_its_arn() {
+        let starter = starter();
+        let package = |number: u32| {
+            let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/{number}");
+            let Event::Compilation(mut request) = request("a.tar.gz") else { panic!() };
+            let source = json!({ "model_package_version_arn": arn, "version": "1-abc" });
+            request.source = serde_json::from_value(source).unwrap();
+            (request.framework, request.data_input_config) = (None, None);
+            Event::Compilation(request)
+        };
+        starter.handle(package(1)).await.unwrap();
+        // What SageMaker derived is no other job.
+        starter.jobs.jobs.lock().get_mut("resnet-ml-c5-abc").unwrap().framework = "ONNX".to_owned();
+        let fresh = TestStarter { ledger: self::starter().ledger, ..starter };
+        fresh.handle(package(1)).await.unwrap();
+        assert_eq!(status(&fresh).await, Some((JobStatus::Starting, None)));
+        let fresh = TestStarter { ledger: self::starter().ledger, ..fresh };
+        fresh.handle(package(2)).await.unwrap();
+        assert!(status(&fresh).await.unwrap().1.unwrap().contains("compiles something else (arn:aws:sagemaker"));
+    }
+
+    #[tokio::test]
     async fn a_job_that_was_stopped_before_it_began_is_not_started() {
         let starter = starter();
         let Event::Compilation(planned) = request("a.tar.gz") else { panic!() };

@@ -344,6 +344,33 @@ mod tests {
         ModelRow { state: crate::ledger::ModelState::Requested, ..rejected(&[]) }
     }
 
+    /// What is told of a version of a model package.
+    fn of_package(now: Timestamp) -> Vec<Notification> {
+        let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+        let source: Source =
+            serde_json::from_value(json!({ "model_package_version_arn": arn, "version": "3-abc" })).unwrap();
+        let (id, model) = (source.model_id(), ModelRow { source: source.clone(), ..compiled() });
+        let job = |target, status| {
+            let mut row = row(target, status);
+            if let Some(request) = &mut row.request {
+                (request.source, request.framework, request.model) = (source.clone(), None, id.clone());
+            }
+            row
+        };
+        let mut failed = job("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("ClientError: InputConfiguration: unable to extract DataInputConfig".to_owned());
+        let refused = job("ml_c5", JobStatus::Rejected);
+        let completed = job("ml_m5", JobStatus::Completed);
+        let summary = "s3://artifacts/resnet/3-abc/summary.json";
+        let mut told = Vec::new();
+        told.extend(Notification::job(&failed, None, now));
+        told.extend(Notification::job(&refused, None, now));
+        let another = ModelId::new("", arn, "3-def");
+        told.extend(Notification::reused(&another, &model, &completed, now));
+        told.push(Notification::summary(&model, &another, &[failed, completed], summary, now));
+        told
+    }
+
     fn every() -> Vec<Notification> {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let problems = [Problem::new(
@@ -373,6 +400,7 @@ mod tests {
         }
         let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed), reused];
         all.push(Notification::summary(&compiled(), &model(), &rows, SUMMARY, now));
+        all.extend(of_package(now));
         all.push(Notification::config_rejected(
             "config",
             "automation.yaml",
