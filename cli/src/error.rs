@@ -25,7 +25,7 @@ pub(crate) enum CliError {
     Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(
         "there is no queue `{queue}`; give the URL or the name of a dead-letter queue, or uploads, requests, job-states, \
-         workteam, maintain-workteams, events or schedules with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)"
+         workteam, maintain-workteams, maintain-partner-apps, maintain-images, events or schedules with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)"
     )]
     NoQueue { queue: String, output: String },
     #[error(

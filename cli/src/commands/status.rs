@@ -30,6 +30,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Versions of one key that are shown.
 const VERSIONS: usize = 10;
 
+/// Models among which a package is looked for: the ledger has no list of packages.
+const MODELS: usize = 500;
+
 /// Running jobs that are shown.
 const RUNNING: usize = 200;
 
@@ -81,6 +84,7 @@ fn no_table(args: &StatusArgs, error: CliError) -> CliError {
 async fn look(args: &StatusArgs, ledger: &Ledger<DynamoTable>, objects: &S3) -> Result<View, CliError> {
     match args.what.as_deref() {
         Some(uri) if uri.starts_with("s3://") => by_upload(uri, ledger, objects).await,
+        Some(arn) if arn.starts_with("arn:") => by_package(arn, ledger).await,
         Some(name) => match ledger.job(&JobName::from(name.to_owned())).await? {
             Some(job) => Ok(View { jobs: vec![job], ..View::default() }),
             None => Err(CliError::NoJob(name.to_owned())),
@@ -105,6 +109,16 @@ async fn by_upload(uri: &str, ledger: &Ledger<DynamoTable>, objects: &S3) -> Res
     }
     if models.is_empty() {
         return Err(CliError::NoModel(uri.to_owned()));
+    }
+    Ok(View { models: with_jobs(models, ledger).await?, ..View::default() })
+}
+
+/// What was asked of a version of a model package, newest first.
+async fn by_package(arn: &str, ledger: &Ledger<DynamoTable>) -> Result<View, CliError> {
+    let mut models = ledger.recent_models(MODELS).await?;
+    models.retain(|model| model.source.uri() == arn);
+    if models.is_empty() {
+        return Err(CliError::NoModel(arn.to_owned()));
     }
     Ok(View { models: with_jobs(models, ledger).await?, ..View::default() })
 }

@@ -221,7 +221,13 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                     info!(key, model = id.as_str(), "superseded by a newer version that arrived before");
                     return Ok(());
                 }
-                Place::Newest(older) => bodies = self.stops(&older, row).await?,
+                Place::Newest(older) => {
+                    // First, so that none of their jobs is tried again after it was looked at.
+                    for model in &older {
+                        self.ledger.supersede(model).await?;
+                    }
+                    bodies = self.stops(&older, row).await?;
+                }
             }
         }
         let stops = bodies.len();

@@ -3,6 +3,7 @@
 use automation::{
     Clock,
     batch::Failure,
+    call::{CallError, Kind},
     compilation_jobs::CompilationJobs,
     event::{Event, JobObservation},
     job::JobStatus,
@@ -55,17 +56,19 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender, O: Objects> Relay<J, T, 
         let lag = observation.at.map(|at| (self.clock)().duration_since(at).as_millis());
         let (job, seen_by) = (observation.job_name, observation.seen_by);
         let Some(row) = self.current(&job).await? else {
-            info!(job, ?seen_by, "not told of: something else started it");
+            info!(job, ?seen_by, "not told of");
             return Ok(());
         };
         info!(job, ?seen_by, status = %row.status, told = ?observation.status, lag_ms = lag, "observed");
-        let next = next_attempt(&row);
-        if let Some(next) = &next {
-            self.ledger.retry(&row, next).await?;
-            // It starts when a job ends, or with the next sweep: what made this one fail may have passed then.
-            if !self.ledger.park(next).await? {
-                self.requests.send(vec![serde_json::to_string(next).map_err(Failure::terminal)?]).await?;
-            }
+        let mut next = next_attempt(&row);
+        if let Some(attempt) = &next
+            && !self.ledger.retry(&row, attempt).await?
+        {
+            next = None;
+        }
+        if row.status.is_terminal() {
+            // Repeats of the same end make room once.
+            self.ledger.once(&format!("made-room-{}", row.name), self.make_room(next.as_ref())).await?;
         }
         if let Some(notification) = Notification::job(&row, next.as_ref(), (self.clock)()) {
             self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
@@ -79,10 +82,20 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender, O: Objects> Relay<J, T, 
                 now: (self.clock)(),
             };
             telling.job_ended(&row).await?;
-            if next.is_none() {
-                // A job that ended made room for one that waits.
-                parking::release(&self.ledger, &self.requests, 1).await?;
-            }
+        }
+        Ok(())
+    }
+
+    /// A job that ended made room for one that waits. Its own next attempt waits too, after the others: it starts when another job ends, or
+    /// with the next sweep, and what made this one fail may have passed then.
+    async fn make_room(&self, next: Option<&CompilationRequest>) -> Result<(), CallError> {
+        parking::release(&self.ledger, &self.requests, 1).await?;
+        if let Some(next) = next
+            && !self.ledger.park(next).await?
+        {
+            let body = serde_json::to_string(next);
+            let body = body.map_err(|error| CallError::other("SendMessage", Kind::Invalid, error.to_string()))?;
+            self.requests.send(vec![body]).await?;
         }
         Ok(())
     }
@@ -103,7 +116,11 @@ impl<J: CompilationJobs, T: Table, N: Topic, Q: Sender, O: Objects> Relay<J, T, 
             (_, Some(seen)) => Ok(Some(self.ledger.observe(&seen).await?)),
             // SageMaker may not show yet what it has just taken.
             (Some(_), None) => Err(Failure::Transient(unknown.into())),
-            (None, None) => Err(Failure::terminal(unknown)),
+            // Somebody's job that is gone already: there is nothing to tell.
+            (None, None) => {
+                info!(job = job_name, "{unknown}");
+                Ok(None)
+            }
         }
     }
 }
@@ -347,10 +364,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_that_sagemaker_does_not_know_is_a_dead_letter() {
-        let (relay, _) = relay().await;
-        let error = hint(&relay, "nobody").await.unwrap_err();
-        assert!(matches!(error, Failure::Terminal(_)));
-        assert_eq!(error.to_string(), "SageMaker knows no compilation job named nobody");
+    async fn a_job_that_nobody_knows_any_more_is_not_told_of() {
+        let (relay, [first, _]) = relay().await;
+        hint(&relay, "nobody").await.unwrap();
+        assert!(relay.topic.types().is_empty());
+        // One of ours may only not be shown yet.
+        assert!(matches!(hint(&relay, first.job_name.as_str()).await, Err(Failure::Transient(_))));
+    }
+
+    #[tokio::test]
+    async fn a_version_that_a_newer_one_replaced_is_not_tried_again() {
+        let (relay, [first, second]) = relay().await;
+        relay.ledger.supersede(&first.model).await.unwrap();
+        fail(&relay, &first, "CapacityError: no machine").await;
+        assert!(relay.ledger.next_parked(9).await.unwrap().1.is_empty());
+        tell(&relay, &second, JobStatus::Completed).await.unwrap();
+        assert_eq!(relay.topic.types(), ["compilation.failed", "compilation.completed", "model.summary"]);
+    }
+
+    #[tokio::test]
+    async fn repeats_of_an_end_make_room_once() {
+        let (relay, [first, second]) = relay().await;
+        for number in 0..3 {
+            let waiting = CompilationRequest { job_name: format!("waiting-{number}").into(), ..second.clone() };
+            assert!(relay.ledger.park(&waiting).await.unwrap());
+        }
+        fail(&relay, &first, "CapacityError: no machine").await;
+        hint(&relay, first.job_name.as_str()).await.unwrap();
+        let released = relay.requests.bodies.lock().clone();
+        assert_eq!(released.len(), 1, "{released:?}");
+        let (waiting, _) = relay.ledger.next_parked(9).await.unwrap();
+        assert_eq!(waiting.len(), 3, "two of them and the next attempt");
     }
 }

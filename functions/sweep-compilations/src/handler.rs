@@ -59,6 +59,8 @@ pub struct Swept {
     pub seen: usize,
     /// Running jobs that it did not list and that were asked for one by one.
     pub asked: usize,
+    /// Of these, those that SageMaker gave no answer about.
+    pub unanswered: usize,
     /// Jobs whose state was sent on.
     pub sent: usize,
     /// Parked requests that were released.
@@ -72,21 +74,34 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Sweeper<J, T, Q> {
         let reached = self.ledger.swept().await?.unwrap_or(SweepRow { until: now, asked_until: None });
         let mut swept = Swept::default();
         let mut listed = BTreeSet::new();
+        let looked = self.look(now, reached, &mut swept, &mut listed).await;
+        // What waits moves on, whatever came of looking.
+        let released = parking::release(&self.ledger, &self.requests, PROBES).await;
+        swept.released = *released.as_ref().unwrap_or(&0);
+        let failed = looked.as_ref().err().or(released.as_ref().err()).map(ToString::to_string);
+        info!(
+            since = %reached.until, calls = swept.calls, seen = swept.seen, asked = swept.asked, unanswered = swept.unanswered,
+            sent = swept.sent, released = swept.released, failed, "swept"
+        );
+        looked.and(released).map(|_| swept)
+    }
+
+    async fn look(
+        &self,
+        now: Timestamp,
+        reached: SweepRow,
+        swept: &mut Swept,
+        listed: &mut BTreeSet<JobName>,
+    ) -> Result<(), CallError> {
         let mut since = reached.until - OVERLAP;
         while since < now && swept.calls < MAX_CALLS {
             let until = now.min(since + WINDOW);
-            self.list(since, until, &mut swept, &mut listed).await?;
+            self.list(since, until, swept, listed).await?;
             self.ledger.sweep_reached(SweepRow { until, ..reached }).await?;
             since = until;
         }
-        let asked_until = self.ask(reached.asked_until, now, &mut swept, &listed).await?;
-        self.ledger.sweep_reached(SweepRow { until: since, asked_until }).await?;
-        swept.released = parking::release(&self.ledger, &self.requests, PROBES).await?;
-        info!(
-            until = %since, calls = swept.calls, seen = swept.seen, asked = swept.asked, sent = swept.sent,
-            released = swept.released, "swept"
-        );
-        Ok(swept)
+        let asked_until = self.ask(reached.asked_until, now, swept, listed).await?;
+        self.ledger.sweep_reached(SweepRow { until: since, asked_until }).await
     }
 
     /// Sends on what is new among the jobs modified in a window.
@@ -151,16 +166,22 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Sweeper<J, T, Q> {
             }
             swept.asked += 1;
             swept.calls += 1;
-            match self.jobs.describe(job.name.as_str()).await? {
-                Some(seen) if job.status.leads_to(seen.status) => {
-                    self.job_states.send(vec![observed(job.name.as_str())]).await?;
-                    swept.sent += 1;
-                }
-                Some(_) => {}
-                None => {
+            match self.jobs.describe(job.name.as_str()).await {
+                Ok(Some(seen)) if !job.status.leads_to(seen.status) => continue,
+                Ok(Some(_)) => {}
+                Ok(None) => {
                     warn!(job = job.name.as_str(), status = %job.status, "SageMaker does not know this job any more");
+                    self.ledger.lose(&job.name).await?;
+                }
+                Err(error) => {
+                    // One job that cannot be asked for must not hide the others.
+                    warn!(job = job.name.as_str(), %error, "SageMaker gave no answer about this job");
+                    swept.unanswered += 1;
+                    continue;
                 }
             }
+            self.job_states.send(vec![observed(job.name.as_str())]).await?;
+            swept.sent += 1;
         }
         Ok(reached.filter(|_| !all))
     }
@@ -264,10 +285,12 @@ mod tests {
         }
         assert_eq!(
             asked,
-            [(20, 19), (20, 20), (10, 10)],
+            [(20, 20), (20, 20), (10, 10)],
             "each sweep goes on where the last one ended; one job is gone"
         );
-        assert_eq!(sweeper.job_states.bodies.lock().len(), 49);
+        assert_eq!(sweeper.job_states.bodies.lock().len(), 50);
+        let gone = sweeper.ledger.job(&JobName::from("job-3".to_owned())).await.unwrap().unwrap();
+        assert_eq!(gone.status, JobStatus::Failed, "a job that was deleted has ended");
         assert_eq!(sweeper.sweep().await.unwrap().asked, 20, "what is still not ended is asked for again");
     }
 

@@ -37,6 +37,7 @@ async fn main() -> Result<(), Error> {
             ("SageMakerCalls", swept.calls),
             ("JobsSeen", swept.seen),
             ("JobsAsked", swept.asked),
+            ("JobsUnanswered", swept.unanswered),
             ("JobsSent", swept.sent),
             ("RequestsReleased", swept.released),
         ];

@@ -22,7 +22,7 @@ use crate::{
     call::{CallError, Kind},
     event::Event,
     metrics,
-    queue::SourceQueue,
+    queue::{SourceQueue, has_waited_long_enough},
 };
 
 /// Records of a batch that are worked on at the same time.
@@ -110,7 +110,9 @@ where
         .map(|record| {
             let id = record.message_id.clone().unwrap_or_default();
             let event = Event::parse(record.body.as_deref().unwrap_or_default());
-            let correlation_id = event.as_ref().ok().and_then(Event::correlation_id).unwrap_or_else(|| id.clone());
+            let correlation_id = event.as_ref().ok().and_then(Event::correlation_id);
+            // SQS takes no empty attribute.
+            let correlation_id = correlation_id.filter(|id| !id.is_empty()).unwrap_or_else(|| id.clone());
             let span = info_span!("record", message_id = id, correlation_id);
             let handle = &handle;
             async move {
@@ -182,6 +184,9 @@ async fn settle<Q: SourceQueue>(
     };
     let cause = chain(&failure);
     let settled = match &failure {
+        Failure::Later { .. } if has_waited_long_enough(record) => {
+            dead_letter(queue, now, record, correlation_id, &format!("it waited for two weeks: {cause}")).await
+        }
         Failure::Later { first, .. } => queue.delay(record, *first, now).await.map(|wait| {
             info!(cause, wait_seconds = wait.as_secs(), "delayed");
             Outcome::Delayed

@@ -217,21 +217,59 @@ impl<T: Table> Ledger<T> {
         row.map(|row| row.status).ok_or_else(|| contended(&job_key(&request.job_name)))
     }
 
-    /// Puts a job's next attempt in its place, in every model it compiles.
-    pub async fn retry(&self, failed: &JobRow, next: &CompilationRequest) -> Result<(), CallError> {
+    /// Puts a job's next attempt in its place, in every model it compiles; false if nobody wants it any more, since newer versions took
+    /// the models' place.
+    pub async fn retry(&self, failed: &JobRow, next: &CompilationRequest) -> Result<bool, CallError> {
         let now = (self.clock)();
+        // The row comes first: whoever takes a model's place from now on finds it there, and stops it.
         let waiting = JobRow { models: failed.models.clone(), ..JobRow::requested(next, now) };
         self.update(&job_key(&next.job_name), |row| row.is_none().then(|| waiting.clone())).await?;
+        let mut wanted = false;
         for model in &failed.models {
             let replaced = |row: Option<ModelRow>| {
-                let mut row = row?;
+                let mut row = row.filter(|row| row.state != ModelState::Superseded)?;
                 let place = row.jobs.iter_mut().find(|job| **job == failed.name)?;
                 *place = next.job_name.clone();
                 Some(row)
             };
-            self.update(&model_key(model), replaced).await?;
+            let row = self.update(&model_key(model), replaced).await?;
+            wanted |= row.is_some_and(|row| row.state != ModelState::Superseded && row.jobs.contains(&next.job_name));
         }
-        Ok(())
+        if !wanted {
+            self.withdraw(&next.job_name).await?;
+            return Ok(false);
+        }
+        // Whoever uploads the same bytes again joins the attempt that goes on.
+        let moved = |row: Option<ContentRow>| {
+            row.filter(|row| row.job == failed.name).map(|_| ContentRow { job: next.job_name.clone() })
+        };
+        self.update(&content_key(&next.content), moved).await?;
+        Ok(true)
+    }
+
+    /// Notes that a newer version took a model's place after its jobs were asked for.
+    pub async fn supersede(&self, id: &ModelId) -> Result<(), CallError> {
+        let superseded = |row: Option<ModelRow>| {
+            let asked = row.filter(|row| matches!(row.state, ModelState::Requested | ModelState::Reused))?;
+            Some(ModelRow { state: ModelState::Superseded, ..asked })
+        };
+        self.update(&model_key(id), superseded).await.map(drop)
+    }
+
+    /// Notes that SageMaker does not know a job any more whose end was not seen.
+    pub async fn lose(&self, name: &JobName) -> Result<(), CallError> {
+        let now = (self.clock)();
+        let lost = |row: Option<JobRow>| {
+            let running = row.filter(|row| !row.status.is_terminal())?;
+            Some(JobRow {
+                failure_reason: Some(
+                    "SageMaker does not know this job any more: it was deleted before its end was seen".to_owned(),
+                ),
+                ended_at: Some(now),
+                ..running.in_state(JobStatus::Failed, now)
+            })
+        };
+        self.update(&job_key(name), lost).await.map(drop)
     }
 
     /// At most `count` jobs that have not ended, the longest unchanged first, of those last changed after a time.

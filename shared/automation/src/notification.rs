@@ -168,6 +168,7 @@ impl Notification {
         if whole.len() <= MAX_MESSAGE {
             return Ok(whole);
         }
+        tracing::warn!(id = self.id, text = self.text, "too long for SNS: cut");
         let at = self.summary.as_deref().unwrap_or("the log of the function that published this");
         let cut = |text: &str, most: usize| {
             let kept: String = text.chars().take(most).collect();
@@ -187,6 +188,12 @@ impl Notification {
         if let Some(details) = &mut short.workteam {
             details.cut(|text| cut(text, CUT_TEXT));
         }
+        let message = short.compose()?;
+        if message.len() <= MAX_MESSAGE {
+            return Ok(message);
+        }
+        // So many targets that even their names are too much.
+        short.jobs.clear();
         short.compose()
     }
 

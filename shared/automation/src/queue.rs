@@ -15,6 +15,9 @@ use crate::call::{CallError, Kind};
 /// Longest delay SQS takes for a message (API reference, `DelaySeconds`).
 const MAX_DELAY: Duration = Duration::from_mins(15);
 
+/// Delays of a record after which it is given up: two weeks of the longest ones.
+const MAX_DELAYS: u32 = 14 * 24 * 4;
+
 /// Wait before the second delivery of a record that failed; each further one is twice as long.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
@@ -85,6 +88,11 @@ pub(crate) fn whole_seconds(wait: Duration) -> i32 {
 /// How often the record was delayed already.
 fn delays(record: &SqsMessage) -> u32 {
     text_attribute(record, DELAYS).and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+/// Whether the record was delayed for some two weeks, as long as SQS keeps a message: what has no room for it so long has none.
+pub(crate) fn has_waited_long_enough(record: &SqsMessage) -> bool {
+    delays(record) >= MAX_DELAYS
 }
 
 /// How often the record was delivered, this time included.

@@ -140,7 +140,7 @@ impl CompilationRequest {
                 body["InputConfig"] = input;
             }
             Source::Package(package) => {
-                body["ModelPackageVersionArn"] = package.model_package_version_arn.as_str().into()
+                body["ModelPackageVersionArn"] = package.model_package_version_arn.as_str().into();
             }
         }
         body["OutputConfig"] = output;

@@ -40,7 +40,7 @@ proptest! {
         runtime.block_on(async {
             let mut world = World::new();
             for action in &history {
-                world.act(action).await;
+                Box::pin(world.act(action)).await;
             }
             world.settle().await;
             world.check();

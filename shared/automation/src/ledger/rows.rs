@@ -204,8 +204,7 @@ impl JobRow {
 
     /// What a failure was about; none for a job that did not fail.
     pub fn failure_class(&self) -> Option<FailureClass> {
-        let reason = self.failure_reason.as_deref().filter(|_| self.status == JobStatus::Failed)?;
-        Some(FailureClass::of(reason))
+        (self.status == JobStatus::Failed).then(|| FailureClass::of(self.failure_reason.as_deref().unwrap_or_default()))
     }
 }
 

@@ -50,7 +50,7 @@ impl<T: Table> Ledger<T> {
         self.histories(arns.iter().map(|arn| app_key(arn)).collect()).await
     }
 
-    /// Notes what is known of an app; a conflict if another run has noted something else than `read` meanwhile.
+    /// Notes what is known of an app; refused as contended if another run has noted something else than `read` meanwhile.
     pub async fn note_app(&self, arn: &str, read: &AppHistory, now: &AppHistory) -> Result<(), CallError> {
         self.note(&app_key(arn), arn, read, now).await
     }
@@ -82,7 +82,7 @@ impl<T: Table> Ledger<T> {
         self.histories(names.iter().map(|name| image_key(name)).collect()).await
     }
 
-    /// Notes what is known of an image; a conflict if another run has noted something else than `read` meanwhile.
+    /// Notes what is known of an image; refused as contended if another run has noted something else than `read` meanwhile.
     pub async fn note_image(&self, name: &str, read: &ImageHistory, now: &ImageHistory) -> Result<(), CallError> {
         self.note(&image_key(name), name, read, now).await
     }
@@ -143,7 +143,7 @@ impl<T: Table> Ledger<T> {
         if noted.into_inner() {
             return Ok(());
         }
-        Err(CallError::other("PutItem", Kind::Conflict, format!("another run is at {of} right now")))
+        Err(CallError::other("PutItem", Kind::Contended, format!("another run is at {of} right now")))
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
             ..AppHistory::default()
         };
         ledger.note_app("a", &unknown, &ran("1.3")).await.unwrap();
-        assert_eq!(ledger.note_app("a", &unknown, &ran("1.4")).await.unwrap_err().kind, Kind::Conflict);
+        assert_eq!(ledger.note_app("a", &unknown, &ran("1.4")).await.unwrap_err().kind, Kind::Contended);
         assert_eq!(ledger.app_histories(&["a", "b"]).await.unwrap(), BTreeMap::from([("a".to_owned(), ran("1.3"))]));
         assert!(ledger.image_histories(&[]).await.unwrap().is_empty());
     }

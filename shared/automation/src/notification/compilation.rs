@@ -200,25 +200,28 @@ impl Notification {
         let jobs: Vec<JobReport> = rows
             .iter()
             .map(|row| JobReport {
-                remedy: row.failure_reason.is_some().then(|| remedy(row)),
+                remedy: matches!(row.status, JobStatus::Failed | JobStatus::Rejected).then(|| remedy(row)),
                 reused: !row.was_asked_for_by(id),
                 ..JobReport::from(row)
             })
             .collect();
         let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
         let stopped = jobs.iter().filter(|job| job.status == JobStatus::Stopped).count();
+        let problems = few(&model.problems);
         let severity = match jobs.len() - completed {
-            0 => Severity::Info,
+            0 if problems.is_empty() => Severity::Info,
+            0 => Severity::Warning,
             rest if rest == stopped => Severity::Warning,
             _ => Severity::Error,
         };
         let source = &model.source;
         Self {
             subject: subject(&format!("{}: compiled for {completed} of {} targets", source.stem(), jobs.len())),
-            text: text::summary(source, model.rule.as_deref(), &jobs, document),
+            text: text::summary(source, model.rule.as_deref(), &jobs, &problems, document),
             model: Some(source.into()),
             rule: model.rule.clone(),
             jobs,
+            problems,
             summary: Some(document.to_owned()),
             ..Self::new(NotificationType::ModelSummary, severity, format!("summary-{id}"), time)
         }

@@ -103,7 +103,13 @@ pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notificat
     text
 }
 
-pub(super) fn summary(source: &Source, rule: Option<&str>, jobs: &[JobReport], document: &str) -> String {
+pub(super) fn summary(
+    source: &Source,
+    rule: Option<&str>,
+    jobs: &[JobReport],
+    left_out: &[Problem],
+    document: &str,
+) -> String {
     let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
     let earlier =
         if source.upload().is_some() { ", by an earlier upload of the same bytes" } else { ", by an earlier job" };
@@ -118,6 +124,10 @@ pub(super) fn summary(source: &Source, rule: Option<&str>, jobs: &[JobReport], d
         if let Some(remedy) = &job.remedy {
             let _ = writeln!(text, "  Remedy: {remedy}");
         }
+    }
+    if !left_out.is_empty() {
+        text.push_str("\nNot compiled for all that the rule asks for:\n");
+        problems(&mut text, left_out);
     }
     text.push('\n');
     model(&mut text, source, rule);

@@ -30,7 +30,7 @@ pub(super) struct Order<'a> {
 }
 
 /// What is sent of the model itself; nothing of a model package.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Model<'a> {
     pub framework: Option<Framework>,
     pub version: Option<&'a FrameworkVersion>,
