@@ -250,7 +250,19 @@ impl World {
                 _ if fails => JobStatus::Failed,
                 _ => JobStatus::Completed,
             };
+            // Every other failure is SageMaker's own, which is tried again.
+            if job.status == JobStatus::Failed {
+                let class = if index.is_multiple_of(2) { "ServerError: internal" } else { "ClientError: no" };
+                job.failure_reason = Some(class.to_owned());
+            }
         }
+    }
+
+    /// The names of the jobs that are second attempts, or later ones.
+    fn retries(&self) -> BTreeSet<String> {
+        let rows = self.table.rows.lock();
+        let jobs = rows.iter().filter_map(|(key, (_, row))| Some((key.strip_prefix("job#")?, row)));
+        jobs.filter(|(_, row)| row["request"]["attempt"].as_u64() > Some(1)).map(|(name, _)| name.to_owned()).collect()
     }
 
     fn ledger(&self, faults: &Faults) -> Ledger<Faulty<MemoryTable>> {
@@ -301,16 +313,20 @@ impl World {
         assert!(self.dead_letters.is_empty(), "dead letters: {:?}", self.dead_letters);
         let refused = self.refused();
         let jobs = self.jobs.jobs.lock();
-        // Each content of each key is compiled for each target, once; again only after a failure, by a later upload.
-        let mut by_content: BTreeMap<(&str, &str), Vec<JobStatus>> = BTreeMap::new();
+        // Each content of each key is compiled for each target, once; again only after a failure, by a later upload. Beside that, a job that
+        // SageMaker itself failed is tried again.
+        let retries: BTreeSet<String> = self.retries();
+        let mut by_content: BTreeMap<(&str, &str), Vec<(JobStatus, bool)>> = BTreeMap::new();
         for job in jobs.values() {
-            by_content.entry((&job.source, &job.target)).or_default().push(job.status);
+            let is_retry = retries.contains(&job.name);
+            by_content.entry((&job.source, &job.target)).or_default().push((job.status, is_retry));
         }
         for (key, contents) in self.contents.iter().filter(|(key, _)| !key.starts_with("latest/")) {
             let source = format!("s3://models/{key}");
             for target in ["ml_c5", "ml_m5", "rasp4b"] {
-                let made = by_content.get(&(source.as_str(), target)).cloned().unwrap_or_default();
-                let failed = made.iter().filter(|status| **status == JobStatus::Failed).count();
+                let all = by_content.get(&(source.as_str(), target)).cloned().unwrap_or_default();
+                let failed = all.iter().filter(|(status, _)| *status == JobStatus::Failed).count();
+                let made: Vec<_> = all.iter().filter(|(_, is_retry)| !is_retry).map(|(status, _)| *status).collect();
                 let refused = refused.iter().filter(|place| **place == (source.clone(), target.to_owned())).count();
                 assert!(
                     made.len() + refused >= contents.len(),

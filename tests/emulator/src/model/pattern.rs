@@ -10,6 +10,9 @@ const COMPILED_LIMIT: usize = 256 << 20;
 /// What Java's `.` leaves out: its line terminators. Rust's leaves out `\n` alone.
 const ANY: &str = r"[^\n\r\u{85}\u{2028}\u{2029}]";
 
+/// Patterns that look ahead, which Rust's expressions cannot, and what they come to.
+const LOOKING_AHEAD: [(&str, &str); 1] = [(r"(?!\s*$).+", r".*[^\s\u0085\u2028\u2029].*")];
+
 /// A pattern, compiled when it is first needed.
 #[derive(Debug)]
 pub(super) struct Pattern {
@@ -38,7 +41,9 @@ impl Pattern {
     fn regex(&self) -> Option<&Regex> {
         self.compiled
             .get_or_init(|| {
-                let whole = format!(r"\A(?:{})\z", translate(&self.source));
+                let known = LOOKING_AHEAD.iter().find(|(java, _)| *java == self.source);
+                let java = known.map_or(self.source.as_str(), |(_, same)| same);
+                let whole = format!(r"\A(?:{})\z", translate(java));
                 RegexBuilder::new(&whole).size_limit(COMPILED_LIMIT).build().ok()
             })
             .as_ref()
@@ -125,6 +130,9 @@ mod tests {
             (r"[\u0020-\uD7FF\uE000-\uFFFD]*", "a\tb", false),
             (r"[\uD800\uDC00-\uDBFF\uDFFF]", "😀", true),
             (r"a\/b\.c", "a/b.c", true),
+            (r"(?!\s*$).+", " \t", false),
+            (r"(?!\s*$).+", " a ", true),
+            (r"(?!\s*$).+", "a\nb", false),
         ] {
             let compiled = Pattern::new(pattern.to_owned());
             assert!(compiled.compiles(), "{pattern} became {}", translate(pattern));
