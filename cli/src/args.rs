@@ -230,7 +230,7 @@ Examples:
 With --watch, it ends when every job that is shown has ended; an upload that is not planned yet and an answer of AWS that does
 not come are waited for, 15 minutes at most. Exit status 1 says that one failed or was rejected.")]
 pub(crate) struct StatusArgs {
-    /// An upload as s3://bucket/key, or the name of a job; else the last uploads
+    /// An upload as s3://bucket/key, the ARN of a model package's version, or the name of a job; else the last uploads
     #[arg(conflicts_with_all = ["running", "recent"])]
     pub what: Option<String>,
     /// Jobs that have not ended, the longest unchanged first

@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_mins(15);
 /// Versions of one key that are shown.
 const VERSIONS: usize = 10;
 
+/// Models among which a package is looked for: the ledger has no list of packages.
+const MODELS: usize = 500;
+
 /// Running jobs that are shown.
 const RUNNING: usize = 200;
 
@@ -117,6 +120,7 @@ fn no_table(args: &StatusArgs, error: CliError) -> CliError {
 #[derive(Debug)]
 enum Wanted {
     Upload(String),
+    Package(String),
     Job(String),
     Running,
     /// The jobs that ran when they were first looked at.
@@ -128,6 +132,7 @@ impl Wanted {
     fn of(args: &StatusArgs) -> Self {
         match args.what.as_deref() {
             Some(uri) if uri.starts_with("s3://") => Self::Upload(uri.to_owned()),
+            Some(arn) if arn.starts_with("arn:") => Self::Package(arn.to_owned()),
             Some(name) => Self::Job(name.to_owned()),
             None if args.running => Self::Running,
             None => Self::Recent(args.recent.unwrap_or(VERSIONS)),
@@ -138,6 +143,7 @@ impl Wanted {
 async fn look<T: LedgerTable>(wanted: &Wanted, ledger: &Ledger<T>, s3: &S3) -> Result<View, CliError> {
     match wanted {
         Wanted::Upload(uri) => by_upload(uri, ledger, s3).await,
+        Wanted::Package(arn) => by_package(arn, ledger).await,
         Wanted::Job(name) => match ledger.job(&JobName::from(name.clone())).await? {
             Some(job) => Ok(View { jobs: vec![job], ..View::default() }),
             None => Err(CliError::NoJob(name.clone())),
@@ -178,6 +184,16 @@ fn version_of(listed: &ObjectVersion) -> Option<&str> {
     listed.version_id().filter(|version| *version != "null").or(etag)
 }
 
+/// What was asked of a version of a model package, newest first.
+async fn by_package<T: LedgerTable>(arn: &str, ledger: &Ledger<T>) -> Result<View, CliError> {
+    let mut models = ledger.recent_models(MODELS).await?;
+    models.retain(|model| model.source.uri() == arn);
+    if models.is_empty() {
+        return Err(CliError::NoModel(arn.to_owned()));
+    }
+    Ok(View { models: with_jobs(models, ledger).await?, ..View::default() })
+}
+
 async fn with_jobs<T: LedgerTable>(
     models: Vec<ModelRow>,
     ledger: &Ledger<T>,
@@ -214,7 +230,7 @@ impl View {
 
     fn write(&self, now: Timestamp, out: &mut Output) -> Result<(), CliError> {
         for (model, jobs) in &self.models {
-            let (uri, version) = (model.upload.s3_uri(), model.upload.version());
+            let (uri, version) = (model.source.uri(), model.source.version());
             let rule = model.rule.as_deref().map(|rule| format!(", rule {rule}")).unwrap_or_default();
             let planned = age(model.planned_at, now);
             out.line(format_args!("{uri} {FAINT}version {version}{rule}, {planned} ago{FAINT:#}"))?;
@@ -270,8 +286,8 @@ fn one(job: &JobRow, now: Timestamp, out: &mut Output) -> Result<(), CliError> {
     }
     if let Some(class) = job.failure_class() {
         let request = job.request.as_ref();
-        let archive = request.map(|request| request.source.s3_uri());
-        let remedy = class.remedy(request.map(|request| request.rule.as_str()), archive.as_deref());
+        let source = request.map(|request| &request.source);
+        let remedy = class.remedy(request.map(|request| request.rule.as_str()), source);
         out.line(format_args!("\nremedy: {remedy}"))?;
     }
     Ok(())
