@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use model_archive::Framework;
 
-use crate::commands::redrive::Filter;
+use crate::commands::redrive::{Filter, QUEUES};
 
 /// What the stack would do with a model, before it is uploaded, and a way back for what it could not work off.
 #[derive(Debug, Parser)]
@@ -227,15 +227,16 @@ Examples:
   automation status resnet-ml-c5-lxbs4xnt6bqcgpq6 --json
   automation status --running
 
-With --watch, it ends when every job that is shown has ended; exit status 1 then says that one failed or was rejected.")]
+With --watch, it ends when every job that is shown has ended; an upload that is not planned yet and an answer of AWS that does
+not come are waited for, 15 minutes at most. Exit status 1 says that one failed or was rejected.")]
 pub(crate) struct StatusArgs {
-    /// An upload as s3://bucket/key, or the name of a job; else the last uploads
+    /// An upload as s3://bucket/key, the ARN of a model package's version, or the name of a job; else the last uploads
     #[arg(conflicts_with_all = ["running", "recent"])]
     pub what: Option<String>,
     /// Jobs that have not ended, the longest unchanged first
     #[arg(long, conflicts_with = "recent")]
     pub running: bool,
-    /// The last uploads, with their jobs
+    /// The last uploads, with their jobs, and the last ended jobs that something else started
     #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "10")]
     pub recent: Option<usize>,
     /// Looks again every two seconds until all has ended
@@ -258,9 +259,12 @@ Examples:
   automation redrive job-states --filter 'function=*Relay*' --filter correlation_id=8f3a --json
   automation redrive https://sqs.eu-west-1.amazonaws.com/123456789012/stack-UploadsDeadLetterQueue-abc
 
-A letter is deleted only after it was sent. Sending one back that was worked off before changes nothing.")]
+A letter is deleted only after it was sent. Sending one back that was worked off before changes nothing.
+
+Exit status 1 says that a letter was not sent, not deleted or not given back; the latter two are in the queue again after
+five minutes.")]
 pub(crate) struct RedriveArgs {
-    /// A dead-letter queue: its URL, its name, or a short one, such as uploads, requests, job-states, events
+    #[arg(help = format!("A dead-letter queue: its URL, its name, or a short one: {}", QUEUES.join(", ")))]
     pub queue: String,
     /// Shows the letters and leaves them where they are
     #[arg(long)]

@@ -5,6 +5,8 @@ use std::{io, path::PathBuf};
 use automation::{batch::chain, call::CallError};
 use thiserror::Error;
 
+use crate::commands::redrive::QUEUES;
+
 #[derive(Debug, Error)]
 pub(crate) enum CliError {
     #[error("cannot read {}", path.display())]
@@ -24,8 +26,8 @@ pub(crate) enum CliError {
     #[error("cannot read the configuration")]
     Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(
-        "there is no queue `{queue}`; give the URL or the name of a dead-letter queue, or uploads, requests, job-states, \
-         workteam, maintain-workteams, maintain-partner-apps, maintain-images, events or schedules with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)"
+        "there is no queue `{queue}`; give the URL or the name of a dead-letter queue, or one of {} with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)",
+        QUEUES.join(", ")
     )]
     NoQueue { queue: String, output: String },
     #[error(

@@ -55,16 +55,24 @@ struct Defaults {
     model: OfModels,
 }
 
-/// Which uploads are compiled, for what, and how.
+/// Which uploads are compiled, or which model package, for what, and how.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(
+    deny_unknown_fields,
+    extend("oneOf" = [{ "required": ["keys"] }, { "required": ["model_package_version"] }])
+)]
 #[expect(dead_code, reason = "a shape, never a value")]
 struct Rule {
     /// Names the rule in notifications and tags.
     #[schemars(length(min = 1))]
     name: String,
     /// A glob over object keys: `*` stays inside one folder, `**` crosses folders, `{a,b}` chooses.
-    keys: String,
+    keys: Option<String>,
+    /// The ARN of a version of a model package, in place of `keys`: compiled as soon as the configuration is in force.
+    #[schemars(regex(
+        pattern = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]{9,16}:\d{12}:model-package/[a-zA-Z0-9][a-zA-Z0-9-]{0,62}/\d{1,10}$"
+    ))]
+    model_package_version: Option<String>,
     /// One compilation job each.
     #[schemars(length(min = 1))]
     targets: Vec<Target>,

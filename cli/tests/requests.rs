@@ -246,7 +246,7 @@ fn check(plan: &Plan) -> Result<(usize, usize), TestCaseError> {
         prop_assert!(broken.is_empty(), "{}\n{body:#}", sagemaker_emulator::message(&broken));
         prop_assert!(!names.contains(&request.job_name), "two jobs are called {}", request.job_name);
         names.push(request.job_name.clone());
-        let takes = request.target.row().is_none_or(|row| row.takes_framework_version(request.framework));
+        let takes = request.target.row().is_none_or(|row| row.takes_framework_version(request.framework.unwrap()));
         prop_assert!(request.framework_version.is_none() || takes, "{body:#}");
         prop_assert!(!request.output_location.starts_with("s3://models/"), "{body:#}");
     }

@@ -12,6 +12,7 @@ FOLDER = ROOT / "events"
 # As the files name them.
 MODEL_BUCKET = "sagemaker-automation-models-123456789012-eu-west-1"
 ARTIFACT_BUCKET = "sagemaker-automation-artifacts-123456789012-eu-west-1"
+CONFIG_BUCKET = "sagemaker-automation-config-123456789012-eu-west-1"
 # How each kind of event writes the version, the entity tag and the key of an object.
 SPELLINGS = (
     ("version-id", "etag", str),
@@ -29,6 +30,7 @@ def load(name: str, scene: Scene) -> Any:
     """The event of a file; each object it tells of is uploaded, and its version and entity tag are put in."""
     text = (FOLDER / f"{name}.json").read_text()
     text = text.replace(MODEL_BUCKET, scene.bucket).replace(ARTIFACT_BUCKET, scene.stack.env["ArtifactBucketName"])
+    text = text.replace(CONFIG_BUCKET, scene.stack.env["ConfigBucketName"])
     return _localised(json.loads(text), scene)
 
 

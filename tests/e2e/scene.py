@@ -107,9 +107,10 @@ class Scene:
     def requested(self, key: str) -> list[Json]:
         """The CreateCompilationJob requests for a key that SageMaker accepted."""
         uri = f"s3://{self.bucket}/{key}"
-        return [job for job in self._created() if job["InputConfig"]["S3Uri"] == uri]
+        return [job for job in self.created() if job.get("InputConfig", {}).get("S3Uri") == uri]
 
-    def _created(self) -> list[Json]:
+    def created(self) -> list[Json]:
+        """All CreateCompilationJob requests that SageMaker accepted."""
         log = self.stack.emulator("requests")["requests"]
         created = [entry for entry in log if entry["operation"] == "CreateCompilationJob"]
         return [entry["body"] for entry in created if entry["outcome"]["kind"] == "accepted"]

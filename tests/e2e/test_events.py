@@ -26,6 +26,7 @@ FILES: dict[str, tuple[str, int, list[str]]] = {
     "workteam-sns-text": ("RelayWorkteam", 0, []),
     "workteam-sns-json": ("RelayWorkteam", 0, []),
     "labeling-job-state": ("RelayWorkteam", 0, []),
+    "config-change-packages": ("PlanCompilation", 0, []),
     "config-change": ("MaintainWorkteams", 0, []),
     "image-state": ("MaintainImages", 0, []),
 }

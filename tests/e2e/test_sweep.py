@@ -24,8 +24,7 @@ def test_a_sweep_tells_what_no_event_told(scene: Scene) -> None:
         return [job["CompilationJobStatus"] for job in jobs if key in job["InputConfig"]["S3Uri"]] == ["COMPLETED"] * 3
 
     assert wait_until(ended)
-    scene.settle()
-    assert scene.about(key, "compilation.completed", "model.summary") == []
+    # The schedule may have been first: who sweeps does not matter.
     scene.invoke("SweepCompilations", {})
     summary = scene.summary(key)
     scene.settle()

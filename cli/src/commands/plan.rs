@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use automation::config::Document;
-use model_archive::{Problem, Warning};
+use model_archive::{Framework, Problem, Warning};
 use neo::{Overrides, Plan, Planned, TargetPlan, Upload};
 use serde_json::{Value, json};
 
@@ -180,7 +180,7 @@ fn summary(plan: &Plan, out: &mut Output) -> Result<(), CliError> {
             Ok(request) if plan.problems.is_empty() => table.row([
                 name.into(),
                 Cell::styled("requested", GOOD),
-                request.framework.as_str().into(),
+                request.framework.map(Framework::as_str).unwrap_or_default().into(),
                 request.framework_version.as_deref().unwrap_or("").into(),
                 shortened(request.data_input_config.as_deref().unwrap_or("none")).into(),
                 request.compiler_options.as_deref().unwrap_or("").into(),

@@ -1,5 +1,7 @@
 //! `automation redrive`
 
+mod round;
+
 use std::env;
 
 use automation::{
@@ -16,10 +18,11 @@ use crate::{
     Verdict,
     args::RedriveArgs,
     error::CliError,
-    output::{ERROR, GOOD, Output},
+    output::{ERROR, GOOD, Output, WARNING},
     table::{Cell, Table},
     time::age,
 };
+use round::{Outcome, Round};
 
 /// Characters of a cause in the table.
 const CAUSE: usize = 60;
@@ -27,16 +30,21 @@ const CAUSE: usize = 60;
 /// Characters of a body in the table.
 const BODY: usize = 80;
 
+/// The short names of the dead-letter queues, from the names of the template's outputs.
+pub(crate) const QUEUES: [&str; 9] = [
+    "uploads",
+    "requests",
+    "job-states",
+    "workteam",
+    "maintain-partner-apps",
+    "maintain-images",
+    "maintain-workteams",
+    "events",
+    "schedules",
+];
+
 /// The part of a template output's name that every dead-letter queue's has.
 const OUTPUT: &str = "DeadLetterQueueUrl";
-
-/// What became of a letter.
-enum Outcome {
-    /// Nothing: it is only looked at.
-    Shown,
-    Sent,
-    Failed(CallError),
-}
 
 pub(crate) fn run(args: &RedriveArgs, out: &mut Output) -> Result<Verdict, CliError> {
     tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(redrive(args, out))
@@ -46,36 +54,23 @@ async fn redrive(args: &RedriveArgs, out: &mut Output) -> Result<Verdict, CliErr
     let client = Client::new(&automation::aws::config().await);
     let name = named(&args.queue, |variable| env::var(variable).ok());
     let queue = DeadLetters::open(client, &name).await.map_err(|error| not_opened(&args.queue, error))?;
-    let (mut letters, mut others, mut failed) = (Vec::new(), 0, 0);
-    for letter in queue.take(args.limit).await? {
-        if !args.filters.iter().all(|filter| filter.matches(&letter)) {
-            others += 1;
-            queue.give_back(&letter).await?;
-            continue;
-        }
-        let outcome = if args.dry_run {
-            queue.give_back(&letter).await?;
-            Outcome::Shown
-        } else {
-            match queue.redrive(&letter).await {
-                Ok(_) => Outcome::Sent,
-                Err(error) => {
-                    failed += 1;
-                    queue.give_back(&letter).await?;
-                    Outcome::Failed(error)
-                }
-            }
-        };
-        letters.push((letter, outcome));
-    }
+    let round = Round::go(&queue, args, Timestamp::now()).await?;
     let now = Timestamp::now();
     if args.json {
-        let shown: Vec<_> = letters.iter().map(|(letter, outcome)| as_json(letter, outcome, now)).collect();
-        out.json(&json!({ "queue": queue.url(), "letters": shown, "not_matching": others }))?;
+        let shown: Vec<_> = round.letters.iter().map(|(letter, outcome)| as_json(letter, outcome, now)).collect();
+        let held = round.held.iter().map(|(id, error)| json!({ "correlation_id": id, "error": chain(error) }));
+        out.json(&json!({
+            "queue": queue.url(),
+            "letters": shown,
+            "not_matching": round.others,
+            "meanwhile": round.meanwhile,
+            "not_given_back": held.collect::<Vec<_>>(),
+            "stopped": round.stopped.as_ref().map(|error| chain(error)),
+        }))?;
     } else {
-        write(args, &letters, others, now, out)?;
+        write(args, &round, now, out)?;
     }
-    Ok(if failed == 0 { Verdict::Good } else { Verdict::Bad })
+    Ok(if round.is_good() { Verdict::Good } else { Verdict::Bad })
 }
 
 /// The queue that is meant: a URL and a queue's own name stand for themselves, `job-states` for the URL that the stack's output
@@ -99,14 +94,9 @@ fn not_opened(queue: &str, error: CallError) -> CliError {
     }
 }
 
-fn write(
-    args: &RedriveArgs,
-    letters: &[(DeadLetter, Outcome)],
-    others: usize,
-    now: Timestamp,
-    out: &mut Output,
-) -> Result<(), CliError> {
-    let mut table = Table::new(["cause", "function", "first failure", "correlation id", "age", "body"]);
+fn write(args: &RedriveArgs, round: &Round, now: Timestamp, out: &mut Output) -> Result<(), CliError> {
+    let letters = &round.letters;
+    let mut table = Table::new(["cause", "function", "first sent", "correlation id", "age", "body"]);
     for (letter, _) in letters {
         table.row([
             beginning(&letter.cause(), CAUSE).into(),
@@ -122,20 +112,34 @@ fn write(
         out.line("")?;
     }
     for (letter, outcome) in letters {
-        if let Outcome::Failed(error) = outcome {
-            out.line(format_args!("{ERROR}not sent{ERROR:#} {}: {}", letter.correlation_id(), chain(error)))?;
+        let id = letter.correlation_id();
+        match outcome {
+            Outcome::Shown | Outcome::Sent => {}
+            Outcome::NotDeleted(error) => {
+                out.line(format_args!("{WARNING}sent, not deleted{WARNING:#} {id}: {}", chain(error)))?;
+            }
+            Outcome::NotSent(error) => out.line(format_args!("{ERROR}not sent{ERROR:#} {id}: {}", chain(error)))?,
         }
     }
-    let sent = letters.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Sent)).count();
+    for (id, error) in &round.held {
+        out.line(format_args!("{WARNING}hidden for five minutes{WARNING:#} {id}: {}", chain(error)))?;
+    }
+    if let Some(error) = &round.stopped {
+        out.line(format_args!("{ERROR}stopped before the end{ERROR:#}: {}", chain(error)))?;
+    }
+    if round.meanwhile > 0 {
+        out.line(format_args!("{} that came meanwhile: new, or dead again", round.meanwhile))?;
+    }
+    let sent = letters.iter().filter(|(_, outcome)| outcome.is_sent()).count();
     let found = letters.len();
-    let others = if others > 0 { format!("; {others} that do not match stay") } else { String::new() };
+    let others = if round.others > 0 { format!("; {} that do not match stay", round.others) } else { String::new() };
     match (found, args.dry_run) {
         (0, _) => out.line(format_args!("no dead letters{others}"))?,
         (_, true) => out.line(format_args!("{found} would be sent back{others}"))?,
         (_, false) if sent == found => out.line(format_args!("{GOOD}{sent} sent back{GOOD:#}{others}"))?,
         (_, false) => out.line(format_args!("{sent} of {found} sent back{others}"))?,
     }
-    if found == args.limit {
+    if found + round.others == args.limit {
         out.line(format_args!("there may be more: only {} were looked at, --limit says how many", args.limit))?;
     }
     Ok(())
@@ -145,7 +149,8 @@ fn as_json(letter: &DeadLetter, outcome: &Outcome, now: Timestamp) -> Value {
     let (outcome, error) = match outcome {
         Outcome::Shown => ("shown", None),
         Outcome::Sent => ("sent", None),
-        Outcome::Failed(error) => ("failed", Some(chain(error))),
+        Outcome::NotDeleted(error) => ("not_deleted", Some(chain(error))),
+        Outcome::NotSent(error) => ("failed", Some(chain(error))),
     };
     json!({
         "cause": letter.cause(),
@@ -219,6 +224,19 @@ mod tests {
         assert_eq!(named("job-states", outputs), "https://sqs/1/states");
         assert_eq!(named("uploads", outputs), "uploads");
         assert_eq!(named("https://sqs/1/x", outputs), "https://sqs/1/x");
+    }
+
+    #[test]
+    fn the_short_names_are_those_of_the_template_and_of_the_runbook() {
+        let template = include_str!("../../../template.yaml");
+        let outputs = template.split_once("\nOutputs:\n").unwrap().1.lines();
+        let outputs: Vec<_> =
+            outputs.filter_map(|line| line.trim().strip_suffix(':')).filter(|name| name.ends_with(OUTPUT)).collect();
+        assert_eq!(QUEUES.map(output_of).as_slice(), outputs);
+        let runbook = include_str!("../../../docs/OPERATIONS.md");
+        for queue in QUEUES {
+            assert!(runbook.contains(&format!("`{queue}`")), "docs/OPERATIONS.md does not name {queue}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use automation::{
     topic::Topic,
 };
 use model_archive::{Inspection, Limits, Problem};
-use neo::{ModelId, OnNewVersion, Overrides, Planned, Upload};
+use neo::{ModelId, OnNewVersion, Overrides, Planned, PlannedPackage, Source, Upload};
 use tracing::{info, warn};
 
 use crate::own_output;
@@ -34,6 +34,8 @@ pub struct Planner<O, T, N, Q> {
     pub topic: N,
     /// The Requests queue.
     pub requests: Q,
+    /// The bucket whose uploads are compiled.
+    pub model_bucket: String,
     /// Bucket that artifacts go to.
     pub artifact_bucket: String,
     /// The region that jobs run in.
@@ -42,14 +44,14 @@ pub struct Planner<O, T, N, Q> {
     pub clock: Clock,
 }
 
-/// What was decided over an upload.
+/// What was decided over an upload or a model package.
 struct Decision {
-    upload: Upload,
+    source: Source,
     rule: Option<String>,
     stops_older: bool,
     /// One for each target that can be compiled.
     requests: Vec<neo::CompilationRequest>,
-    /// What stands against the upload, or against some of its targets.
+    /// What stands against it, or against some of its targets.
     problems: Vec<Problem>,
 }
 
@@ -59,7 +61,11 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         match event {
             Event::ObjectsCreated(objects) => {
                 for object in &objects {
-                    self.upload(object).await?;
+                    if object.bucket == self.config.bucket() && object.key == self.config.key() {
+                        self.packages().await?;
+                    } else {
+                        self.upload(object).await?;
+                    }
                 }
                 Ok(())
             }
@@ -87,16 +93,66 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let Some(decision) = self.decide(object).await? else {
             return Ok(());
         };
-        let Decision { upload, rule, stops_older, requests, problems } = decision;
-        let id = ModelId::new(&upload.bucket, &upload.key, upload.version());
+        self.note(decision, object.sequencer.clone()).await
+    }
+
+    /// The configuration was changed: asks for the model packages that its rules name. What was asked for before is not asked for again.
+    async fn packages(&self) -> Result<(), Failure> {
+        let config = match self.config.load().await {
+            Ok(config) => config,
+            Err(LoadError::Call(error)) => return Err(error.into()),
+            Err(LoadError::Invalid(refused)) => return self.tell_refused(&refused, None).await,
+            Err(error @ LoadError::Missing { .. }) => {
+                info!(%error, "no model packages");
+                return Ok(());
+            }
+        };
+        if let Some(refused) = &config.refused {
+            self.tell_refused(refused, config.version()).await?;
+        }
+        let compilation = &config.document.compilation;
+        for rule in &compilation.rules {
+            let Some(package) = rule.package() else { continue };
+            let (source, plan) = neo::plan_package(&PlannedPackage {
+                package,
+                rule,
+                defaults: &compilation.defaults,
+                artifact_bucket: &self.artifact_bucket,
+                model_bucket: &self.model_bucket,
+                region: self.region.as_deref(),
+            });
+            let id = source.model_id();
+            if let Some(row) = self.ledger.model(&id).await? {
+                self.carry_out(&id, row).await?;
+                continue;
+            }
+            for warning in plan.all_warnings() {
+                warn!(key = source.uri(), warning = %warning, "in the plan");
+            }
+            let decision = Decision {
+                source,
+                rule: Some(rule.name.clone()),
+                stops_older: false,
+                requests: plan.requests().cloned().collect(),
+                problems: plan.all_problems(),
+            };
+            self.note(decision, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what was decided, and does it.
+    async fn note(&self, decision: Decision, sequencer: Option<String>) -> Result<(), Failure> {
+        let Decision { source, rule, stops_older, requests, problems } = decision;
+        let id = source.model_id();
         let mut row = ModelRow {
-            upload,
+            source,
             rule,
             state: ModelState::Planned,
             jobs: Vec::new(),
             problems,
             planned_at: (self.clock)(),
-            sequencer: object.sequencer.clone().map(Sequencer::from),
+            sequencer: sequencer.map(Sequencer::from),
             stops_older,
         };
         for request in &requests {
@@ -127,10 +183,9 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
 
     /// Does what a model's row says; doing it again changes nothing.
     async fn carry_out(&self, id: &ModelId, row: ModelRow) -> Result<(), Failure> {
-        let key = &row.upload.key;
         match row.state {
             ModelState::Requested | ModelState::Reused | ModelState::Superseded => {
-                info!(key, model = id.as_str(), state = ?row.state, "decided before");
+                info!(key = key(&row), model = id.as_str(), state = ?row.state, "decided before");
             }
             ModelState::Planned => {
                 self.tell_problems(id, &row).await?;
@@ -146,18 +201,18 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let Some(first) = row.problems.first() else { return Ok(()) };
         let notification = Notification::upload_rejected(id, row, (self.clock)());
         self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
-        warn!(key = row.upload.key, model = id.as_str(), problem = first.problem, jobs = row.jobs.len(), "rejected");
+        warn!(key = key(row), model = id.as_str(), problem = first.problem, jobs = row.jobs.len(), "rejected");
         Ok(())
     }
 
     /// Sends the requests of a planned model, and stops the jobs of the versions it replaces.
     async fn request(&self, id: &ModelId, row: &ModelRow) -> Result<(), Failure> {
-        let key = &row.upload.key;
+        let key = key(row);
         let jobs = self.ledger.jobs(&row.jobs).await?;
         let (own, reused): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.was_asked_for_by(id));
         let mut bodies = Vec::new();
-        if let (true, Some(sequencer)) = (row.stops_older, &row.sequencer) {
-            match self.ledger.arrive(&row.upload, id, sequencer).await? {
+        if let (true, Some(sequencer), Source::Upload(upload)) = (row.stops_older, &row.sequencer, &row.source) {
+            match self.ledger.arrive(upload, id, sequencer).await? {
                 Place::Superseded => {
                     for job in &own {
                         self.ledger.withdraw(&job.name).await?;
@@ -218,8 +273,9 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
 
     /// Decides over an upload; none if there is nothing to decide because a newer upload took its place.
     async fn decide(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {
-        let rejected = |upload, rule, problems| {
-            Ok(Some(Decision { upload, rule, stops_older: false, requests: Vec::new(), problems }))
+        let rejected = |upload: Upload, rule, problems| {
+            let source = upload.into();
+            Ok(Some(Decision { source, rule, stops_older: false, requests: Vec::new(), problems }))
         };
         let config = match self.config.load().await {
             Ok(config) => config,
@@ -278,7 +334,7 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let stops_older = plan.on_new_version == OnNewVersion::Stop;
         let requests = plan.requests().cloned().collect();
         let (rule, problems) = (Some(rule.name.clone()), plan.all_problems());
-        Ok(Some(Decision { upload, rule, stops_older, requests, problems }))
+        Ok(Some(Decision { source: upload.into(), rule, stops_older, requests, problems }))
     }
 
     async fn tell_refused(&self, refused: &Refused, in_force: Option<&str>) -> Result<(), Failure> {
@@ -297,6 +353,11 @@ impl<O: Objects, T: Table, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     }
 }
 
+/// What the log names a model by.
+fn key(row: &ModelRow) -> &str {
+    row.source.upload().map_or_else(|| row.source.stem(), |upload| &upload.key)
+}
+
 /// The upload as its event tells of it, for answers that need no look at the object.
 fn as_told(object: &ObjectCreated) -> Upload {
     Upload {
@@ -310,8 +371,9 @@ fn as_told(object: &ObjectCreated) -> Upload {
 
 fn no_rule(config: &Config, key: &str) -> Problem {
     let rules = &config.document.compilation.rules;
-    let patterns: Vec<_> = rules.iter().map(|rule| format!("{} ({})", rule.name, rule.keys.as_str())).collect();
-    let known = if patterns.is_empty() { "there are no rules".to_owned() } else { patterns.join(", ") };
+    let of_keys = rules.iter().filter_map(|rule| Some((&rule.name, rule.keys()?)));
+    let patterns: Vec<_> = of_keys.map(|(name, keys)| format!("{name} ({})", keys.as_str())).collect();
+    let known = if patterns.is_empty() { "there are no rules for uploads".to_owned() } else { patterns.join(", ") };
     Problem::new(
         "no-rule",
         format!("no rule is for the key `{key}`: {known}"),
@@ -382,6 +444,7 @@ compilation:
             ledger: Ledger::new(MemoryTable::default(), clock),
             topic: MemoryTopic::default(),
             requests: MemoryQueue::default(),
+            model_bucket: "models".to_owned(),
             artifact_bucket: "artifacts".to_owned(),
             region: None,
             clock,
@@ -453,7 +516,7 @@ compilation:
         assert_eq!(targets, ["jetson_nano", "ml_c5"]);
         for request in &requests {
             assert_eq!(request.data_input_config.as_deref(), Some(r#"{"data_0":[1,3,224,224]}"#));
-            assert_eq!(request.source.s3_uri(), "s3://models/vision/a b+c ü.tar.gz");
+            assert_eq!(request.source.uri(), "s3://models/vision/a b+c ü.tar.gz");
             assert!(
                 request.output_location.starts_with("s3://artifacts/vision/a b+c ü/"),
                 "{}",
@@ -551,6 +614,97 @@ compilation:
         assert_eq!(planner.topic.types(), ["config.rejected", "compilation.rejected"]);
     }
 
+    const ARN: &str = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+
+    impl TestPlanner {
+        /// Puts a configuration with one rule for a model package into force; its event.
+        fn declare(&self, version: &str, rule: &str) -> Event {
+            let text = format!(
+                "version: 1\ncompilation: {{ rules: [ {{ name: registry, model_package_version: '{ARN}', {rule} }} ] }}"
+            );
+            let object = StoredObject {
+                version_id: Some(version.to_owned()),
+                etag: version.to_owned(),
+                bytes: text.into_bytes(),
+                ..StoredObject::default()
+            };
+            self.objects.put("config", "automation.yaml", object);
+            Event::ObjectsCreated(vec![ObjectCreated {
+                bucket: "config".to_owned(),
+                key: "automation.yaml".to_owned(),
+                version_id: Some(version.to_owned()),
+                etag: None,
+                size: None,
+                sequencer: None,
+            }])
+        }
+    }
+
+    /// SEMANTICS package-once: A model package version that a rule names is compiled once per target, however often the
+    /// configuration is written.
+    #[tokio::test]
+    async fn a_model_package_is_asked_for_once_and_for_a_new_target_when_the_rule_names_one() {
+        let planner = planner(None);
+        let first = planner.declare("c1", "targets: [ { device: ml_c5 } ]");
+        for _ in 0..3 {
+            planner.handle(first.clone()).await.unwrap();
+        }
+        // Written again, with a change that is none of a model package.
+        let same = planner
+            .declare("c2", "targets: [ { device: ml_c5 } ] }, { name: all, keys: '**', targets: [ { device: ml_m5 } ]");
+        planner.handle(same).await.unwrap();
+        let requested = planner.requested();
+        assert_eq!(requested.len(), 1);
+        assert_eq!((requested[0].source.uri().as_str(), requested[0].framework), (ARN, None));
+        planner.ledger.accept(&requested[0]).await.unwrap();
+        let more = planner.declare("c3", "targets: [ { device: ml_c5 }, { device: ml_m5 } ]");
+        planner.handle(more).await.unwrap();
+        let targets: Vec<_> = planner.requested().iter().map(|request| request.target.to_string()).collect();
+        assert_eq!(targets, ["ml_c5", "ml_m5"]);
+        assert!(planner.topic.types().is_empty(), "{:?}", planner.topic.types());
+    }
+
+    #[tokio::test]
+    async fn a_changed_rule_asks_again_for_what_failed_of_a_model_package() {
+        let planner = planner(None);
+        let first = planner.declare("c1", "targets: [ { device: ml_c5 } ]");
+        planner.handle(first).await.unwrap();
+        planner.ledger.refuse(&planner.requested()[0], "the role may not read the archive").await.unwrap();
+        let role = "role_arn: 'arn:aws:iam::123456789012:role/other', targets: [ { device: ml_c5 } ]";
+        let changed = planner.declare("c2", role);
+        planner.handle(changed).await.unwrap();
+        let requested = planner.requested();
+        assert_eq!(requested.len(), 2);
+        assert_ne!(requested[0].job_name, requested[1].job_name);
+    }
+
+    #[tokio::test]
+    async fn a_model_package_that_cannot_be_compiled_is_answered_once() {
+        let planner = planner(None);
+        let rule = "output: 's3://models/{job}', targets: [ { device: ml_c5 } ]";
+        for version in ["c1", "c2"] {
+            let event = planner.declare(version, rule);
+            planner.handle(event).await.unwrap();
+        }
+        assert!(planner.requested().is_empty());
+        assert_eq!(planner.topic.types(), ["compilation.rejected"]);
+        assert!(planner.topic.published.lock()[0].text.contains(ARN));
+    }
+
+    #[tokio::test]
+    async fn a_changed_configuration_without_model_packages_does_nothing() {
+        for (config, told) in [(None, &[][..]), (Some(CONFIG), &[]), (Some("version: 2"), &["config.rejected"])] {
+            let planner = planner(config);
+            let Event::ObjectsCreated(mut objects) = planner.put("automation.yaml", "c1", vec![1], &[]) else {
+                panic!()
+            };
+            objects[0].bucket = "config".to_owned();
+            planner.handle(Event::ObjectsCreated(objects)).await.unwrap();
+            assert!(planner.requested().is_empty());
+            assert_eq!(planner.topic.types(), told);
+        }
+    }
+
     #[tokio::test]
     async fn an_uploader_s_word_wins_over_the_rule_and_the_archive() {
         let planner = planner(Some(CONFIG));
@@ -617,8 +771,8 @@ compilation:
             for body in planner.requests.bodies.lock().iter() {
                 match Event::parse(body).unwrap() {
                     Event::Compilation(request) => {
-                        jobs.push((request.job_name.to_string(), request.source.version_id.clone().unwrap()));
-                        requested.push(request.source.version_id.unwrap());
+                        jobs.push((request.job_name.to_string(), request.source.version().to_owned()));
+                        requested.push(request.source.version().to_owned());
                     }
                     Event::Stop(stop) => {
                         stopped.push(jobs.iter().find(|(name, _)| *name == stop.job_name).unwrap().1.clone());

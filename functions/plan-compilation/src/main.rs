@@ -16,12 +16,13 @@ use plan_compilation::handler::Planner;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let [topic, requests, table, config_bucket, config_key, artifact_bucket] = settings::read([
+    let [topic, requests, table, config_bucket, config_key, model_bucket, artifact_bucket] = settings::read([
         settings::NOTIFICATIONS_TOPIC_ARN,
         settings::REQUESTS_QUEUE_URL,
         settings::LEDGER_TABLE,
         settings::CONFIG_BUCKET,
         settings::CONFIG_KEY,
+        settings::MODEL_BUCKET,
         settings::ARTIFACT_BUCKET,
     ])?;
     let aws = aws::config().await;
@@ -34,6 +35,7 @@ async fn main() -> Result<(), Error> {
         ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
         topic: SnsTopic::new(aws_sdk_sns::Client::new(&aws), topic),
         requests: SqsSender::new(sqs, requests),
+        model_bucket,
         artifact_bucket,
         region: aws.region().map(ToString::to_string),
         clock: Timestamp::now,

@@ -176,7 +176,7 @@ mod tests {
         let jobs = requests.iter().map(|request| request.job_name.clone()).collect();
         let rule = Some("all".to_owned());
         let row = ModelRow {
-            upload,
+            source: upload.into(),
             rule,
             state: ModelState::Requested,
             jobs,
@@ -198,7 +198,7 @@ mod tests {
             name: name.clone(),
             arn: format!("arn:{name}"),
             status,
-            source: request.source.s3_uri(),
+            source: request.source.uri(),
             framework: "ONNX".to_owned(),
             data_input_config: None,
             target: request.target.to_string(),

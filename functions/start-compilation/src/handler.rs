@@ -9,7 +9,7 @@ use automation::{
     ledger::{Ledger, Table},
     queue::Sender,
 };
-use neo::{CompilationRequest, JobName};
+use neo::{CompilationRequest, JobName, Source};
 use tracing::{info, warn};
 
 /// Turns compilation requests into jobs.
@@ -117,11 +117,18 @@ impl<J: CompilationJobs, T: Table, Q: Sender> Starter<J, T, Q> {
 }
 
 fn is_same(request: &CompilationRequest, standing: &JobDescription) -> bool {
-    standing.source == request.source.s3_uri()
-        && standing.framework == request.framework.as_str()
+    let is_same_model = match &request.source {
+        Source::Upload(_) => {
+            request.framework.is_some_and(|framework| standing.framework == framework.as_str())
+                && standing.data_input_config == request.data_input_config
+        }
+        // Of a package, SageMaker may tell a framework and inputs that were not sent.
+        Source::Package(_) => true,
+    };
+    is_same_model
+        && standing.source == request.source.uri()
         && standing.target == request.target.to_string()
         && standing.output_location == request.output_location
-        && standing.data_input_config == request.data_input_config
 }
 
 #[cfg(test)]
@@ -233,6 +240,28 @@ mod tests {
         let (status, reason) = status(&fresh).await.unwrap();
         assert_eq!(status, JobStatus::Rejected);
         assert!(reason.unwrap().contains("compiles something else (s3://models/a.tar.gz)"));
+    }
+
+    #[tokio::test]
+    async fn a_model_package_is_known_by_its_arn() {
+        let starter = starter();
+        let package = |number: u32| {
+            let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/{number}");
+            let Event::Compilation(mut request) = request("a.tar.gz") else { panic!() };
+            let source = json!({ "model_package_version_arn": arn, "version": "1-abc" });
+            request.source = serde_json::from_value(source).unwrap();
+            (request.framework, request.data_input_config) = (None, None);
+            Event::Compilation(request)
+        };
+        starter.handle(package(1)).await.unwrap();
+        // What SageMaker derived is no other job.
+        starter.jobs.jobs.lock().get_mut("resnet-ml-c5-abc").unwrap().framework = "ONNX".to_owned();
+        let fresh = TestStarter { ledger: self::starter().ledger, ..starter };
+        fresh.handle(package(1)).await.unwrap();
+        assert_eq!(status(&fresh).await, Some((JobStatus::Starting, None)));
+        let fresh = TestStarter { ledger: self::starter().ledger, ..fresh };
+        fresh.handle(package(2)).await.unwrap();
+        assert!(status(&fresh).await.unwrap().1.unwrap().contains("compiles something else (arn:aws:sagemaker"));
     }
 
     #[tokio::test]

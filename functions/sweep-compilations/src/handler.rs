@@ -294,7 +294,8 @@ mod tests {
         assert_eq!(sweeper.sweep().await.unwrap().asked, 20, "what is still not ended is asked for again");
     }
 
-    /// SEMANTICS past-is-no-news: The first sweep of an account does not tell of jobs that ended before.
+    /// SEMANTICS past-is-no-news: The first sweep of an account does not tell of jobs that ended more than
+    /// 15 minutes before it.
     #[tokio::test]
     async fn ten_thousand_old_jobs_are_no_news() {
         let sweeper = sweeper();

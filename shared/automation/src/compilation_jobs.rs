@@ -10,7 +10,7 @@ use aws_sdk_sagemaker::{
     },
 };
 use jiff::{SignedDuration, Timestamp};
-use neo::{CompilationRequest, Target};
+use neo::{CompilationRequest, Source, Target};
 use thiserror::Error;
 
 use crate::{
@@ -95,12 +95,18 @@ impl SageMaker {
 
 impl CompilationJobs for SageMaker {
     async fn create(&self, request: &CompilationRequest, role_arn: &str) -> Result<(), CreateError> {
-        let input = InputConfig::builder()
-            .s3_uri(request.source.s3_uri())
-            .framework(Framework::from(request.framework.as_str()))
-            .set_framework_version(request.framework_version.clone())
-            .set_data_input_config(request.data_input_config.clone())
-            .build();
+        // Either of the two; both would be refused (API reference, `ModelPackageVersionArn`).
+        let (input, package) = match &request.source {
+            Source::Upload(upload) => {
+                let input = InputConfig::builder()
+                    .s3_uri(upload.s3_uri())
+                    .set_framework(request.framework.map(|framework| Framework::from(framework.as_str())))
+                    .set_framework_version(request.framework_version.clone())
+                    .set_data_input_config(request.data_input_config.clone());
+                (Some(input.build()), None)
+            }
+            Source::Package(package) => (None, Some(package.model_package_version_arn.as_str().to_owned())),
+        };
         let output = OutputConfig::builder()
             .s3_output_location(&request.output_location)
             .set_compiler_options(request.compiler_options.clone())
@@ -128,7 +134,8 @@ impl CompilationJobs for SageMaker {
             .create_compilation_job()
             .compilation_job_name(request.job_name.as_str())
             .role_arn(request.role_arn.as_deref().unwrap_or(role_arn))
-            .input_config(input)
+            .set_input_config(input)
+            .set_model_package_version_arn(package)
             .output_config(output.build())
             .set_vpc_config(vpc)
             .stopping_condition(StoppingCondition::builder().max_runtime_in_seconds(runtime).build())
@@ -205,7 +212,9 @@ fn description(output: &DescribeCompilationJobOutput) -> JobDescription {
         name: output.compilation_job_name().unwrap_or_default().to_owned(),
         arn: output.compilation_job_arn().unwrap_or_default().to_owned(),
         status,
-        source: input.and_then(InputConfig::s3_uri).unwrap_or_default().to_owned(),
+        source: given(output.model_package_version_arn())
+            .or_else(|| given(input.and_then(InputConfig::s3_uri)))
+            .unwrap_or_default(),
         framework: input
             .and_then(InputConfig::framework)
             .map(|framework| framework.as_str().to_owned())

@@ -14,7 +14,7 @@ use crate::{
     queue::{self, CAUSE, CORRELATION_ID, FIRST_SEEN, FUNCTION},
 };
 
-/// How long letters that were looked at are hidden from others: longer than a thousand are sent.
+/// How long letters that were looked at are hidden from others: longer than ten are sent back.
 const HELD: Duration = Duration::from_mins(5);
 
 /// Wait for letters that a part of the queue does not show at once.
@@ -69,7 +69,12 @@ impl DeadLetter {
         self.attribute(CORRELATION_ID).or(self.message.message_id()).unwrap_or_default()
     }
 
-    /// When it was first seen.
+    /// The id of the message, which it keeps as long as it lies in this queue.
+    pub fn message_id(&self) -> &str {
+        self.message.message_id().unwrap_or_default()
+    }
+
+    /// When it was first sent; for a letter that SQS itself moved, to the queue it died in.
     pub fn first_seen(&self) -> Option<Timestamp> {
         self.attribute(FIRST_SEEN).and_then(|time| time.parse().ok()).or_else(|| self.sent_at())
     }
@@ -142,34 +147,26 @@ impl DeadLetters {
         &self.url
     }
 
-    /// Takes letters out to be looked at, at most `count`; others do not see them meanwhile. Each is redriven or given back.
+    /// Takes letters out to be looked at, at most `count` and at most ten; none if there are no more. Others do not see them for
+    /// five minutes. Each is sent and deleted, or given back.
     pub async fn take(&self, count: usize) -> Result<Vec<DeadLetter>, CallError> {
-        let mut taken = Vec::new();
-        while taken.len() < count {
-            let answer = self
-                .client
-                .receive_message()
-                .queue_url(&self.url)
-                .max_number_of_messages(RECEIVED.min((count - taken.len()).try_into().unwrap_or(RECEIVED)))
-                .visibility_timeout(queue::whole_seconds(HELD))
-                .wait_time_seconds(queue::whole_seconds(LONG_POLL))
-                .message_attribute_names("All")
-                .message_system_attribute_names(MessageSystemAttributeName::All)
-                .send()
-                .await;
-            let messages =
-                answer.map_err(|error| CallError::new("ReceiveMessage", error))?.messages.unwrap_or_default();
-            if messages.is_empty() {
-                break;
-            }
-            taken.extend(messages.into_iter().map(|message| DeadLetter { message }));
-        }
-        Ok(taken)
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(RECEIVED.min(count.try_into().unwrap_or(RECEIVED)))
+            .visibility_timeout(queue::whole_seconds(HELD))
+            .wait_time_seconds(queue::whole_seconds(LONG_POLL))
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await;
+        let messages = answer.map_err(|error| CallError::new("ReceiveMessage", error))?.messages.unwrap_or_default();
+        Ok(messages.into_iter().map(|message| DeadLetter { message }).collect())
     }
 
-    /// Sends a letter to the queue it came from; it is deleted here only then. Should that fail, it is sent twice, and that does no
-    /// harm. Returns the URL it was sent to.
-    pub async fn redrive(&self, letter: &DeadLetter) -> Result<String, CallError> {
+    /// Sends a letter to the queue it came from; it stays here too. Returns the URL it was sent to.
+    pub async fn send(&self, letter: &DeadLetter) -> Result<String, CallError> {
         let url = self.destination(letter).await?;
         self.client
             .send_message()
@@ -179,6 +176,11 @@ impl DeadLetters {
             .send()
             .await
             .map_err(|error| CallError::new("SendMessage", error))?;
+        Ok(url)
+    }
+
+    /// Deletes a letter that was sent. Should that fail, it may be sent twice, and that does no harm.
+    pub async fn delete(&self, letter: &DeadLetter) -> Result<(), CallError> {
         self.client
             .delete_message()
             .queue_url(&self.url)
@@ -186,7 +188,7 @@ impl DeadLetters {
             .send()
             .await
             .map_err(|error| CallError::new("DeleteMessage", error))?;
-        Ok(url)
+        Ok(())
     }
 
     /// Lets others see a letter again.

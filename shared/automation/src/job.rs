@@ -93,9 +93,9 @@ pub struct JobDescription {
     pub arn: String,
     /// Its state.
     pub status: JobStatus,
-    /// `s3://…` of the model archive.
+    /// `s3://…` of the model archive, or the ARN of a model package's version.
     pub source: String,
-    /// The framework's API name.
+    /// The framework's API name; empty for a model package.
     pub framework: String,
     /// Input shapes as they were sent.
     pub data_input_config: Option<String>,

@@ -304,8 +304,8 @@ impl CompilationJobs for MemoryJobs {
         let job = JobDescription {
             arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/{name}"),
             status: JobStatus::Starting,
-            source: request.source.s3_uri(),
-            framework: request.framework.as_str().to_owned(),
+            source: request.source.uri(),
+            framework: request.framework.map(|framework| framework.to_string()).unwrap_or_default(),
             data_input_config: request.data_input_config.clone(),
             target: request.target.to_string(),
             output_location: request.output_location.clone(),

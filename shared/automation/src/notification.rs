@@ -144,7 +144,7 @@ impl Notification {
     /// What subscribers may filter by, besides type and severity.
     pub fn attributes(&self) -> Vec<(&'static str, &str)> {
         let target = self.job.as_ref().map(|job| job.target.as_str());
-        let model = self.model.as_ref().map(|model| model.s3_uri.as_str());
+        let model = self.model.as_ref().map(|model| model.uri.as_str());
         [
             ("type", Some(self.kind.as_str())),
             ("severity", Some(self.severity.as_str())),

@@ -14,6 +14,8 @@ pub const LEDGER_TABLE: &str = "LEDGER_TABLE";
 pub const CONFIG_BUCKET: &str = "CONFIG_BUCKET";
 /// Object key of the configuration.
 pub const CONFIG_KEY: &str = "CONFIG_KEY";
+/// Bucket whose uploads are compiled.
+pub const MODEL_BUCKET: &str = "MODEL_BUCKET";
 /// Bucket that compiled models are written to.
 pub const ARTIFACT_BUCKET: &str = "ARTIFACT_BUCKET";
 /// Role that SageMaker compiles with.

@@ -79,9 +79,7 @@ impl<T: Table, N: Topic, O: Objects> Telling<'_, T, N, O> {
             return Ok(());
         }
         // Where the artifacts are, unless the rule says otherwise.
-        let upload = &model.upload;
-        let folder = upload.key.strip_suffix(".tar.gz").unwrap_or(&upload.key);
-        let key = format!("{folder}/{}/{SUMMARY}", upload.version());
+        let key = format!("{}/{}/{SUMMARY}", model.source.folder(), model.source.version());
         let uri = format!("s3://{}/{key}", self.artifact_bucket);
         let summary = Notification::summary(model, id, &jobs, &uri, self.now);
         let document = serde_json::to_vec_pretty(&summary).map_err(Failure::terminal)?;

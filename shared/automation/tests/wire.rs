@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/stack";
 
+const PACKAGE: &str = "arn:aws:sagemaker:us-east-1:123456789012:model-package/resnet/3";
+
 fn request(more: &Value) -> CompilationRequest {
     let mut body = json!({
         "version": 1, "job_name": "resnet-ml-c5-abc", "model": "m", "content": "c",
@@ -45,6 +47,10 @@ async fn the_client_sends_what_the_plan_prints() {
             "vpc": { "security_group_ids": ["sg-1"], "subnets": ["subnet-1", "subnet-2"] },
         }),
         json!({ "job_name": "d", "target": { "platform": { "os": "ANDROID", "arch": "ARM_EABI" } } }),
+        json!({
+            "job_name": "e", "framework": null, "data_input_config": null,
+            "source": { "model_package_version_arn": PACKAGE, "version": "3-abc" },
+        }),
     ];
     for case in &cases {
         let request = request(case);
@@ -52,5 +58,7 @@ async fn the_client_sends_what_the_plan_prints() {
         let sent = emulator.requests().pop().unwrap();
         assert_eq!(sent.operation, "CreateCompilationJob");
         assert_eq!(sent.body, request.to_api(ROLE));
+        let described = jobs.describe(request.job_name.as_str()).await.unwrap().unwrap();
+        assert_eq!(described.source, request.source.uri());
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use parse::tags;
 pub use settings::{OnNewVersion, Settings};
 pub use template::{OutputTemplate, Place as OutputPlace, TemplateError};
 pub(crate) use values::numbers;
-pub use values::{FrameworkVersion, FrameworkVersionError, KmsKeyId, RoleArn, SymbolicDims, Vpc};
+pub use values::{FrameworkVersion, FrameworkVersionError, KmsKeyId, ModelPackageArn, RoleArn, SymbolicDims, Vpc};
 
 use crate::{Inputs, KeyPattern, Target, inputs::NamedLayout};
 
@@ -40,8 +40,8 @@ pub struct Compilation {
 pub struct Rule {
     /// Names the rule in notifications and tags.
     pub name: String,
-    /// The object keys it is for.
-    pub keys: KeyPattern,
+    /// What it is for.
+    pub source: RuleSource,
     /// Else read from the archive.
     pub framework: Option<Framework>,
     /// Else none is sent.
@@ -56,6 +56,33 @@ pub struct Rule {
     pub settings: Settings,
     /// One compilation job each.
     pub targets: Vec<TargetSpec>,
+}
+
+/// What a rule is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RuleSource {
+    /// Uploads with such object keys.
+    Keys(KeyPattern),
+    /// A version of a model package.
+    Package(ModelPackageArn),
+}
+
+impl Rule {
+    /// The object keys it is for; none if it is for a model package.
+    pub fn keys(&self) -> Option<&KeyPattern> {
+        match &self.source {
+            RuleSource::Keys(keys) => Some(keys),
+            RuleSource::Package(_) => None,
+        }
+    }
+
+    /// The version of a model package it is for; none if it is for uploads.
+    pub fn package(&self) -> Option<&ModelPackageArn> {
+        match &self.source {
+            RuleSource::Keys(_) => None,
+            RuleSource::Package(package) => Some(package),
+        }
+    }
 }
 
 /// One target of a rule.
@@ -99,6 +126,6 @@ impl Compilation {
 
     /// The first rule whose keys match, in the order written.
     pub fn rule_for(&self, key: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.keys.matches(key))
+        self.rules.iter().find(|rule| rule.keys().is_some_and(|keys| keys.matches(key)))
     }
 }

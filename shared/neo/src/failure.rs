@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::Source;
+
 /// What a failure was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,13 +30,17 @@ pub enum FailureClass {
 
 /// Words of failure reasons and their class; the first that is found decides. They are those of the developer guide
 /// ("Troubleshoot Neo Compilation Errors"), of the service, and of public reports. The prefix `ClientError:` is sometimes missing.
-const WORDS: [(&str, FailureClass); 29] = [
+const WORDS: [(&str, FailureClass); 32] = [
     ("capacityerror", FailureClass::Capacity),
     ("timeout", FailureClass::Timeout),
     ("timed out", FailureClass::Timeout),
     ("access denied", FailureClass::Permission),
     ("accessdenied", FailureClass::Permission),
     ("not authorized", FailureClass::Permission),
+    // What S3 answered, passed through.
+    ("forbidden", FailureClass::Permission),
+    ("(403)", FailureClass::Permission),
+    ("(400)", FailureClass::Permission),
     ("operatornotimplemented", FailureClass::UnsupportedOperator),
     ("operatorattributenotimplemented", FailureClass::UnsupportedOperator),
     ("operatorattributerequired", FailureClass::UnsupportedOperator),
@@ -67,10 +73,15 @@ impl FailureClass {
         WORDS.iter().find(|(words, _)| reason.contains(words)).map_or(Self::Unknown, |(_, class)| *class)
     }
 
-    /// What to do about it, naming the rule and the archive that are to be changed.
-    pub fn remedy(self, rule: Option<&str>, archive: Option<&str>) -> String {
+    /// What to do about it, naming the rule and the model that are to be changed.
+    pub fn remedy(self, rule: Option<&str>, source: Option<&Source>) -> String {
         let rule = rule.map_or_else(|| "the rule".to_owned(), |name| format!("the rule `{name}` of automation.yaml"));
-        let archive = archive.unwrap_or("the archive");
+        if let Some(Source::Package(package)) = source
+            && let Some(remedy) = self.of_package(&rule, package.model_package_version_arn.as_str())
+        {
+            return remedy;
+        }
+        let archive = source.map_or_else(|| "the archive".to_owned(), Source::uri);
         match self {
             Self::Input => format!(
                 "upload {archive} again, and check that its bucket is in the region of the compilation job and may be read by the compilation role"
@@ -94,6 +105,26 @@ impl FailureClass {
             Self::Timeout => format!("allow more time with max_runtime_seconds in {rule}"),
             Self::Unknown => "see the job's log in the log group /aws/sagemaker/CompilationJobs".to_owned(),
         }
+    }
+}
+
+impl FailureClass {
+    /// What to do about a model package where that is not what is to be done about an upload.
+    fn of_package(self, rule: &str, package: &str) -> Option<String> {
+        let again = format!("change {rule}, be it by a tag: what failed is asked for again");
+        Some(match self {
+            Self::Input => format!(
+                "check that the archive of {package} is in the region of the compilation job and may be read by the compilation role, then {again}"
+            ),
+            Self::Archive => format!(
+                "pack exactly the files that SageMaker Neo takes for this framework (developer guide, \"Prepare Model for Compilation\"), register them as a new version of the package, and name that in {rule}"
+            ),
+            Self::Shape => format!(
+                "register a version of the package that tells the names and shapes of the inputs (ModelInput of its container), and name that in {rule}"
+            ),
+            Self::Capacity => format!("AWS had no machine free for this job; later {again}"),
+            _ => return None,
+        })
     }
 }
 
@@ -154,6 +185,13 @@ mod tests {
             ),
             ("ClientError: OperatorAttributeNotImplemented: op Resize", UnsupportedOperator),
             ("Access Denied when calling sts:AssumeRole", Permission),
+            ("ClientError: InputConfiguration: An error occurred (403) when calling HeadObject: Forbidden", Permission),
+            (
+                "InputConfiguration: An error occurred (400) when calling the HeadObject operation: Bad Request",
+                Permission,
+            ),
+            ("ClientError: InputConfiguration: Forbidden", Permission),
+            ("ClientError: InputConfiguration: Exactly one .pb file is allowed", Archive),
             ("CapacityError: Unable to provision requested ML compute capacity", Capacity),
             ("ServerError: There was an internal server error during the compilation job", Service),
             ("InternalServerError", Service),
@@ -184,7 +222,15 @@ mod tests {
 
     #[test]
     fn remedies_name_what_is_to_be_changed() {
-        let remedy = FailureClass::Shape.remedy(Some("edge"), Some("s3://models/a.tar.gz"));
-        assert!(remedy.contains("`edge` of automation.yaml") && remedy.contains("s3://models/a.tar.gz"), "{remedy}");
+        let upload = serde_json::json!({ "bucket": "models", "key": "a.tar.gz", "etag": "e", "size": 1 });
+        let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+        let package = serde_json::json!({ "model_package_version_arn": arn, "version": "3-a" });
+        for (source, named) in
+            [(upload, "metadata neo-inputs of s3://models/a.tar.gz"), (package, "register a version")]
+        {
+            let source: Source = serde_json::from_value(source).unwrap();
+            let remedy = FailureClass::Shape.remedy(Some("edge"), Some(&source));
+            assert!(remedy.contains("`edge` of automation.yaml") && remedy.contains(named), "{remedy}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Upload;
+use crate::Source;
 
 /// Longest job name the API takes (service model 2017-07-24, `EntityName`).
 const MAX_JOB_NAME: usize = 63;
@@ -21,7 +21,8 @@ const DIGEST_CHARACTERS: usize = DIGEST_BYTES * 8 / 5;
 pub(crate) struct Settings<'a> {
     /// The target's name.
     pub target: &'a str,
-    pub framework: &'a str,
+    /// None for a model package.
+    pub framework: Option<&'a str>,
     pub framework_version: Option<&'a str>,
     pub data_input_config: Option<&'a str>,
     pub compiler_options: Option<&'a str>,
@@ -36,13 +37,12 @@ pub(crate) struct Settings<'a> {
 pub struct JobName(String);
 
 impl JobName {
-    pub(crate) fn new(upload: &Upload, settings: &Settings<'_>, attempt: u32) -> Self {
-        let identity = [&upload.bucket, &upload.key, upload.version()];
-        let digest = digest(&[&identity[..], &settings.fields()].concat());
+    pub(crate) fn new(source: &Source, settings: &Settings<'_>, attempt: u32) -> Self {
+        let digest = digest(&[&source.identity()[..], &settings.fields()].concat());
         let target = dashed(settings.target);
         let retry = if attempt > 1 { format!("-r{attempt}") } else { String::new() };
         let tail = format!("-{target}-{digest}{retry}");
-        let stem = dashed(upload.stem());
+        let stem = dashed(source.stem());
         let stem = stem[..stem.len().min(MAX_JOB_NAME - tail.len())].trim_end_matches('-');
         Self(format!("{stem}{tail}").trim_start_matches('-').to_owned())
     }
@@ -107,9 +107,13 @@ impl fmt::Display for ModelId {
 pub struct ContentId(String);
 
 impl ContentId {
-    pub(crate) fn new(upload: &Upload, settings: &Settings<'_>) -> Self {
-        let size = upload.size.to_string();
-        let identity = [upload.bucket.as_str(), &upload.key, &upload.etag, &size];
+    pub(crate) fn new(source: &Source, settings: &Settings<'_>) -> Self {
+        let [bucket, key, _] = source.identity();
+        let size = source.upload().map(|upload| upload.size.to_string());
+        let bytes = source.upload().zip(size.as_deref()).map(|(upload, size)| [upload.etag.as_str(), size]);
+        let mut identity = vec![bucket, key];
+        // What a version of a package holds never changes.
+        identity.extend(bytes.into_iter().flatten());
         Self(digest(&[&identity[..], &settings.fields()].concat()))
     }
 
@@ -120,12 +124,12 @@ impl ContentId {
 }
 
 impl Settings<'_> {
-    // An absent value is an empty field: no version, shape or option is itself empty. What came later is named and left
+    // An absent value is an empty field: no framework, version, shape or option is itself empty. What came later is named and left
     // out where it is absent, so that the names of older settings stay.
     fn fields(&self) -> Vec<&str> {
         let mut fields = vec![
             self.target,
-            self.framework,
+            self.framework.unwrap_or_default(),
             self.framework_version.unwrap_or_default(),
             self.data_input_config.unwrap_or_default(),
             self.compiler_options.unwrap_or_default(),
@@ -138,7 +142,7 @@ impl Settings<'_> {
 }
 
 /// The first bytes of a SHA-256 over the fields, each with its length before it so that no two lists read alike.
-fn digest(fields: &[&str]) -> String {
+pub(crate) fn digest(fields: &[&str]) -> String {
     let mut sha = Sha256::new();
     for field in fields {
         sha.update((field.len() as u64).to_be_bytes());
@@ -168,21 +172,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{ModelPackage, Upload};
 
-    fn upload(key: &str, version: &str) -> Upload {
-        Upload {
+    fn upload(key: &str, version: &str) -> Source {
+        Source::Upload(Upload {
             bucket: "models".to_owned(),
             key: key.to_owned(),
             version_id: Some(version.to_owned()),
             etag: "0cc175b9c0f1b6a831c399e269772661".to_owned(),
             size: 1,
-        }
+        })
+    }
+
+    fn package(number: u32, version: &str) -> Source {
+        let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/ResNet-50/{number}");
+        Source::Package(ModelPackage { model_package_version_arn: arn.parse().unwrap(), version: version.to_owned() })
     }
 
     fn settings(target: &str) -> Settings<'_> {
         Settings {
             target,
-            framework: "ONNX",
+            framework: Some("ONNX"),
             framework_version: None,
             data_input_config: Some(r#"{"data":[1,3,224,224]}"#),
             compiler_options: None,
@@ -203,11 +213,16 @@ mod tests {
     fn names_never_change() {
         let upload = upload("vision/ResNet 50 v1.5.tar.gz", "3HL4kqtJlcpXroDTDmJ");
         let nano = settings("jetson_nano");
+        let package = package(3, "3-abc");
+        let of_package = Settings { framework: None, data_input_config: None, ..settings("ml_c5") };
         let names = [
             JobName::new(&upload, &nano, 1).to_string(),
             JobName::new(&upload, &settings("LINUX_ARM64_NVIDIA"), 2).to_string(),
-            ModelId::new(&upload.bucket, &upload.key, upload.version()).to_string(),
+            upload.model_id().to_string(),
             ContentId::new(&upload, &nano).as_str().to_owned(),
+            JobName::new(&package, &of_package, 1).to_string(),
+            package.model_id().to_string(),
+            ContentId::new(&package, &of_package).as_str().to_owned(),
         ];
         insta::assert_snapshot!(names.join("\n"));
     }
@@ -217,6 +232,15 @@ mod tests {
         let names: HashSet<_> =
             (0..1_000_000).map(|n| ModelId::new("models", "vision/resnet.tar.gz", &n.to_string())).collect();
         assert_eq!(names.len(), 1_000_000);
+    }
+
+    #[test]
+    fn a_package_asked_for_again_is_another_job_over_the_same_content() {
+        let nano = settings("jetson_nano");
+        let [first, later, next] = [package(3, "3-a"), package(3, "3-b"), package(4, "4-a")];
+        assert_ne!(JobName::new(&first, &nano, 1), JobName::new(&later, &nano, 1));
+        assert_eq!(ContentId::new(&first, &nano), ContentId::new(&later, &nano));
+        assert_ne!(ContentId::new(&first, &nano), ContentId::new(&next, &nano));
     }
 
     #[test]

@@ -154,7 +154,7 @@ pub(crate) fn check(row: Option<&TargetRow>, options: Option<&Value>) -> Vec<Opt
 }
 
 /// What does not stop a compilation: options that Neo is not known to read here.
-pub(crate) fn doubts(row: &TargetRow, framework: Framework, options: Option<&Value>) -> Vec<String> {
+pub(crate) fn doubts(row: &TargetRow, framework: Option<Framework>, options: Option<&Value>) -> Vec<String> {
     let (Some(rules), Some(Value::Object(given))) = (row.family.options(), options) else {
         return Vec::new();
     };
@@ -162,8 +162,9 @@ pub(crate) fn doubts(row: &TargetRow, framework: Framework, options: Option<&Val
         .keys()
         .filter(|name| rules.iter().all(|rule| rule.name != *name))
         .map(|name| format!("the compiler option `{name}` is not documented for {}; it is sent as it is", row.name()));
-    let dtype = (given.contains_key("dtype") && framework != Framework::Pytorch)
-        .then(|| format!("the compiler option `dtype` is for PYTORCH; this is a {framework} model"));
+    let other = framework.filter(|framework| given.contains_key("dtype") && *framework != Framework::Pytorch);
+    let dtype =
+        other.map(|framework| format!("the compiler option `dtype` is for PYTORCH; this is a {framework} model"));
     unknown.chain(dtype).collect()
 }
 

@@ -1,7 +1,9 @@
 //! From an upload, its rule and what is in its archive to one compilation request per target, or to every problem.
 
 mod inputs;
+mod order;
 mod origin;
+mod package;
 mod target;
 mod upload;
 
@@ -10,10 +12,13 @@ use std::collections::HashSet;
 use model_archive::{Framework, Inspection, Problem, Warning};
 
 pub use origin::{Decision, Origin};
+pub use package::{PlannedPackage, plan_package};
+
+use order::Order;
 
 use crate::{CompilationRequest, OnNewVersion, Overrides, Rule, Settings, Target, TargetSpec, Upload};
 
-/// Everything a plan is made of.
+/// Everything the plan of an upload is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Planned<'a> {
     /// The model archive.
@@ -100,10 +105,11 @@ pub fn plan(planned: &Planned<'_>) -> Plan {
             None
         }
     };
+    let order = planned.order();
     let mut targets: Vec<TargetPlan> = match framework {
         Some((framework, origin)) => {
             let each = planned.targets().into_iter();
-            each.map(|(spec, of)| planned.target(&spec, of, framework, origin)).collect()
+            each.map(|(spec, of)| planned.target(&order, &spec, of, framework, origin)).collect()
         }
         None => Vec::new(),
     };
@@ -134,6 +140,17 @@ fn refuse_repeats(targets: &mut [TargetPlan], rule: &str) {
 }
 
 impl Planned<'_> {
+    fn order(&self) -> Order<'_> {
+        Order {
+            source: self.upload.clone().into(),
+            rule: self.rule,
+            defaults: self.defaults,
+            artifact_bucket: self.artifact_bucket,
+            model_bucket: &self.upload.bucket,
+            region: self.region,
+        }
+    }
+
     fn framework(&self) -> Result<Option<(Framework, Origin)>, Vec<Problem>> {
         let found = self.inspection.model.as_ref().map(|model| model.framework);
         let named = [(Origin::Metadata, self.overrides.framework), (Origin::Rule, self.rule.framework)];

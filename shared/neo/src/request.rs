@@ -7,7 +7,7 @@ use model_archive::Framework;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{ContentId, FailureClass, JobName, ModelId, Target, Upload, Vpc};
+use crate::{ContentId, FailureClass, JobName, ModelId, Source, Target, Vpc};
 
 /// The version of the message this release writes and reads.
 pub const REQUEST_VERSION: u32 = 1;
@@ -26,14 +26,15 @@ pub struct CompilationRequest {
     pub model: ModelId,
     /// The same bytes compiled the same way have the same one.
     pub content: ContentId,
-    /// The model archive.
-    pub source: Upload,
+    /// What is compiled.
+    pub source: Source,
     /// The rule that asked for it.
     pub rule: String,
     /// What to compile for.
     pub target: Target,
-    /// The model's framework.
-    pub framework: Framework,
+    /// The model's framework; none of a model package, of which SageMaker knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framework: Option<Framework>,
     /// Sent only where the service takes it.
     pub framework_version: Option<String>,
     /// Input names and shapes as JSON text; none where Neo needs none.
@@ -109,15 +110,12 @@ impl CompilationRequest {
 
     /// The body of `CreateCompilationJob`; `role_arn` is the stack's, for a request without one of its own.
     pub fn to_api(&self, role_arn: &str) -> Value {
-        let mut input = json!({ "S3Uri": self.source.s3_uri(), "Framework": self.framework });
         let mut output = json!({ "S3OutputLocation": self.output_location });
         let set = |body: &mut Value, member: &str, text: Option<&String>| {
             if let Some(text) = text {
                 body[member] = text.as_str().into();
             }
         };
-        set(&mut input, "DataInputConfig", self.data_input_config.as_ref());
-        set(&mut input, "FrameworkVersion", self.framework_version.as_ref());
         match &self.target {
             Target::Device(device) => output["TargetDevice"] = device.as_str().into(),
             Target::Platform(platform) => {
@@ -132,9 +130,20 @@ impl CompilationRequest {
         let mut body = json!({
             "CompilationJobName": self.job_name,
             "RoleArn": self.role_arn.as_deref().unwrap_or(role_arn),
-            "InputConfig": input,
-            "OutputConfig": output,
         });
+        // Either of the two; both would be refused (API reference, `ModelPackageVersionArn`).
+        match &self.source {
+            Source::Upload(upload) => {
+                let mut input = json!({ "S3Uri": upload.s3_uri(), "Framework": self.framework });
+                set(&mut input, "DataInputConfig", self.data_input_config.as_ref());
+                set(&mut input, "FrameworkVersion", self.framework_version.as_ref());
+                body["InputConfig"] = input;
+            }
+            Source::Package(package) => {
+                body["ModelPackageVersionArn"] = package.model_package_version_arn.as_str().into();
+            }
+        }
+        body["OutputConfig"] = output;
         if let Some(vpc) = &self.vpc {
             body["VpcConfig"] = json!({ "SecurityGroupIds": vpc.security_group_ids, "Subnets": vpc.subnets });
         }
@@ -147,14 +156,14 @@ impl CompilationRequest {
 /// The configured tags and those that say where a job comes from; [`crate::config::OWN_TAGS`] counts the latter.
 pub(crate) fn job_tags(
     configured: BTreeMap<String, String>,
-    upload: &Upload,
+    source: &Source,
     rule: &str,
     attempt: u32,
 ) -> BTreeMap<String, String> {
     let own = [
         ("sagemaker-automation:rule", rule.to_owned()),
-        ("sagemaker-automation:source", upload.s3_uri()),
-        ("sagemaker-automation:version", upload.version().to_owned()),
+        ("sagemaker-automation:source", source.uri()),
+        ("sagemaker-automation:version", source.version().to_owned()),
         ("sagemaker-automation:attempt", attempt.to_string()),
     ];
     configured.into_iter().chain(own.map(|(key, value)| (key.to_owned(), tag_value(&value)))).collect()

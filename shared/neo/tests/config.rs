@@ -15,6 +15,8 @@ fn ten_mistakes_in_three_hundred_lines_are_ten_errors_at_their_lines() {
     insta::assert_snapshot!(error);
 }
 
+const PACKAGE: &str = "model_package_version: \"arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3\"";
+
 #[test]
 fn mistakes_are_answered_with_place_and_remedy() {
     let rule = |body: &str| format!("version: 1\ncompilation:\n  rules:\n    - {body}\n");
@@ -51,6 +53,12 @@ fn mistakes_are_answered_with_place_and_remedy() {
         key("tags: { \"aws:owner\": me, cost: 12, team: \"a&b\" }"),
         key("output: latest"),
         key("symbolic_dims: { batch: 0 }"),
+        rule(&format!("{{ name: a, {PACKAGE}, keys: \"**\", targets: [ {{ device: ml_c5 }} ] }}")),
+        rule("{ name: a, model_package_version: resnet, targets: [ { device: ml_c5 } ] }"),
+        rule(&format!(
+            "{{ name: a, {PACKAGE}, framework: ONNX, framework_version: \"1.2\", inputs: {{ a: [1] }}, layout: NCHW, \
+             on_new_version: stop, targets: [ {{ device: ml_c5, inputs: {{ a: [1] }} }} ] }}"
+        )),
     ];
     let answers: Vec<_> = cases
         .iter()
@@ -87,6 +95,22 @@ compilation:
     .unwrap();
     assert_eq!(document.compilation.rule_for("a/b.tar.gz").unwrap().name, "one");
     assert_eq!(document.compilation.rule_for("b.tar.gz").unwrap().name, "two");
+}
+
+#[test]
+fn a_rule_for_a_model_package_takes_no_upload() {
+    let text = format!(
+        "version: 1
+compilation:
+  rules:
+    - {{ name: registry, {PACKAGE}, targets: [ {{ device: ml_m5 }} ] }}
+    - {{ name: uploads, keys: '**', targets: [ {{ device: ml_m5 }} ] }}
+    - {{ name: again, {PACKAGE}, targets: [ {{ device: ml_c5 }} ] }}"
+    );
+    let document = Document::parse(&text).unwrap();
+    assert_eq!(document.compilation.rule_for("b.tar.gz").unwrap().name, "uploads");
+    assert_eq!(document.compilation.rules[0].package().unwrap().name_and_number(), "resnet/3");
+    assert!(document.warnings.is_empty(), "no rule is shadowed: {:?}", document.warnings);
 }
 
 #[test]

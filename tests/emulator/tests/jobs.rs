@@ -46,6 +46,19 @@ async fn a_job_starts_runs_and_completes_with_an_artifact() {
 }
 
 #[tokio::test]
+async fn a_job_of_a_model_package_needs_no_input() {
+    let emulator = start().await;
+    let client = client(&emulator);
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/resnet/3";
+    request(&client, "package").set_input_config(None).model_package_version_arn(arn).send().await.unwrap();
+    emulator.advance(TAKES * 2);
+    let job = describe(&client, "package").await;
+    assert_eq!(job.compilation_job_status(), Some(&Status::Completed));
+    assert_eq!(job.model_package_version_arn(), Some(arn));
+    assert_eq!(job.model_artifacts().unwrap().s3_model_artifacts(), Some("s3://artifacts/vision/model-ml_c5.tar.gz"));
+}
+
+#[tokio::test]
 async fn the_clock_runs_by_itself_unless_it_is_paused() {
     let emulator = start().await;
     emulator.change_settings(|settings| {

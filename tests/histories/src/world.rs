@@ -279,6 +279,7 @@ impl World {
             ledger: self.ledger(faults),
             topic: under(&self.topic, faults),
             requests: under(&self.requests, faults),
+            model_bucket: "models".to_owned(),
             artifact_bucket: "artifacts".to_owned(),
             region: None,
             clock: now,

@@ -78,6 +78,7 @@ fn planner() -> TestPlanner {
         ledger: Ledger::new(Throttled::default(), Timestamp::now),
         topic: MemoryTopic::default(),
         requests: MemoryQueue::default(),
+        model_bucket: "models".to_owned(),
         artifact_bucket: "artifacts".to_owned(),
         region: None,
         clock: Timestamp::now,

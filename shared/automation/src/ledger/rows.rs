@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model_archive::Problem;
-use neo::{CompilationRequest, FailureClass, JobName, ModelId, Upload};
+use neo::{CompilationRequest, FailureClass, JobName, ModelId, Source};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -16,8 +16,9 @@ use crate::job::{JobDescription, JobStatus};
 /// One version of a model, and what was decided over it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelRow {
-    /// The upload.
-    pub upload: Upload,
+    /// What is compiled.
+    #[serde(rename = "upload")]
+    pub source: Source,
     /// The rule that matched.
     pub rule: Option<String>,
     /// How far its plan has come.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use model_archive::Problem;
-use neo::{CompilationRequest, FailureClass, JobName, ModelId, Upload, unsupported_operators};
+use neo::{CompilationRequest, FailureClass, JobName, ModelId, Source, Upload, unsupported_operators};
 use serde::Serialize;
 
 use super::{Notification, NotificationType, Severity, subject, text};
@@ -19,8 +19,13 @@ const MAX_PROBLEMS: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct ModelReport {
     #[serde(flatten)]
-    pub upload: Upload,
-    pub s3_uri: String,
+    pub source: Source,
+    /// Of an upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_uri: Option<String>,
+    /// The message attribute `model`.
+    #[serde(skip)]
+    pub uri: String,
 }
 
 /// A compilation job in a notification.
@@ -73,9 +78,9 @@ impl Links {
     }
 }
 
-impl From<&Upload> for ModelReport {
-    fn from(upload: &Upload) -> Self {
-        Self { upload: upload.clone(), s3_uri: upload.s3_uri() }
+impl From<&Source> for ModelReport {
+    fn from(source: &Source) -> Self {
+        Self { source: source.clone(), s3_uri: source.upload().map(Upload::s3_uri), uri: source.uri() }
     }
 }
 
@@ -110,14 +115,14 @@ impl From<&JobRow> for JobReport {
 impl Notification {
     /// An upload that cannot be compiled, or not for all of its targets.
     pub fn upload_rejected(model: &ModelId, row: &ModelRow, time: Timestamp) -> Self {
-        let (upload, rule) = (&row.upload, row.rule.as_deref());
+        let (source, rule) = (&row.source, row.rule.as_deref());
         let severity = if row.jobs.is_empty() { Severity::Error } else { Severity::Warning };
         let what = if row.jobs.is_empty() { "rejected" } else { "rejected for some targets" };
         let problems = few(&row.problems);
         Self {
-            subject: subject(&format!("Compilation {what}: {}", upload.stem())),
-            text: text::upload_rejected(upload, rule, row.jobs.len(), &problems),
-            model: Some(upload.into()),
+            subject: subject(&format!("Compilation {what}: {}", source.stem())),
+            text: text::upload_rejected(source, rule, row.jobs.len(), &problems),
+            model: Some(source.into()),
             rule: row.rule.clone(),
             problems,
             ..Self::new(NotificationType::CompilationRejected, severity, format!("upload-rejected-{model}"), time)
@@ -129,10 +134,11 @@ impl Notification {
     pub fn own_output(upload: &Upload, problem: Problem, time: Timestamp) -> Self {
         let id = format!("own-output-{}-{}", upload.bucket, time.strftime("%F"));
         let problems = vec![problem];
+        let source = Source::from(upload.clone());
         Self {
-            subject: subject(&format!("Skipped: {} is no upload but an artifact", upload.stem())),
-            text: text::own_output(upload, &problems),
-            model: Some(upload.into()),
+            subject: subject(&format!("Skipped: {} is no upload but an artifact", source.stem())),
+            text: text::own_output(&source, &problems),
+            model: Some((&source).into()),
             problems,
             ..Self::new(NotificationType::CompilationRejected, Severity::Warning, id, time)
         }
@@ -176,11 +182,11 @@ impl Notification {
     /// A model whose bytes an earlier job compiled the same way; none if that job has not completed.
     pub fn reused(id: &ModelId, model: &ModelRow, job: &JobRow, time: Timestamp) -> Option<Self> {
         let told = Self::job(job, None, time).filter(|told| told.kind == NotificationType::CompilationCompleted)?;
-        let name = model.upload.stem();
+        let name = model.source.stem();
         let mut notification = Self {
             id: format!("{}-{id}", told.id),
             subject: subject(&format!("Compilation completed: {name} for {}, by an earlier job", job.target)),
-            model: Some((&model.upload).into()),
+            model: Some((&model.source).into()),
             rule: model.rule.clone(),
             reused_from: Some(job.name.clone()),
             ..told
@@ -208,11 +214,11 @@ impl Notification {
             rest if rest == stopped => Severity::Warning,
             _ => Severity::Error,
         };
-        let upload = &model.upload;
+        let source = &model.source;
         Self {
-            subject: subject(&format!("{}: compiled for {completed} of {} targets", upload.stem(), jobs.len())),
-            text: text::summary(upload, model.rule.as_deref(), &jobs, &problems, document),
-            model: Some(upload.into()),
+            subject: subject(&format!("{}: compiled for {completed} of {} targets", source.stem(), jobs.len())),
+            text: text::summary(source, model.rule.as_deref(), &jobs, &problems, document),
+            model: Some(source.into()),
             rule: model.rule.clone(),
             jobs,
             problems,
@@ -247,13 +253,15 @@ fn failed(row: &JobRow, next: Option<&CompilationRequest>) -> Problem {
 
 /// What to do about a job that failed or was refused.
 fn remedy(row: &JobRow) -> String {
+    let request = row.request.as_ref();
+    let source = request.map(|request| &request.source);
     match row.failure_class() {
-        None => "correct the rule or the model as SageMaker says, and upload the archive again".to_owned(),
-        Some(class) => {
-            let request = row.request.as_ref();
-            let archive = request.map(|request| request.source.s3_uri());
-            class.remedy(request.map(|request| request.rule.as_str()), archive.as_deref())
+        None if source.is_some_and(|source| source.upload().is_none()) => {
+            "correct the rule or the model package as SageMaker says: what was refused is then asked for again"
+                .to_owned()
         }
+        None => "correct the rule or the model as SageMaker says, and upload the archive again".to_owned(),
+        Some(class) => class.remedy(request.map(|request| request.rule.as_str()), source),
     }
 }
 
@@ -322,7 +330,7 @@ mod tests {
 
     fn rejected(problems: &[Problem]) -> ModelRow {
         ModelRow {
-            upload: upload(),
+            source: upload().into(),
             rule: Some("edge-vision".to_owned()),
             state: crate::ledger::ModelState::Rejected,
             jobs: Vec::new(),
@@ -337,6 +345,33 @@ mod tests {
 
     fn compiled() -> ModelRow {
         ModelRow { state: crate::ledger::ModelState::Requested, ..rejected(&[]) }
+    }
+
+    /// What is told of a version of a model package.
+    fn of_package(now: Timestamp) -> Vec<Notification> {
+        let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+        let source: Source =
+            serde_json::from_value(json!({ "model_package_version_arn": arn, "version": "3-abc" })).unwrap();
+        let (id, model) = (source.model_id(), ModelRow { source: source.clone(), ..compiled() });
+        let job = |target, status| {
+            let mut row = row(target, status);
+            if let Some(request) = &mut row.request {
+                (request.source, request.framework, request.model) = (source.clone(), None, id.clone());
+            }
+            row
+        };
+        let mut failed = job("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("ClientError: InputConfiguration: unable to extract DataInputConfig".to_owned());
+        let refused = job("ml_c5", JobStatus::Rejected);
+        let completed = job("ml_m5", JobStatus::Completed);
+        let summary = "s3://artifacts/resnet/3-abc/summary.json";
+        let mut told = Vec::new();
+        told.extend(Notification::job(&failed, None, now));
+        told.extend(Notification::job(&refused, None, now));
+        let another = ModelId::new("", arn, "3-def");
+        told.extend(Notification::reused(&another, &model, &completed, now));
+        told.push(Notification::summary(&model, &another, &[failed, completed], summary, now));
+        told
     }
 
     fn every() -> Vec<Notification> {
@@ -368,6 +403,7 @@ mod tests {
         }
         let rows = [row("ml_c5", JobStatus::Completed), row("jetson_nano", JobStatus::Failed), reused];
         all.push(Notification::summary(&compiled(), &model(), &rows, SUMMARY, now));
+        all.extend(of_package(now));
         all.push(Notification::config_rejected(
             "config",
             "automation.yaml",

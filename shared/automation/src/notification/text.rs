@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use maintenance::Change;
 use model_archive::Problem;
-use neo::Upload;
+use neo::Source;
 
 use super::{Notification, NotificationType, compilation::JobReport};
 use crate::job::JobStatus;
@@ -32,9 +32,10 @@ pub(super) fn problems(text: &mut String, problems: &[Problem]) {
     }
 }
 
-fn model(text: &mut String, upload: &Upload, rule: Option<&str>) {
-    line(text, "Model", &upload.s3_uri());
-    if let Some(version) = &upload.version_id {
+fn model(text: &mut String, source: &Source, rule: Option<&str>) {
+    let label = if source.upload().is_some() { "Model" } else { "Package" };
+    line(text, label, &source.uri());
+    if let Some(version) = source.upload().and_then(|upload| upload.version_id.as_deref()) {
         line(text, "Version", version);
     }
     if let Some(rule) = rule {
@@ -42,23 +43,23 @@ fn model(text: &mut String, upload: &Upload, rule: Option<&str>) {
     }
 }
 
-pub(super) fn upload_rejected(upload: &Upload, rule: Option<&str>, jobs: usize, found: &[Problem]) -> String {
+pub(super) fn upload_rejected(source: &Source, rule: Option<&str>, jobs: usize, found: &[Problem]) -> String {
     let mut text = match jobs {
-        0 => format!("{} cannot be compiled; no job was started.\n", upload.stem()),
-        1 => format!("{} cannot be compiled for some of its targets; 1 job goes on.\n", upload.stem()),
-        _ => format!("{} cannot be compiled for some of its targets; {jobs} jobs go on.\n", upload.stem()),
+        0 => format!("{} cannot be compiled; no job was started.\n", source.stem()),
+        1 => format!("{} cannot be compiled for some of its targets; 1 job goes on.\n", source.stem()),
+        _ => format!("{} cannot be compiled for some of its targets; {jobs} jobs go on.\n", source.stem()),
     };
     problems(&mut text, found);
     text.push('\n');
-    model(&mut text, upload, rule);
+    model(&mut text, source, rule);
     text
 }
 
-pub(super) fn own_output(upload: &Upload, found: &[Problem]) -> String {
-    let mut text = format!("{} was written by this system itself; it is not compiled.\n", upload.stem());
+pub(super) fn own_output(source: &Source, found: &[Problem]) -> String {
+    let mut text = format!("{} was written by this system itself; it is not compiled.\n", source.stem());
     problems(&mut text, found);
     text.push_str("\nWhat else of it comes from this bucket today is skipped too, and only logged.\n\n");
-    model(&mut text, upload, None);
+    model(&mut text, source, None);
     text
 }
 
@@ -72,7 +73,12 @@ pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notificat
     };
     let mut text = format!("{name} {verb} for {}.\n", job.target);
     if notification.reused_from.is_some() {
-        text.push_str("The same bytes were compiled the same way: the artifact of that job serves this upload too.\n");
+        let is_package = notification.model.as_ref().is_some_and(|model| model.source.upload().is_none());
+        text.push_str(if is_package {
+            "The same package was compiled the same way: the artifact of that job stands.\n"
+        } else {
+            "The same bytes were compiled the same way: the artifact of that job serves this upload too.\n"
+        });
     }
     problems(&mut text, &notification.problems);
     text.push('\n');
@@ -92,23 +98,25 @@ pub(super) fn job(kind: NotificationType, name: &str, job: &JobReport, notificat
         }
     }
     if let Some(report) = &notification.model {
-        model(&mut text, &report.upload, notification.rule.as_deref());
+        model(&mut text, &report.source, notification.rule.as_deref());
     }
     text
 }
 
 pub(super) fn summary(
-    upload: &Upload,
+    source: &Source,
     rule: Option<&str>,
     jobs: &[JobReport],
     left_out: &[Problem],
     document: &str,
 ) -> String {
     let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
-    let mut text = format!("{} was compiled for {completed} of {} targets.\n", upload.stem(), jobs.len());
+    let earlier =
+        if source.upload().is_some() { ", by an earlier upload of the same bytes" } else { ", by an earlier job" };
+    let mut text = format!("{} was compiled for {completed} of {} targets.\n", source.stem(), jobs.len());
     for job in jobs {
         let took = took(job).map(|took| format!(" in {took}")).unwrap_or_default();
-        let reused = if job.reused { ", by an earlier upload of the same bytes" } else { "" };
+        let reused = if job.reused { earlier } else { "" };
         let _ = writeln!(text, "\n{}: {}{took}{reused}", job.target, job.status);
         if let Some(detail) = job.artifact.as_ref().or(job.failure_reason.as_ref()) {
             let _ = writeln!(text, "  {detail}");
@@ -122,7 +130,7 @@ pub(super) fn summary(
         problems(&mut text, left_out);
     }
     text.push('\n');
-    model(&mut text, upload, rule);
+    model(&mut text, source, rule);
     line(&mut text, "Summary", document);
     text
 }

@@ -10,7 +10,7 @@ use document::{At, Fields, Reader, spelling, tags::MAX_TAGS};
 use model_archive::Framework;
 use serde_json::Value;
 
-use super::{Compilation, OnNewVersion, Rule, Settings, SymbolicDims, TargetSpec, Vpc};
+use super::{Compilation, OnNewVersion, Rule, RuleSource, Settings, SymbolicDims, TargetSpec, Vpc};
 use crate::{
     Inputs, KeyPattern, Target, TargetDevice, TargetPlatform,
     inputs::{self, NamedLayout},
@@ -33,8 +33,19 @@ const SETTINGS: [&str; 10] = [
 ];
 /// What is said of a model as a whole, and so not of one target.
 const OF_MODELS: [&str; 1] = ["on_new_version"];
-const RULE: [&str; 8] =
-    ["name", "keys", "targets", "framework", "framework_version", "inputs", "layout", "compiler_options"];
+const RULE: [&str; 9] = [
+    "name",
+    "keys",
+    "model_package_version",
+    "targets",
+    "framework",
+    "framework_version",
+    "inputs",
+    "layout",
+    "compiler_options",
+];
+/// What a rule and its targets say of an upload only: SageMaker takes it from a model package itself.
+const OF_UPLOADS: [&str; 6] = ["framework", "framework_version", "inputs", "layout", "symbolic_dims", "on_new_version"];
 const TARGET: [&str; 5] = ["device", "platform", "framework_version", "inputs", "compiler_options"];
 const PLATFORM: [&str; 3] = ["os", "arch", "accelerator"];
 const VPC: [&str; 2] = ["security_group_ids", "subnets"];
@@ -91,8 +102,9 @@ impl Section<'_> {
                 let message = format!("`{}` names an earlier rule already; give each rule its own name", earlier.name);
                 self.fault_in(&item, "name", message);
             }
-            let shadowed = rules.iter().find(|(earlier, _)| earlier.keys == rule.keys || earlier.keys.as_str() == "**");
-            if let Some((earlier, _)) = shadowed {
+            let takes_all = |keys: &KeyPattern| Some(keys) == rule.keys() || keys.as_str() == "**";
+            let shadowed = rules.iter().find(|(earlier, _)| earlier.keys().is_some_and(takes_all));
+            if let (Some((earlier, _)), Some(_)) = (shadowed, rule.keys()) {
                 self.warn(
                     &item,
                     format!("rule `{}` is never reached: `{}` takes its keys first", rule.name, earlier.name),
@@ -120,7 +132,7 @@ impl Section<'_> {
     fn rule(&mut self, at: &At<'_>) -> Option<Rule> {
         let fields = self.fields(at, &[&RULE[..], &SETTINGS, &OF_MODELS].concat())?;
         let name = self.required(&fields, "name", "edge-vision").and_then(|at| self.nonempty(&at, "a name"));
-        let keys = self.required(&fields, "keys", "\"vision/**/*.tar.gz\"").and_then(|at| self.keys(&at));
+        let source = self.source(&fields);
         let framework = fields.get("framework").and_then(|at| self.framework(at));
         let framework_version = fields.get("framework_version").and_then(|at| self.parsed(at, "a version"));
         let inputs = fields.get("inputs").and_then(|at| inputs::read(self, at));
@@ -128,6 +140,7 @@ impl Section<'_> {
         let layout = fields.get("layout").and_then(|at| self.choice(at, &layouts));
         let settings = self.settings(&fields);
         let own = fields.get("compiler_options");
+        let is_package = fields.get("model_package_version").is_some();
         let targets = self.required(&fields, "targets", "[ { device: ml_c5 } ]").and_then(|at| {
             let items = self.items(&at, "a list of targets, such as [ { device: ml_c5 } ]")?;
             if items.is_empty() {
@@ -135,7 +148,7 @@ impl Section<'_> {
             }
             let mut specs: Vec<TargetSpec> = Vec::new();
             for item in items {
-                let Some(spec) = self.target(&item, own, framework) else { continue };
+                let Some(spec) = self.target(&item, own, framework, is_package) else { continue };
                 let again = |known: &&TargetSpec| known.is_same_job(&spec);
                 if let Some(earlier) = specs.iter().find(again) {
                     let message =
@@ -148,7 +161,7 @@ impl Section<'_> {
         });
         Some(Rule {
             name: name?,
-            keys: keys?,
+            source: source?,
             framework,
             framework_version,
             inputs,
@@ -157,6 +170,36 @@ impl Section<'_> {
             settings,
             targets: targets?,
         })
+    }
+
+    fn source(&mut self, fields: &Fields<'_>) -> Option<RuleSource> {
+        match (fields.get("keys"), fields.get("model_package_version")) {
+            (None, Some(package)) => {
+                self.of_uploads(fields);
+                self.parsed(package, "the ARN of a version of a model package").map(RuleSource::Package)
+            }
+            (Some(_), Some(package)) => {
+                self.fault(
+                    package,
+                    "a rule is for the uploads of its `keys`, or for a model package; remove one of the two",
+                );
+                None
+            }
+            // A rule for a model package is the exception: who has left out both is told of keys.
+            _ => {
+                let keys = self.required(fields, "keys", "\"vision/**/*.tar.gz\"")?;
+                self.keys(&keys).map(RuleSource::Keys)
+            }
+        }
+    }
+
+    /// Notes what cannot be said of a model package.
+    fn of_uploads(&mut self, fields: &Fields<'_>) {
+        for name in OF_UPLOADS {
+            if let Some(at) = fields.get(name) {
+                self.fault(at, format!("SageMaker takes a model package as it was registered; remove {name}"));
+            }
+        }
     }
 
     fn keys(&mut self, at: &At<'_>) -> Option<KeyPattern> {
@@ -174,8 +217,17 @@ impl Section<'_> {
         read.ok()
     }
 
-    fn target(&mut self, at: &At<'_>, of_rule: Option<&At<'_>>, framework: Option<Framework>) -> Option<TargetSpec> {
+    fn target(
+        &mut self,
+        at: &At<'_>,
+        of_rule: Option<&At<'_>>,
+        framework: Option<Framework>,
+        is_package: bool,
+    ) -> Option<TargetSpec> {
         let fields = self.fields(at, &[&TARGET[..], &SETTINGS].concat())?;
+        if is_package {
+            self.of_uploads(&fields);
+        }
         let target = match (fields.get("device"), fields.get("platform")) {
             (Some(device), None) => {
                 self.parsed::<TargetDevice>(device, "a target device, such as ml_c5").map(Target::Device)
@@ -250,7 +302,7 @@ impl Section<'_> {
             let known = known.join(", ");
             self.fault(at, format!("{framework} is not compiled for `{target}`; allowed: {known}"));
         }
-        for doubt in options::doubts(row, framework.unwrap_or(Framework::Pytorch), options.as_ref()) {
+        for doubt in options::doubts(row, framework, options.as_ref()) {
             self.warn(at, doubt);
         }
     }

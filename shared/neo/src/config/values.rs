@@ -15,6 +15,12 @@ const ROLE_ARN: std::ops::RangeInclusive<usize> = 20..=2048;
 /// Longest key id, in characters (service model 2017-07-24).
 const KMS_KEY_ID: usize = 2048;
 
+/// Longest name of a package (service model 2017-07-24, `EntityName`).
+const PACKAGE_NAME: usize = 63;
+
+/// Most digits of the number of a package's version: it is a 32-bit integer (service model 2017-07-24, `ModelPackageVersion`).
+const PACKAGE_NUMBER: usize = 10;
+
 /// A version of a framework, such as `1.15.3`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FrameworkVersion(String);
@@ -121,6 +127,66 @@ impl FromStr for RoleArn {
     }
 }
 
+/// The ARN of a version of a model package, such as `arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ModelPackageArn(String);
+
+impl ModelPackageArn {
+    /// The ARN.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The package's name and the number of the version, such as `resnet/3`.
+    pub fn name_and_number(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(_, name)| name)
+    }
+
+    /// The package's name.
+    pub fn name(&self) -> &str {
+        self.name_and_number().split('/').next().unwrap_or_default()
+    }
+
+    /// The number of the version.
+    pub fn number(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl FromStr for ModelPackageArn {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let fits = || {
+            let mut parts = text.splitn(6, ':');
+            let partition = parts.nth(1)?.strip_prefix("aws")?;
+            let service = parts.next()?;
+            let region = parts.next()?;
+            let account = parts.next()?;
+            let (name, number) = parts.next()?.strip_prefix("model-package/")?.split_once('/')?;
+            let lower = |c: char| c.is_ascii_lowercase() || c == '-';
+            let good = partition.chars().all(lower)
+                && service == "sagemaker"
+                && (9..=16).contains(&region.len())
+                && region.chars().all(|c| lower(c) || c.is_ascii_digit())
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && (1..=PACKAGE_NAME).contains(&name.len())
+                && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                && (1..=PACKAGE_NUMBER).contains(&number.len())
+                && number.bytes().all(|byte| byte.is_ascii_digit());
+            good.then_some(())
+        };
+        if text.starts_with("arn:") && fits().is_some() {
+            return Ok(Self(text.to_owned()));
+        }
+        let what = "ARN of a version of a model package, such as arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+        Err(Malformed { found: text.to_owned(), what })
+    }
+}
+
 /// The key that SageMaker encrypts an artifact with: an id, an alias, or the ARN of either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KmsKeyId(String);
@@ -200,6 +266,18 @@ mod tests {
             ("neo", false),
         ] {
             assert_eq!(text.parse::<RoleArn>().is_ok(), good, "{text}");
+        }
+        for (text, good) in [
+            ("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3", true),
+            ("arn:aws-us-gov:sagemaker:us-gov-west-1:123456789012:model-package/a-b/12", true),
+            ("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet", false),
+            ("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/latest", false),
+            ("arn:aws:sagemaker:eu-west-1:123456789012:model-package-group/resnet", false),
+            ("arn:aws:sagemaker:eu-west-1:1234:model-package/resnet/3", false),
+            ("arn:aws:iam::123456789012:model-package/resnet/3", false),
+            ("resnet/3", false),
+        ] {
+            assert_eq!(text.parse::<ModelPackageArn>().is_ok(), good, "{text}");
         }
         assert!("alias/models".parse::<KmsKeyId>().is_ok());
         assert!("alias models".parse::<KmsKeyId>().is_err());

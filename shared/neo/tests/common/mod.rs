@@ -72,7 +72,7 @@ pub fn told(plan: &Plan) -> String {
             Ok(request) => lines.push(format!(
                 "{}: {} {} {} {}",
                 target.target,
-                request.framework,
+                request.framework.unwrap(),
                 request.framework_version.as_deref().unwrap_or("-"),
                 request.data_input_config.as_deref().unwrap_or("-"),
                 request.compiler_options.as_deref().unwrap_or("-")
