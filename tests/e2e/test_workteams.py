@@ -96,9 +96,9 @@ def test_the_team_is_as_the_example_declares_it(scene: Scene, radiology: str) ->
 
 
 def test_what_sagemaker_tells_says_what_waits_and_where_to_begin(scene: Scene, radiology: str) -> None:
-    script = {"name": "chest-ct", "workteam": radiology, "objects": 2000, "labeled": 1260, "workers_per_object": 3}
+    script = {"name": "chest-xray", "workteam": radiology, "objects": 2000, "labeled": 1260, "workers_per_object": 3}
     scene.stack.emulator("labeling_jobs", script)
-    news = wait_for(scene, "workteam.notification", "chest-ct")
+    news = wait_for(scene, "workteam.notification", "chest-xray")
     portal = describe(scene, radiology)["SubDomain"]
     for part in ("████░░ 63 %  1,260 / 2,000", "740 waiting", "3 workers per object", f"https://{portal}"):
         assert part in news["text"], news["text"]
