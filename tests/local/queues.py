@@ -5,8 +5,22 @@ import time
 from .stack import Stack
 
 KINDS = ("Workteams", "PartnerApps", "Images")  # of what is kept as declared
-QUEUES = ("UploadsQueue", "RequestsQueue", "JobStatesQueue", "WorkteamQueue", *(f"Maintain{kind}Queue" for kind in KINDS))
-SOURCES = ("Uploads", "Requests", "JobStates", "Workteam", *(f"Maintain{kind}" for kind in KINDS), "Events", "Schedules")
+QUEUES = (
+    "UploadsQueue",
+    "RequestsQueue",
+    "JobStatesQueue",
+    "WorkteamQueue",
+    *(f"Maintain{kind}Queue" for kind in KINDS),
+)
+SOURCES = (
+    "Uploads",
+    "Requests",
+    "JobStates",
+    "Workteam",
+    *(f"Maintain{kind}" for kind in KINDS),
+    "Events",
+    "Schedules",
+)
 DEAD_LETTERS = tuple(f"{source}DeadLetterQueueUrl" for source in SOURCES)
 COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
 QUIET_SECONDS = 1.5  # longer than a message takes from one queue to the next
