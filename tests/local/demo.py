@@ -88,6 +88,7 @@ class Demo:
         self._reporter.heading("The same archive again")
         jobs, told = len(self._jobs()), len(self._subscriber.received)
         self._put(f"{MODEL}.tar.gz", archive(**{f"{MODEL}.onnx": light_model(MODEL)}))
+        self._follow("looking it up", until=lambda received: bool(of_type(received[told:], "model.summary")))
         self._settle()
         answers = self._subscriber.received[told:]
         reused = [answer["reused_from"] for answer in answers if "reused_from" in answer]
