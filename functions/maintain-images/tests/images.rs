@@ -1,10 +1,7 @@
 //! Runs and events against the `SageMaker` emulator, on its clock.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
 
-use std::{
-    sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
-};
+use std::{cell::Cell, time::Duration};
 
 use automation::{
     config::ConfigSource,
@@ -24,10 +21,13 @@ use sagemaker_emulator::{Emulator, Fault, Outcome, Owner, Settings};
 /// How long an update takes.
 const TAKES: Duration = Duration::from_mins(1);
 
-static NOW: AtomicI64 = AtomicI64::new(0);
+thread_local! {
+    /// A clock of each test's own: tests run beside each other.
+    static NOW: Cell<i64> = const { Cell::new(0) };
+}
 
 fn now() -> Timestamp {
-    Timestamp::from_second(NOW.load(Ordering::Relaxed)).unwrap()
+    Timestamp::from_second(NOW.get()).unwrap()
 }
 
 struct Account {
@@ -80,7 +80,7 @@ impl Account {
 
     fn pass(&self) {
         self.emulator.advance(TAKES);
-        NOW.store(self.emulator.now().as_second(), Ordering::Relaxed);
+        NOW.set(self.emulator.now().as_second());
     }
 
     async fn run(&self) {

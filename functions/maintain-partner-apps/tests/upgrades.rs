@@ -1,10 +1,7 @@
 //! Weeks of runs against the `SageMaker` emulator, on its clock.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
 
-use std::{
-    sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
-};
+use std::{cell::Cell, time::Duration};
 
 use automation::{
     config::ConfigSource,
@@ -32,10 +29,13 @@ const UPDATING_MS: u64 = 30 * 60 * 1000;
 /// A Monday, far enough ahead that no machine's clock has passed it.
 const MONDAY: &str = "2100-03-01T00:00:00Z";
 
-static NOW: AtomicI64 = AtomicI64::new(0);
+thread_local! {
+    /// A clock of each test's own: tests run beside each other.
+    static NOW: Cell<i64> = const { Cell::new(0) };
+}
 
 fn now() -> Timestamp {
-    Timestamp::from_second(NOW.load(Ordering::Relaxed)).unwrap()
+    Timestamp::from_second(NOW.get()).unwrap()
 }
 
 struct Account {
@@ -95,7 +95,7 @@ impl Account {
 
     fn at(&self, time: Timestamp) {
         self.emulator.advance(time.duration_since(self.emulator.now()).unsigned_abs());
-        NOW.store(time.as_second(), Ordering::Relaxed);
+        NOW.set(time.as_second());
     }
 
     /// The schedule's runs of so many days.
