@@ -147,7 +147,7 @@ class Demo:
             for page in pages
             for job in page["CompilationJobSummaries"]
         )
-        return [job for job in described if f"/{self._folder}/" in job["InputConfig"]["S3Uri"]]
+        return [job for job in described if f"/{self._folder}/" in job.get("InputConfig", {}).get("S3Uri", "")]
 
     def _has_artifact(self, job: dict[str, Any]) -> bool:
         bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")

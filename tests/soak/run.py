@@ -133,7 +133,9 @@ class Soak:
 
     def _look(self, subscriber: Subscriber, settled: bool) -> None:
         jobs = self._jobs()
-        asked = {(job["InputConfig"]["S3Uri"], str(job["OutputConfig"].get("TargetDevice"))) for job in jobs}
+        asked = {
+            (job.get("InputConfig", {}).get("S3Uri", ""), str(job["OutputConfig"].get("TargetDevice"))) for job in jobs
+        }
         held = {name: queues.waiting(self._stack, self._stack.env[name]) for name in queues.DEAD_LETTERS}
         dead = " ".join(f"{name}: {count}" for name, count in held.items() if count)
         self.rows = [
@@ -160,7 +162,7 @@ class Soak:
 
     def _jobs(self) -> list[dict[str, Any]]:
         jobs = self._stack.emulator("jobs")["compilation_jobs"]
-        return [job for job in jobs if f"/{self._folder}/" in job["InputConfig"]["S3Uri"]]
+        return [job for job in jobs if f"/{self._folder}/" in job.get("InputConfig", {}).get("S3Uri", "")]
 
     def _ended(self, subscriber: Subscriber) -> set[str]:
         return {told["job"]["name"] for told in of_type(subscriber.received, *TERMINAL)}
