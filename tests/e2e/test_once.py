@@ -39,5 +39,9 @@ def test_a_request_whose_answer_was_lost_starts_no_second_job(scene: Scene) -> N
     scene.put(key)
     scene.summary(key)
     scene.settle()
-    jobs = [job for job in scene.stack.emulator("jobs")["compilation_jobs"] if key in job["InputConfig"]["S3Uri"]]
+    jobs = [
+        job
+        for job in scene.stack.emulator("jobs")["compilation_jobs"]
+        if key in job.get("InputConfig", {}).get("S3Uri", "")
+    ]
     assert len(jobs) == 1
