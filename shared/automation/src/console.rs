@@ -1,5 +1,6 @@
 //! Links into the AWS console, in the partition and region that an ARN names.
 
+use document::arn::Home;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stays as it is in a query; slashes keep a key readable.
@@ -7,41 +8,29 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.'
 
 /// The page of a compilation job; none for an ARN of no partition that has a public console.
 pub fn compilation_job(arn: &str) -> Option<String> {
-    let place = Place::of(arn)?;
+    let home = Home::of(arn)?;
     let name = arn.rsplit_once(":compilation-job/")?.1;
-    Some(format!("{}/sagemaker/home?region={}#/compilation-jobs/{name}", place.host()?, place.region))
+    Some(format!("{}/sagemaker/home?region={}#/compilation-jobs/{name}", host(&home)?, home.region))
 }
 
 /// The page of an object in S3, by its `s3://…` and the ARN of something in the same partition and region.
 pub fn object(s3_uri: &str, arn: &str) -> Option<String> {
-    let place = Place::of(arn)?;
+    let home = Home::of(arn)?;
     let (bucket, key) = s3_uri.strip_prefix("s3://")?.split_once('/')?;
     let key = utf8_percent_encode(key, QUERY);
-    Some(format!("{}/s3/object/{bucket}?region={}&prefix={key}", place.host()?, place.region))
+    Some(format!("{}/s3/object/{bucket}?region={}&prefix={key}", host(&home)?, home.region))
 }
 
-struct Place<'a> {
-    partition: &'a str,
-    region: &'a str,
-}
-
-impl<'a> Place<'a> {
-    fn of(arn: &'a str) -> Option<Self> {
-        let mut parts = arn.split(':');
-        let (_, partition, _, region) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        (!region.is_empty()).then_some(Self { partition, region })
-    }
-
-    /// AWS general reference, "Working with the AWS Management Console" of each partition.
-    fn host(&self) -> Option<String> {
-        let domain = match self.partition {
-            "aws" => "console.aws.amazon.com",
-            "aws-cn" => "console.amazonaws.cn",
-            "aws-us-gov" => "console.amazonaws-us-gov.com",
-            _ => return None,
-        };
-        Some(format!("https://{}.{domain}", self.region))
-    }
+/// Where the console of a partition and region is; none for what belongs to no region. (AWS general reference, "Working with the AWS
+/// Management Console" of each partition.)
+fn host(home: &Home<'_>) -> Option<String> {
+    let domain = match home.partition {
+        "aws" => "console.aws.amazon.com",
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => return None,
+    };
+    (!home.region.is_empty()).then(|| format!("https://{}.{domain}", home.region))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! [`read`] parses the text and checks its version; each section is read by the crate that it is for, through [`Reader`].
 //! Pure: no AWS SDK, no I/O.
 
+pub mod arn;
 mod error;
 mod node;
 mod read;

@@ -2,7 +2,6 @@
 //!
 //! Pure: no AWS SDK, no I/O; the clock is passed in.
 
-mod arn;
 mod change;
 mod digest;
 pub mod image;

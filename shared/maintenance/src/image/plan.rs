@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use document::arn::Home;
 use model_archive::Problem;
 use serde::Serialize;
 
 use super::{Image, ImageHistory, ImageStanding, ImageStatus, ObservedImage, Wanted};
 use crate::{
-    arn::Home,
     change::{missing_tags, tag_changes},
     digest::digest,
     plan::{Change, Item, Plan},

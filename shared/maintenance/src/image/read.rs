@@ -1,9 +1,8 @@
 //! Reads the section `images`, noting every mistake.
 
-use document::{At, Fields, Reader, tags::MAX_TAGS};
+use document::{At, Fields, Reader, arn::is_role, tags::MAX_TAGS};
 
 use super::{Image, Wanted};
-use crate::arn::is_role;
 
 /// The keys of the section's mappings. The schema has the same: a test holds one against the other.
 const IMAGE: [&str; 5] = ["name", "display_name", "description", "role_arn", "tags"];

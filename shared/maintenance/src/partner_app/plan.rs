@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use document::arn::Home;
 use jiff::{SignedDuration, Timestamp};
 use model_archive::Problem;
 use serde::Serialize;
@@ -11,7 +12,6 @@ use super::{
     Soak,
 };
 use crate::{
-    arn::Home,
     change::{missing_tags, tag_changes},
     digest::digest,
     plan::{Change, Item, Plan},

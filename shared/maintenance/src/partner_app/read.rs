@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use document::{At, Fields, Reader, tags::MAX_TAGS};
+use document::{At, Fields, Reader, arn::is_arn, tags::MAX_TAGS};
 
 use super::{AppRef, Application, DEFAULT_WINDOW_MINUTES, PartnerApp, Settings, Soak, settings::covers};
 use crate::{
-    arn::is_arn,
     upgrade::Policy,
     window::{WEEK_MINUTES, Window},
 };

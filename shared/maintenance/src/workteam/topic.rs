@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use document::arn::{Home, is_arn};
 use thiserror::Error;
 
 /// The ARN of an SNS topic, in the partition of its Region.
@@ -44,26 +45,14 @@ impl FromStr for TopicArn {
 
     fn from_str(text: &str) -> Result<Self, TopicArnError> {
         let form = || TopicArnError::Form(text.to_owned());
-        let parts: Vec<&str> = text.split(':').collect();
-        let ["arn", found, "sns", region, account, name] = parts[..] else { return Err(form()) };
         // The pattern of `NotificationTopicArn` (service model 2017-07-24), without its empty parts.
-        let lower = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-        let named = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-        let fits = found.strip_prefix("aws").is_some_and(lower)
-            && !region.is_empty()
-            && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-            && account.len() == 12
-            && account.bytes().all(|byte| byte.is_ascii_digit())
-            && !name.is_empty()
-            && name.chars().all(named);
-        if !fits {
-            return Err(form());
-        }
-        match partition_of(region) {
-            Some(partition) if partition != found => Err(TopicArnError::Partition {
+        let named = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let Some(home) = Home::of(text).filter(|_| is_arn(text, "sns", true, named)) else { return Err(form()) };
+        match partition_of(home.region) {
+            Some(partition) if partition != home.partition => Err(TopicArnError::Partition {
                 arn: text.to_owned(),
-                found: found.to_owned(),
-                region: region.to_owned(),
+                found: home.partition.to_owned(),
+                region: home.region.to_owned(),
                 partition,
             }),
             _ => Ok(Self(text.to_owned())),

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use document::arn;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -9,8 +10,8 @@ use thiserror::Error;
 /// Lengths of `FrameworkVersion`, in characters (service model 2017-07-24).
 const FRAMEWORK_VERSION: std::ops::RangeInclusive<usize> = 3..=10;
 
-/// Lengths of a role's ARN, in characters (service model 2017-07-24).
-const ROLE_ARN: std::ops::RangeInclusive<usize> = 20..=2048;
+/// Lengths of the Region in the ARN of a model package, in characters (service model 2017-07-24).
+const REGION: std::ops::RangeInclusive<usize> = 9..=16;
 
 /// Longest key id, in characters (service model 2017-07-24).
 const KMS_KEY_ID: usize = 2048;
@@ -102,25 +103,7 @@ impl FromStr for RoleArn {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let fits = || {
-            let mut parts = text.splitn(6, ':');
-            let partition = parts.nth(1)?.strip_prefix("aws")?;
-            let service = parts.next()?;
-            let region = parts.next()?;
-            let account = parts.next()?;
-            let role = parts.next()?.strip_prefix("role")?;
-            let role = role.strip_prefix('/').unwrap_or(role);
-            let named = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
-            let good = partition.chars().all(|c| c.is_ascii_lowercase() || c == '-')
-                && service == "iam"
-                && region.is_empty()
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
-                && !role.is_empty()
-                && role.chars().all(named);
-            good.then_some(())
-        };
-        if text.starts_with("arn:") && ROLE_ARN.contains(&text.len()) && fits().is_some() {
+        if arn::is_role(text) {
             return Ok(Self(text.to_owned()));
         }
         Err(Malformed { found: text.to_owned(), what: "ARN of a role, such as arn:aws:iam::123456789012:role/neo" })
@@ -158,28 +141,18 @@ impl FromStr for ModelPackageArn {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let fits = || {
-            let mut parts = text.splitn(6, ':');
-            let partition = parts.nth(1)?.strip_prefix("aws")?;
-            let service = parts.next()?;
-            let region = parts.next()?;
-            let account = parts.next()?;
-            let (name, number) = parts.next()?.strip_prefix("model-package/")?.split_once('/')?;
-            let lower = |c: char| c.is_ascii_lowercase() || c == '-';
-            let good = partition.chars().all(lower)
-                && service == "sagemaker"
-                && (9..=16).contains(&region.len())
-                && region.chars().all(|c| lower(c) || c.is_ascii_digit())
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
-                && (1..=PACKAGE_NAME).contains(&name.len())
-                && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-                && (1..=PACKAGE_NUMBER).contains(&number.len())
-                && number.bytes().all(|byte| byte.is_ascii_digit());
-            good.then_some(())
+        let named = |resource: &str| {
+            let version = resource.strip_prefix("model-package/").and_then(|version| version.split_once('/'));
+            version.is_some_and(|(name, number)| {
+                (1..=PACKAGE_NAME).contains(&name.len())
+                    && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                    && (1..=PACKAGE_NUMBER).contains(&number.len())
+                    && number.bytes().all(|byte| byte.is_ascii_digit())
+            })
         };
-        if text.starts_with("arn:") && fits().is_some() {
+        let in_region = arn::Home::of(text).is_some_and(|home| REGION.contains(&home.region.len()));
+        if in_region && arn::is_arn(text, "sagemaker", true, named) {
             return Ok(Self(text.to_owned()));
         }
         let what = "ARN of a version of a model package, such as arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";

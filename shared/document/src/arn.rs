@@ -2,10 +2,12 @@
 
 /// Partition, Region and account of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Home<'a> {
+pub struct Home<'a> {
+    /// Such as `aws-cn`.
     pub partition: &'a str,
     /// Empty for what belongs to no Region, such as roles.
     pub region: &'a str,
+    /// Twelve digits.
     pub account: &'a str,
 }
 
@@ -20,7 +22,7 @@ impl<'a> Home<'a> {
 }
 
 /// Whether a text is an ARN of this form (service model 2017-07-24, where partitions are `aws[a-z\-]*`).
-pub(crate) fn is_arn(text: &str, service: &str, with_region: bool, resource: impl Fn(&str) -> bool) -> bool {
+pub fn is_arn(text: &str, service: &str, with_region: bool, resource: impl Fn(&str) -> bool) -> bool {
     let Some(home) = Home::of(text) else { return false };
     let mut parts = text.splitn(6, ':');
     let (found, name) = (parts.nth(2).unwrap_or_default(), parts.nth(2).unwrap_or_default());
@@ -35,7 +37,7 @@ pub(crate) fn is_arn(text: &str, service: &str, with_region: bool, resource: imp
 }
 
 /// Whether a text is the ARN of a role.
-pub(crate) fn is_role(text: &str) -> bool {
+pub fn is_role(text: &str) -> bool {
     /// Lengths of a role's ARN, in characters (service model 2017-07-24).
     const LENGTHS: std::ops::RangeInclusive<usize> = 20..=2048;
     let named = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
