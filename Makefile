@@ -16,7 +16,7 @@ PYTHON_CODE := tests/local tests/e2e tests/soak tests/bench shared/model-archive
 # For `soak`: sizes; `make soak OPTIONS=--help` lists them.
 OPTIONS ?=
 
-# For `fuzz`: seconds a target, and which targets; left out: all.
+# For `fuzz`: seconds a target, and which targets; left out: all. No sanitizers: the crate forbids unsafe code, and they need nightly Rust.
 FUZZ := shared/model-archive/fuzz
 SECONDS_EACH ?= 60
 TARGETS ?= $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
@@ -60,12 +60,11 @@ bench: $(TOOLS) ## how fast an archive is inspected, against gzip and Python
 	@$(BIN)/python -m tests.bench "inspect=target/release/examples/inspect {}" \
 		$(if $(wildcard target/release/automation),"automation inspect=target/release/automation inspect {}")
 
-fuzz: ## every fuzz target for SECONDS_EACH=60 seconds, with nightly Rust
-	@rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
+fuzz: ## every fuzz target for SECONDS_EACH=60 seconds
 	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-fuzz@0.13.2
-	cargo +nightly fuzz build --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none
+	cargo fuzz build --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none
 	@for target in $(TARGETS); do echo "fuzzing $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
-		cargo +nightly fuzz run --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target -- \
+		cargo fuzz run --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target -- \
 		-max_total_time=$(SECONDS_EACH) -timeout=5 -malloc_limit_mb=32 -verbosity=0 -print_final_stats=1 || exit 1; done
 
 build: $(TOOLS) ## the functions for AWS
