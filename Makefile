@@ -56,8 +56,8 @@ down: $(TOOLS) ## stops what `make up` started
 
 bench: $(TOOLS) ## how fast an archive is inspected, against gzip and Python
 	cargo bench --quiet --manifest-path shared/model-archive/bench/Cargo.toml --target-dir target/bench
-	cargo build --quiet --release -p model-archive --example inspect
-	@$(BIN)/python -m tests.bench "inspect=target/release/examples/inspect {}" \
+	cargo build --quiet --release -p model-archive --examples
+	@$(BIN)/python -m tests.bench --inflate "target/release/examples/inflate {}" "inspect=target/release/examples/inspect {}" \
 		$(if $(wildcard target/release/automation),"automation inspect=target/release/automation inspect {}")
 
 fuzz: ## every fuzz target for SECONDS_EACH=60 seconds
