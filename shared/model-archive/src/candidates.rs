@@ -4,33 +4,32 @@ use std::collections::BTreeMap;
 
 use crate::{
     Framework, Model, Problem, Warning,
-    format::{Format, Recognised, folder, in_folder},
+    format::{Certainty, Format, Recognised, folder, in_folder},
     mxnet,
     names::Names,
-    problem::quoted,
     reading::Reading,
     survey::Named,
     tensorflow,
 };
 
-/// All files of one format. Neo takes one of each, so only the first is kept.
-#[derive(Debug, Default)]
+/// Formats that Neo finds by the same endings.
+const TENSORFLOW: [Format; 2] = [Format::SavedModel, Format::FrozenGraph];
+
+/// The files of one format. Neo takes one of each, so only one is kept.
+#[derive(Debug)]
 struct Files {
     named: Named,
-    certain: bool,
-    first: Option<File>,
-}
-
-#[derive(Debug)]
-struct File {
+    certainty: Certainty,
+    /// The first of those that are most certainly meant.
     path: String,
-    /// What was read of it, or why it cannot be.
-    reading: Result<Reading, Problem>,
+    /// What was read of it, or why it cannot be; none if it was not read, or cannot be chosen any more.
+    reading: Option<Result<Reading, Problem>>,
 }
 
 /// What is known of the rest of the archive.
 pub(crate) struct Part<'p> {
-    pub paths: &'p Names,
+    pub files: &'p Names,
+    pub folders: &'p Names,
     /// Whether all of it was seen.
     pub whole: bool,
 }
@@ -47,32 +46,41 @@ pub(crate) struct Chosen {
 pub(crate) struct Candidates(BTreeMap<Format, Files>);
 
 impl Candidates {
-    pub fn add(&mut self, Recognised { format, certain }: Recognised, path: &str, reading: Result<Reading, Problem>) {
-        let files = self.0.entry(format).or_default();
-        files.named.add(path);
-        // A file that is certainly of this format is the one to tell of.
-        if files.first.is_none() || certain && !files.certain {
-            files.first = Some(File { path: path.to_owned(), reading });
-        }
-        files.certain |= certain;
-        if files.named.count() > 1 {
-            files.forget();
-        }
-        let tensorflow = [Format::SavedModel, Format::FrozenGraph];
-        if tensorflow.contains(&format) && tensorflow.iter().all(|format| self.0.contains_key(format)) {
-            for (_, files) in self.0.iter_mut().filter(|(format, _)| tensorflow.contains(format)) {
-                files.forget();
+    /// Counts a file, and tells whether it may be the model: only then it has to be read. What was read of files that
+    /// cannot be chosen any more is dropped, since it may be large.
+    pub fn expect(&mut self, Recognised { format, certainty }: Recognised, path: &str) -> bool {
+        let misnamed = certainty == Certainty::ByContent;
+        match self.0.get_mut(&format) {
+            // Neo does not look at it where there is one that it finds by its name.
+            Some(files) if misnamed && files.certainty != Certainty::ByContent => return false,
+            Some(files) if misnamed == (files.certainty == Certainty::ByContent) => files.count(path, certainty),
+            _ => {
+                self.0.insert(format, Files::of(path, certainty));
             }
         }
-        if certain && self.single_framework().is_err() {
-            self.0.values_mut().for_each(Files::forget);
+        let framework = self.single_framework().ok().flatten();
+        let both = TENSORFLOW.iter().all(|format| self.0.contains_key(format));
+        for (format, files) in &mut self.0 {
+            let several = files.named.count() > 1 || both && TENSORFLOW.contains(format);
+            if several || framework != Some(format.framework()) {
+                files.reading = None;
+            }
+        }
+        let alone = self.0.get(&format).is_some_and(|files| files.named.count() == 1);
+        alone && framework == Some(format.framework()) && !(both && TENSORFLOW.contains(&format))
+    }
+
+    /// Keeps what was read of a file that was expected.
+    pub fn keep(&mut self, format: Format, reading: Result<Reading, Problem>) {
+        if let Some(files) = self.0.get_mut(&format) {
+            files.reading = Some(reading);
         }
     }
 
-    /// The framework of all the files, if it is one.
+    /// The framework of all the files that are most certainly meant, if it is one.
     pub fn single_framework(&self) -> Result<Option<Framework>, Problem> {
-        let any_certain = self.0.values().any(|files| files.certain);
-        let counted = || self.0.iter().filter(|(_, files)| files.certain || !any_certain);
+        let most = self.0.values().map(|files| files.certainty).max();
+        let counted = || self.0.iter().filter(|(_, files)| Some(files.certainty) == most);
         let mut frameworks: Vec<_> = counted().map(|(format, _)| format.framework()).collect();
         frameworks.dedup();
         match frameworks[..] {
@@ -168,10 +176,9 @@ impl Candidates {
             ));
         }
         let Some(mut graph_files) = graph_files else { return };
-        let weights_reading = weight_files.and_then(|files| files.first);
-        match weights_reading.map(|file| file.reading) {
+        match weight_files.and_then(|files| files.reading) {
             Some(Ok(weights)) => {
-                if let Some(File { reading: Ok(reading), .. }) = &mut graph_files.first {
+                if let Some(Ok(reading)) = &mut graph_files.reading {
                     combine(reading, weights);
                 }
             }
@@ -183,26 +190,37 @@ impl Candidates {
 }
 
 impl Files {
-    /// Drops what was read: none of it will be chosen, and it may be large.
-    fn forget(&mut self) {
-        if let Some(File { reading: reading @ Ok(_), .. }) = &mut self.first {
-            *reading = Ok(Reading::default());
+    fn of(path: &str, certainty: Certainty) -> Self {
+        let mut named = Named::default();
+        named.add(path);
+        Self { named, certainty, path: path.to_owned(), reading: None }
+    }
+
+    fn count(&mut self, path: &str, certainty: Certainty) {
+        if certainty > self.certainty {
+            self.certainty = certainty;
+            path.clone_into(&mut self.path);
+        }
+        // The same path again is the same file: unpacked, the later content is what is left.
+        if self.named.count() > 1 || self.path != path {
+            self.named.add(path);
         }
     }
 
     fn take(self, format: Format, part: &Part<'_>, chosen: &mut Chosen) {
-        let Some(File { path, reading }) = self.first else { return };
-        let reading = match reading {
-            Ok(reading) => reading,
-            Err(problem) => return chosen.problems.push(problem),
+        let path = self.path;
+        let reading = match self.reading {
+            Some(Ok(reading)) => reading,
+            Some(Err(problem)) => return chosen.problems.push(problem),
+            None => return,
         };
         if !format.is_named_well(&path) && reading.problems.is_empty() {
             chosen.problems.push(misnamed(format, &path));
         }
         if part.whole {
-            check_external(&path, &reading.external, part.paths, chosen);
+            check_external(&path, &reading.external, part.files, chosen);
             if format == Format::SavedModel {
-                check_variables(&path, part.paths, chosen);
+                check_variables(&path, part.folders, chosen);
             }
         }
         let refused = !reading.read && !reading.problems.is_empty();
@@ -229,38 +247,40 @@ fn misnamed(format: Format, path: &str) -> Problem {
     Problem::new(
         "model-misnamed",
         format!(
-            "by its content `{path}` is {} {}, but SageMaker Neo finds such a file only by the ending {}",
-            if format.noun().starts_with(['O', 'X']) { "an" } else { "a" },
-            format.noun(),
+            "by its content `{path}` is {}, but SageMaker Neo finds such a file only by the ending {}",
+            format.a_noun(),
             endings.join(" or ")
         ),
         format!("rename it so that it ends in {}", endings[0]),
     )
 }
 
-fn check_external(model: &str, external: &[String], paths: &Names, chosen: &mut Chosen) {
+fn check_external(model: &str, external: &[String], files: &Names, chosen: &mut Chosen) {
+    let (mut there, mut missing) = (Named::default(), Named::default());
     for location in external {
         let path = in_folder(folder(model), location);
-        let is_there = paths.contains(path.as_bytes());
-        let path = quoted(&path);
-        if is_there {
-            chosen.warnings.push(Warning::new(
-                "external-data",
-                format!("`{model}` keeps weights in {path}; SageMaker Neo documents models of a single .onnx file"),
-            ));
-        } else {
-            chosen.problems.push(Problem::new(
-                "external-data-missing",
-                format!("`{model}` keeps weights in {path}, which is not in the archive"),
-                "save the model with its weights inside: onnx.save(model, path, save_as_external_data=False)",
-            ));
-        }
+        let named = if files.contains(path.as_bytes()) { &mut there } else { &mut missing };
+        named.add(&path);
+    }
+    if missing.count() > 0 {
+        chosen.problems.push(Problem::new(
+            "external-data-missing",
+            format!("`{model}` keeps weights in {}, which is not in the archive", missing.list()),
+            "save the model with its weights inside: onnx.save(model, path, save_as_external_data=False)",
+        ));
+    }
+    if there.count() > 0 {
+        let places = there.list();
+        chosen.warnings.push(Warning::new(
+            "external-data",
+            format!("`{model}` keeps weights in {places}; SageMaker Neo documents models of a single .onnx file"),
+        ));
     }
 }
 
-fn check_variables(model: &str, paths: &Names, chosen: &mut Chosen) {
+fn check_variables(model: &str, folders: &Names, chosen: &mut Chosen) {
     let variables = in_folder(folder(model), tensorflow::VARIABLES);
-    if !paths.contains(variables.as_bytes()) {
+    if !folders.contains(variables.as_bytes()) {
         chosen.problems.push(Problem::new(
             "variables-missing",
             format!("`{model}` is a SavedModel, but the folder `{variables}` with its weights is not in the archive"),

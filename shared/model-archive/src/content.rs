@@ -56,6 +56,20 @@ impl<'a, 'b> Content<'a, 'b> {
         self.gzip.peek(count)
     }
 
+    /// Takes the next byte; none at the member's end.
+    pub fn byte(&mut self) -> Result<Option<u8>, Fault> {
+        if self.position == self.size {
+            return Ok(None);
+        }
+        let mut byte = self.gzip.byte();
+        if byte.is_none() {
+            self.chunk()?;
+            byte = self.gzip.byte();
+        }
+        self.position += u64::from(byte.is_some());
+        Ok(byte)
+    }
+
     /// Takes bytes off that `chunk` or `peek` gave.
     pub fn consume(&mut self, count: usize) {
         let count = count.min(usize::try_from(self.remaining()).unwrap_or(usize::MAX));

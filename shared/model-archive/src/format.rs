@@ -26,8 +26,18 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recognised {
     pub format: Format,
-    /// Whether nothing else is meant by such a name or content. What is not certain makes way for what is.
-    pub certain: bool,
+    pub certainty: Certainty,
+}
+
+/// How certain it is that a file is meant to be the model. What is less certain makes way for what is more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Certainty {
+    /// Other files have such names too.
+    Perhaps,
+    /// It has the content, under a name that Neo does not look for.
+    ByContent,
+    /// Nothing else is meant by its name.
+    ByName,
 }
 
 impl Format {
@@ -83,10 +93,22 @@ impl Format {
         }
     }
 
+    /// That with its article.
+    pub fn a_noun(self) -> String {
+        let article = if self.noun().starts_with(['O', 'X']) { "an" } else { "a" };
+        format!("{article} {}", self.noun())
+    }
+
     /// What a member is by its name and first bytes.
     pub fn of(path: &str, head: &[u8]) -> Option<Recognised> {
-        let certain = |format| Some(Recognised { format, certain: true });
-        let perhaps = |format, certain| Some(Recognised { format, certain });
+        let certain = |format: Self| {
+            let named = format.is_named_well(path);
+            let certainty = if named { Certainty::ByName } else { Certainty::ByContent };
+            Some(Recognised { format, certainty })
+        };
+        let perhaps = |format, recognised| {
+            if recognised { certain(format) } else { Some(Recognised { format, certainty: Certainty::Perhaps }) }
+        };
         let name = file_name(path).to_ascii_lowercase();
         if tensorflow::is_companion(&name) {
             return None;
@@ -119,13 +141,15 @@ impl Format {
         }
     }
 
-    fn by_content(head: &[u8]) -> Option<Self> {
+    /// What a file is by its first bytes, if these tell.
+    pub fn by_content(head: &[u8]) -> Option<Self> {
         let known = [
             (onnx::recognise(head), Self::Onnx),
             (tflite::recognise(head), Self::Tflite),
             (keras::recognise(head), Self::Keras),
             (tensorflow::recognise_saved_model(head), Self::SavedModel),
             (pytorch::recognise(head), Self::Torch),
+            (xgboost::recognise(head), Self::Xgboost),
         ];
         known.into_iter().find(|(recognised, _)| *recognised).map(|(_, format)| format)
     }
@@ -149,7 +173,22 @@ pub(crate) fn folder(path: &str) -> &str {
 
 /// The path of a file named relative to a folder.
 pub(crate) fn in_folder(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+    normal(&format!("{folder}/{name}"))
+}
+
+/// A path from the archive's root, without empty parts and `.`, and with `..` only at its beginning, where it leads out.
+pub(crate) fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 #[cfg(test)]
@@ -157,36 +196,53 @@ mod tests {
     use super::*;
 
     #[test]
+    fn paths_are_made_normal() {
+        let cases = [
+            ("./a.onnx", "a.onnx"),
+            ("/a//b/./c", "a/b/c"),
+            ("a/../b/", "b"),
+            ("../../a", "../../a"),
+            ("a/../../b", "../b"),
+            ("./", ""),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(normal(path), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn files_are_recognised() {
-        type Case = (&'static str, &'static [u8], Option<(Format, bool)>);
-        let cases: [Case; 24] = [
-            ("a/b/model.onnx", b"", Some((Format::Onnx, true))),
-            ("MODEL.ONNX", b"", Some((Format::Onnx, true))),
-            ("model.bin", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, true))),
-            ("model.pb", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, true))),
-            ("export/1/saved_model.pb", b"", Some((Format::SavedModel, true))),
-            ("model.bin", b"\x08\x01\x12\x07", Some((Format::SavedModel, true))),
+        type Case = (&'static str, &'static [u8], Option<(Format, Certainty)>);
+        use Certainty::{ByContent, ByName, Perhaps};
+        let cases: [Case; 25] = [
+            ("a/b/model.onnx", b"", Some((Format::Onnx, ByName))),
+            ("MODEL.ONNX", b"", Some((Format::Onnx, ByName))),
+            ("model.bin", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
+            ("model.pb", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
+            ("export/1/saved_model.pb", b"", Some((Format::SavedModel, ByName))),
+            ("model.bin", b"\x08\x01\x12\x07", Some((Format::SavedModel, ByContent))),
             ("fingerprint.pb", b"\x08\x01\x12\x07", None),
-            ("frozen.pb", b"\x0a\x10\x0a", Some((Format::FrozenGraph, true))),
-            ("labels.pbtxt", b"item { id: 1 }", Some((Format::FrozenGraph, false))),
-            ("graph.pbtxt", b"node {\n", Some((Format::FrozenGraph, true))),
-            ("m.h5", b"", Some((Format::Keras, true))),
-            ("m.bin", b"\x89HDF\r\n\x1a\n", Some((Format::Keras, true))),
-            ("m.tflite", b"", Some((Format::Tflite, true))),
-            ("m.pth", b"", Some((Format::Torch, true))),
-            ("net-symbol.json", b"", Some((Format::MxnetSymbol, true))),
-            ("net-0000.params", b"\x12\x01\0\0\0\0\0\0", Some((Format::MxnetParams, true))),
-            ("hyper.params", b"a=1", Some((Format::MxnetParams, false))),
+            ("frozen.pb", b"\x0a\x10\x0a", Some((Format::FrozenGraph, ByName))),
+            ("labels.pbtxt", b"item { id: 1 }", Some((Format::FrozenGraph, Perhaps))),
+            ("graph.pbtxt", b"node {\n", Some((Format::FrozenGraph, ByName))),
+            ("m.h5", b"", Some((Format::Keras, ByName))),
+            ("m.bin", b"\x89HDF\r\n\x1a\n", Some((Format::Keras, ByContent))),
+            ("m.tflite", b"", Some((Format::Tflite, ByName))),
+            ("m.pth", b"", Some((Format::Torch, ByName))),
+            ("net-symbol.json", b"", Some((Format::MxnetSymbol, ByName))),
+            ("net-0000.params", b"\x12\x01\0\0\0\0\0\0", Some((Format::MxnetParams, ByName))),
+            ("hyper.params", b"a=1", Some((Format::MxnetParams, Perhaps))),
             ("labels.json", b"{", None),
             ("setup.cfg", b"[metadata]\nname = x", None),
-            ("net.cfg", b"# comment\n[net]\nwidth=1", Some((Format::DarknetConfig, true))),
+            ("bom.cfg", b"\xef\xbb\xbf[net]\nwidth=1", Some((Format::DarknetConfig, ByName))),
+            ("net.cfg", b"# comment\n[net]\nwidth=1", Some((Format::DarknetConfig, ByName))),
             ("README", b"", None),
-            ("tokenizer.model", b"\x0a\x10", Some((Format::Xgboost, false))),
-            ("xgboost-model", b"", Some((Format::Xgboost, true))),
-            ("m.json", b"{\"learner\":{\"attributes\"", Some((Format::Xgboost, true))),
+            ("tokenizer.model", b"\x0a\x10", Some((Format::Xgboost, Perhaps))),
+            ("xgboost-model", b"", Some((Format::Xgboost, ByName))),
+            ("m.json", b"{\"learner\":{\"attributes\"", Some((Format::Xgboost, ByContent))),
         ];
         for (path, head, expected) in cases {
-            let found = Format::of(path, head).map(|found| (found.format, found.certain));
+            let found = Format::of(path, head).map(|found| (found.format, found.certainty));
             assert_eq!(found, expected, "{path}");
         }
     }

@@ -9,8 +9,8 @@ use crate::{Limits, Problem, fault::Fault, lookalike, source::Source};
 /// Bytes read or inflated at a time: enough to make the calls cheap, little enough to stay in the cache.
 const CHUNK: usize = 64 * 1024;
 
-/// First byte of a gzip member (RFC 1952).
-const GZIP: u8 = 0x1f;
+/// How a gzip member begins (RFC 1952).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 pub(crate) struct Gzip<'a> {
     /// None after the last member.
@@ -37,7 +37,7 @@ impl<'a> Gzip<'a> {
                 Ok(chunk) => chunk,
                 Err(error) => return Err((unexpected(error), taken)),
             };
-            if chunk.is_empty() || (head.is_empty() && chunk[0] == GZIP) {
+            if chunk.is_empty() || (head.is_empty() && GZIP.starts_with(&chunk[..chunk.len().min(GZIP.len())])) {
                 break;
             }
             let part = chunk.len().min(lookalike::HEAD - head.len());
@@ -99,6 +99,13 @@ impl<'a> Gzip<'a> {
         Ok(&self.buffer[self.start..end])
     }
 
+    /// Takes the next byte, if it is inflated already: far cheaper than a chunk for formats that are read byte by byte.
+    pub fn byte(&mut self) -> Option<u8> {
+        let byte = *self.buffer[..self.end].get(self.start)?;
+        self.start += 1;
+        Some(byte)
+    }
+
     /// Takes bytes off that `chunk` or `peek` gave.
     pub fn consume(&mut self, count: usize) {
         self.start = self.end.min(self.start + count);
@@ -128,7 +135,7 @@ impl<'a> Gzip<'a> {
         self.compressed = source.get_ref().taken();
         self.first_member = false;
         match next {
-            Some(GZIP) => self.decoder = Some(GzDecoder::new(source)),
+            Some(first) if first == GZIP[0] => self.decoder = Some(GzDecoder::new(source)),
             Some(_) => self.trailing = true,
             None => {}
         }

@@ -64,7 +64,11 @@ fn reading(content: &Content<'_, '_>, attributes: &Attributes, limits: &Limits) 
                 SAVE,
             )
         } else {
-            Problem::new("keras-no-config", "the file is HDF5 but no Keras model: its root has no `model_config`", SAVE)
+            Problem::new(
+                "keras-no-config",
+                "the file is HDF5 but no whole Keras model: its root has no `model_config`, as where weights alone are saved",
+                SAVE,
+            )
         }));
     };
     let malformed = |cause: String| Halt::malformed(content.position(), cause);
@@ -72,6 +76,10 @@ fn reading(content: &Content<'_, '_>, attributes: &Attributes, limits: &Limits) 
         config::parse(config).map_err(|error| malformed(format!("its `model_config` is not as expected: {error}")))?;
     // Layers say where their channels are; one that has them first has the whole model so.
     let channels_last = !config.channels_first;
+    if config.more {
+        let warning = Warning::new("inputs-not-read", "its inputs were not read: it has more than 1000 of them");
+        return Ok(Reading { warnings: vec![warning], ..Reading::default() });
+    }
     let mut inputs = Inputs::new(limits);
     for input in config.inputs {
         inputs.add(if channels_last { channels_first(input) } else { input }).map_err(malformed)?;

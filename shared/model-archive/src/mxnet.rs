@@ -20,6 +20,8 @@ pub(crate) fn combine(symbol: &mut Reading, params: Reading) {
     symbol.read = true;
     let (labels, inputs): (Vec<_>, Vec<_>) =
         std::mem::take(&mut symbol.inputs).into_iter().partition(|input| input.name.ends_with(LABEL));
+    // What is fed to the network may well be called so, if nothing else is.
+    let (labels, inputs) = if inputs.is_empty() { (Vec::new(), labels) } else { (labels, inputs) };
     if inputs.is_empty() {
         symbol.problems.push(Problem::new(
             "inputs-none",

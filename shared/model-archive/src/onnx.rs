@@ -5,12 +5,13 @@ mod schema;
 
 use std::fmt::Write as _;
 
-use schema::{Entry, OperatorSet};
+use schema::{Entry, OperatorSet, ValueInfo};
 
 use crate::{
     Limits, Problem,
     content::Content,
     fault::Halt,
+    names::Names,
     reading::Reading,
     wire::{Value, Wire},
 };
@@ -23,8 +24,11 @@ const MAX_TEXT: u64 = 4096;
 /// Most operator sets that are named. Models have one to five.
 const MAX_OPSETS: usize = 16;
 
-/// Most files of external data that are remembered. Exporters write one, or one per weight; Neo takes none.
-const MAX_EXTERNAL: usize = 8;
+/// Most memory for the places of external data, in bytes. Exporters write one file, or one per weight; Neo takes none.
+const MAX_EXTERNAL: usize = 256 * 1024;
+
+/// Deepest nesting of graphs within the attributes of nodes (`If`, `Loop`, `Scan`) that is searched for external data.
+const MAX_GRAPHS: u32 = 16;
 
 /// Reads an `.onnx` file.
 pub(crate) fn read(content: &mut Content<'_, '_>, limits: &Limits) -> Result<Reading, Halt> {
@@ -33,9 +37,11 @@ pub(crate) fn read(content: &mut Content<'_, '_>, limits: &Limits) -> Result<Rea
     let end = wire.end();
     while let Some(field) = wire.field(end)? {
         match (field.number, field.value) {
-            (1, Value::Varint(version)) => model.ir_version = Some(version),
-            (2, Value::Bytes(length)) => model.producer = text(&mut wire, "producer", length)?,
-            (3, Value::Bytes(length)) => model.producer_version = text(&mut wire, "producer version", length)?,
+            (1, Value::Varint(version)) => model.ir_version = Some(version.cast_signed()),
+            (2, Value::Bytes(length)) if length <= MAX_TEXT => model.producer = text(&mut wire, "producer", length)?,
+            (3, Value::Bytes(length)) if length <= MAX_TEXT => {
+                model.producer_version = text(&mut wire, "producer version", length)?;
+            }
             (7, Value::Bytes(length)) => {
                 let end = wire.end_of(length);
                 model.graph(&mut wire, end)?;
@@ -66,14 +72,15 @@ fn text(wire: &mut Wire<'_, '_, '_>, what: &str, length: u64) -> Result<String, 
 }
 
 struct ModelReader<'l> {
-    ir_version: Option<u64>,
+    ir_version: Option<i64>,
     producer: String,
     producer_version: String,
     opsets: Vec<OperatorSet>,
     has_graph: bool,
     inputs: GraphInputs<'l>,
     external: Vec<String>,
-    external_count: u64,
+    external_known: Names,
+    external_bytes: usize,
     limits: &'l Limits,
 }
 
@@ -87,7 +94,8 @@ impl<'l> ModelReader<'l> {
             has_graph: false,
             inputs: GraphInputs::new(limits),
             external: Vec::new(),
-            external_count: 0,
+            external_known: Names::default(),
+            external_bytes: 0,
             limits,
         }
     }
@@ -97,12 +105,17 @@ impl<'l> ModelReader<'l> {
         self.has_graph = true;
         while let Some(field) = wire.field(end)? {
             match (field.number, field.value) {
+                (1, Value::Bytes(length)) => {
+                    let end = wire.end_of(length);
+                    self.node(wire, end, 0)?;
+                }
                 (5, Value::Bytes(length)) => {
                     let end = wire.end_of(length);
                     self.initializer(wire, end)?;
                 }
                 (11, Value::Bytes(length)) => {
-                    let input = wire.message("input", length, self.limits.input_bytes)?;
+                    let end = wire.end_of(length);
+                    let input = self.input(wire, end)?;
                     self.inputs.input(input).map_err(|cause| wire.malformed(cause))?;
                 }
                 (15, Value::Bytes(length)) => {
@@ -115,34 +128,111 @@ impl<'l> ModelReader<'l> {
         Ok(())
     }
 
-    /// `TensorProto`: only its name, and where its bytes are if not here.
+    /// `ValueInfoProto`, without its documentation.
+    fn input(&self, wire: &mut Wire<'_, '_, '_>, end: u64) -> Result<ValueInfo, Halt> {
+        let mut input = ValueInfo::default();
+        while let Some(field) = wire.field(end)? {
+            match (field.number, field.value) {
+                (1, Value::Bytes(length)) => {
+                    input.name = wire.text("input's name", length, self.limits.input_bytes)?;
+                }
+                (2, Value::Bytes(length)) => {
+                    input.value_type = Some(wire.message("input", length, self.limits.input_bytes)?);
+                }
+                (_, value) => wire.skip_value(value)?,
+            }
+        }
+        Ok(input)
+    }
+
+    /// `NodeProto`: the tensors and graphs in its attributes may have external data too.
+    fn node(&mut self, wire: &mut Wire<'_, '_, '_>, end: u64, depth: u32) -> Result<(), Halt> {
+        while let Some(field) = wire.field(end)? {
+            match (field.number, field.value) {
+                (5, Value::Bytes(length)) => {
+                    let end = wire.end_of(length);
+                    self.attribute(wire, end, depth)?;
+                }
+                (_, value) => wire.skip_value(value)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// `AttributeProto`
+    fn attribute(&mut self, wire: &mut Wire<'_, '_, '_>, end: u64, depth: u32) -> Result<(), Halt> {
+        while let Some(field) = wire.field(end)? {
+            match (field.number, field.value) {
+                (5 | 10, Value::Bytes(length)) => {
+                    let end = wire.end_of(length);
+                    self.tensor(wire, end)?;
+                }
+                (6 | 11, Value::Bytes(length)) if depth < MAX_GRAPHS => {
+                    let end = wire.end_of(length);
+                    self.inner_graph(wire, end, depth + 1)?;
+                }
+                (_, value) => wire.skip_value(value)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// `GraphProto` in an attribute: its inputs are not the model's.
+    fn inner_graph(&mut self, wire: &mut Wire<'_, '_, '_>, end: u64, depth: u32) -> Result<(), Halt> {
+        while let Some(field) = wire.field(end)? {
+            match (field.number, field.value) {
+                (1, Value::Bytes(length)) => {
+                    let end = wire.end_of(length);
+                    self.node(wire, end, depth)?;
+                }
+                (5, Value::Bytes(length)) => {
+                    let end = wire.end_of(length);
+                    self.tensor(wire, end)?;
+                }
+                (_, value) => wire.skip_value(value)?,
+            }
+        }
+        Ok(())
+    }
+
     fn initializer(&mut self, wire: &mut Wire<'_, '_, '_>, end: u64) -> Result<(), Halt> {
-        let mut external = Vec::new();
-        let mut is_external = false;
+        if let Some(name) = self.tensor(wire, end)? {
+            self.inputs.initializer(&name).map_err(|cause| wire.malformed(cause))?;
+        }
+        Ok(())
+    }
+
+    /// `TensorProto`: only its name, and where its bytes are if not here.
+    fn tensor(&mut self, wire: &mut Wire<'_, '_, '_>, end: u64) -> Result<Option<Vec<u8>>, Halt> {
+        let (mut name, mut location, mut is_external) = (None, None, false);
         while let Some(field) = wire.field(end)? {
             match (field.number, field.value) {
                 (8, Value::Bytes(length)) => {
-                    let name = wire.bytes("initializer's name", length, self.limits.input_bytes)?;
-                    self.inputs.initializer(&name).map_err(|cause| wire.malformed(cause))?;
+                    name = Some(wire.bytes("initializer's name", length, self.limits.input_bytes)?);
                 }
                 (13, Value::Bytes(length)) => {
                     let entry = wire.message::<Entry>("external data", length, self.limits.input_bytes)?;
                     if entry.key == "location" {
-                        external.push(entry.value);
+                        location = Some(entry.value);
                     }
                 }
-                (14, Value::Varint(location)) => is_external = location == 1,
+                (14, Value::Varint(place)) => is_external = place == 1,
                 (_, value) => wire.skip_value(value)?,
             }
-            external.truncate(1);
         }
-        if is_external {
-            self.external_count += 1;
-            for location in external {
-                if self.external.len() < MAX_EXTERNAL && !self.external.contains(&location) {
-                    self.external.push(location);
-                }
+        if let Some(location) = location.filter(|_| is_external) {
+            self.external(location).map_err(|cause| wire.malformed(cause))?;
+        }
+        Ok(name)
+    }
+
+    fn external(&mut self, location: String) -> Result<(), String> {
+        if self.external_known.insert(location.as_bytes()) {
+            self.external_bytes += size_of::<String>() + location.capacity();
+            if self.external_bytes > MAX_EXTERNAL {
+                return Err(format!("the names of its files of external data take more than {MAX_EXTERNAL} bytes"));
             }
+            self.external.push(location);
         }
         Ok(())
     }

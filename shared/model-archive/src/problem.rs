@@ -26,12 +26,16 @@ impl Problem {
 /// Longest name that is shown whole, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// A name from a file as a sentence shows it.
+/// A name from a file as a sentence shows it: on one line.
 pub(crate) fn quoted(name: &str) -> String {
-    match name.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("`{}…`", &name[..end]),
-        None => format!("`{name}`"),
+    let (name, more) = match name.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => (&name[..end], "…"),
+        None => (name, ""),
+    };
+    if name.contains(char::is_control) {
+        return format!("`{}{more}`", name.escape_debug());
     }
+    format!("`{name}{more}`")
 }
 
 /// Something about an archive that does not stop a compilation by itself.

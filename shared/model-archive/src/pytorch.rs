@@ -15,12 +15,26 @@ const SEARCH: u64 = 128 * 1024;
 
 const ZIP: &[u8] = b"PK\x03\x04";
 
+/// How `torch.save` began before it wrote zip files: a pickle of its own magic number (`serialization.py`).
+const LEGACY: &[u8] = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.";
+
 /// Whether a file that is not called `.pt` or `.pth` begins like one that PyTorch writes.
 pub(crate) fn recognise(head: &[u8]) -> bool {
+    if head.starts_with(LEGACY) {
+        return true;
+    }
     let Some(length) = head.get(26..28).filter(|_| head.starts_with(ZIP)) else { return false };
     let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
-    let name = head.get(LOCAL_HEADER..LOCAL_HEADER + length).unwrap_or_default();
-    [&b"/data.pkl"[..], b"/constants.pkl", b"/.format_version"].iter().any(|ending| name.ends_with(ending))
+    let name = head.get(LOCAL_HEADER..LOCAL_HEADER + length).and_then(|name| str::from_utf8(name).ok());
+    // The folder is named after the file.
+    match name.and_then(|name| name.split_once('/')).map(|(_, path)| path) {
+        Some("data.pkl" | "constants.pkl" | ".format_version" | "archive_format") => true,
+        Some(path) => ["data/", "data/weights/weight_", "data/constants/"].iter().any(|tensors| {
+            path.strip_prefix(tensors)
+                .is_some_and(|number| number.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
+        }),
+        None => false,
+    }
 }
 
 /// Reads a `.pt` or `.pth` file.

@@ -17,8 +17,11 @@ pub(crate) struct Reading {
     pub warnings: Vec<Warning>,
 }
 
-/// What an [`Input`] takes besides its texts, about.
+/// What an [`Input`] takes besides its texts and dimensions, about.
 const INPUT_COST: usize = 128;
+
+/// What a text on the heap takes at least, whatever its length.
+const TEXT_COST: usize = 32;
 
 /// Inputs, as many as fit into the memory they may take.
 #[derive(Debug)]
@@ -30,19 +33,39 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     pub fn new(limits: &Limits) -> Self {
-        Self { all: Vec::new(), cost: 0, most: limits.inputs_bytes }
+        Self::after(0, limits)
+    }
+
+    /// For a model of which other inputs took `spent` bytes already.
+    pub fn after(spent: usize, limits: &Limits) -> Self {
+        Self { all: Vec::new(), cost: spent, most: limits.inputs_bytes }
+    }
+
+    /// Bytes that these inputs and those before them take.
+    pub fn spent(&self) -> usize {
+        self.cost
     }
 
     /// Fails with the end of a sentence.
-    pub fn add(&mut self, input: Input) -> Result<(), String> {
+    pub fn add(&mut self, mut input: Input) -> Result<(), String> {
+        if let Some(dims) = &mut input.dims {
+            dims.shrink_to_fit();
+        }
         let dims = input.dims.as_deref().unwrap_or_default();
-        let names: usize = dims.iter().map(|dim| if let Dim::Symbolic(name) = dim { name.len() } else { 0 }).sum();
+        let name = |dim: &Dim| if let Dim::Symbolic(name) = dim { TEXT_COST + name.len() } else { 0 };
+        let names: usize = dims.iter().map(name).sum();
         let tensor = input.tensor.as_ref().map_or(0, String::len);
-        self.cost += INPUT_COST + input.name.len() + tensor + size_of_val(dims) + names;
+        self.charge(input.name.len() + tensor + size_of_val(dims) + names)?;
+        self.all.push(input);
+        Ok(())
+    }
+
+    /// Counts an input, or what else is kept with them, that has so many bytes of texts and dimensions.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), String> {
+        self.cost += INPUT_COST + bytes;
         if self.cost > self.most {
             return Err(format!("its inputs take more than {} bytes of memory", self.most));
         }
-        self.all.push(input);
         Ok(())
     }
 

@@ -9,9 +9,13 @@ use crate::{
     darknet,
     fault::{Fault, Halt},
     format::{self, Format, folder},
-    keras, mxnet,
+    keras,
+    lookalike::Looks,
+    mxnet,
     names::Names,
-    onnx, pytorch,
+    onnx,
+    problem::quoted,
+    pytorch,
     reading::Reading,
     tar::{Entry, Kind},
     tensorflow, tflite, xgboost,
@@ -31,7 +35,7 @@ impl Named {
     pub fn add(&mut self, path: &str) {
         self.count += 1;
         if self.paths.len() < MAX_NAMED {
-            self.paths.push(format!("`{path}`"));
+            self.paths.push(quoted(path));
         }
     }
 
@@ -57,8 +61,9 @@ pub(crate) struct Survey<'l> {
     mac_metadata: Named,
     outside: Named,
     nested: Named,
-    /// Every member's path and folder: what a model refers to must be among them.
-    paths: Names,
+    /// Every file, and every folder that has one: what a model refers to must be among them.
+    files: Names,
+    folders: Names,
 }
 
 impl<'l> Survey<'l> {
@@ -70,7 +75,8 @@ impl<'l> Survey<'l> {
             mac_metadata: Named::default(),
             outside: Named::default(),
             nested: Named::default(),
-            paths: Names::default(),
+            files: Names::default(),
+            folders: Names::default(),
         }
     }
 
@@ -85,16 +91,17 @@ impl<'l> Survey<'l> {
     /// Looks at one member and tells how many bytes of it were consumed.
     pub fn visit(&mut self, entry: &Entry, mut content: Content<'_, '_>) -> Result<u64, Fault> {
         let path = &entry.path;
-        self.paths.insert(path.as_bytes());
         if entry.kind == Kind::Other {
+            self.folders.insert(path.as_bytes());
             return Ok(0);
         }
-        self.paths.insert(folder(path).as_bytes());
+        self.files.insert(path.as_bytes());
+        self.folders.insert(folder(path).as_bytes());
         self.inspection.member_count += 1;
         if self.inspection.members.len() < self.limits.kept_members {
             self.inspection.members.push(Member { path: path.clone(), size: entry.stored });
         }
-        if path.split('/').any(|part| part == "..") {
+        if path.starts_with("../") {
             self.outside.add(path);
         }
         if is_mac_metadata(path) {
@@ -108,15 +115,20 @@ impl<'l> Survey<'l> {
             }
             return Ok(0);
         };
+        if !self.candidates.expect(recognised, path) {
+            return Ok(0);
+        }
+        let looks = Looks::of(head);
+        let format = recognised.format;
         let reading = match entry.kind {
-            Kind::File => match read(recognised.format, &mut content, self.limits) {
+            Kind::File => match read(format, &mut content, self.limits) {
                 Ok(reading) => Ok(reading),
-                Err(Halt::Malformed { offset, cause }) => Err(malformed(recognised.format, entry, offset, &cause)),
+                Err(Halt::Malformed { offset, cause }) => Err(malformed(format, entry, looks, offset, &cause)),
                 Err(Halt::Fault(fault)) => return Err(fault),
             },
             Kind::Link | Kind::Sparse | Kind::Other => Err(not_a_file(entry)),
         };
-        self.candidates.add(recognised, path, reading);
+        self.candidates.keep(format, reading);
         Ok(content.position())
     }
 
@@ -142,7 +154,7 @@ impl<'l> Survey<'l> {
     }
 
     fn choose(&mut self, framework: Framework, whole: bool) {
-        let part = Part { paths: &self.paths, whole };
+        let part = Part { files: &self.files, folders: &self.folders, whole };
         let chosen = std::mem::take(&mut self.candidates).choose(framework, &part);
         self.inspection.model = chosen.model;
         self.inspection.problems.extend(chosen.problems);
@@ -217,8 +229,11 @@ fn read(format: Format, content: &mut Content<'_, '_>, limits: &Limits) -> Resul
     }
 }
 
-fn malformed(format: Format, entry: &Entry, offset: u64, cause: &str) -> Problem {
+fn malformed(format: Format, entry: &Entry, looks: Looks, offset: u64, cause: &str) -> Problem {
     let Entry { path, stored, .. } = entry;
+    if let Some(problem) = looks.instead_of(format, path) {
+        return problem;
+    }
     Problem::new(
         "model-invalid",
         format!("`{path}` is not a valid {}: at byte {offset} of {stored}, {cause}", format.noun()),
@@ -230,7 +245,7 @@ fn not_a_file(Entry { path, kind, .. }: &Entry) -> Problem {
     if *kind == Kind::Sparse {
         return Problem::new(
             "model-is-sparse",
-            format!("`{path}` is stored as a sparse file, which only GNU tar unpacks"),
+            format!("`{path}` is stored as a sparse file: its holes are left out, and not every reader fills them in"),
             "make the archive without --sparse (-S)",
         );
     }

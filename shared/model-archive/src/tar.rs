@@ -9,8 +9,9 @@ use crate::{
     Limits, Problem,
     content::{Content, truncated},
     fault::Fault,
+    format::normal,
     gzip::Gzip,
-    lookalike,
+    lookalike::{self, Looks},
     pax::Pax,
 };
 
@@ -136,7 +137,7 @@ impl<'a, 'b> Tar<'a, 'b> {
         if block.is_empty() && position > 0 {
             return Ok(None);
         }
-        let mut sum: u32 = 0;
+        let mut sums = [0, 0];
         let full = block.len() == BLOCK;
         if full {
             header.as_mut_bytes().copy_from_slice(block);
@@ -144,14 +145,15 @@ impl<'a, 'b> Tar<'a, 'b> {
                 self.gzip.consume(BLOCK);
                 return Ok(None);
             }
-            sum = block
-                .iter()
-                .enumerate()
-                .map(|(at, byte)| u32::from(if (148..156).contains(&at) { b' ' } else { *byte }))
-                .sum();
+            let summed = || {
+                let blank = |(at, byte): (usize, &u8)| if (148..156).contains(&at) { b' ' } else { *byte };
+                block.iter().enumerate().map(blank)
+            };
+            // Some old archivers took bytes for signed; every reader takes both sums.
+            sums = [summed().map(i64::from).sum(), summed().map(|byte| i64::from(byte.cast_signed())).sum()];
         }
-        if !full || !header.cksum().is_ok_and(|expected| expected == sum) {
-            if position == 0 {
+        if !full || !header.cksum().is_ok_and(|expected| sums.contains(&i64::from(expected))) {
+            if position == 0 && Looks::of(block) != Looks::Tar {
                 return Err(Fault::Archive(lookalike::not_tar(block)));
             }
             if !full {
@@ -214,13 +216,4 @@ impl<'a, 'b> Tar<'a, 'b> {
             "make the archive again with plain `tar -czf model.tar.gz <model files>`",
         ))
     }
-}
-
-/// The path without leading `/` and `./`, as `tar` unpacks it.
-fn normal(path: &str) -> String {
-    let mut rest = path;
-    while let Some(stripped) = rest.strip_prefix("./").or_else(|| rest.strip_prefix('/')) {
-        rest = stripped;
-    }
-    rest.trim_end_matches('/').to_owned()
 }

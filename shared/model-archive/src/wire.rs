@@ -123,7 +123,8 @@ impl<'c, 'a, 'b> Wire<'c, 'a, 'b> {
         let length = self.varint(end)?;
         let rest = end - self.position();
         if length > rest {
-            return Err(self.malformed(format!("a field claims {length} bytes where {rest} are left")));
+            let cut = if end == self.end() { ", as if it had been cut short" } else { "" };
+            return Err(self.malformed(format!("a field claims {length} bytes where {rest} are left{cut}")));
         }
         Ok(length)
     }
@@ -155,8 +156,6 @@ impl<'c, 'a, 'b> Wire<'c, 'a, 'b> {
         if self.position() >= end {
             return Err(self.malformed("the message ends within a field"));
         }
-        let byte = self.content.chunk()?.first().copied();
-        self.content.consume(1);
-        byte.ok_or_else(|| self.malformed("the file ends within a field"))
+        self.content.byte()?.ok_or_else(|| self.malformed("the file ends within a field"))
     }
 }

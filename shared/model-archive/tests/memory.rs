@@ -133,6 +133,57 @@ fn peak(stream: impl Read) -> (Inspection, usize) {
     (inspection, MEMORY.peak_usage() - held)
 }
 
+/// A file, made in parts as it is read: what the test holds itself must not count.
+struct Made {
+    path: String,
+    size: usize,
+    parts: Box<dyn Iterator<Item = Vec<u8>>>,
+}
+
+impl Made {
+    /// `parts` must all be of one size.
+    fn of(path: &str, before: Vec<u8>, count: usize, part: impl Fn(usize) -> Vec<u8> + 'static) -> Self {
+        let size = before.len() + count * part(0).len();
+        Self { path: path.to_owned(), size, parts: Box::new(std::iter::once(before).chain((0..count).map(part))) }
+    }
+}
+
+/// An archive of files.
+fn files(members: impl IntoIterator<Item = Made> + 'static) -> Box<dyn Read> {
+    let parts = members.into_iter().flat_map(|Made { path, size, parts }| {
+        let padding = vec![0; size.next_multiple_of(512) - size];
+        std::iter::once(file(&path, size as u64)).chain(parts).chain(std::iter::once(padding))
+    });
+    Box::new(Stored::new(parts.chain(std::iter::once(vec![0; 1024]))))
+}
+
+/// An ONNX file that comes close to every limit: inputs of thousands of named dimensions, and most weights there may be.
+fn onnx_at_the_limits(path: &str) -> Made {
+    let dims = delimited(1, &delimited(2, b"d")).repeat(8193);
+    let input = delimited(2, &delimited(1, &delimited(2, &dims)));
+    let inputs: Vec<u8> =
+        (b'a'..b'o').flat_map(|name| delimited(11, &[delimited(1, &[name]), input.clone()].concat())).collect();
+    let weights = |part: usize| -> Vec<u8> {
+        let names = (0..1000).map(move |number| format!("{:06}", 1000 * part + number));
+        names.flat_map(|name| delimited(5, &delimited(8, name.as_bytes()))).collect()
+    };
+    let graph = inputs.len() + 249 * weights(0).len();
+    Made::of(path, [&b"\x08\x08\x3a"[..], &length(graph as u64), &inputs].concat(), 249, weights)
+}
+
+/// A `SavedModel` in text whose signatures all have inputs.
+fn many_signatures() -> Made {
+    let dims = "dim { name: 'a' } ".repeat(250);
+    let input = format!("inputs {{ key: 'x' value {{ tensor_shape {{ {dims} }} }} }} ");
+    // Of each signature the beginning, 500 inputs and the end.
+    let part = move |number: usize| match number % 502 {
+        0 => format!("{:<width$}", "signature_def { value { ", width = input.len()).into_bytes(),
+        501 => format!("{:<width$}", "} } ", width = input.len()).into_bytes(),
+        _ => input.clone().into_bytes(),
+    };
+    Made::of("saved_model.pbtxt", b"meta_graphs { ".to_vec(), 60 * 502, part)
+}
+
 /// A `FlatBuffer` whose first subgraph has so many inputs, all the same tensor with a name of 4 KiB.
 fn many_inputs(count: u32) -> Vec<u8> {
     let mut bytes = b"\x18\0\0\0TFL3".to_vec();
@@ -184,6 +235,9 @@ fn hostile() -> Vec<(&'static str, Box<dyn Read>, &'static str)> {
         header.set_cksum();
         [header.as_bytes(), &[b'n'; 4096][..], &file("n", 0)].concat()
     };
+    let two = [onnx_at_the_limits("a.onnx"), onnx_at_the_limits("b.onnx")];
+    let empty = |number: usize| Made::of(&format!("folder-{number}/file"), Vec::new(), 0, |_| Vec::new());
+    let crowded = (0..98_000).map(empty).chain(std::iter::once_with(|| onnx_at_the_limits("m.onnx")));
     let flat = many_inputs(1_000_000);
     let flat_size = flat.len() as u64;
     vec![
@@ -191,6 +245,9 @@ fn hostile() -> Vec<(&'static str, Box<dyn Read>, &'static str)> {
         ("inputs", repeated("m.onnx", &onnx_of(inputs.len() * 400_000), &inputs, 400_000, b""), "model-invalid"),
         ("shapes", repeated("m.onnx", &onnx_of(shapes.len() * 2000), &shapes, 2000, b""), "model-invalid"),
         ("signatures", archive_of("saved_model.pb", graphs.len() as u64, std::iter::once(graphs)), "model-invalid"),
+        ("text signatures", files([many_signatures()]), "model-invalid"),
+        ("two models", files(two), "several-models"),
+        ("members before", files(crowded), ""),
         ("tensors", archive_of("m.tflite", flat_size, std::iter::once(flat)), "model-invalid"),
         (
             "arguments",
@@ -219,7 +276,7 @@ fn peak_memory_stays_under_32_mib() {
     for (name, stream, code) in hostile() {
         let (inspection, peak) = peak(stream);
         let codes: Vec<_> = inspection.problems.iter().map(|problem| problem.code.as_ref()).collect();
-        assert!(codes.contains(&code), "{name}: {:?}", inspection.problems);
+        assert!(codes.contains(&code) || code.is_empty() && codes.is_empty(), "{name}: {:?}", inspection.problems);
         println!("{name}: {} MiB", peak >> 20);
         assert!(peak < MOST, "{name}: {} MiB", peak >> 20);
     }

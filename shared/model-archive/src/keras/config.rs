@@ -9,8 +9,8 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use self::values::{DataType, Names, Shape};
-use crate::{ElementType, Input};
+use self::values::{DataType, Name, Names, Shape};
+use crate::{Dim, ElementType, Input, json};
 
 /// Most input layers and names that are kept. Models have one to ten inputs.
 const MAX_KEPT: usize = 1000;
@@ -18,25 +18,32 @@ const MAX_KEPT: usize = 1000;
 /// What is read of a model's configuration.
 pub(super) struct Config {
     pub inputs: Vec<Input>,
+    /// Whether there are more inputs than are kept.
+    pub more: bool,
     pub channels_first: bool,
 }
 
 pub(super) fn parse(text: &str) -> serde_json::Result<Config> {
-    let Model { config, .. } = serde_json::from_str(text)?;
+    let Model { config: layers } = serde_json::from_slice(&json::strict(text))?;
     // Nested models say it too, deeper than the layers that are read.
-    Ok(Config { inputs: config.inputs(), channels_first: text.contains("\"channels_first\"") })
+    let channels_first = CHANNELS_FIRST.iter().any(|written| text.contains(written));
+    Ok(Config { more: layers.more, inputs: layers.inputs(), channels_first })
 }
+
+/// How a layer says that its images have their channels first, with and without a blank.
+const CHANNELS_FIRST: [&str; 2] = [r#""data_format": "channels_first""#, r#""data_format":"channels_first""#];
 
 #[derive(Deserialize)]
 struct Model {
     config: Layers,
 }
 
-/// The configuration of a functional or sequential model.
+/// The layers of a functional or sequential model.
 #[derive(Default)]
 struct Layers {
     inputs: Vec<Layer>,
-    first: Option<Layer>,
+    more: bool,
+    first: Option<Box<Layer>>,
     /// The names of the inputs in order, which functional models give.
     order: Vec<String>,
 }
@@ -44,24 +51,39 @@ struct Layers {
 impl Layers {
     fn inputs(mut self) -> Vec<Input> {
         if self.inputs.is_empty() {
-            // A sequential model may have none: then its first layer has the shape, and the input is called after it.
-            let first = self.first.filter(|layer| layer.config.shape().is_some());
-            return first.into_iter().map(|layer| layer.input(true)).collect();
+            // A sequential model may have none: its first layer has the shape, and the input is called after that.
+            let name = self.first.as_ref().map(|layer| format!("{}_input", layer.name())).unwrap_or_default();
+            return self.start().map(|layer| layer.input(name)).into_iter().collect();
         }
         if !self.order.is_empty() {
             let place = |layer: &Layer| self.order.iter().position(|name| name == layer.name());
             self.inputs.sort_by_key(|layer| place(layer).unwrap_or(usize::MAX));
         }
-        self.inputs.into_iter().map(|layer| layer.input(false)).collect()
+        let named = |layer: Layer| {
+            let name = layer.name().to_owned();
+            layer.input(name)
+        };
+        self.inputs.into_iter().map(named).collect()
+    }
+
+    /// The layer that has the shape of what a sequential model is fed: the first one, or if that is a model, the first
+    /// one of it.
+    fn start(self) -> Option<Layer> {
+        if let Some(input) = self.inputs.into_iter().next() {
+            return Some(input);
+        }
+        let first = *self.first?;
+        if first.config.shape.is_some() { Some(first) } else { first.config.layers.start() }
     }
 
     fn add(&mut self, layer: Layer) {
         if layer.class_name == "InputLayer" {
-            if self.inputs.len() < MAX_KEPT {
+            self.more |= self.inputs.len() == MAX_KEPT;
+            if !self.more {
                 self.inputs.push(layer);
             }
         } else if self.first.is_none() {
-            self.first = Some(layer);
+            self.first = Some(Box::new(layer));
         }
     }
 }
@@ -70,40 +92,78 @@ impl Layers {
 struct Layer {
     class_name: String,
     #[serde(default)]
-    name: Option<String>,
+    name: Name,
     config: LayerConfig,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
+/// The configuration of a layer, which any class may fill as it likes, or of a nested model.
+#[derive(Default)]
 struct LayerConfig {
-    name: Option<String>,
-    /// Since Keras 3.
-    batch_shape: Option<Shape>,
-    /// Before.
-    batch_input_shape: Option<Shape>,
-    dtype: Option<DataType>,
-}
-
-impl LayerConfig {
-    fn shape(&self) -> Option<&Shape> {
-        self.batch_shape.as_ref().or(self.batch_input_shape.as_ref())
-    }
+    name: Name,
+    /// `batch_shape` since Keras 3, `batch_input_shape` before.
+    shape: Option<Vec<Dim>>,
+    dtype: DataType,
+    layers: Layers,
 }
 
 impl Layer {
     fn name(&self) -> &str {
-        self.name.as_deref().or(self.config.name.as_deref()).unwrap_or_default()
+        let Name(name) = if self.name.0.is_some() { &self.name } else { &self.config.name };
+        name.as_deref().unwrap_or_default()
     }
 
-    fn input(self, implied: bool) -> Input {
-        let name = if implied { format!("{}_input", self.name()) } else { self.name().to_owned() };
-        let dims = self.config.shape().map(|Shape(dims)| dims.clone());
+    fn input(self, name: String) -> Input {
         let element_type = match self.config.dtype {
-            Some(DataType(Some(name))) => ElementType::from(name.as_str()),
-            _ => ElementType::Float32,
+            DataType(Some(name)) => ElementType::from(name.as_str()),
+            DataType(None) => ElementType::Float32,
         };
-        Input { name, element_type, dims, tensor: None }
+        Input { name, element_type, dims: self.config.shape, tensor: None }
+    }
+}
+
+impl<'de> Deserialize<'de> for LayerConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = LayerConfig;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the configuration of a layer")
+            }
+
+            fn visit_unit<E>(self) -> Result<LayerConfig, E> {
+                Ok(LayerConfig::default())
+            }
+
+            /// A nested sequential model until Keras 2.2.3.
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<LayerConfig, A::Error> {
+                let mut config = LayerConfig::default();
+                Each(&mut config.layers).visit_seq(seq)?;
+                Ok(config)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LayerConfig, A::Error> {
+                let mut config = LayerConfig::default();
+                let mut before = None;
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "name" => config.name = map.next_value()?,
+                        "batch_shape" => config.shape = map.next_value::<Shape>()?.0,
+                        "batch_input_shape" => before = map.next_value::<Shape>()?.0,
+                        "dtype" => config.dtype = map.next_value()?,
+                        "layers" => map.next_value_seed(Each(&mut config.layers))?,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                config.shape = config.shape.or(before);
+                Ok(config)
+            }
+        }
+
+        deserializer.deserialize_any(Any)
     }
 }
 

@@ -64,9 +64,11 @@ struct Nodes(Vec<Input>);
 struct Node {
     op: String,
     name: String,
-    /// `attrs` since MXNet 1.0, before that `attr` or `param`.
-    #[serde(default, alias = "attr", alias = "param")]
+    /// What the operation takes and what the user set, since MXNet 1.0; before that they were `param` and `attr`.
+    #[serde(default)]
     attrs: Attributes,
+    #[serde(default)]
+    attr: Attributes,
 }
 
 #[derive(Deserialize, Default)]
@@ -108,14 +110,14 @@ impl<'de> Deserialize<'de> for Nodes {
     }
 }
 
-fn argument(Node { name, attrs, .. }: Node) -> Input {
-    let number = attrs.dtype.as_deref().and_then(|number| number.trim().parse::<usize>().ok());
+fn argument(Node { name, attrs, attr, .. }: Node) -> Input {
+    let number = attrs.dtype.or(attr.dtype).and_then(|number| number.trim().parse::<usize>().ok());
     let element_type = match number {
         // Float is what an argument is unless it says otherwise.
         None => "float32",
         Some(number) => ELEMENT_TYPES.get(number).copied().unwrap_or("unknown"),
     };
-    let dims = attrs.shape.as_deref().and_then(shape);
+    let dims = attrs.shape.or(attr.shape).and_then(|text| shape(&text));
     Input { name, element_type: ElementType::from(element_type), dims, tensor: None }
 }
 

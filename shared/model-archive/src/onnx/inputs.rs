@@ -47,7 +47,9 @@ impl<'l> GraphInputs<'l> {
         inputs.retain(|input| !self.initializers.contains(input.name.as_bytes()));
         let mut problems = Vec::new();
         let mut seen = Names::default();
-        let repeated: Vec<_> = inputs.iter().filter(|input| !seen.insert(input.name.as_bytes())).collect();
+        let mut told = Names::default();
+        let again = |input: &&Input| !seen.insert(input.name.as_bytes()) && told.insert(input.name.as_bytes());
+        let repeated: Vec<_> = inputs.iter().filter(again).collect();
         if !repeated.is_empty() {
             problems.push(Problem::new(
                 "input-repeated",

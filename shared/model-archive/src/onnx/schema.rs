@@ -3,11 +3,9 @@
 use prost::{Message, Oneof};
 
 /// An input of a graph (`ValueInfoProto`).
-#[derive(Clone, PartialEq, Message)]
+#[derive(Debug, Default)]
 pub(super) struct ValueInfo {
-    #[prost(string, tag = "1")]
     pub name: String,
-    #[prost(message, optional, tag = "2")]
     pub value_type: Option<ValueType>,
 }
 

@@ -9,6 +9,7 @@ use crate::{
     Dim, ElementType, Input, Limits, Problem,
     content::Content,
     fault::Halt,
+    problem::quoted,
     reading::{Inputs, Reading},
     wire::{Value, Wire},
 };
@@ -17,7 +18,13 @@ use crate::{
 const MAX_NAME: u64 = 4096;
 
 /// The operation that stands for an input. `PlaceholderWithDefault` is left out: such an input need not be given.
-const PLACEHOLDER: &str = "Placeholder";
+const PLACEHOLDERS: [&str; 2] = ["Placeholder", "PlaceholderV2"];
+
+/// The operations of variables, whose values a graph does not hold: freezing makes constants of them.
+const VARIABLES: [&str; 3] = ["Variable", "VariableV2", "VarHandleOp"];
+
+/// Up to this version a scalar's shape stood for an unknown one as well (`Placeholder` in `array_ops.cc`).
+const SCALAR_IS_UNKNOWN: i32 = 21;
 
 /// What is known of a node.
 #[derive(Debug, Default)]
@@ -46,17 +53,23 @@ pub(crate) fn read(content: &mut Content<'_, '_>, limits: &Limits) -> Result<Rea
 pub(super) struct Graph {
     inputs: Inputs,
     nodes: u64,
-    pub version: Option<String>,
+    variable: Option<String>,
+    /// The version of TensorFlow's graphs that it was written as.
+    pub producer: Option<i32>,
 }
 
 impl Graph {
     fn new(limits: &Limits) -> Self {
-        Self { inputs: Inputs::new(limits), nodes: 0, version: None }
+        Self { inputs: Inputs::new(limits), nodes: 0, variable: None, producer: None }
     }
 
     pub fn node(&mut self, node: Node) -> Result<(), String> {
         self.nodes += 1;
-        if node.op != PLACEHOLDER {
+        if self.variable.is_none() && VARIABLES.contains(&node.op.as_str()) {
+            self.variable = Some(node.name);
+            return Ok(());
+        }
+        if !PLACEHOLDERS.contains(&node.op.as_str()) {
             return Ok(());
         }
         let element_type = node.element_type.unwrap_or_else(ElementType::unknown);
@@ -64,7 +77,12 @@ impl Graph {
     }
 
     fn finish(self) -> Reading {
-        let inputs = self.inputs.into_vec();
+        let mut inputs = self.inputs.into_vec();
+        if self.producer.unwrap_or_default() <= SCALAR_IS_UNKNOWN {
+            for input in &mut inputs {
+                input.dims.take_if(|dims| dims.is_empty());
+            }
+        }
         let mut problems = Vec::new();
         if inputs.is_empty() {
             problems.push(Problem::new(
@@ -73,7 +91,15 @@ impl Graph {
                 "freeze the graph again from a session with its placeholders",
             ));
         }
-        Reading { format_version: self.version, inputs, read: true, problems, ..Reading::default() }
+        if let Some(variable) = self.variable {
+            problems.push(Problem::new(
+                "graph-not-frozen",
+                format!("the graph has variables, such as {}, whose values it does not hold", quoted(&variable)),
+                "freeze it: tf.compat.v1.graph_util.convert_variables_to_constants, or archive a SavedModel instead",
+            ));
+        }
+        let format_version = self.producer.map(|version| format!("GraphDef {version}"));
+        Reading { format_version, inputs, read: true, problems, ..Reading::default() }
     }
 }
 
@@ -89,7 +115,7 @@ fn binary(content: &mut Content<'_, '_>, limits: &Limits, graph: &mut Graph) -> 
             }
             (4, Value::Bytes(length)) => {
                 let versions = wire.message::<Versions>("version", length, MAX_NAME)?;
-                graph.version = Some(format!("GraphDef {}", versions.producer));
+                graph.producer = Some(versions.producer);
             }
             (_, value) => wire.skip_value(value)?,
         }

@@ -4,7 +4,7 @@
 
 use super::{
     dims, element_type, is_text,
-    schema::{SignatureEntry, TensorInfo},
+    schema::{InputEntry, TensorInfo},
     text,
 };
 use crate::{
@@ -56,6 +56,10 @@ fn binary(content: &mut Content<'_, '_>, limits: &Limits) -> Result<(Option<u64>
     while let Some(field) = wire.field(end)? {
         match (field.number, field.value) {
             (1, Value::Varint(version)) => schema = Some(version),
+            (1, Value::Bytes(_)) => {
+                return Err(wire
+                    .malformed("it begins like a frozen graph; such a file must have another name, such as model.pb"));
+            }
             (2, Value::Bytes(length)) if graphs.len() < MAX_GRAPHS => {
                 let end = wire.end_of(length);
                 graphs.push(graph(&mut wire, end, limits, &mut spent)?);
@@ -67,7 +71,7 @@ fn binary(content: &mut Content<'_, '_>, limits: &Limits) -> Result<(Option<u64>
 }
 
 /// `MetaGraphDef`
-fn graph(wire: &mut Wire<'_, '_, '_>, end: u64, limits: &Limits, spent: &mut u64) -> Result<Graph, Halt> {
+fn graph(wire: &mut Wire<'_, '_, '_>, end: u64, limits: &Limits, spent: &mut usize) -> Result<Graph, Halt> {
     let mut graph = Graph::default();
     while let Some(field) = wire.field(end)? {
         match (field.number, field.value) {
@@ -76,23 +80,47 @@ fn graph(wire: &mut Wire<'_, '_, '_>, end: u64, limits: &Limits, spent: &mut u64
                 meta_info(wire, end, &mut graph)?;
             }
             (5, Value::Bytes(length)) => {
-                // A signature is decoded as a whole: it is no larger than its inputs and outputs.
-                *spent += length;
-                let most = limits.input_bytes * 4;
-                if *spent > most {
-                    return Err(wire.malformed(format!("its signatures have more than {most} bytes")));
-                }
-                let entry = wire.message::<SignatureEntry>("signature", length, most)?;
-                let mut inputs = Inputs::new(limits);
-                for (name, info) in entry.value.unwrap_or_default().inputs {
-                    inputs.add(input(name, info)).map_err(|cause| wire.malformed(cause))?;
-                }
-                graph.signatures.push((entry.key, inputs));
+                let end = wire.end_of(length);
+                let (key, inputs) = signature(wire, end, limits, *spent)?;
+                *spent = inputs.spent();
+                graph.signatures.push((key, inputs));
             }
             (_, value) => wire.skip_value(value)?,
         }
     }
     Ok(graph)
+}
+
+/// An entry of `MetaGraphDef.signature_def`.
+fn signature(wire: &mut Wire<'_, '_, '_>, end: u64, limits: &Limits, spent: usize) -> Result<(String, Inputs), Halt> {
+    let (mut key, mut inputs) = (String::new(), Inputs::after(spent, limits));
+    while let Some(field) = wire.field(end)? {
+        match (field.number, field.value) {
+            (1, Value::Bytes(length)) => key = wire.text("signature's name", length, MAX_TEXT)?,
+            (2, Value::Bytes(length)) => {
+                let end = wire.end_of(length);
+                signature_inputs(wire, end, limits, &mut inputs)?;
+            }
+            (_, value) => wire.skip_value(value)?,
+        }
+    }
+    inputs.charge(key.len()).map_err(|cause| wire.malformed(cause))?;
+    Ok((key, inputs))
+}
+
+/// `SignatureDef`: its outputs, and the values of its defaults, which may be large, are skipped.
+fn signature_inputs(wire: &mut Wire<'_, '_, '_>, end: u64, limits: &Limits, inputs: &mut Inputs) -> Result<(), Halt> {
+    while let Some(field) = wire.field(end)? {
+        match (field.number, field.value) {
+            (1, Value::Bytes(length)) => {
+                let entry = wire.message::<InputEntry>("input", length, limits.input_bytes)?;
+                let input = input(entry.key, entry.value.unwrap_or_default());
+                inputs.add(input).map_err(|cause| wire.malformed(cause))?;
+            }
+            (_, value) => wire.skip_value(value)?,
+        }
+    }
+    Ok(())
 }
 
 /// `MetaGraphDef.MetaInfoDef`
@@ -115,7 +143,9 @@ fn input(name: String, info: TensorInfo) -> Input {
 }
 
 fn reading(schema: Option<u64>, mut graphs: Vec<Graph>) -> Reading {
-    let serving = graphs.iter().position(|graph| graph.tags.iter().any(|tag| tag == SERVE));
+    // Loaders ask for the graph whose tags are just this one; others that serve are for special hardware.
+    let serving = graphs.iter().position(|graph| graph.tags == [SERVE]);
+    let serving = serving.or_else(|| graphs.iter().position(|graph| graph.tags.iter().any(|tag| tag == SERVE)));
     let graph = graphs.swap_remove(serving.unwrap_or(0));
     let version = Some(&graph.version).filter(|version| !version.is_empty());
     let mut reading = Reading {
@@ -134,6 +164,8 @@ fn reading(schema: Option<u64>, mut graphs: Vec<Graph>) -> Reading {
     };
     let (key, inputs) = signatures.swap_remove(chosen);
     reading.inputs = inputs.into_vec();
+    // They are a map in the file, and TensorFlow sorts it too.
+    reading.inputs.sort_by(|a, b| a.name.cmp(&b.name));
     reading.read = true;
     if reading.inputs.is_empty() {
         reading.problems.push(Problem::new(

@@ -1,7 +1,5 @@
 //! The messages of TensorFlow's protobuf files that describe an input, with only the fields that are read.
 
-use std::collections::BTreeMap;
-
 use prost::Message;
 
 /// `TensorShapeProto`
@@ -22,15 +20,6 @@ pub(super) struct Dimension {
     pub name: String,
 }
 
-/// `SignatureDef`
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Signature {
-    #[prost(btree_map = "string, message", tag = "1")]
-    pub inputs: BTreeMap<String, TensorInfo>,
-    #[prost(string, tag = "3")]
-    pub method_name: String,
-}
-
 /// `TensorInfo`
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TensorInfo {
@@ -42,13 +31,13 @@ pub(super) struct TensorInfo {
     pub shape: Option<Shape>,
 }
 
-/// An entry of `MetaGraphDef.signature_def`.
+/// An entry of `SignatureDef.inputs`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SignatureEntry {
+pub(super) struct InputEntry {
     #[prost(string, tag = "1")]
     pub key: String,
     #[prost(message, optional, tag = "2")]
-    pub value: Option<Signature>,
+    pub value: Option<TensorInfo>,
 }
 
 /// `AttrValue`, as far as it describes a placeholder.

@@ -47,6 +47,7 @@ pub(super) fn saved_model(
         tensor: String::new(),
         shape: Shape::default(),
         signatures: 0,
+        spent: 0,
     };
     text_format::read(content, &mut handler)?;
     Ok((handler.schema, handler.graphs))
@@ -128,7 +129,7 @@ impl Handler for GraphText<'_> {
             (["node", "attr", "value", "shape", "dim"], _) if self.key == "shape" => {
                 self.shape.scalar(true, name, value);
             }
-            (["versions"], "producer") => self.graph.version = Some(format!("GraphDef {value}")),
+            (["versions"], "producer") => self.graph.producer = value.parse().ok(),
             _ => {}
         }
         Ok(())
@@ -145,6 +146,8 @@ struct SavedModelText<'l> {
     tensor: String,
     shape: Shape,
     signatures: usize,
+    /// Memory that the inputs of all signatures take.
+    spent: usize,
 }
 
 const META: &str = "meta_graphs";
@@ -160,7 +163,7 @@ impl Handler for SavedModelText<'_> {
                 if self.signatures > MAX_PARTS {
                     return Err(format!("it has more than {MAX_PARTS} signatures"));
                 }
-                self.signature = (String::new(), Inputs::new(self.limits));
+                self.signature = (String::new(), Inputs::after(self.spent, self.limits));
             }
             [META, SIGNATURE, "value", "inputs"] => {
                 self.input = None;
@@ -184,7 +187,9 @@ impl Handler for SavedModelText<'_> {
                 self.signature.1.add(Input { name, element_type: self.dtype.clone(), dims, tensor })?;
             }
             [META, SIGNATURE] => {
-                let (key, inputs) = std::mem::replace(&mut self.signature, (String::new(), Inputs::new(self.limits)));
+                let none = (String::new(), Inputs::after(self.spent, self.limits));
+                let (key, inputs) = std::mem::replace(&mut self.signature, none);
+                self.spent = inputs.spent();
                 if let Some(graph) = self.graphs.last_mut() {
                     graph.signatures.push((key, inputs));
                 }

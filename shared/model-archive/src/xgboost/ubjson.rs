@@ -195,7 +195,7 @@ impl Walk<'_, '_, '_> {
     }
 
     fn byte(&mut self) -> Result<u8, Halt> {
-        Ok(self.exact::<1>()?[0])
+        self.content.byte()?.ok_or_else(|| self.malformed("it ends within a value"))
     }
 
     fn peek(&mut self) -> Result<Option<u8>, Halt> {

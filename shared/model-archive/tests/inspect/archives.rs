@@ -27,15 +27,15 @@ fn what_is_not_a_gzipped_tar_is_told_by_what_it_looks_like() {
         ("plain tar", tar.clone(), "not-gzip", "a plain tar archive"),
         ("zip", b"PK\x03\x04\x14\0\0\0".to_vec(), "not-gzip", "a zip file"),
         ("page", b"<html><body>404".to_vec(), "not-gzip", "an HTML or XML page"),
-        ("model", model(), "not-gzip", "unknown data"),
+        ("model", model(), "not-gzip", "an ONNX file"),
         ("truncated", whole[..whole.len() / 2].to_vec(), "gzip-truncated", "in the middle of its gzip stream"),
         ("header only", whole[..5].to_vec(), "gzip-truncated", "ends after 5 bytes"),
         ("checksum", wrong_checksum, "gzip-corrupt", "does not have a matching checksum"),
         ("bad deflate", [&whole[..10], &[0xff; 50]].concat(), "gzip-corrupt", "corrupt deflate stream"),
-        ("gzipped model", gzip(&model()), "not-tar", "unknown data"),
+        ("gzipped model", gzip(&model()), "not-tar", "an ONNX file"),
         ("gzipped zip", gzip(b"PK\x03\x04"), "not-tar", "a zip file"),
-        ("twice", gzip(&whole), "not-tar", "another gzip file"),
-        ("nothing inside", gzip(b""), "not-tar", "looks like empty"),
+        ("twice", gzip(&whole), "not-tar", "a gzip file"),
+        ("nothing inside", gzip(b""), "not-tar", "inflates to no bytes"),
         ("no files", gzip(&[0; 10240]), "tar-empty", "holds no files"),
     ];
     for (name, archive, code, expected) in cases {
@@ -74,6 +74,29 @@ fn models_of_two_frameworks_are_both_named() {
     assert_eq!(codes(&inspection), ["several-frameworks"]);
     let problem = &inspection.problems[0].problem;
     assert!(problem.contains("`m.onnx` (ONNX)") && problem.contains("`m.tflite` (TFLITE)"), "{problem}");
+}
+
+#[test]
+fn a_file_that_neo_does_not_look_for_does_not_stand_beside_the_model() {
+    let symbolic = model();
+    let learner = br#"{"learner": {"learner_model_param": {"num_feature": "7"}}}"#;
+    for (files, path) in [
+        ([("m.onnx", &symbolic[..]), ("copy.bin", &symbolic[..])], "m.onnx"),
+        ([("config.json", &learner[..]), ("m.model", &learner[..])], "m.model"),
+    ] {
+        assert_sound(&look_at(&files), path);
+    }
+    let inspection = look_at(&[("a.bin", &symbolic), ("b.bin", &symbolic)]);
+    assert_eq!(codes(&inspection), ["several-models"]);
+}
+
+#[test]
+fn of_a_path_that_comes_twice_the_later_file_counts() {
+    let files: [(&str, &[u8]); 2] = [("m.onnx", b"\x08"), ("./m.onnx", &model())];
+    assert_sound(&look_at(&files), "m.onnx");
+    let inspection = look_at(&[files[0], files[1], ("n.onnx", &model())]);
+    assert_eq!(codes(&inspection), ["several-models"]);
+    assert!(inspection.problems[0].problem.contains("2 .onnx files"), "{:?}", inspection.problems);
 }
 
 #[test]
@@ -183,6 +206,23 @@ fn damage_in_the_tar_is_told_with_its_place() {
     assert!(inspection.problems[0].problem.contains(&expected), "{:?}", inspection.problems);
 
     assert_eq!(codes(&look(&gzip(&tar[..1100]))), ["tar-truncated"]);
+
+    // The first header is still seen to be one.
+    let tar = tar_of(&[("m.onnx", &model())]);
+    let mut first_damaged = tar.clone();
+    first_damaged[0] ^= 1;
+    assert_eq!(codes(&look(&gzip(&first_damaged))), ["tar-invalid"]);
+    assert_eq!(codes(&look(&gzip(&tar[..300]))), ["tar-truncated"]);
+}
+
+#[test]
+fn a_checksum_may_have_taken_bytes_for_signed() {
+    let mut header = header("modèle.onnx", model().len(), EntryType::Regular);
+    // The two bytes of the letter count for 256 less each.
+    let sum = header.cksum().unwrap() - 512;
+    header.as_old_mut().cksum.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let tar = [&header.as_bytes()[..], &model(), &vec![0; 512 - model().len() % 512]].concat();
+    assert_sound(&look(&gzip(&tar)), "modèle.onnx");
 }
 
 #[test]

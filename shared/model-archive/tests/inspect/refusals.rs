@@ -30,7 +30,7 @@ fn what_is_missing_malformed_or_too_much_is_named() {
     let graph = member("tensorflow", "graph-one/frozen.pb");
     let h5 = member("keras", "keras2-sequential/model.h5");
     let tflite = member("tflite", "image/model.tflite");
-    let cases: [(Files<'_>, &str, &str); 24] = [
+    let cases: [(Files<'_>, &str, &str); 29] = [
         (&[("m/saved_model.pb", &saved_model())], "variables-missing", "the folder `m/variables`"),
         (&[("saved_model.pb", b"\x08\x01")], "model-invalid", "it ends without a graph"),
         (
@@ -43,15 +43,16 @@ fn what_is_missing_malformed_or_too_much_is_named() {
         (&[("a.pb", b"\x0a\x03\x0a\x01x")], "inputs-none", "no Placeholder node"),
         (&[("a.pbtxt", b"node { name: \"x\" ")], "model-invalid", "it ends within `node`"),
         (&[("a.pbtxt", b"node { } }")], "model-invalid", "a message ends that did not begin"),
-        (&[("a.h5", b"text")], "model-invalid", "it lacks the signature of an HDF5 file"),
+        (&[("a.h5", b"\x89HDF")], "model-invalid", "it lacks the signature of an HDF5 file"),
+        (&[("a.h5", b"<html>")], "model-invalid", "it looks like an HTML or XML page"),
         (&[("a.h5", &fixture("keras/refused/weights.h5"))], "keras-weights-only", "holds the weights of a Keras model"),
-        (&[("a.h5", &fixture("keras/refused/data.h5"))], "keras-no-config", "no Keras model"),
+        (&[("a.h5", &fixture("keras/refused/data.h5"))], "keras-no-config", "no whole Keras model"),
         (&[("a.keras", b"PK\x03\x04")], "keras-zip", ".keras format"),
         (&[("a.hdf5", &h5)], "model-misnamed", "only by the ending .h5"),
-        (&[("a.tflite", b"TFL3")], "model-invalid", "it lacks the identifier TFL3"),
+        (&[("a.tflite", b"\x1c\0\0\0TFL2")], "model-invalid", "it lacks the identifier TFL3"),
         (&[("a.tflite", &tflite[..tflite.len() / 3])], "model-invalid", "an offset leads to byte"),
         (&[("model.bin", &tflite)], "model-misnamed", "only by the ending .tflite"),
-        (&[("a.pth", b"text")], "model-invalid", "neither a zip file nor a pickle"),
+        (&[("a.pth", b"\x01\x02")], "model-invalid", "neither a zip file nor a pickle"),
         (&[("a.pt", b"PK\x03\x04\0\0")], "model-invalid", "its zip directory is damaged"),
         (&[("net-symbol.json", &symbol())], "part-missing", "`net-symbol.json` but no MXNet parameter file (.params)"),
         (&[("net-0000.params", &params())], "part-missing", "`net-0000.params` but no MXNet symbol file"),
@@ -66,7 +67,11 @@ fn what_is_missing_malformed_or_too_much_is_named() {
             "`n.params` is not a valid MXNet",
         ),
         (&[("net.cfg", CFG)], "part-missing", "no Darknet weight file (.weights)"),
-        (&[("m.model", b"\x0a\x0a sentencepiece")], "model-invalid", "it ends within its parameters"),
+        (&[("m.model", b"\x0a\x0a\x01sentencepiece")], "model-invalid", "it is none of XGBoost's formats"),
+        (&[("xgboost-model", b"\x80\x05\x95")], "model-invalid", "it looks like a Python pickle"),
+        (&[("saved_model.pb", &graph)], "model-invalid", "it begins like a frozen graph"),
+        (&[("model.torchscript", &member("pytorch", "traced/model.pt"))], "model-misnamed", "only by the ending .pth"),
+        (&[("pytorch_model.bin", &member("pytorch", "state-dict-legacy/model.pt"))], "torch-not-script", "a pickle"),
     ];
     for (files, code, expected) in cases {
         let inspection = look_at(files);
@@ -88,6 +93,10 @@ fn darknet_is_read_from_its_first_section() {
 
     let yolo = [CFG, b"[yolo]\n"].concat();
     assert_eq!(codes(&look_at(&[("net.cfg", &yolo), ("net.weights", b"\0")])), ["darknet-yolo"]);
+    let odd = "\u{feff}[net]\r\nwidth = 2 24 # pixels\r\nheight=416.0\r\nheight=1\r\nbatch=1;\r\n".as_bytes();
+    let odd = look_at(&[("net.cfg", odd), ("net.weights", b"\0")]).model.unwrap();
+    assert_eq!(odd.inputs[0].dims, Some([1, 3, 416, 224].map(Dim::Known).to_vec()));
+
     let training = look_at(&[("net.cfg", b"[network]\nbatch=64\n"), ("net.weights", b"\0")]);
     assert_eq!(training.warnings[0].code, "darknet-batch");
     assert_eq!(training.model.unwrap().inputs[0].dims.as_ref().unwrap()[2..], [Dim::Unknown, Dim::Unknown]);
@@ -106,7 +115,7 @@ fn scikit_learn_is_told_by_its_name_and_never_opened() {
 #[test]
 fn files_of_uncertain_meaning_make_way_for_a_model() {
     let model = onnx("made/symbolic.onnx");
-    let beside: [(&str, &[u8]); 8] = [
+    let beside: [(&str, &[u8]); 9] = [
         ("vocabulary.pkl", b"\x80\x04"),
         ("scaler.pkl", b"\x80\x04"),
         ("tokenizer.model", b"\x0a\x0a"),
@@ -115,6 +124,7 @@ fn files_of_uncertain_meaning_make_way_for_a_model() {
         ("labels.pbtxt", b"item { id: 1 }"),
         ("m.onnx", &model),
         ("old.weights", b"\0"),
+        ("backup.bin", &model),
     ];
     let inspection = look_at(&beside);
     assert_eq!(inspection.problems, []);
@@ -176,19 +186,131 @@ fn the_newest_encoding_of_hdf5_is_read_and_a_fractal_heap_is_not() {
     assert!(inspection.warnings[0].warning.contains("fractal heap"), "{:?}", inspection.warnings);
 }
 
-#[test]
-fn an_old_sequential_model_names_its_input_after_its_first_layer() {
-    let config = r#"{"class_name": "Sequential", "config": [{"class_name": "Dense", "config":
-        {"name": "dense_1", "batch_input_shape": [null, 7], "dtype": "float64"}}]}"#;
+/// A Keras file with this configuration.
+fn keras(config: &str) -> Inspection {
     let h5 = fixture("keras/refused/latest.h5");
     // The same length, so that nothing else in the file changes.
     let at = h5.windows(15).position(|window| window == br#"{"class_name": "#).unwrap();
     let end = at + h5[at..].iter().position(|byte| *byte == 0).unwrap_or(h5.len() - at);
+    assert!(config.len() <= end - at, "{} bytes where {} are", config.len(), end - at);
     let config = format!("{config:<width$}", width = end - at);
-    let h5 = [&h5[..at], config.as_bytes(), &h5[end..]].concat();
-    let model = look_at(&[("m.h5", &h5)]).model.unwrap();
+    look_at(&[("m.h5", &[&h5[..at], config.as_bytes(), &h5[end..]].concat())])
+}
+
+/// Name and shape of each input of a Keras model with these layers.
+fn keras_inputs(class: &str, config: &str) -> String {
+    let inspection = keras(&format!(r#"{{"class_name":"{class}","config":{config}}}"#));
+    let inputs = inspection.model.unwrap_or_else(|| panic!("{config}: {:?}", inspection.problems)).inputs;
+    let dims = |dims: Option<Vec<Dim>>| serde_json::to_string(&dims).unwrap();
+    let each: Vec<_> = inputs.into_iter().map(|input| format!("{} {}", input.name, dims(input.dims))).collect();
+    each.join(", ")
+}
+
+#[test]
+fn an_old_sequential_model_names_its_input_after_its_first_layer() {
+    let model = keras(
+        r#"{"class_name":"Sequential","config":[{"class_name":"Dense","config":
+        {"name":"dense_1","batch_input_shape":[null,7],"dtype":"float64"}}]}"#,
+    )
+    .model
+    .unwrap();
     assert_eq!((model.inputs[0].name.as_str(), model.inputs[0].element_type.as_str()), ("dense_1_input", "float64"));
     assert_eq!(model.inputs[0].dims, Some(vec![Dim::Unknown, Dim::Known(7)]));
+
+    // The first layer may be a model: transfer learning. Its own first layer has the shape.
+    let inner = r#"{"layers":[{"class_name":"InputLayer","config":{"name":"i","batch_shape":[1,2]}}]}"#;
+    let nested = format!(r#"[{{"class_name":"Model","name":"net","config":{inner}}}]"#);
+    assert_eq!(keras_inputs("Sequential", &nested), "net_input [1,2]");
+    let list =
+        r#"[{"class_name":"Sequential","name":"s","config":[{"class_name":"D","config":{"batch_input_shape":[4]}}]}]"#;
+    assert_eq!(keras_inputs("Sequential", list), "s_input [4]");
+}
+
+#[test]
+fn a_layer_that_is_no_input_may_be_configured_in_any_way() {
+    let input = r#"{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,4]}}"#;
+    for other in [
+        r#"{"class_name":"X","config":{"batch_shape":7,"name":3}}"#,
+        r#"{"class_name":"X","config":{"dtype":[1,"a"],"layers":[]}}"#,
+        r#"{"class_name":"X","config":{"v":NaN,"w":-Infinity}}"#,
+        r#"{"class_name":"X","config":null}"#,
+        // Not where its channels are.
+        r#"{"class_name":"X","name":"channels_first","config":{}}"#,
+    ] {
+        assert_eq!(keras_inputs("Model", &format!(r#"{{"layers":[{input},{other}]}}"#)), "i [null,4]", "{other}");
+    }
+}
+
+#[test]
+fn inputs_of_keras_come_in_its_order() {
+    let layer = |name: &str| format!(r#"{{"class_name":"InputLayer","name":"{name}","config":{{}}}}"#);
+    let layers = format!("{},{}", layer("z"), layer("a"));
+    let ordered = |order: &str| format!(r#"{{"layers":[{layers}],"input_layers":{order}}}"#);
+    assert_eq!(keras_inputs("M", &ordered(r#"[["a",0,0],["z",0,0]]"#)), "a null, z null");
+    assert_eq!(keras_inputs("M", &ordered(r#"["z",0,0]"#)), "z null, a null");
+    // An object is sorted, as Keras flattens it.
+    assert_eq!(keras_inputs("M", &ordered(r#"{"q":["z"],"b":["a"]}"#)), "a null, z null");
+}
+
+#[test]
+fn a_graph_that_is_not_frozen_says_so() {
+    let variable = r#"node { name: "w" op: "VariableV2" } node { name: "x" op: "Placeholder" }"#;
+    let inspection = look_at(&[("m.pbtxt", variable.as_bytes())]);
+    assert_eq!(codes(&inspection), ["graph-not-frozen"]);
+    assert!(inspection.problems[0].problem.contains("`w`"));
+}
+
+#[test]
+fn old_graphs_wrote_an_unknown_shape_as_that_of_a_scalar() {
+    let graph = |producer: u32, op: &str| {
+        let shape = r#"attr { key: "shape" value { shape { } } }"#;
+        let text = format!(r#"node {{ name: "x" op: "{op}" {shape} }} versions {{ producer: {producer} }}"#);
+        look_at(&[("m.pbtxt", text.as_bytes())]).model.unwrap().inputs.remove(0).dims
+    };
+    assert_eq!(graph(21, "Placeholder"), None);
+    assert_eq!(graph(22, "Placeholder"), Some(Vec::new()));
+    assert_eq!(graph(22, "PlaceholderV2"), Some(Vec::new()));
+}
+
+#[test]
+fn the_graph_that_only_serves_is_taken() {
+    let graph = |tags: &str, input: &str| {
+        format!(
+            "meta_graphs {{ meta_info_def {{ tags: {tags} }} signature_def {{ key: 'a' value {{ inputs {{ key: '{input}' \
+             value {{ dtype: DT_FLOAT }} }} }} }} }}\n"
+        )
+    };
+    let text = graph("['serve', 'tpu']", "t") + &graph("['train']", "u") + &graph("'serve'", "x");
+    let inspection = look_at(&[("saved_model.pbtxt", text.as_bytes()), ("variables/x", b"")]);
+    assert_eq!(inspection.model.unwrap().inputs[0].name, "x");
+}
+
+#[test]
+fn old_mxnet_symbols_have_two_kinds_of_attributes() {
+    let symbol = br#"{"nodes": [{"op": "null", "param": {}, "name": "data", "attr": {"__shape__": "(1,3,2,2)"}},
+        {"op": "null", "param": {}, "name": "x_label"}]}"#;
+    let empty = [&[0x12, 1][..], &[0; 30]].concat();
+    let inspection = look_at(&[("n-symbol.json", symbol), ("n.params", &empty)]);
+    assert_eq!(inspection.problems, []);
+    let inputs = inspection.model.unwrap().inputs;
+    assert_eq!(inputs.len(), 1);
+    assert_eq!(inputs[0].dims, Some([1, 3, 2, 2].map(Dim::Known).to_vec()));
+
+    // What is called a label is the input if there is no other.
+    let only = br#"{"nodes": [{"op": "null", "name": "label"}]}"#;
+    assert_eq!(look_at(&[("n-symbol.json", only), ("n.params", &empty)]).model.unwrap().inputs[0].name, "label");
+}
+
+#[test]
+fn numbers_that_json_does_not_know_are_no_mistake_of_xgboost() {
+    let model = br#"{"learner": {"gradient_booster": {"model": {"trees": [{"split_conditions": [NaN, -Infinity]}]}},
+        "learner_model_param": {"num_feature": "7"}}, "version": [2, 1, 4]}"#;
+    let inspection = look_at(&[("m.model", model)]);
+    assert_eq!(inspection.problems, []);
+    assert_eq!(inspection.model.unwrap().inputs[0].dims, Some(vec![Dim::Unknown, Dim::Known(7)]));
+
+    let broken = look_at(&[("m.model", b"{\"learner\": [?]}")]);
+    assert!(broken.problems[0].problem.contains("at byte 14 of 16"), "{:?}", broken.problems);
 }
 
 #[test]

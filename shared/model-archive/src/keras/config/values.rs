@@ -1,10 +1,11 @@
-//! The values of a layer's configuration that come in several forms.
+//! The values of a layer's configuration that are read. A class may give them a form of its own: what is of another
+//! form is passed over.
 
 use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor},
 };
 
 use super::MAX_KEPT;
@@ -13,81 +14,124 @@ use crate::Dim;
 /// Most dimensions of an input. TensorFlow's operators take up to 8.
 const MAX_DIMS: usize = 64;
 
+/// `"conv2d"`
+#[derive(Debug, Default)]
+pub(super) struct Name(pub Option<String>);
+
 /// `[null, 224, 224, 3]`
-pub(super) struct Shape(pub Vec<Dim>);
+pub(super) struct Shape(pub Option<Vec<Dim>>);
 
 /// `"float32"`, or since Keras 3 `{"class_name": "DTypePolicy", "config": {"name": "float32"}}`.
+#[derive(Debug, Default)]
 pub(super) struct DataType(pub Option<String>);
 
-/// Names within lists within lists, such as `[["input_1", 0, 0]]`.
+/// Names within lists within lists, such as `[["input_1", 0, 0]]`, in the order that Keras takes them: of an object in
+/// that of its keys.
 pub(super) struct Names(pub Vec<String>);
 
-impl<'de> Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Sizes;
+/// Any value of JSON, of which no more is kept than is asked for.
+enum Value {
+    Null,
+    Number(i64),
+    Text(String),
+    List(Option<Vec<Dim>>),
+    /// What it has under `config`, `name`.
+    Object(Option<String>),
+    Other,
+}
 
-        impl<'de> Visitor<'de> for Sizes {
-            type Value = Shape;
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of sizes")
+                f.write_str("a value")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
-                let mut dims = Vec::new();
-                while let Some(size) = seq.next_element::<Option<i64>>()? {
-                    if dims.len() == MAX_DIMS {
-                        return Err(serde::de::Error::custom(format!("a shape has more than {MAX_DIMS} dimensions")));
-                    }
-                    let size = size.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0);
-                    dims.push(size.map_or(Dim::Unknown, Dim::Known));
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+                Ok(Value::Number(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+                Ok(i64::try_from(number).map_or(Value::Other, Value::Number))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Text(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+                let mut dims = Some(Vec::new());
+                while let Some(value) = seq.next_element()? {
+                    let dim = match value {
+                        Value::Null => Some(Dim::Unknown),
+                        Value::Number(size) => {
+                            Some(u64::try_from(size).ok().filter(|size| *size > 0).map_or(Dim::Unknown, Dim::Known))
+                        }
+                        _ => None,
+                    };
+                    dims = dims.zip(dim).map(|(mut dims, dim)| {
+                        dims.push(dim);
+                        dims
+                    });
+                    dims = dims.filter(|dims| dims.len() <= MAX_DIMS);
                 }
-                Ok(Shape(dims))
+                Ok(Value::List(dims))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+                let mut name = None;
+                while let Some(key) = map.next_key::<String>()? {
+                    match (key.as_str(), map.next_value()?) {
+                        ("config", Value::Object(found)) => name = found,
+                        ("name", Value::Text(found)) => name = name.or(Some(found)),
+                        _ => {}
+                    }
+                }
+                Ok(Value::Object(name))
             }
         }
 
-        deserializer.deserialize_seq(Sizes)
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(Self(if let Value::Text(name) = value { Some(name) } else { None }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(Self(if let Value::List(dims) = value { dims } else { None }))
     }
 }
 
 impl<'de> Deserialize<'de> for DataType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Policy {
-            name: Option<String>,
-        }
-
-        struct NameOrPolicy;
-
-        impl<'de> Visitor<'de> for NameOrPolicy {
-            type Value = DataType;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a type's name or policy")
-            }
-
-            fn visit_unit<E>(self) -> Result<DataType, E> {
-                Ok(DataType(None))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<DataType, E> {
-                Ok(DataType(Some(name.to_owned())))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DataType, A::Error> {
-                let mut name = None;
-                while let Some(key) = map.next_key::<String>()? {
-                    if key == "config" {
-                        name = map.next_value::<Option<Policy>>()?.and_then(|policy| policy.name);
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(DataType(name))
-            }
-        }
-
-        deserializer.deserialize_any(NameOrPolicy)
+        Ok(Self(match Value::deserialize(deserializer)? {
+            Value::Text(name) => Some(name),
+            Value::Object(name) => name,
+            _ => None,
+        }))
     }
 }
 
@@ -128,12 +172,15 @@ impl<'de> Deserialize<'de> for Names {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
-                let mut all = Vec::new();
-                while let Some((IgnoredAny, Names(names))) = map.next_entry()? {
-                    all.extend(names);
-                    all.truncate(MAX_KEPT);
+                let mut all: Vec<(String, Vec<String>)> = Vec::new();
+                while let Some((key, Names(names))) = map.next_entry()? {
+                    if all.len() < MAX_KEPT {
+                        all.push((key, names));
+                    }
                 }
-                Ok(Names(all))
+                all.sort();
+                let names = all.into_iter().flat_map(|(_, names)| names).take(MAX_KEPT);
+                Ok(Names(names.collect()))
             }
         }
 
