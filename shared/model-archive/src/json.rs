@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn numbers_that_json_does_not_know_become_ones_that_it_does() {
         let cases = [
-            (r#"[NaN, -Infinity,Infinity]"#, r#"[0  , -0       ,0       ]"#),
+            ("[NaN, -Infinity,Infinity]", "[0  , -0       ,0       ]"),
             (r#"{"NaN": "a NaN \" NaN", "b": NaN}"#, r#"{"NaN": "a NaN \" NaN", "b": 0  }"#),
             (r#"{"\\": NaN}"#, r#"{"\\": 0  }"#),
             // What is no such number stays wrong.

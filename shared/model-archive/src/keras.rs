@@ -42,14 +42,16 @@ pub(crate) fn read(content: &mut Content<'_, '_>, limits: &Limits) -> Result<Rea
         Ok(attributes) => reading(content, &attributes, limits),
         Err(Failure::Fault(fault)) => Err(Halt::Fault(fault)),
         Err(Failure::Malformed { at, cause }) => Err(Halt::malformed(at, cause)),
-        Err(Failure::Unsupported(cause)) => Ok(Reading {
-            warnings: vec![Warning::new("inputs-not-read", format!("its inputs were not read: {cause}"))],
-            ..Reading::default()
-        }),
+        Err(Failure::Unsupported(cause)) => Ok(unread(&cause)),
     }
 }
 
 const SAVE: &str = "save the whole model as HDF5: model.save(\"model.h5\")";
+
+fn unread(cause: &str) -> Reading {
+    let warning = Warning::new("inputs-not-read", format!("its inputs were not read: {cause}"));
+    Reading { warnings: vec![warning], ..Reading::default() }
+}
 
 fn refused(problem: Problem) -> Reading {
     Reading { problems: vec![problem], ..Reading::default() }
@@ -74,14 +76,14 @@ fn reading(content: &Content<'_, '_>, attributes: &Attributes, limits: &Limits) 
     let malformed = |cause: String| Halt::malformed(content.position(), cause);
     let config =
         config::parse(config).map_err(|error| malformed(format!("its `model_config` is not as expected: {error}")))?;
+    let found = match config.inputs {
+        Ok(found) => found,
+        Err(cause) => return Ok(unread(cause)),
+    };
     // Layers say where their channels are; one that has them first has the whole model so.
     let channels_last = !config.channels_first;
-    if config.more {
-        let warning = Warning::new("inputs-not-read", "its inputs were not read: it has more than 1000 of them");
-        return Ok(Reading { warnings: vec![warning], ..Reading::default() });
-    }
     let mut inputs = Inputs::new(limits);
-    for input in config.inputs {
+    for input in found {
         inputs.add(if channels_last { channels_first(input) } else { input }).map_err(malformed)?;
     }
     let inputs = inputs.into_vec();

@@ -17,9 +17,8 @@ const MAX_KEPT: usize = 1000;
 
 /// What is read of a model's configuration.
 pub(super) struct Config {
-    pub inputs: Vec<Input>,
-    /// Whether there are more inputs than are kept.
-    pub more: bool,
+    /// The inputs, or why they cannot be told.
+    pub inputs: Result<Vec<Input>, &'static str>,
     pub channels_first: bool,
 }
 
@@ -27,7 +26,7 @@ pub(super) fn parse(text: &str) -> serde_json::Result<Config> {
     let Model { config: layers } = serde_json::from_slice(&json::strict(text))?;
     // Nested models say it too, deeper than the layers that are read.
     let channels_first = CHANNELS_FIRST.iter().any(|written| text.contains(written));
-    Ok(Config { more: layers.more, inputs: layers.inputs(), channels_first })
+    Ok(Config { inputs: layers.inputs(), channels_first })
 }
 
 /// How a layer says that its images have their channels first, with and without a blank.
@@ -44,16 +43,27 @@ struct Layers {
     inputs: Vec<Layer>,
     more: bool,
     first: Option<Box<Layer>>,
+    /// Whether a sequential model was built for a shape that none of its layers has.
+    built: bool,
     /// The names of the inputs in order, which functional models give.
     order: Vec<String>,
 }
 
 impl Layers {
-    fn inputs(mut self) -> Vec<Input> {
+    fn inputs(mut self) -> Result<Vec<Input>, &'static str> {
+        if self.more {
+            return Err("it has more than 1000 inputs");
+        }
         if self.inputs.is_empty() {
             // A sequential model may have none: its first layer has the shape, and the input is called after that.
-            let name = self.first.as_ref().map(|layer| format!("{}_input", layer.name())).unwrap_or_default();
-            return self.start().map(|layer| layer.input(name)).into_iter().collect();
+            let name = self.first.as_ref().map(|layer| layer.name().to_owned()).unwrap_or_default();
+            let built = self.built;
+            return match self.start() {
+                Some(_) if name.is_empty() => Err("the input is called after the first layer, which has no name"),
+                Some(layer) => Ok(vec![layer.input(format!("{name}_input"))]),
+                None if built => Err("it was built for a shape after it was defined, and its input has no name there"),
+                None => Ok(Vec::new()),
+            };
         }
         if !self.order.is_empty() {
             let place = |layer: &Layer| self.order.iter().position(|name| name == layer.name());
@@ -63,7 +73,7 @@ impl Layers {
             let name = layer.name().to_owned();
             layer.input(name)
         };
-        self.inputs.into_iter().map(named).collect()
+        Ok(self.inputs.into_iter().map(named).collect())
     }
 
     /// The layer that has the shape of what a sequential model is fed: the first one, or if that is a model, the first
@@ -191,6 +201,7 @@ impl<'de> Deserialize<'de> for Layers {
                     match key.as_str() {
                         "layers" => map.next_value_seed(Each(&mut layers))?,
                         "input_layers" => layers.order = map.next_value::<Names>()?.0,
+                        "build_input_shape" => layers.built = map.next_value::<Shape>()?.0.is_some(),
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                         }

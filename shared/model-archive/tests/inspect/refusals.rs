@@ -227,6 +227,19 @@ fn an_old_sequential_model_names_its_input_after_its_first_layer() {
 }
 
 #[test]
+fn an_input_of_keras_whose_name_the_file_does_not_tell_is_not_guessed() {
+    for config in [
+        r#"[{"class_name":"Sequential","config":[{"class_name":"D","config":{"batch_input_shape":[4]}}]}]"#,
+        r#"{"name":"s","build_input_shape":[null,7],"layers":[{"class_name":"D","config":{"name":"d"}}]}"#,
+    ] {
+        let inspection = keras(&format!(r#"{{"class_name":"Sequential","config":{config}}}"#));
+        assert_eq!(codes(&inspection), Vec::<&str>::new(), "{config}");
+        assert!(!inspection.model.unwrap().read, "{config}");
+        assert_eq!(inspection.warnings[0].code, "inputs-not-read", "{config}");
+    }
+}
+
+#[test]
 fn a_layer_that_is_no_input_may_be_configured_in_any_way() {
     let input = r#"{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,4]}}"#;
     for other in [
