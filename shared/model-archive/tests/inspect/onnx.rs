@@ -162,7 +162,7 @@ fn weights_in_the_attributes_of_nodes_may_be_in_another_file_too() {
 
 #[test]
 fn what_is_not_needed_may_be_long() {
-    let input = [field(1, b"x"), field(3, &[b'd'; 100_000])].concat();
+    let input = [field(1, b"x"), field(3, &vec![b'd'; 100_000])].concat();
     let model = [field(2, &[b'p'; 5000]), graph(&field(11, &input))].concat();
     let inspection = look_at(&[("m.onnx", &model)]);
     assert_eq!(codes(&inspection), Vec::<&str>::new());
