@@ -1,6 +1,6 @@
 //! Where commands write, and in which colours: none unless it is a terminal.
 
-use std::{fmt, io, io::Write};
+use std::{borrow::Cow, fmt, io, io::Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -16,6 +16,11 @@ pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const ADDED: Style = AnsiColor::Green.on_default();
 pub(crate) const REMOVED: Style = AnsiColor::Red.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// A name from elsewhere on one line: it may hold line ends, or what a terminal takes for commands.
+pub(crate) fn printable(name: &str) -> Cow<'_, str> {
+    if name.contains(char::is_control) { name.escape_debug().to_string().into() } else { name.into() }
+}
 
 pub(crate) struct Output {
     stream: Box<dyn Write>,

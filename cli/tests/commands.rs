@@ -120,6 +120,11 @@ fn inspect_tells_what_is_in_an_archive() {
     folder.put("torch.tar.gz", &archive(&[("model.pt", &reference_model("pytorch", "traced/model.pt"))]));
     let torch = folder.run(&["inspect", "torch.tar.gz"]);
     assert!(torch.contains("holds no input shapes") && torch.contains("give `inputs` in the rule"), "{torch}");
+    assert!(torch.contains("It can be compiled once what is open is set."), "{torch}");
+    folder.put("pickle.tar.gz", &archive(&[("model\n\u{1b}[31m.pkl", b"\x80\x04.")]));
+    let pickle = folder.run(&["inspect", "pickle.tar.gz"]);
+    assert!(pickle.contains("model\\n\\u{1b}[31m.pkl"), "{pickle}");
+    assert!(pickle.contains("Nothing stands against compiling it as far as it was read."), "{pickle}");
     let ambiguous = folder.run(&["inspect", "two.tar.gz", "--json"]);
     assert!(ambiguous.ends_with("exit status 1") && ambiguous.contains("b.onnx"), "{ambiguous}");
 }

@@ -9,7 +9,7 @@ use crate::{
     Verdict, archive,
     args::InspectArgs,
     error::CliError,
-    output::{ERROR, FAINT, GOOD, HEADER, Output, WARNING},
+    output::{ERROR, FAINT, GOOD, HEADER, Output, WARNING, printable},
     table::Table,
 };
 
@@ -50,22 +50,24 @@ fn write(
     let plural = if files == 1 { "file" } else { "files" };
     out.line(format_args!("{HEADER}{}{HEADER:#}  {}, {files} {plural}", args.archive, bytes(size)))?;
     for member in inspection.members.iter().take(LISTED) {
-        out.line(format_args!("  {FAINT}{:>10}{FAINT:#}  {}", bytes(member.size), member.path))?;
+        out.line(format_args!("  {FAINT}{:>10}{FAINT:#}  {}", bytes(member.size), printable(&member.path)))?;
     }
     if inspection.members.len() > LISTED {
         out.line(format_args!("  {:>10}  and {} more", "", inspection.members.len() - LISTED))?;
     }
     if let Some(model) = &inspection.model {
         out.line("")?;
-        let version = model.format_version.as_ref().map(|version| format!(", {version}")).unwrap_or_default();
-        let producer = model.producer.as_ref().map(|producer| format!(", by {producer}")).unwrap_or_default();
-        out.line(format_args!("{HEADER}{}{HEADER:#}  {}{version}{producer}", model.framework, model.path))?;
+        let told = |before: &str, what: Option<&str>| what.map(|what| format!(", {before}{}", printable(what)));
+        let version = told("", model.format_version.as_deref()).unwrap_or_default();
+        let producer = told("by ", model.producer.as_deref()).unwrap_or_default();
+        let path = printable(&model.path);
+        out.line(format_args!("{HEADER}{}{HEADER:#}  {path}{version}{producer}", model.framework))?;
         if !model.inputs.is_empty() {
             out.line("")?;
             let mut table = Table::new(["input", "type", "shape"]).indented(2);
             for input in &model.inputs {
                 let shape = input.dims.as_deref().map_or("?".to_owned(), shape);
-                table.row([input.name.as_str().into(), input.element_type.as_str().into(), shape.into()]);
+                table.row([printable(&input.name).into(), input.element_type.as_str().into(), shape.into()]);
             }
             table.write(out)?;
         }
@@ -78,24 +80,30 @@ fn write(
         Some(Err(problems)) => open = problems,
         None => {}
     }
+    let is_open = !open.is_empty();
     for Problem { problem, remedy, .. } in open {
         out.line(format_args!("{WARNING}open{WARNING:#}    {problem}"))?;
         out.line(format_args!("        {remedy}"))?;
     }
     told(out, "", &inspection.problems, &inspection.warnings)?;
-    if inspection.problems.is_empty() && inspection.model.is_some() {
-        out.line(format_args!(
-            "{GOOD}Nothing stands against compiling it.{GOOD:#} `automation plan` tells for which targets."
-        ))
-    } else {
-        out.line(format_args!("{ERROR}It cannot be compiled.{ERROR:#}"))
+    match &inspection.model {
+        Some(_) if inspection.problems.is_empty() && is_open => {
+            out.line(format_args!("{WARNING}It can be compiled once what is open is set.{WARNING:#}"))
+        }
+        Some(model) if inspection.problems.is_empty() => {
+            let far = if model.read { "" } else { " as far as it was read" };
+            out.line(format_args!(
+                "{GOOD}Nothing stands against compiling it{far}.{GOOD:#} `automation plan` tells for which targets."
+            ))
+        }
+        _ => out.line(format_args!("{ERROR}It cannot be compiled.{ERROR:#}")),
     }
 }
 
 fn shape(dims: &[Dim]) -> String {
     let dims = dims.iter().map(|dim| match dim {
         Dim::Known(size) => size.to_string(),
-        Dim::Symbolic(name) => name.clone(),
+        Dim::Symbolic(name) => printable(name).into_owned(),
         Dim::Unknown => "?".to_owned(),
     });
     let dims: Vec<_> = dims.collect();

@@ -7,6 +7,7 @@ use crate::{
     format::{Certainty, Format, Recognised, folder, in_folder},
     mxnet,
     names::Names,
+    problem::quoted,
     reading::Reading,
     survey::Named,
     tensorflow,
@@ -247,7 +248,8 @@ fn misnamed(format: Format, path: &str) -> Problem {
     Problem::new(
         "model-misnamed",
         format!(
-            "by its content `{path}` is {}, but SageMaker Neo finds such a file only by the ending {}",
+            "by its content {} is {}, but SageMaker Neo finds such a file only by the ending {}",
+            quoted(path),
             format.a_noun(),
             endings.join(" or ")
         ),
@@ -256,6 +258,7 @@ fn misnamed(format: Format, path: &str) -> Problem {
 }
 
 fn check_external(model: &str, external: &[String], files: &Names, chosen: &mut Chosen) {
+    let shown = quoted(model);
     let (mut there, mut missing) = (Named::default(), Named::default());
     for location in external {
         let path = in_folder(folder(model), location);
@@ -265,7 +268,7 @@ fn check_external(model: &str, external: &[String], files: &Names, chosen: &mut 
     if missing.count() > 0 {
         chosen.problems.push(Problem::new(
             "external-data-missing",
-            format!("`{model}` keeps weights in {}, which is not in the archive", missing.list()),
+            format!("{shown} keeps weights in {}, which is not in the archive", missing.list()),
             "save the model with its weights inside: onnx.save(model, path, save_as_external_data=False)",
         ));
     }
@@ -273,7 +276,7 @@ fn check_external(model: &str, external: &[String], files: &Names, chosen: &mut 
         let places = there.list();
         chosen.warnings.push(Warning::new(
             "external-data",
-            format!("`{model}` keeps weights in {places}; SageMaker Neo documents models of a single .onnx file"),
+            format!("{shown} keeps weights in {places}; SageMaker Neo documents models of a single .onnx file"),
         ));
     }
 }
@@ -283,7 +286,11 @@ fn check_variables(model: &str, folders: &Names, chosen: &mut Chosen) {
     if !folders.contains(variables.as_bytes()) {
         chosen.problems.push(Problem::new(
             "variables-missing",
-            format!("`{model}` is a SavedModel, but the folder `{variables}` with its weights is not in the archive"),
+            format!(
+                "{} is a SavedModel, but the folder {} with its weights is not in the archive",
+                quoted(model),
+                quoted(&variables)
+            ),
             "archive the whole folder that was saved: `tar -czf model.tar.gz -C <folder> .`",
         ));
     }

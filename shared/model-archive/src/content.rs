@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::{Problem, fault::Fault, gzip::Gzip};
+use crate::{Problem, fault::Fault, gzip::Gzip, problem::quoted};
 
 /// Reads one member and never beyond it.
 pub(crate) struct Content<'a, 'b> {
@@ -109,7 +109,7 @@ impl<'a, 'b> Content<'a, 'b> {
 pub(crate) fn truncated(path: &str, position: u64, size: u64) -> Problem {
     Problem::new(
         "tar-truncated",
-        format!("the archive ends within `{path}`, after {position} of its {size} bytes"),
+        format!("the archive ends within {}, after {position} of its {size} bytes", quoted(path)),
         "make the archive again and check it with `tar -tzf` before uploading it",
     )
 }

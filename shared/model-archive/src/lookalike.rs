@@ -1,6 +1,6 @@
 //! What bytes look like that are not what was expected: files are often only named `.tar.gz`.
 
-use crate::{Problem, format::Format};
+use crate::{Problem, format::Format, problem::quoted};
 
 /// Bytes that are enough to tell: a tar header.
 pub(crate) const HEAD: usize = 512;
@@ -126,9 +126,10 @@ impl Looks {
         if as_expected {
             return None;
         }
+        let path = quoted(path);
         let problem = match self {
-            Self::Empty => format!("`{path}` is not a valid {}: it is empty", format.noun()),
-            _ => format!("`{path}` is not a valid {}: it looks like {}", format.noun(), self.phrase()),
+            Self::Empty => format!("{path} is not a valid {}: it is empty", format.noun()),
+            _ => format!("{path} is not a valid {}: it looks like {}", format.noun(), self.phrase()),
         };
         let remedy = match (self, format) {
             (Self::Pickle, Format::Xgboost) => "load it with pickle and write it again with Booster.save_model",

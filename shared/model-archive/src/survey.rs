@@ -234,24 +234,26 @@ fn malformed(format: Format, entry: &Entry, looks: Looks, offset: u64, cause: &s
     if let Some(problem) = looks.instead_of(format, path) {
         return problem;
     }
+    let path = quoted(path);
     Problem::new(
         "model-invalid",
-        format!("`{path}` is not a valid {}: at byte {offset} of {stored}, {cause}", format.noun()),
+        format!("{path} is not a valid {}: at byte {offset} of {stored}, {cause}", format.noun()),
         "export the model again and check that it loads before archiving it",
     )
 }
 
 fn not_a_file(Entry { path, kind, .. }: &Entry) -> Problem {
+    let path = quoted(path);
     if *kind == Kind::Sparse {
         return Problem::new(
             "model-is-sparse",
-            format!("`{path}` is stored as a sparse file: its holes are left out, and not every reader fills them in"),
+            format!("{path} is stored as a sparse file: its holes are left out, and not every reader fills them in"),
             "make the archive without --sparse (-S)",
         );
     }
     Problem::new(
         "model-is-link",
-        format!("`{path}` is a link, not a file"),
+        format!("{path} is a link, not a file"),
         "archive the file itself: `tar --dereference --hard-dereference -czf model.tar.gz <model files>`",
     )
 }
