@@ -61,14 +61,11 @@ impl Candidates {
         }
         let framework = self.single_framework().ok().flatten();
         let both = TENSORFLOW.iter().all(|format| self.0.contains_key(format));
-        for (format, files) in &mut self.0 {
-            let several = files.named.count() > 1 || both && TENSORFLOW.contains(format);
-            if several || framework != Some(format.framework()) {
-                files.reading = None;
-            }
-        }
-        let alone = self.0.get(&format).is_some_and(|files| files.named.count() == 1);
-        alone && framework == Some(format.framework()) && !(both && TENSORFLOW.contains(&format))
+        let is_out = |format: &Format, files: &Files| {
+            files.named.count() > 1 || both && TENSORFLOW.contains(format) || framework != Some(format.framework())
+        };
+        self.0.iter_mut().filter(|(format, files)| is_out(format, files)).for_each(|(_, files)| files.reading = None);
+        self.0.get(&format).is_some_and(|files| !is_out(&format, files))
     }
 
     /// Keeps what was read of a file that was expected.
@@ -198,6 +195,7 @@ impl Files {
     }
 
     fn count(&mut self, path: &str, certainty: Certainty) {
+        self.reading = None;
         if certainty > self.certainty {
             self.certainty = certainty;
             path.clone_into(&mut self.path);
