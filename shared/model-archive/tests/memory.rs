@@ -184,6 +184,26 @@ fn many_signatures() -> Made {
     Made::of("saved_model.pbtxt", b"meta_graphs { ".to_vec(), 60 * 502, part)
 }
 
+/// An HDF5 file whose root group has the same four megabytes of attributes over and over.
+fn circular_header() -> Vec<u8> {
+    let message = |kind: u16, body: &[u8]| {
+        let size = u16::try_from(body.len()).unwrap();
+        [&kind.to_le_bytes()[..], &size.to_le_bytes(), &[0; 4], body].concat()
+    };
+    let attributes = message(12, &vec![0; 65_528]).repeat(63);
+    let (address, size) = (128_u64, attributes.len() as u64 + 24);
+    let again = message(16, &[address.to_le_bytes(), size.to_le_bytes()].concat());
+    // The superblock, then at 80 the root group's object header, then at 128 its continuation.
+    let mut bytes = b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08".to_vec();
+    bytes.resize(64, 0);
+    bytes.extend(80_u64.to_le_bytes());
+    bytes.resize(80, 0);
+    bytes.extend([1, 0, 1, 0, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend(&again);
+    bytes.resize(128, 0);
+    [bytes, attributes, again].concat()
+}
+
 /// A `FlatBuffer` whose first subgraph has so many inputs, all the same tensor with a name of 4 KiB.
 fn many_inputs(count: u32) -> Vec<u8> {
     let mut bytes = b"\x18\0\0\0TFL3".to_vec();
@@ -238,6 +258,7 @@ fn hostile() -> Vec<(&'static str, Box<dyn Read>, &'static str)> {
     let two = [onnx_at_the_limits("a.onnx"), onnx_at_the_limits("b.onnx")];
     let empty = |number: usize| Made::of(&format!("folder-{number}/file"), Vec::new(), 0, |_| Vec::new());
     let crowded = (0..98_000).map(empty).chain(std::iter::once_with(|| onnx_at_the_limits("m.onnx")));
+    let circular = circular_header();
     let flat = many_inputs(1_000_000);
     let flat_size = flat.len() as u64;
     vec![
@@ -246,6 +267,7 @@ fn hostile() -> Vec<(&'static str, Box<dyn Read>, &'static str)> {
         ("shapes", repeated("m.onnx", &onnx_of(shapes.len() * 2000), &shapes, 2000, b""), "model-invalid"),
         ("signatures", archive_of("saved_model.pb", graphs.len() as u64, std::iter::once(graphs)), "model-invalid"),
         ("text signatures", files([many_signatures()]), "model-invalid"),
+        ("header", archive_of("m.h5", circular.len() as u64, std::iter::once(circular)), "model-invalid"),
         ("two models", files(two), "several-models"),
         ("members before", files(crowded), ""),
         ("tensors", archive_of("m.tflite", flat_size, std::iter::once(flat)), "model-invalid"),

@@ -19,8 +19,9 @@ pub(super) const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 const MAX_BLOCK: u64 = 256 * 1024;
 const MAX_BLOCKS: usize = 64;
 
-/// Most attributes and messages of one header.
+/// Most messages of one header, and most bytes of the attributes among them: its parts may lie on one another.
 const MAX_MESSAGES: usize = 10_000;
+const MAX_ATTRIBUTES: usize = 4 << 20;
 
 /// Most objects of a global heap that are passed over.
 const MAX_OBJECTS: usize = 65_536;
@@ -139,7 +140,7 @@ impl File<'_, '_, '_> {
         let mut blocks = vec![if v2 { self.v2_block(address, &prefix)? } else { self.v1_block(address, &prefix)? }];
         let ordered = v2 && prefix[5] & 0x04 != 0;
         let mut found = Vec::new();
-        let mut count = 0;
+        let (mut count, mut kept) = (0, 0);
         let mut next = 0;
         while let Some((start, size)) = blocks.get(next).copied() {
             next += 1;
@@ -147,7 +148,8 @@ impl File<'_, '_, '_> {
             let mut fields = Fields::new(bytes, start);
             while let Some((kind, flags, body)) = fields.message(v2, ordered)? {
                 count += 1;
-                if count > MAX_MESSAGES || blocks.len() > MAX_BLOCKS {
+                kept += if kind == ATTRIBUTE { body.len() } else { 0 };
+                if count > MAX_MESSAGES || kept > MAX_ATTRIBUTES || blocks.len() > MAX_BLOCKS {
                     return Err(fields.malformed("its root group has too many messages"));
                 }
                 match kind {
@@ -258,9 +260,9 @@ impl File<'_, '_, '_> {
         }
         fields.skip(4)?;
         let end = start.saturating_add(fields.number(self.length_size)?);
-        let mut at = start + head;
+        let mut at = start.saturating_add(head);
         for _ in 0..MAX_OBJECTS {
-            if at + head > end {
+            if at.saturating_add(head) > end {
                 break;
             }
             let mut fields = Fields::new(self.bytes(at, head)?, at);
@@ -274,10 +276,9 @@ impl File<'_, '_, '_> {
             if index == 0 {
                 break;
             }
-            at = size
-                .checked_next_multiple_of(8)
-                .and_then(|size| at.checked_add(head + size))
-                .unwrap_or(u64::MAX - head);
+            // Beyond every end if the size lies.
+            let padded = size.checked_next_multiple_of(8).unwrap_or(u64::MAX);
+            at = at.saturating_add(head).saturating_add(padded);
         }
         Err(Failure::Malformed { at: start, cause: "an attribute's text is not in its heap".to_owned() })
     }
