@@ -17,7 +17,7 @@ use crate::{
 const MAX_DIMS: usize = 254;
 
 /// Most tags, graphs and signatures that are kept.
-const MAX_PARTS: usize = 64;
+const MAX_PARTS: usize = 32;
 
 /// Whether a file begins like text: a binary one begins with a field's tag, which is a control character.
 pub(super) fn recognise(head: &[u8]) -> bool {
