@@ -8,10 +8,10 @@
 //! |---|---|---|---|
 //! | ONNX | `.onnx` | IR version, operator sets, producer; graph inputs minus initializers, sparse ones too; whether external data is there | the weights |
 //! | TENSORFLOW | `saved_model.pb`, `.pbtxt` with `variables/` | TensorFlow version; inputs of the signature `serving_default` or the only one, by name, with the tensors behind them | other signatures |
-//! | TENSORFLOW | `.pb`, `.pbtxt` | graph version; `Placeholder` nodes | shapes that only the operations tell |
-//! | KERAS | `.h5` | Keras version; input layers, images as NCHW | configurations over 2 MiB, attributes in a fractal heap: `read` is false |
+//! | TENSORFLOW | `.pb`, `.pbtxt` | graph version; `Placeholder` nodes; whether it is frozen | shapes that only the operations tell |
+//! | KERAS | `.h5` | Keras version; input layers, or what a first layer implies; images as NCHW | configurations over 2 MiB or with over 1000 inputs, inputs without a name, attributes in a fractal heap: `read` is false |
 //! | TFLITE | `.tflite` | schema version; inputs of subgraph 0 with the shapes an interpreter starts with | tables in the middle of a file over 8 MiB: `read` is false |
-//! | PYTORCH | `.pth`, `.pt` | `TorchScript` told from pickles and exported programs | input shapes, which the file does not hold: `read` is false |
+//! | PYTORCH | `.pth`, `.pt` | `TorchScript` told from pickles and exported programs, zipped or not | input shapes, which the file does not hold: `read` is false |
 //! | MXNET | `-symbol.json`, `.params` | MXNet version; arguments minus parameters and labels, shapes where `__shape__` has them | parameters after a sparse one: `read` is false |
 //! | DARKNET | `.cfg`, `.weights` | batch, channels, height and width of `[net]` | the weights |
 //! | XGBOOST | `.model`, `xgboost-model` | version and number of features, from JSON, UBJSON or the old binary format | the trees |

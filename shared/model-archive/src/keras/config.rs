@@ -240,3 +240,26 @@ impl<'de> Visitor<'de> for Each<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_inputs_than_are_kept_are_not_read() {
+        for (count, expected) in [(MAX_KEPT, Ok(MAX_KEPT)), (MAX_KEPT + 1, Err("it has more than 1000 inputs"))] {
+            let layers = vec![r#"{"class_name":"InputLayer","config":{}}"#; count].join(",");
+            let config = parse(&format!(r#"{{"config":{{"layers":[{layers}]}}}}"#)).unwrap();
+            assert_eq!(config.inputs.map(|inputs| inputs.len()), expected);
+        }
+    }
+
+    #[test]
+    fn a_shape_of_another_form_is_none() {
+        for shape in ["7", "[1,\"a\"]", "{\"a\":[1]}", "true", "null"] {
+            let layer = format!(r#"{{"class_name":"InputLayer","config":{{"name":"x","batch_shape":{shape}}}}}"#);
+            let config = parse(&format!(r#"{{"config":{{"layers":[{layer}]}}}}"#)).unwrap();
+            assert_eq!(config.inputs.unwrap()[0].dims, None, "{shape}");
+        }
+    }
+}
