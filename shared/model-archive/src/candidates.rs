@@ -136,15 +136,14 @@ impl Candidates {
             )];
         }
         let several = self.0.iter().filter(|(_, files)| files.named.count() > 1);
-        let problems = several.map(|(format, Files { named, .. })| {
+        let problems = several.map(|(format, Files { named, certainty, .. })| {
+            let files = match certainty {
+                Certainty::ByContent => format!("files that each are {}", format.a_noun()),
+                _ => format!("{} files", format.endings().join(" or ")),
+            };
             Problem::new(
                 "several-models",
-                format!(
-                    "the archive holds {} {} files where SageMaker Neo takes one: {}",
-                    named.count(),
-                    format.endings().join(" or "),
-                    named.list()
-                ),
+                format!("the archive holds {} {files} where SageMaker Neo takes one: {}", named.count(), named.list()),
                 "put one model into each archive",
             )
         });

@@ -8,9 +8,10 @@ const MAX_CONFIG: u64 = 1 << 20;
 /// What Neo calls the only input of a Darknet model (developer guide: `{"data": [1, 3, 224, 224]}`).
 const INPUT: &str = "data";
 
-/// The options of `[net]` that make the input's shape, and what Darknet takes where one is missing.
+/// The options of `[net]` that make the input's shape, and what it takes where one is missing (`parse_net_options`): the others
+/// are 0 then, which is no shape.
 const NET: [(&str, Dim); 4] =
-    [("batch", Dim::Known(1)), ("channels", Dim::Known(3)), ("height", Dim::Unknown), ("width", Dim::Unknown)];
+    [("batch", Dim::Known(1)), ("channels", Dim::Unknown), ("height", Dim::Unknown), ("width", Dim::Unknown)];
 
 /// What some editors put before the first section.
 const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -131,6 +131,7 @@ impl Format {
             "cfg" if darknet::recognise(head) => certain(Self::DarknetConfig),
             "weights" => perhaps(Self::DarknetWeights, false),
             "model" => perhaps(Self::Xgboost, false),
+            "pkl" | "joblib" if pytorch::recognise(head) => certain(Self::Torch),
             "pkl" | "joblib" => perhaps(Self::Sklearn, false),
             ending => match Self::by_content(head) {
                 None if ending == "pb" || ending == "pbtxt" => {

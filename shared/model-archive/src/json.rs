@@ -12,6 +12,9 @@ use crate::{
 /// Longest key or text, in bytes. Weights in JSON are numbers.
 const MAX_TEXT: usize = 256 * 1024;
 
+/// Deepest nesting: that of `serde_json`, which has no bound for what it skips but remembers each level.
+const MAX_DEPTH: usize = 128;
+
 /// Reads a file that is one JSON value.
 pub(crate) fn read<T: DeserializeOwned>(content: &mut Content<'_, '_>) -> Result<T, Halt> {
     let bounded = Bounded { content, strict: Strict::default() };
@@ -57,6 +60,7 @@ struct Strict {
     escaped: bool,
     /// What is left of one of `UNKNOWN_NUMBERS` that is being read.
     word: &'static [u8],
+    depth: usize,
 }
 
 impl Strict {
@@ -70,6 +74,11 @@ impl Strict {
         self.escaped = self.text.is_some() && byte == b'\\' && !self.escaped;
         if self.text.is_some() {
             return byte;
+        }
+        match byte {
+            b'[' | b'{' => self.depth += 1,
+            b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+            _ => {}
         }
         if let Some((expected, rest)) = self.word.split_first() {
             let fits = *expected == byte;
@@ -100,6 +109,9 @@ impl Read for Bounded<'_, '_, '_> {
             *byte = self.strict.next(*byte);
             if self.strict.text.is_some_and(|length| length > MAX_TEXT) {
                 return Err(io::Error::other(format!("a text is longer than {MAX_TEXT} bytes")));
+            }
+            if self.strict.depth > MAX_DEPTH {
+                return Err(io::Error::other(format!("it is nested more than {MAX_DEPTH} deep")));
             }
         }
         Ok(read)

@@ -6,7 +6,7 @@ mod symbol;
 pub(crate) use params::{read as read_params, recognise as recognise_params};
 pub(crate) use symbol::read as read_symbol;
 
-use crate::{Problem, Warning, problem::quoted, reading::Reading};
+use crate::{Input, Problem, Warning, problem::quoted, reading::Reading};
 
 /// How the labels of a training loss are called. They are arguments, but nothing is fed to them in inference.
 const LABEL: &str = "label";
@@ -18,21 +18,21 @@ pub(crate) fn combine(symbol: &mut Reading, params: Reading) {
     let Some(weights) = params.weights else { return };
     symbol.inputs.retain(|input| !weights.contains(input.name.as_bytes()));
     symbol.read = true;
-    let (labels, inputs): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut symbol.inputs).into_iter().partition(|input| input.name.ends_with(LABEL));
+    let is_label = |input: &Input| input.name.ends_with(LABEL);
+    let Some(label) = symbol.inputs.iter().find(|input| is_label(input)).map(|input| quoted(&input.name)) else {
+        if symbol.inputs.is_empty() {
+            symbol.problems.push(Problem::new(
+                "inputs-none",
+                "every argument of the symbol is a parameter, so there is no shape to compile it for",
+                "export the model again: net.export(path)",
+            ));
+        }
+        return;
+    };
     // What is fed to the network may well be called so, if nothing else is.
-    let (labels, inputs) = if inputs.is_empty() { (Vec::new(), labels) } else { (labels, inputs) };
-    if inputs.is_empty() {
-        symbol.problems.push(Problem::new(
-            "inputs-none",
-            "every argument of the symbol is a parameter, so there is no shape to compile it for",
-            "export the model again: net.export(path)",
-        ));
-    } else if let Some(label) = labels.first() {
-        let label = quoted(&label.name);
-        symbol
-            .warnings
-            .push(Warning::new("mxnet-label", format!("{label} is taken for a training label, not an input")));
+    if !symbol.inputs.iter().all(is_label) {
+        symbol.inputs.retain(|input| !is_label(input));
+        let warning = format!("{label} is taken for a training label, not an input");
+        symbol.warnings.push(Warning::new("mxnet-label", warning));
     }
-    symbol.inputs = inputs;
 }

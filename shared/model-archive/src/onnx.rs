@@ -5,6 +5,8 @@ mod schema;
 
 use std::fmt::Write as _;
 
+use prost::Message as _;
+
 use schema::{Entry, OperatorSet, ValueInfo};
 
 use crate::{
@@ -137,7 +139,11 @@ impl<'l> ModelReader<'l> {
                     input.name = wire.text("input's name", length, self.limits.input_bytes)?;
                 }
                 (2, Value::Bytes(length)) => {
-                    input.value_type = Some(wire.message("input", length, self.limits.input_bytes)?);
+                    let start = wire.position();
+                    let bytes = wire.bytes("input", length, self.limits.input_bytes)?;
+                    // Given twice, a message is the sum of both.
+                    let merged = input.value_type.get_or_insert_default().merge(bytes.as_slice());
+                    merged.map_err(|error| Halt::malformed(start, format!("its input is malformed ({error})")))?;
                 }
                 (_, value) => wire.skip_value(value)?,
             }

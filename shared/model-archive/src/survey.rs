@@ -91,9 +91,13 @@ impl<'l> Survey<'l> {
     /// Looks at one member and tells how many bytes of it were consumed.
     pub fn visit(&mut self, entry: &Entry, mut content: Content<'_, '_>) -> Result<u64, Fault> {
         let path = &entry.path;
-        if entry.kind == Kind::Other {
-            self.folders.insert(path.as_bytes());
-            return Ok(0);
+        match entry.kind {
+            Kind::Directory => {
+                self.folders.insert(path.as_bytes());
+                return Ok(0);
+            }
+            Kind::Other => return Ok(0),
+            Kind::File | Kind::Link | Kind::Sparse => {}
         }
         self.files.insert(path.as_bytes());
         self.folders.insert(folder(path).as_bytes());
@@ -126,7 +130,7 @@ impl<'l> Survey<'l> {
                 Err(Halt::Malformed { offset, cause }) => Err(malformed(format, entry, looks, offset, &cause)),
                 Err(Halt::Fault(fault)) => return Err(fault),
             },
-            Kind::Link | Kind::Sparse | Kind::Other => Err(not_a_file(entry)),
+            Kind::Link | Kind::Sparse | Kind::Directory | Kind::Other => Err(not_a_file(entry)),
         };
         self.candidates.keep(format, reading);
         Ok(content.position())

@@ -28,7 +28,8 @@ pub(crate) enum Kind {
     Link,
     /// A file stored without its holes, so that its bytes are not in place.
     Sparse,
-    /// A directory or device.
+    Directory,
+    /// A device, or one more name of the same file.
     Other,
 }
 
@@ -59,7 +60,7 @@ impl<'a, 'b> Tar<'a, 'b> {
         loop {
             let Some(header) = self.header()? else { return Ok(None) };
             let kind = header.entry_type();
-            let size = header.entry_size().map_err(|error| self.invalid(&error.to_string()))?;
+            let size = self.size(&header)?;
             match kind {
                 EntryType::GNULongName => {
                     let bytes = self.extension("long name", size, self.limits.path_bytes + 1)?;
@@ -84,12 +85,19 @@ impl<'a, 'b> Tar<'a, 'b> {
         }
         let directory = bytes.ends_with(b"/");
         let path = normal(&String::from_utf8_lossy(&bytes));
+        // What is not UTF-8 takes three times its bytes.
+        if path.len() as u64 > self.limits.path_bytes {
+            return Err(self.too_long("path", path.len() as u64, self.limits.path_bytes));
+        }
         let kind = match header.entry_type() {
             // Before POSIX a directory was a file whose name ends in a slash.
-            EntryType::Regular if directory => Kind::Other,
+            EntryType::Regular if directory => Kind::Directory,
+            // `tar -c . ./model.onnx` stores the second as a link to itself.
+            EntryType::Link if links_to(header, &path) => Kind::Other,
             EntryType::Link | EntryType::Symlink => Kind::Link,
             EntryType::GNUSparse => Kind::Sparse,
-            EntryType::Directory | EntryType::Char | EntryType::Block | EntryType::Fifo => Kind::Other,
+            EntryType::Directory => Kind::Directory,
+            EntryType::Char | EntryType::Block | EntryType::Fifo => Kind::Other,
             _ if header.entry_type().as_byte() == b'V' || header.entry_type().as_byte() == b'D' => Kind::Other,
             _ if pax.sparse => Kind::Sparse,
             _ => Kind::File,
@@ -128,6 +136,14 @@ impl<'a, 'b> Tar<'a, 'b> {
             padding -= part;
         }
         Ok(())
+    }
+
+    fn size(&self, header: &Header) -> Result<u64, Fault> {
+        // Some old archivers leave it blank where there is none.
+        if header.as_old().size.iter().all(|byte| matches!(byte, b' ' | 0)) {
+            return Ok(0);
+        }
+        header.entry_size().map_err(|_| self.invalid("a header whose size is not a number"))
     }
 
     fn header(&mut self) -> Result<Option<Header>, Fault> {
@@ -216,4 +232,9 @@ impl<'a, 'b> Tar<'a, 'b> {
             "make the archive again with plain `tar -czf model.tar.gz <model files>`",
         ))
     }
+}
+
+/// Whether a link leads to this path.
+fn links_to(header: &Header, path: &str) -> bool {
+    header.link_name_bytes().is_some_and(|target| normal(&String::from_utf8_lossy(&target)) == path)
 }

@@ -124,6 +124,10 @@ fn element_type(number: i32) -> ElementType {
 }
 
 fn element_type_of_text(name: &str) -> ElementType {
+    // Text may have the number too.
+    if let Ok(number) = name.parse() {
+        return element_type(number);
+    }
     let plain = name.strip_suffix("_REF").unwrap_or(name);
     let number = TEXT_TYPES.iter().position(|known| *known == plain);
     number.map_or_else(

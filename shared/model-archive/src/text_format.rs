@@ -32,28 +32,46 @@ pub(crate) fn read(content: &mut Content<'_, '_>, handler: &mut impl Handler) ->
     let mut name = String::new();
     // Whether the next word is a value and not a name.
     let mut value = false;
-    let mut in_list = false;
+    // Whether a list is open, in this message and in those around it.
+    let (mut in_list, mut lists) = (false, Vec::new());
+    // A text value, as far as it was read.
+    let mut pending: Option<String> = None;
     loop {
-        let token = token(content)?;
+        let mut token = token(content)?;
         let at = content.position();
         let refuse = |cause: String| Halt::malformed(at, cause);
+        // Text right after text is its continuation.
+        if let Token::Text(more) = &mut token
+            && (value || pending.is_some())
+        {
+            let text = pending.get_or_insert_default();
+            if text.len() < MAX_TOKEN {
+                text.push_str(more);
+            }
+            value = false;
+            continue;
+        }
+        if let Some(text) = pending.take() {
+            handler.scalar(&path, &name, &text).map_err(refuse)?;
+        }
         match token {
             Token::End if path.is_empty() => return Ok(()),
             Token::End => return Err(refuse(format!("it ends within `{}`", path.join(".")))),
             Token::Word(word) if !value => name = word,
-            Token::Word(word) | Token::Text(word) if value => {
+            Token::Word(word) => {
                 handler.scalar(&path, &name, &word).map_err(refuse)?;
                 value = false;
             }
-            // Text right after text is its continuation.
-            Token::Word(_) | Token::Text(_) => {}
+            // Where no value is expected.
+            Token::Text(_) => {}
             Token::Mark(b':') => value = true,
             Token::Mark(b'{' | b'<') => {
                 if path.len() == MAX_DEPTH {
                     return Err(refuse(format!("messages are nested more than {MAX_DEPTH} deep")));
                 }
                 path.push(name.clone());
-                value = false;
+                lists.push(in_list);
+                (value, in_list) = (false, false);
                 handler.open(&path).map_err(refuse)?;
             }
             Token::Mark(b'}' | b'>') => {
@@ -61,8 +79,8 @@ pub(crate) fn read(content: &mut Content<'_, '_>, handler: &mut impl Handler) ->
                     return Err(refuse("a message ends that did not begin".to_owned()));
                 }
                 handler.close(&path).map_err(refuse)?;
-                path.pop();
-                value = false;
+                name = path.pop().unwrap_or_default();
+                (value, in_list) = (false, lists.pop().unwrap_or_default());
             }
             // A list's first value is like a single one; in it a comma announces another of the same name.
             Token::Mark(b'[') => in_list = value,

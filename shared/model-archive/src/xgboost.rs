@@ -22,7 +22,9 @@ struct Learner {
 /// Whether a file not called `.model` is one: its first key is `learner`, or it says so.
 pub(crate) fn recognise(head: &[u8]) -> bool {
     let start = &head[..head.len().min(FIRST_KEY)];
-    head.starts_with(binary::MAGIC) || head.starts_with(b"{") && start.windows(7).any(|window| window == b"learner")
+    // In JSON between quotes, in UBJSON after its length.
+    let key = |window: &[u8]| matches!(window, b"\"learner\"" | [b'\x07', b'l', b'e', b'a', b'r', b'n', b'e', b'r', _]);
+    head.starts_with(binary::MAGIC) || head.starts_with(b"{") && start.windows(9).any(key)
 }
 
 /// Reads a `.model` file.

@@ -186,22 +186,54 @@ fn many_signatures() -> Made {
 
 /// An HDF5 file whose root group has the same four megabytes of attributes over and over.
 fn circular_header() -> Vec<u8> {
-    let message = |kind: u16, body: &[u8]| {
-        let size = u16::try_from(body.len()).unwrap();
-        [&kind.to_le_bytes()[..], &size.to_le_bytes(), &[0; 4], body].concat()
-    };
-    let attributes = message(12, &vec![0; 65_528]).repeat(63);
-    let (address, size) = (128_u64, attributes.len() as u64 + 24);
-    let again = message(16, &[address.to_le_bytes(), size.to_le_bytes()].concat());
+    let attributes = hdf5_message(12, &vec![0; 65_528]).repeat(63);
+    let again = continuation(attributes.len() + 24);
+    hdf5_with(&[attributes, again].concat())
+}
+
+/// An HDF5 file with thousands of attributes of one name, which all have the same megabyte.
+fn many_of_one_name() -> Vec<u8> {
+    // Version 1: name, type and space have 13, 16 and 4 bytes, padded to 16, 16 and 8; a text in a heap.
+    let mut attribute = b"\x01\0\x0d\0\x10\0\x04\0model_config\0\0\0\0".to_vec();
+    attribute.extend(b"\x19\x01\0\0\x10\0\0\0\x10\0\0\0\x01\0\0\0");
+    attribute.extend([0; 8]);
+    let heap = 128 + 2000 * (8 + 64);
+    attribute.extend((1_u32 << 20).to_le_bytes());
+    attribute.extend(u64::to_le_bytes(heap));
+    attribute.extend(1_u32.to_le_bytes());
+    attribute.resize(64, 0);
+    let mut file = hdf5_with(&hdf5_message(12, &attribute).repeat(2000));
+    assert_eq!(file.len() as u64, heap);
+    file.extend(b"GCOL\x01\0\0\0");
+    file.extend((16_u64 + 16 + (1 << 20)).to_le_bytes());
+    file.extend(b"\x01\0\0\0\0\0\0\0");
+    file.extend((1_u64 << 20).to_le_bytes());
+    file.resize(file.len() + (1 << 20), b' ');
+    file
+}
+
+fn hdf5_message(kind: u16, body: &[u8]) -> Vec<u8> {
+    let size = u16::try_from(body.len()).unwrap();
+    [&kind.to_le_bytes()[..], &size.to_le_bytes(), &[0; 4], body].concat()
+}
+
+/// To the first of the messages of `hdf5_with`.
+fn continuation(size: usize) -> Vec<u8> {
+    hdf5_message(16, &[128_u64.to_le_bytes(), (size as u64).to_le_bytes()].concat())
+}
+
+/// An HDF5 file whose root group has these messages.
+fn hdf5_with(messages: &[u8]) -> Vec<u8> {
     // The superblock, then at 80 the root group's object header, then at 128 its continuation.
     let mut bytes = b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08".to_vec();
     bytes.resize(64, 0);
     bytes.extend(80_u64.to_le_bytes());
     bytes.resize(80, 0);
     bytes.extend([1, 0, 1, 0, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0]);
-    bytes.extend(&again);
+    bytes.extend(continuation(messages.len()));
     bytes.resize(128, 0);
-    [bytes, attributes, again].concat()
+    bytes.extend(messages);
+    bytes
 }
 
 /// A `FlatBuffer` whose first subgraph has so many inputs, all the same tensor with a name of 4 KiB.
@@ -259,6 +291,7 @@ fn hostile() -> Vec<(&'static str, Box<dyn Read>, &'static str)> {
     let empty = |number: usize| Made::of(&format!("folder-{number}/file"), Vec::new(), 0, |_| Vec::new());
     let crowded = (0..98_000).map(empty).chain(std::iter::once_with(|| onnx_at_the_limits("m.onnx")));
     let circular = circular_header();
+    let same = many_of_one_name();
     let flat = many_inputs(1_000_000);
     let flat_size = flat.len() as u64;
     vec![
@@ -268,6 +301,13 @@ fn hostile() -> Vec<(&'static str, Box<dyn Read>, &'static str)> {
         ("signatures", archive_of("saved_model.pb", graphs.len() as u64, std::iter::once(graphs)), "model-invalid"),
         ("text signatures", files([many_signatures()]), "model-invalid"),
         ("header", archive_of("m.h5", circular.len() as u64, std::iter::once(circular)), "model-invalid"),
+        ("one name", archive_of("m.h5", same.len() as u64, std::iter::once(same)), "model-invalid"),
+        ("skipped nesting", repeated("m-symbol.json", b"{\"x\":", b"[", 60_000_000, b""), "model-invalid"),
+        (
+            "skipped nesting",
+            repeated("xgboost-model", b"{\"learner\":1,\"x\":", b"[", 60_000_000, b""),
+            "model-invalid",
+        ),
         ("two models", files(two), "several-models"),
         ("members before", files(crowded), ""),
         ("tensors", archive_of("m.tflite", flat_size, std::iter::once(flat)), "model-invalid"),

@@ -87,7 +87,7 @@ impl Layers {
     }
 
     fn add(&mut self, layer: Layer) {
-        if layer.class_name == "InputLayer" {
+        if layer.class_name.0.as_deref() == Some("InputLayer") {
             self.more |= self.inputs.len() == MAX_KEPT;
             if !self.more {
                 self.inputs.push(layer);
@@ -98,10 +98,10 @@ impl Layers {
     }
 }
 
-#[derive(Deserialize)]
+/// A layer, of which custom ones may give anything another form.
+#[derive(Default)]
 struct Layer {
-    class_name: String,
-    #[serde(default)]
+    class_name: Name,
     name: Name,
     config: LayerConfig,
 }
@@ -131,6 +131,73 @@ impl Layer {
     }
 }
 
+/// The rest of a visitor: what is of another form is passed over.
+macro_rules! other_forms_are {
+    ($value:ty, $other:expr) => {
+        fn visit_unit<E>(self) -> Result<$value, E> {
+            Ok($other)
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<$value, E> {
+            Ok($other)
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<$value, E> {
+            Ok($other)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<$value, E> {
+            Ok($other)
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<$value, E> {
+            Ok($other)
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<$value, E> {
+            Ok($other)
+        }
+    };
+}
+
+impl<'de> Deserialize<'de> for Layer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Layer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a layer")
+            }
+
+            other_forms_are!(Layer, Layer::default());
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Layer, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Layer::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Layer, A::Error> {
+                let mut layer = Layer::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "class_name" => layer.class_name = map.next_value()?,
+                        "name" => layer.name = map.next_value()?,
+                        "config" => layer.config = map.next_value()?,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(layer)
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
 impl<'de> Deserialize<'de> for LayerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
@@ -142,9 +209,7 @@ impl<'de> Deserialize<'de> for LayerConfig {
                 f.write_str("the configuration of a layer")
             }
 
-            fn visit_unit<E>(self) -> Result<LayerConfig, E> {
-                Ok(LayerConfig::default())
-            }
+            other_forms_are!(LayerConfig, LayerConfig::default());
 
             /// A nested sequential model until Keras 2.2.3.
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<LayerConfig, A::Error> {
@@ -222,7 +287,7 @@ impl<'de> serde::de::DeserializeSeed<'de> for Each<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -233,10 +298,17 @@ impl<'de> Visitor<'de> for Each<'_> {
         f.write_str("a list of layers")
     }
 
+    other_forms_are!((), ());
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while let Some(layer) = seq.next_element()? {
             self.0.add(layer);
         }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
 }

@@ -74,7 +74,9 @@ impl Attributes {
         let mut values = Vec::new();
         for message in file.messages(root)? {
             let Some(attribute) = file.attribute(&message)? else { continue };
-            if wanted.contains(&attribute.name.as_str()) {
+            // Names are unique in HDF5; thousands of one name would all be kept.
+            let known = values.iter().any(|(name, _)| *name == attribute.name);
+            if !known && wanted.contains(&attribute.name.as_str()) {
                 values.push((attribute.name.clone(), attribute.value));
             }
             attributes.names.push(attribute.name);
@@ -231,7 +233,8 @@ impl File<'_, '_, '_> {
         let value = match class {
             FIXED_TEXT => {
                 let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-                Text::Here(fields.take(usize::try_from(size).unwrap_or(usize::MAX))?)
+                // An attribute may have a type and no value.
+                Text::Here(fields.take(usize::try_from(size).unwrap_or(usize::MAX)).unwrap_or_default())
             }
             VARIABLE_LENGTH if is_text => {
                 let length = fields.number(4)?;

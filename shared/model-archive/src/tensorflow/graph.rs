@@ -17,8 +17,11 @@ use crate::{
 /// Longest name of a node or attribute that is read, in bytes.
 const MAX_NAME: u64 = 4096;
 
-/// The operation that stands for an input. `PlaceholderWithDefault` is left out: such an input need not be given.
+/// The operations that stand for an input.
 const PLACEHOLDERS: [&str; 2] = ["Placeholder", "PlaceholderV2"];
+
+/// That of an input that need not be given.
+const WITH_DEFAULT: &str = "PlaceholderWithDefault";
 
 /// The operations of variables, whose values a graph does not hold: freezing makes constants of them.
 const VARIABLES: [&str; 3] = ["Variable", "VariableV2", "VarHandleOp"];
@@ -54,19 +57,24 @@ pub(super) struct Graph {
     inputs: Inputs,
     nodes: u64,
     variable: Option<String>,
+    with_default: Option<String>,
     /// The version of TensorFlow's graphs that it was written as.
     pub producer: Option<i32>,
 }
 
 impl Graph {
     fn new(limits: &Limits) -> Self {
-        Self { inputs: Inputs::new(limits), nodes: 0, variable: None, producer: None }
+        Self { inputs: Inputs::new(limits), nodes: 0, variable: None, with_default: None, producer: None }
     }
 
     pub fn node(&mut self, node: Node) -> Result<(), String> {
         self.nodes += 1;
         if self.variable.is_none() && VARIABLES.contains(&node.op.as_str()) {
             self.variable = Some(node.name);
+            return Ok(());
+        }
+        if node.op == WITH_DEFAULT {
+            self.with_default = Some(node.name);
             return Ok(());
         }
         if !PLACEHOLDERS.contains(&node.op.as_str()) {
@@ -85,9 +93,13 @@ impl Graph {
         }
         let mut problems = Vec::new();
         if inputs.is_empty() {
+            let found = match &self.with_default {
+                Some(name) => format!(", only inputs that have a default, such as {}", quoted(name)),
+                None => String::new(),
+            };
             problems.push(Problem::new(
                 "inputs-none",
-                "the graph has no Placeholder node, so there is no shape to compile it for",
+                format!("the graph has no Placeholder node{found}, so there is no shape to compile it for"),
                 "freeze the graph again from a session with its placeholders",
             ));
         }

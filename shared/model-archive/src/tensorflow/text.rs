@@ -16,7 +16,7 @@ use crate::{
 /// Most dimensions a tensor can have (`TensorShape::MaxDimensions` in `tensor_shape.h`).
 const MAX_DIMS: usize = 254;
 
-/// Most tags, graphs and signatures that are kept.
+/// Most tags and graphs that are kept.
 const MAX_PARTS: usize = 32;
 
 /// Whether a file begins like text: a binary one begins with a field's tag, which is a control character.
@@ -46,7 +46,6 @@ pub(super) fn saved_model(
         dtype: ElementType::unknown(),
         tensor: String::new(),
         shape: Shape::default(),
-        signatures: 0,
         spent: 0,
     };
     text_format::read(content, &mut handler)?;
@@ -145,7 +144,6 @@ struct SavedModelText<'l> {
     dtype: ElementType,
     tensor: String,
     shape: Shape,
-    signatures: usize,
     /// Memory that the inputs of all signatures take.
     spent: usize,
 }
@@ -159,10 +157,6 @@ impl Handler for SavedModelText<'_> {
             [META] if self.graphs.len() < MAX_PARTS => self.graphs.push(saved_model::Graph::default()),
             [META] => return Err(format!("it has more than {MAX_PARTS} graphs")),
             [META, SIGNATURE] => {
-                self.signatures += 1;
-                if self.signatures > MAX_PARTS {
-                    return Err(format!("it has more than {MAX_PARTS} signatures"));
-                }
                 self.signature = (String::new(), Inputs::after(self.spent, self.limits));
             }
             [META, SIGNATURE, "value", "inputs"] => {
@@ -188,7 +182,8 @@ impl Handler for SavedModelText<'_> {
             }
             [META, SIGNATURE] => {
                 let none = (String::new(), Inputs::after(self.spent, self.limits));
-                let (key, inputs) = std::mem::replace(&mut self.signature, none);
+                let (key, mut inputs) = std::mem::replace(&mut self.signature, none);
+                inputs.charge(key.len())?;
                 self.spent = inputs.spent();
                 if let Some(graph) = self.graphs.last_mut() {
                     graph.signatures.push((key, inputs));

@@ -216,6 +216,24 @@ fn damage_in_the_tar_is_told_with_its_place() {
 }
 
 #[test]
+fn a_link_to_itself_and_a_blank_size_are_harmless() {
+    let mut link = header("m.onnx", 0, EntryType::Link);
+    link.set_link_name("./m.onnx").unwrap();
+    link.set_cksum();
+    let mut folder = header("folder/", 0, EntryType::Directory);
+    folder.as_old_mut().size = [b' '; 12];
+    folder.set_cksum();
+    let file = member("m.onnx", &model(), EntryType::Regular);
+    assert_sound(&look(&gzip(&[&folder.as_bytes()[..], &file, link.as_bytes()].concat())), "m.onnx");
+
+    let mut odd = header("a\nb", 0, EntryType::Regular);
+    odd.as_old_mut().size = *b"zz\n\0\0\0\0\0\0\0\0\0";
+    odd.set_cksum();
+    let inspection = look(&gzip(odd.as_bytes()));
+    assert!(inspection.problems[0].problem.ends_with("a header whose size is not a number"), "{inspection:?}");
+}
+
+#[test]
 fn a_checksum_may_have_taken_bytes_for_signed() {
     let mut header = header("modèle.onnx", model().len(), EntryType::Regular);
     // The two bytes of the letter count for 256 less each.

@@ -30,7 +30,7 @@ fn what_is_missing_malformed_or_too_much_is_named() {
     let graph = member("tensorflow", "graph-one/frozen.pb");
     let h5 = member("keras", "keras2-sequential/model.h5");
     let tflite = member("tflite", "image/model.tflite");
-    let cases: [(Files<'_>, &str, &str); 29] = [
+    let cases: [(Files<'_>, &str, &str); 32] = [
         (&[("m/saved_model.pb", &saved_model())], "variables-missing", "the folder `m/variables`"),
         (&[("saved_model.pb", b"\x08\x01")], "model-invalid", "it ends without a graph"),
         (
@@ -71,6 +71,9 @@ fn what_is_missing_malformed_or_too_much_is_named() {
         (&[("xgboost-model", b"\x80\x05\x95")], "model-invalid", "it looks like a Python pickle"),
         (&[("saved_model.pb", &graph)], "model-invalid", "it begins like a frozen graph"),
         (&[("model.torchscript", &member("pytorch", "traced/model.pt"))], "model-misnamed", "only by the ending .pth"),
+        (&[("export.pkl", &member("pytorch", "module/model.pt"))], "torch-not-script", "a pickle of torch.save"),
+        (&[("a.pbtxt", b"node { name: 'x' op: 'PlaceholderWithDefault' }")], "inputs-none", "a default, such as `x`"),
+        (&[("a.bin", &tflite), ("b.bin", &tflite)], "several-models", "2 files that each are a TensorFlow Lite file"),
         (&[("pytorch_model.bin", &member("pytorch", "state-dict-legacy/model.pt"))], "torch-not-script", "a pickle"),
     ];
     for (files, code, expected) in cases {
@@ -95,11 +98,14 @@ fn darknet_is_read_from_its_first_section() {
     assert_eq!(codes(&look_at(&[("net.cfg", &yolo), ("net.weights", b"\0")])), ["darknet-yolo"]);
     let odd = "\u{feff}[net]\r\nwidth = 2 24 # pixels\r\nheight=416.0\r\nheight=1\r\nbatch=1;\r\n".as_bytes();
     let odd = look_at(&[("net.cfg", odd), ("net.weights", b"\0")]).model.unwrap();
-    assert_eq!(odd.inputs[0].dims, Some([1, 3, 416, 224].map(Dim::Known).to_vec()));
+    assert_eq!(odd.inputs[0].dims, Some(vec![Dim::Known(1), Dim::Unknown, Dim::Known(416), Dim::Known(224)]));
 
     let training = look_at(&[("net.cfg", b"[network]\nbatch=64\n"), ("net.weights", b"\0")]);
     assert_eq!(training.warnings[0].code, "darknet-batch");
-    assert_eq!(training.model.unwrap().inputs[0].dims.as_ref().unwrap()[2..], [Dim::Unknown, Dim::Unknown]);
+    assert_eq!(
+        training.model.unwrap().inputs[0].dims.as_ref().unwrap()[1..],
+        [Dim::Unknown, Dim::Unknown, Dim::Unknown]
+    );
 }
 
 #[test]
@@ -115,7 +121,7 @@ fn scikit_learn_is_told_by_its_name_and_never_opened() {
 #[test]
 fn files_of_uncertain_meaning_make_way_for_a_model() {
     let model = onnx("made/symbolic.onnx");
-    let beside: [(&str, &[u8]); 9] = [
+    let beside: [(&str, &[u8]); 10] = [
         ("vocabulary.pkl", b"\x80\x04"),
         ("scaler.pkl", b"\x80\x04"),
         ("tokenizer.model", b"\x0a\x0a"),
@@ -125,6 +131,7 @@ fn files_of_uncertain_meaning_make_way_for_a_model() {
         ("m.onnx", &model),
         ("old.weights", b"\0"),
         ("backup.bin", &model),
+        ("settings.json", b"{\"learner_type\": \"svm\"}"),
     ];
     let inspection = look_at(&beside);
     assert_eq!(inspection.problems, []);
@@ -247,6 +254,10 @@ fn a_layer_that_is_no_input_may_be_configured_in_any_way() {
         r#"{"class_name":"X","config":{"dtype":[1,"a"],"layers":[]}}"#,
         r#"{"class_name":"X","config":{"v":NaN,"w":-Infinity}}"#,
         r#"{"class_name":"X","config":null}"#,
+        r#"{"class_name":"X","config":{"layers":6}}"#,
+        r#"{"class_name":"X","config":{"layers":{"a":1}}}"#,
+        r#"{"class_name":"X","config":{"layers":["a",[1]]}}"#,
+        r#"{"class_name":"X"},7"#,
         // Not where its channels are.
         r#"{"class_name":"X","name":"channels_first","config":{}}"#,
     ] {
@@ -283,6 +294,16 @@ fn old_graphs_wrote_an_unknown_shape_as_that_of_a_scalar() {
     assert_eq!(graph(21, "Placeholder"), None);
     assert_eq!(graph(22, "Placeholder"), Some(Vec::new()));
     assert_eq!(graph(22, "PlaceholderV2"), Some(Vec::new()));
+}
+
+#[test]
+fn text_may_write_lists_and_texts_in_parts() {
+    let text = "node { name: \"in\" 'put' op: 'Placeholder' attr { key: 'dtype' value { type: 3 } } \
+                attr { key: 'shape' value { shape { dim: [{ size: 1 }, { size: 3, name: 'n' }] } } } } \
+                versions { producer: 22 }";
+    let input = look_at(&[("m.pbtxt", text.as_bytes())]).model.unwrap().inputs.remove(0);
+    assert_eq!((input.name.as_str(), input.element_type.as_str()), ("input", "int32"));
+    assert_eq!(input.dims, Some(vec![Dim::Known(1), Dim::Known(3)]));
 }
 
 #[test]
