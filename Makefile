@@ -65,7 +65,7 @@ fuzz: ## every fuzz target for SECONDS_EACH=60 seconds
 	cargo fuzz build --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none
 	@for target in $(TARGETS); do echo "fuzzing $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
 		cargo fuzz run --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target -- \
-		-max_total_time=$(SECONDS_EACH) -timeout=5 -malloc_limit_mb=32 -verbosity=0 -print_final_stats=1 || exit 1; done
+		-max_total_time=$(SECONDS_EACH) -timeout=5 -malloc_limit_mb=32 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 || exit 1; done
 
 build: $(TOOLS) ## the functions for AWS
 	$(if $(ARCHITECTURE),ARCHITECTURE=$(ARCHITECTURE)) sam build $(SAM_PARAMETERS)

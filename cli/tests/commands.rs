@@ -125,6 +125,11 @@ fn inspect_tells_what_is_in_an_archive() {
     let pickle = folder.run(&["inspect", "pickle.tar.gz"]);
     assert!(pickle.contains("model\\n\\u{1b}[31m.pkl"), "{pickle}");
     assert!(pickle.contains("Nothing stands against compiling it as far as it was read."), "{pickle}");
+    let many: Vec<_> = (0..30).map(|number| format!("{number}.txt")).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    folder.put("many.tar.gz", &archive(&many));
+    let many = folder.run(&["inspect", "many.tar.gz"]);
+    assert!(many.contains("30 files") && many.contains("and 10 more"), "{many}");
     let ambiguous = folder.run(&["inspect", "two.tar.gz", "--json"]);
     assert!(ambiguous.ends_with("exit status 1") && ambiguous.contains("b.onnx"), "{ambiguous}");
 }

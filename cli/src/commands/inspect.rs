@@ -1,6 +1,6 @@
 //! `automation inspect`
 
-use model_archive::{Dim, Inspection, Problem};
+use model_archive::{Dim, Inspection, Layout, Problem};
 use neo::SymbolicDims;
 use serde_json::json;
 
@@ -52,8 +52,9 @@ fn write(
     for member in inspection.members.iter().take(LISTED) {
         out.line(format_args!("  {FAINT}{:>10}{FAINT:#}  {}", bytes(member.size), printable(&member.path)))?;
     }
-    if inspection.members.len() > LISTED {
-        out.line(format_args!("  {:>10}  and {} more", "", inspection.members.len() - LISTED))?;
+    let more = files.saturating_sub(LISTED as u64);
+    if more > 0 {
+        out.line(format_args!("  {:>10}  and {more} more", ""))?;
     }
     if let Some(model) = &inspection.model {
         out.line("")?;
@@ -64,10 +65,19 @@ fn write(
         out.line(format_args!("{HEADER}{}{HEADER:#}  {path}{version}{producer}", model.framework))?;
         if !model.inputs.is_empty() {
             out.line("")?;
-            let mut table = Table::new(["input", "type", "shape"]).indented(2);
+            let layout = match model.layout {
+                Layout::Nchw => "shape (images as NCHW)",
+                Layout::Nhwc => "shape (images as NHWC)",
+                Layout::None => "shape",
+            };
+            let mut table = Table::new(["input", "type", layout]).indented(2);
             for input in &model.inputs {
+                let name = match &input.tensor {
+                    Some(tensor) => format!("{} ({})", printable(&input.name), printable(tensor)).into(),
+                    None => printable(&input.name),
+                };
                 let shape = input.dims.as_deref().map_or("?".to_owned(), shape);
-                table.row([printable(&input.name).into(), input.element_type.as_str().into(), shape.into()]);
+                table.row([name.into(), printable(input.element_type.as_str()).into(), shape.into()]);
             }
             table.write(out)?;
         }

@@ -110,9 +110,6 @@ impl Format {
             if recognised { certain(format) } else { Some(Recognised { format, certainty: Certainty::Perhaps }) }
         };
         let name = file_name(path).to_ascii_lowercase();
-        if tensorflow::is_companion(&name) {
-            return None;
-        }
         if matches!(name.as_str(), "saved_model.pb" | "saved_model.pbtxt") {
             return certain(Self::SavedModel);
         }
@@ -215,14 +212,13 @@ mod tests {
     fn files_are_recognised() {
         type Case = (&'static str, &'static [u8], Option<(Format, Certainty)>);
         use Certainty::{ByContent, ByName, Perhaps};
-        let cases: [Case; 25] = [
+        let cases: [Case; 24] = [
             ("a/b/model.onnx", b"", Some((Format::Onnx, ByName))),
             ("MODEL.ONNX", b"", Some((Format::Onnx, ByName))),
             ("model.bin", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
             ("model.pb", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
             ("export/1/saved_model.pb", b"", Some((Format::SavedModel, ByName))),
             ("model.bin", b"\x08\x01\x12\x07", Some((Format::SavedModel, ByContent))),
-            ("fingerprint.pb", b"\x08\x01\x12\x07", None),
             ("frozen.pb", b"\x0a\x10\x0a", Some((Format::FrozenGraph, ByName))),
             ("labels.pbtxt", b"item { id: 1 }", Some((Format::FrozenGraph, Perhaps))),
             ("graph.pbtxt", b"node {\n", Some((Format::FrozenGraph, ByName))),

@@ -37,9 +37,9 @@ pub struct Inspection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Member {
-    /// Its path without a leading `./` or `/`.
+    /// Its path from the archive's root, without `.` and with `..` only where it leads out.
     pub path: String,
-    /// Its size in bytes.
+    /// Its size in the archive, in bytes: 0 of a link, without the holes of a sparse file.
     pub size: u64,
 }
 
@@ -59,7 +59,8 @@ pub struct Model {
     pub layout: Layout,
     /// The member that holds the graph.
     pub path: String,
-    /// Whether the inputs were read from the file: if not, a rule must name them.
+    /// Whether the inputs were read from the file: if not, a rule must name them. Problems may stand against it all the
+    /// same.
     pub read: bool,
 }
 

@@ -1,8 +1,8 @@
 //! A byte stream of a `.tar.gz` in, the model in it out: framework, inputs, and every problem with its remedy.
 //!
 //! [`inspect`] reads the stream once and never back, in less than 32 MiB of memory whatever it holds: [`Limits`] says how
-//! much is looked at and why. Nothing is written to disk, and nothing is unpickled or run. Each cell of this table is held
-//! by a test in `tests/inspect/table.rs`; what cannot be read is a warning, and [`Model::read`] is then false.
+//! much is looked at and why. Nothing is written to disk, and nothing is unpickled or run. Each row of this table is held
+//! by tests in `tests/inspect/table.rs`, its details by those beside it; what cannot be read is a warning, and [`Model::read`] is then false.
 //!
 //! | framework | files | what is read | what is not |
 //! |---|---|---|---|

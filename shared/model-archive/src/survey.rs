@@ -61,6 +61,7 @@ pub(crate) struct Survey<'l> {
     mac_metadata: Named,
     outside: Named,
     nested: Named,
+    companions: Named,
     /// Every file, and every folder that has one: what a model refers to must be among them.
     files: Names,
     folders: Names,
@@ -75,6 +76,7 @@ impl<'l> Survey<'l> {
             mac_metadata: Named::default(),
             outside: Named::default(),
             nested: Named::default(),
+            companions: Named::default(),
             files: Names::default(),
             folders: Names::default(),
         }
@@ -113,6 +115,10 @@ impl<'l> Survey<'l> {
             return Ok(0);
         }
         let head = if entry.kind == Kind::File { content.peek(format::HEAD)? } else { &[] };
+        if tensorflow::is_companion(path) {
+            self.companions.add(path);
+            return Ok(0);
+        }
         let Some(recognised) = Format::of(path, head) else {
             if is_archive(path) {
                 self.nested.add(path);
@@ -144,6 +150,7 @@ impl<'l> Survey<'l> {
             Ok(None) => self.problem(self.no_model()),
             Err(problem) => self.problem(problem),
         }
+        self.note_companions();
         self.inspection
     }
 
@@ -180,6 +187,20 @@ impl<'l> Survey<'l> {
             self.warning(Warning::new(
                 "path-outside",
                 format!("the archive has paths that lead out of it: {}", self.outside.list()),
+            ));
+        }
+    }
+
+    /// What is only worth knowing if the model is a `SavedModel`.
+    fn note_companions(&mut self) {
+        let tensorflow = self.inspection.model.as_ref().is_some_and(|model| model.framework == Framework::Tensorflow);
+        if tensorflow && self.companions.count > 0 {
+            self.warning(Warning::new(
+                "saved-model-companions",
+                format!(
+                    "SageMaker Neo may count {} as models, since it goes by the ending .pb; the SavedModel loads without",
+                    self.companions.list()
+                ),
             ));
         }
     }

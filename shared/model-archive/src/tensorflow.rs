@@ -8,7 +8,7 @@ mod text;
 pub(crate) use graph::read as read_graph;
 pub(crate) use saved_model::read as read_saved_model;
 
-use crate::{Dim, ElementType, content::Content, fault::Fault};
+use crate::{Dim, ElementType, content::Content, fault::Fault, format::file_name};
 use schema::Shape;
 
 /// Files that Keras and TensorFlow write beside a `SavedModel` and that it loads without.
@@ -18,8 +18,8 @@ const COMPANIONS: [&str; 2] = ["keras_metadata.pb", "fingerprint.pb"];
 pub(crate) const VARIABLES: &str = "variables";
 
 /// Whether a file only accompanies a `SavedModel`.
-pub(crate) fn is_companion(name: &str) -> bool {
-    COMPANIONS.contains(&name)
+pub(crate) fn is_companion(path: &str) -> bool {
+    COMPANIONS.contains(&file_name(path).to_ascii_lowercase().as_str())
 }
 
 /// Whether a file not called `saved_model.pb` begins like one: schema version 1, then its first graph.

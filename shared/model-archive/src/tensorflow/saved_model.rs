@@ -13,6 +13,7 @@ use crate::{
     fault::Halt,
     problem::quoted,
     reading::{Inputs, Reading},
+    survey::Named,
     wire::{Value, Wire},
 };
 
@@ -185,10 +186,11 @@ fn no_signature(signatures: &[(String, Inputs)]) -> Problem {
             "save it again with one: tf.saved_model.save(model, path, signatures=model.call.get_concrete_function(…))",
         );
     }
-    let names: Vec<_> = signatures.iter().take(8).map(|(key, _)| quoted(key)).collect();
+    let mut names = Named::default();
+    signatures.iter().for_each(|(key, _)| names.add(key));
     Problem::new(
         "signature-ambiguous",
-        format!("the SavedModel has several signatures and none is called `{DEFAULT_SIGNATURE}`: {}", names.join(", ")),
+        format!("the SavedModel has several signatures and none is called `{DEFAULT_SIGNATURE}`: {}", names.list()),
         format!("save it again with the one to compile as `{DEFAULT_SIGNATURE}`"),
     )
 }

@@ -33,7 +33,16 @@ pub fn onnx(path: &str) -> Vec<u8> {
 }
 
 pub fn gzip(data: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip_at(Compression::fast(), data)
+}
+
+/// Gzip that compresses nothing.
+pub fn stored(data: &[u8]) -> Vec<u8> {
+    gzip_at(Compression::none(), data)
+}
+
+fn gzip_at(level: Compression, data: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
 }

@@ -150,6 +150,8 @@ fn a_saved_model_may_have_its_usual_companions() {
     ];
     let inspection = look_at(&files);
     assert_eq!(inspection.problems, []);
+    assert_eq!(inspection.warnings.len(), 1);
+    assert!(inspection.warnings[0].warning.contains("`export/fingerprint.pb`, `export/keras_metadata.pb`"));
     assert_eq!(inspection.model.unwrap().path, "export/saved_model.pb");
 }
 
