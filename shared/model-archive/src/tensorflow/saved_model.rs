@@ -187,7 +187,9 @@ fn no_signature(signatures: &[(String, Inputs)]) -> Problem {
         );
     }
     let mut names = Named::default();
-    signatures.iter().for_each(|(key, _)| names.add(key));
+    for (key, _) in signatures {
+        names.add(key);
+    }
     Problem::new(
         "signature-ambiguous",
         format!("the SavedModel has several signatures and none is called `{DEFAULT_SIGNATURE}`: {}", names.list()),
