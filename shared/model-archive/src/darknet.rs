@@ -8,8 +8,8 @@ const MAX_CONFIG: u64 = 1 << 20;
 /// What Neo calls the only input of a Darknet model (developer guide: `{"data": [1, 3, 224, 224]}`).
 const INPUT: &str = "data";
 
-/// The options of `[net]` that make the input's shape, and what it takes where one is missing (`parse_net_options`): the others
-/// are 0 then, which is no shape.
+/// The options of `[net]` that make the input's shape, and what Darknet takes where one is missing (`parse_net_options`
+/// in `parser.c`): of all but the batch 0, which is no size.
 const NET: [(&str, Dim); 4] =
     [("batch", Dim::Known(1)), ("channels", Dim::Unknown), ("height", Dim::Unknown), ("width", Dim::Unknown)];
 

@@ -37,11 +37,11 @@ pub(crate) fn read(content: &mut Content<'_, '_>, handler: &mut impl Handler) ->
     // A text value, as far as it was read.
     let mut pending: Option<String> = None;
     loop {
-        let mut token = token(content)?;
+        let token = token(content)?;
         let at = content.position();
         let refuse = |cause: String| Halt::malformed(at, cause);
         // Text right after text is its continuation.
-        if let Token::Text(more) = &mut token
+        if let Token::Text(more) = &token
             && (value || pending.is_some())
         {
             let text = pending.get_or_insert_default();
