@@ -1,25 +1,30 @@
-"""Function names are verb + object, and no type name occurs twice: `python -m tests.lint.names`.
+"""Checks that function names have two words and that no type name is used twice: `python -m tests.lint.names`.
 
-A function with a one-word name cannot be searched for, and a type name that occurs twice has to be renamed on import.
+A search for a one-word function name finds too much, and a type name that is used twice must be renamed on import.
 """
 
 import sys
 from collections import defaultdict
 
-from .rust_source import Definition, definitions, is_test, tracked_files
+from .rust_source import Definition, product_sources
 
-# The share of function names of one word, at most.
+# Maximum share of one-word function names.
 ONE_WORD = 0.20
 
-# Type names that may occur more than once: associated types, which the trait names.
+# Associated types, whose names are given by their traits.
 SHARED_TYPES = {"Error", "Item", "Key", "Output", "Target"}
 
 
+def is_one_word(name: str) -> bool:
+    """Returns whether a function's name is a single word."""
+    return "_" not in name.strip("_")
+
+
 def main() -> int:
-    """Prints both figures; 1 if one of them is too high."""
-    found = [item for path in tracked_files("*.rs") if not is_test(path) for item in definitions(path)]
+    """Prints both figures; returns 1 if one of them is too high."""
+    found = [item for _, source in product_sources() for item in source.definitions if not item.in_trait_impl]
     functions = [item for item in found if item.kind == "function" and item.name != "main"]
-    one_word = [item for item in functions if "_" not in item.name]
+    one_word = [item for item in functions if is_one_word(item.name)]
     types = defaultdict[str, list[Definition]](list)
     for item in found:
         if item.kind == "type" and item.name not in SHARED_TYPES:
