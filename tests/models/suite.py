@@ -1,4 +1,4 @@
-"""Writes the models of one framework, and what its own package says of them, for the tests of shared/model-archive."""
+"""Writes the models of one framework, and its own package's answers, for the tests of shared/model-archive."""
 
 import gzip
 import io
@@ -7,7 +7,7 @@ import tarfile
 
 
 def write(folder, models, answers):
-    """Write suite.tar.gz, the members of every model as `<model>/<member>`, and suite.json, one answer a model."""
+    """Write suite.tar.gz, with all members as `<model>/<member>`, and suite.json, with one answer per model."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for model, members in models.items():
@@ -24,5 +24,5 @@ def write(folder, models, answers):
 
 
 def members(folder):
-    """Every file below a folder, by its path there."""
+    """Every file below a folder, by relative path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,4 +1,5 @@
-//! Inflates an archive and looks at none of it: what `make bench` holds `inspect` against, since no reader can be faster.
+//! Decompresses an archive without inspecting it. `make bench` compares `inspect` with it, because
+//! no reader can be faster.
 
 use std::{
     env,
@@ -9,7 +10,7 @@ use std::{
 
 use flate2::bufread::GzDecoder;
 
-/// Bytes read or inflated at a time, as `inspect` does.
+/// Bytes read or decompressed at a time, as in `inspect_archive`.
 const CHUNK: usize = 64 * 1024;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,7 +1,7 @@
-"""Write seeds/<target>/, what the fuzzers start from, out of the reference models in tests/models.
+"""Write the seeds of the fuzzers, seeds/<target>/, from the reference models in tests/models.
 
-Run with the project's own tools: .venv/bin/python shared/model-archive/fuzz/seeds.py
-Inputs that once found something are called found-*: they stay.
+Run with the project's tools: .venv/bin/python shared/model-archive/fuzz/seeds.py
+Inputs that once found a bug are called found-*; they are kept.
 """
 
 import gzip
@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 MODELS = HERE.parents[2] / "tests" / "models"
 
-# Longer files teach a fuzzer nothing new and slow it down; the texts of SavedModels are all longer.
+# Longer files slow a fuzzer down without new coverage. The files of these targets are all longer.
 MOST_BYTES = {"savedmodel_text": 34_000, "graphdef_text": 41_000, "tflite": 2_000}
 BYTES = 20_000
 MOST_SEEDS = 24
@@ -22,7 +22,7 @@ DARKNET = {
     "yolo": b"# detection\r\n[network]\r\nbatch = 64\r\nwidth = 416\r\nheight = 416\r\n\r\n[yolo]\r\nmask = 0,1,2\r\n",
 }
 
-# As PATHS in src/lib.rs has them.
+# The same as PATHS in src/lib.rs.
 PATHS = [
     "model.onnx", "weights.bin", "export/saved_model.pb", "export/variables/variables.index", "export/fingerprint.pb",
     "frozen.pb", "frozen.pbtxt", "model.h5", "model.tflite", "model.pth", "net-symbol.json", "net-0000.params",
@@ -31,7 +31,7 @@ PATHS = [
 
 
 def suite(name):
-    """The files of a suite by their path there."""
+    """The files of a suite, by path."""
     with tarfile.open(MODELS / name / "suite.tar.gz") as archive:
         return {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
 
@@ -51,7 +51,7 @@ def ending(files, *endings):
 
 
 def seeds():
-    """Of every target, its seeds by name."""
+    """The seeds of every target, by name."""
     onnx, tensorflow, keras, mxnet = suite("onnx"), suite("tensorflow"), suite("keras"), suite("mxnet")
     tflite, pytorch, xgboost = suite("tflite"), suite("pytorch"), suite("xgboost/1-7") | suite("xgboost/3-2")
     keras |= {f"refused/{path.name}": path.read_bytes() for path in (MODELS / "keras" / "refused").glob("*.h5")}
@@ -111,7 +111,7 @@ def seeds():
 
 
 def archive(*members):
-    """The encoding of the target `archive`."""
+    """Encodes members for the target `archive`."""
     parts = (bytes([PATHS.index(path)]) + len(data).to_bytes(2, "little") + data for path, data in members)
     return b"".join(parts)
 

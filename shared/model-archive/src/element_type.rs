@@ -1,4 +1,4 @@
-//! The element types of tensors, under one name for all frameworks.
+//! The element types of tensors, with the same names for all frameworks.
 
 use std::fmt;
 
@@ -6,7 +6,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The type of a tensor's elements. In JSON its name, such as `float32`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each variant is its own name")]
 pub enum ElementType {
     Float16,
     Bfloat16,
@@ -24,7 +23,7 @@ pub enum ElementType {
     String,
     Complex64,
     Complex128,
-    /// Any other, by the name its framework gives it; `unknown` if the file does not tell.
+    /// Any other type, by its name in the framework; `unknown` if the file does not specify it.
     Other(String),
 }
 
@@ -48,7 +47,6 @@ const NAMED: [(ElementType, &str); 16] = [
 ];
 
 impl ElementType {
-    /// Its name, such as `float32`.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Other(name) => name,
@@ -56,7 +54,7 @@ impl ElementType {
         }
     }
 
-    pub(crate) fn unknown() -> Self {
+    pub(crate) fn unknown_type() -> Self {
         Self::Other("unknown".to_owned())
     }
 }
@@ -91,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_leads_back_to_its_type() {
+    fn names_round_trip() {
         for (element_type, name) in NAMED {
             assert_eq!(ElementType::from(name), element_type);
             assert_eq!(element_type.to_string(), name);

@@ -1,104 +1,90 @@
-//! What an inspection finds.
-
-use std::io;
+//! The result of an inspection.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ElementType, Framework, Problem, Warning};
+use crate::{
+    element_type::ElementType,
+    framework_name::{Framework, InputLayout},
+    problem::{Problem, Warning},
+};
 
-/// We could not look: the reader failed. Everything wrong with the archive itself is a [`Problem`].
-#[derive(Debug, thiserror::Error)]
-#[error("the archive could not be read after {offset} bytes")]
-pub struct InspectError {
-    /// Bytes of the archive that had been read.
-    pub offset: u64,
-    /// The reader's own error.
-    #[source]
-    pub source: io::Error,
-}
-
-/// What is in an archive.
+/// What an archive contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Inspection {
-    /// The archive's files and links in its order, at most [`Limits::kept_members`](crate::Limits::kept_members).
-    pub members: Vec<Member>,
-    /// How many files and links there are, those not kept included.
+    /// The files and links of the archive in its order, at most
+    /// [`Limits::kept_members`](crate::Limits::kept_members).
+    pub members: Vec<ArchiveMember>,
+    /// The number of files and links, including those that `members` does not list.
     pub member_count: u64,
     /// The model, if there is exactly one.
-    pub model: Option<Model>,
-    /// What does not stop a compilation by itself.
+    pub model: Option<InspectedModel>,
+    /// Findings that do not block compilation.
     pub warnings: Vec<Warning>,
-    /// What stops a compilation. Empty if `model` is fit to be sent.
+    /// Problems that block compilation. Empty if `model` can be compiled.
     pub problems: Vec<Problem>,
 }
 
 /// A file or link in the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub struct Member {
-    /// Its path from the archive's root, without `.` and with `..` only where it leads out.
+pub struct ArchiveMember {
+    /// The path from the root of the archive, without `.`; `..` remains only where the path leads
+    /// out of the archive.
     pub path: String,
-    /// Its size in the archive, in bytes: 0 of a link, without the holes of a sparse file.
+    /// The size in the archive, in bytes: 0 for a link, without the holes for a sparse file.
     pub size: u64,
 }
 
-/// A model that was recognised.
+/// A model that was recognized.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub struct Model {
-    /// The framework, as Neo's API names it.
+pub struct InspectedModel {
     pub framework: Framework,
-    /// The file's own format version, such as `IR 8, opset 17`, where it tells.
+    /// The version of the file's format, such as `IR 8, opset 17`, if the file has it.
     pub format_version: Option<String>,
-    /// The program that wrote the file, where it tells.
+    /// The program that wrote the file, if the file names it.
     pub producer: Option<String>,
-    /// The inputs in the model's order. To be trusted only if `read`.
-    pub inputs: Vec<Input>,
-    /// The layout Neo expects of this framework's `DataInputConfig`.
-    pub layout: Layout,
+    /// The inputs in the model's order. Complete only if `read` is true.
+    pub inputs: Vec<ModelInput>,
+    /// The layout that Neo expects in `DataInputConfig` for this framework.
+    pub layout: InputLayout,
     /// The member that holds the graph.
     pub path: String,
-    /// Whether the inputs were read from the file: if not, a rule must name them. Problems may stand against it all the
-    /// same.
+    /// Whether the inputs were read from the file. If not, a rule must specify them. There may be
+    /// problems even if they were.
     pub read: bool,
 }
 
 /// One input of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub struct Input {
-    /// Its name in the graph.
+pub struct ModelInput {
+    /// The name of the input in the graph.
     pub name: String,
-    /// The type of its elements.
     pub element_type: ElementType,
-    /// Its dimensions in the model's [`Layout`]; none if the model does not even tell how many.
+    /// The dimensions in the model's [`InputLayout`]; `None` if the rank is unknown.
     pub dims: Option<Vec<Dim>>,
-    /// The tensor behind it, where that has another name, such as `serving_default_x:0`.
+    /// The tensor that the input feeds, if its name differs, such as `serving_default_x:0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tensor: Option<String>,
 }
 
-/// One dimension of an input. In JSON a number, a name or null.
+/// One dimension of an input. In JSON, a number, a name or null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Dim {
     /// A fixed size, at least 1.
     Known(u64),
-    /// Left open under a name, such as `batch`.
+    /// A dynamic dimension with a name, such as `batch`.
     Symbolic(String),
-    /// Left open: missing, zero or negative in the file.
+    /// A dynamic dimension: missing, zero or negative in the file.
     Unknown,
 }
 
-/// The order of an image input's dimensions in `DataInputConfig`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    /// Batch, channels, height, width.
-    Nchw,
-    /// Batch, height, width, channels.
-    Nhwc,
-    /// The framework takes no shapes.
-    None,
+impl From<i64> for Dim {
+    /// Frameworks write a dynamic dimension as 0 or -1.
+    fn from(size: i64) -> Self {
+        u64::try_from(size).ok().filter(|size| *size > 0).map_or(Self::Unknown, Self::Known)
+    }
 }

@@ -1,4 +1,4 @@
-"""Write Keras HDF5 files of small architectures, and what Keras says of their inputs.
+"""Write Keras HDF5 files of small architectures, and the inputs that Keras reports for them.
 
 In an environment with tensorflow-cpu 2.21, keras 3.15 and tf_keras 2.21 (Keras 2): python tests/models/keras/make.py
 """
@@ -69,7 +69,7 @@ def answer(keras, path):
     inputs = []
     for name, tensor in zip(input_names(keras, model), model.inputs, strict=True):
         dims = [size or None for size in tensor.shape]
-        # Neo wants images as NCHW whatever the file has.
+        # Neo expects images as NCHW, whatever the layout in the file.
         if len(dims) in (4, 5) and 'channels_first"' not in text:
             dims.insert(1, dims.pop())
         dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
@@ -97,7 +97,8 @@ def main():
         with h5py.File(Path(temporary) / "data.h5", "w") as file:
             file["numbers"] = [1, 2, 3]
         (HERE / "refused" / "data.h5").write_bytes((Path(temporary) / "data.h5").read_bytes())
-    # The same attributes in the newest encoding of HDF5, and under more attributes than an object header takes.
+    # The same attributes in the latest encoding of HDF5, and among more attributes than fit into an
+    # object header.
     for name, count in (("latest.h5", 0), ("dense.h5", 40)):
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / name

@@ -1,4 +1,4 @@
-"""Write MXNet models of small architectures, and what MXNet says of their arguments.
+"""Write MXNet models of small architectures, and the arguments that MXNet reports for them.
 
 In an environment with mxnet 1.9.1 and numpy 1.23: python tests/models/mxnet/make.py
 """

@@ -1,6 +1,6 @@
-"""Write suite.tar.gz, the ONNX models the tests read, and suite.json, what the package `onnx` reports of them.
+"""Write suite.tar.gz, the ONNX models of the tests, and suite.json, what the package `onnx` reports for them.
 
-Run with the project's own tools: .venv/bin/python tests/models/onnx/make.py
+Run with the project's tools: .venv/bin/python tests/models/onnx/make.py
 """
 
 import gzip
@@ -47,7 +47,7 @@ def sparse_weight(name):
 
 
 def made():
-    """What the shipped models do not have, one thing a model."""
+    """Models with one feature each that the models of the package lack."""
     yield "symbolic", model([tensor("images", ("batch", 3, "height", "width"))])
     yield "missing-dimension", model([tensor("images", (None, 3, 8, 8))])
     yield "zero-dimension", model([tensor("images", (0, 3, 8, 8))])
@@ -75,7 +75,7 @@ def made():
 
 
 def inputs_before_initializers(proto):
-    """The same model with the fields of its graph the other way round, which protobuf allows."""
+    """The same model with the fields of its graph in reverse order, which protobuf allows."""
     graph, rest = onnx.GraphProto(), onnx.GraphProto()
     rest.CopyFrom(proto.graph)
     graph.input.extend(proto.graph.input)

@@ -1,4 +1,4 @@
-"""Write PyTorch files: TorchScript, which Neo loads, and the pickles and programs it does not.
+"""Write PyTorch files: TorchScript, which Neo loads, and pickles and exported programs, which it does not.
 
 In an environment with torch: python tests/models/pytorch/make.py
 """
@@ -35,13 +35,13 @@ def files():
     yield "module", lambda path: torch.save(net, path)
     program = torch.export.export(net, (example,))
     for node in program.graph.nodes:
-        # The paths of this machine.
+        # Stack traces contain paths of the local machine.
         node.meta.pop("stack_trace", None)
     yield "exported", lambda path: torch.export.save(program, path)
 
 
 def without_sources(path):
-    """The same file without the source locations that TorchScript keeps for stack traces: they are paths of this machine."""
+    """The same file without TorchScript's source locations for stack traces, which are local paths."""
     data = Path(path).read_bytes()
     if not zipfile.is_zipfile(path):
         return data

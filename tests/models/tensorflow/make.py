@@ -1,4 +1,4 @@
-"""Write SavedModels and frozen graphs of small architectures, and what TensorFlow says of their inputs.
+"""Write SavedModels and frozen graphs of small architectures, and the inputs that TensorFlow reports for them.
 
 In an environment with tensorflow-cpu 2.21: python tests/models/tensorflow/make.py
 """
@@ -71,7 +71,7 @@ def saved_models():
 
 
 def session_model(folder):
-    """As TensorFlow 1 saves it, with a tag and a signature given by hand."""
+    """A model as TensorFlow 1 saves it, with an explicit tag and signature."""
     with v1.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.uint8, [None, None, None, 3], name="image_tensor")
         w = v1.get_variable("w", [], tf.float32)

@@ -1,4 +1,4 @@
-"""Write TensorFlow Lite models of small architectures, and what the interpreter says of their inputs.
+"""Write TensorFlow Lite models of small architectures, and the inputs that the interpreter reports for them.
 
 In an environment with tensorflow-cpu 2.21: python tests/models/tflite/make.py
 """

@@ -1,7 +1,8 @@
-"""Write XGBoost models, and what XGBoost says of them.
+"""Write XGBoost models, and what XGBoost reports for them.
 
-In an environment with xgboost: python tests/models/xgboost/make.py <formats>. XGBoost 3 writes JSON and UBJSON (`json ubj`), 1.7 the
-old binary format as well (`deprecated json ubj`). Each version writes a suite of its own.
+In an environment with xgboost: python tests/models/xgboost/make.py <formats>. XGBoost 3 writes JSON
+and UBJSON (`json ubj`), 1.7 also the old binary format (`deprecated json ubj`). Each version writes
+its own suite.
 """
 
 import sys

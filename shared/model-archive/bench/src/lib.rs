@@ -1,10 +1,10 @@
-//! The archives that are measured.
+//! The archives that the benchmarks inspect.
 
 use std::{fs, path::Path};
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
-/// An archive as `tar -z` makes it.
+/// An archive like that of `tar -z`.
 pub fn tar_gz(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     for (path, data) in members {
@@ -16,8 +16,9 @@ pub fn tar_gz(members: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap().finish().unwrap()
 }
 
-/// Floats between -0.06 and 0.06 from a linear congruential generator; all but every `zeros + 1`th is zero.
-pub fn weights(size: usize, zeros: u64) -> Vec<u8> {
+/// Floats between -0.06 and 0.06 from a linear congruential generator. All but every `zeros + 1`th
+/// is zero.
+pub fn generate_weights(size: usize, zeros: u64) -> Vec<u8> {
     let mut state = 1_u64;
     let mut weights = Vec::with_capacity(size);
     while weights.len() < size {
@@ -30,21 +31,21 @@ pub fn weights(size: usize, zeros: u64) -> Vec<u8> {
     weights
 }
 
-/// `ModelProto` with one input and one weight that has all the bytes.
-pub fn onnx(weights: &[u8]) -> Vec<u8> {
-    let mut tensor = field(8, b"weight");
-    tensor.extend(field(9, weights));
-    let shape: Vec<_> = [1_u8, 3, 224].iter().flat_map(|size| field(1, &[0x08, *size])).collect();
-    let kind = field(1, &[&[0x08, 1][..], &field(2, &shape)].concat());
-    let mut graph = field(5, &tensor);
-    graph.extend(field(11, &[field(1, b"data"), field(2, &kind)].concat()));
+/// A `ModelProto` with one input, and one weight that consists of these bytes.
+pub fn onnx_model(weights: &[u8]) -> Vec<u8> {
+    let mut tensor = delimited_field(8, b"weight");
+    tensor.extend(delimited_field(9, weights));
+    let shape: Vec<_> = [1_u8, 3, 224].iter().flat_map(|size| delimited_field(1, &[0x08, *size])).collect();
+    let kind = delimited_field(1, &[&[0x08, 1][..], &delimited_field(2, &shape)].concat());
+    let mut graph = delimited_field(5, &tensor);
+    graph.extend(delimited_field(11, &[delimited_field(1, b"data"), delimited_field(2, &kind)].concat()));
     let mut model = vec![0x08, 8];
-    model.extend(field(7, &graph));
+    model.extend(delimited_field(7, &graph));
     model
 }
 
-/// A field of protobuf with its length.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+/// A length-delimited protobuf field.
+fn delimited_field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let mut field = vec![number << 3 | 2];
     let mut length = bytes.len();
     while length >= 0x80 {
@@ -56,8 +57,8 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     field
 }
 
-/// One file of a suite in `tests/models`.
-pub fn fixture(suite: &str, wanted: &str) -> Vec<u8> {
+/// Reads one file of a suite in `tests/models`.
+pub fn read_fixture(suite: &str, wanted: &str) -> Vec<u8> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/models").join(suite);
     let data = fs::read(file).unwrap();
     let mut archive = tar::Archive::new(GzDecoder::new(data.as_slice()));

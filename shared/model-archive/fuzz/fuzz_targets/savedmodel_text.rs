@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| model_archive_fuzz::run("savedmodel_text", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| model_archive_fuzz::run_target("savedmodel_text", data));

@@ -1,39 +1,40 @@
-//! What each fuzz target does with its bytes. `tests/seeds.rs` does the same with the seeds, on stable Rust.
+//! The fuzz targets. `tests/seeds.rs` runs them on the seeds, with stable Rust.
 //!
-//! A target for a file's format puts the bytes into an archive under a name of that format, so that they come to its
-//! reader the way they do in use. Nothing is compressed there: that would take most of the time.
+//! A target for a file format puts the bytes into an archive under a name of that format, so that
+//! they reach its reader as in production. Nothing is compressed, because compression would take
+//! most of the time.
 
 use flate2::Crc;
-use model_archive::{Limits, inspect};
+use model_archive::{Limits, inspect_archive};
 use tar::{EntryType, Header};
 
-/// Takes any bytes, and panics if what must hold does not.
-type Target = fn(&[u8]);
+/// Takes any bytes, and panics if an invariant is violated.
+type FuzzTarget = fn(&[u8]);
 
-/// Every target by the name it has for `cargo fuzz`.
-pub const TARGETS: [(&str, Target); 16] = [
-    ("archive", archive),
-    ("gzip", gzip),
-    ("tar", tar),
-    ("onnx", |data| files(&[("model.onnx", data)])),
-    ("savedmodel", |data| files(&[("saved_model.pb", data)])),
-    ("savedmodel_text", |data| files(&[("saved_model.pbtxt", data)])),
-    ("graphdef", |data| files(&[("frozen.pb", data)])),
-    ("graphdef_text", |data| files(&[("frozen.pbtxt", data)])),
-    ("keras", |data| files(&[("model.h5", data)])),
-    ("tflite", |data| files(&[("model.tflite", data)])),
-    ("pytorch", |data| files(&[("model.pth", data)])),
-    ("mxnet_symbol", |data| files(&[("net-symbol.json", data), ("net-0000.params", PARAMS)])),
-    ("mxnet_params", |data| files(&[("net-symbol.json", SYMBOL), ("net-0000.params", data)])),
-    ("darknet", |data| files(&[("net.cfg", data), ("net.weights", b"")])),
-    // JSON, UBJSON or the old binary format, as it begins.
-    ("xgboost", |data| files(&[("xgboost-model", data)])),
-    // Anything: told by its content alone.
-    ("content", |data| files(&[("model.bin", data)])),
+/// Every target, by its name in `cargo fuzz`.
+pub const TARGETS: [(&str, FuzzTarget); 16] = [
+    ("archive", fuzz_archive),
+    ("gzip", fuzz_gzip),
+    ("tar", fuzz_tar),
+    ("onnx", |data| inspect_files(&[("model.onnx", data)])),
+    ("savedmodel", |data| inspect_files(&[("saved_model.pb", data)])),
+    ("savedmodel_text", |data| inspect_files(&[("saved_model.pbtxt", data)])),
+    ("graphdef", |data| inspect_files(&[("frozen.pb", data)])),
+    ("graphdef_text", |data| inspect_files(&[("frozen.pbtxt", data)])),
+    ("keras", |data| inspect_files(&[("model.h5", data)])),
+    ("tflite", |data| inspect_files(&[("model.tflite", data)])),
+    ("pytorch", |data| inspect_files(&[("model.pth", data)])),
+    ("mxnet_symbol", |data| inspect_files(&[("net-symbol.json", data), ("net-0000.params", PARAMS)])),
+    ("mxnet_params", |data| inspect_files(&[("net-symbol.json", SYMBOL), ("net-0000.params", data)])),
+    ("darknet", |data| inspect_files(&[("net.cfg", data), ("net.weights", b"")])),
+    // JSON, UBJSON or the old binary format, depending on the first bytes.
+    ("xgboost", |data| inspect_files(&[("xgboost-model", data)])),
+    // Any format: recognized by its content alone.
+    ("content", |data| inspect_files(&[("model.bin", data)])),
 ];
 
-/// Runs the target of that name.
-pub fn run(name: &str, data: &[u8]) {
+/// Runs a target by its name.
+pub fn run_target(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|(known, _)| *known == name);
     assert!(target.is_some(), "there is no target {name}");
     if let Some((_, target)) = target {
@@ -41,7 +42,7 @@ pub fn run(name: &str, data: &[u8]) {
     }
 }
 
-/// Names of members in the target `archive`; a member has the number of one.
+/// Paths of members in the target `archive`; each member refers to one by its index.
 const PATHS: [&str; 20] = [
     "model.onnx",
     "weights.bin",
@@ -65,23 +66,23 @@ const PATHS: [&str; 20] = [
     "README",
 ];
 
-/// A file of MXNet parameters without any: magic number, reserved word, no arrays, no names.
+/// An empty file of MXNet parameters: magic number, reserved word, no arrays, no names.
 const PARAMS: &[u8] = b"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 const SYMBOL: &[u8] = br#"{"nodes": [{"op": "null", "name": "data"}, {"op": "null", "name": "fc_weight"}]}"#;
 
-/// An archive as it is uploaded.
-fn gzip(data: &[u8]) {
-    look(data);
+/// An uploaded archive.
+fn fuzz_gzip(data: &[u8]) {
+    check_inspection(data);
 }
 
 /// A tar archive.
-fn tar(data: &[u8]) {
-    look(&stored(data));
+fn fuzz_tar(data: &[u8]) {
+    check_inspection(&gzip_stored(data));
 }
 
-/// Several files: of each its path's number, its length in two bytes, and its content.
-fn archive(mut data: &[u8]) {
+/// Several files. Each consists of the index of its path, its length in two bytes, and its content.
+fn fuzz_archive(mut data: &[u8]) {
     let mut members = Vec::new();
     while let [path, low, high, rest @ ..] = data {
         let length = usize::from(u16::from_le_bytes([*low, *high])).min(rest.len());
@@ -89,10 +90,10 @@ fn archive(mut data: &[u8]) {
         members.push((PATHS[usize::from(*path) % PATHS.len()], content));
         data = after;
     }
-    files(&members);
+    inspect_files(&members);
 }
 
-fn files(members: &[(&str, &[u8])]) {
+fn inspect_files(members: &[(&str, &[u8])]) {
     let mut tar = Vec::new();
     for (path, data) in members {
         let mut header = Header::new_old();
@@ -105,11 +106,11 @@ fn files(members: &[(&str, &[u8])]) {
         tar.extend(*data);
         tar.resize(tar.len().next_multiple_of(512), 0);
     }
-    look(&stored(&tar));
+    check_inspection(&gzip_stored(&tar));
 }
 
-/// A gzip stream of blocks that are not compressed (RFC 1951, 3.2.4; RFC 1952).
-fn stored(data: &[u8]) -> Vec<u8> {
+/// A gzip stream of blocks without compression (RFC 1951, 3.2.4; RFC 1952).
+fn gzip_stored(data: &[u8]) -> Vec<u8> {
     let mut gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
     for block in data.chunks(usize::from(u16::MAX)) {
         let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
@@ -126,9 +127,10 @@ fn stored(data: &[u8]) -> Vec<u8> {
     gzip
 }
 
-/// What must hold whatever the bytes: there is a model or a reason why not, and every reason has a remedy.
-fn look(archive: &[u8]) {
-    let inspection = inspect(archive, &Limits::default());
+/// Checks the invariants for arbitrary bytes: there is a model or a problem, and every problem has
+/// a fix.
+fn check_inspection(archive: &[u8]) {
+    let inspection = inspect_archive(archive, &Limits::default());
     assert!(inspection.is_ok(), "a slice can always be read");
     let Ok(inspection) = inspection else { return };
     assert!(inspection.model.is_some() || !inspection.problems.is_empty(), "neither a model nor a problem");

@@ -1,4 +1,4 @@
-//! Archives for tests.
+//! Builds and inspects archives for tests.
 
 use std::{
     io::{Read, Write},
@@ -6,17 +6,17 @@ use std::{
 };
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use model_archive::{Inspection, Limits, inspect};
+use model_archive::{Inspection, Limits, inspect_archive};
 
-/// A file of `tests/models`.
-pub fn fixture(path: &str) -> Vec<u8> {
+/// Reads a file below `tests/models`.
+pub fn read_fixture(path: &str) -> Vec<u8> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models").join(path);
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// The members of an archive under `tests/models`.
-pub fn fixtures(path: &str) -> Vec<(String, Vec<u8>)> {
-    let data = fixture(path);
+/// Extracts the members of an archive below `tests/models`.
+pub fn extract_fixture(path: &str) -> Vec<(String, Vec<u8>)> {
+    let data = read_fixture(path);
     let mut archive = tar::Archive::new(GzDecoder::new(data.as_slice()));
     let files = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
@@ -28,16 +28,20 @@ pub fn fixtures(path: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// One model of the ONNX suite.
-pub fn onnx(path: &str) -> Vec<u8> {
-    fixtures("onnx/suite.tar.gz").into_iter().find(|(name, _)| name == path).unwrap_or_else(|| panic!("no {path}")).1
+pub fn onnx_model(path: &str) -> Vec<u8> {
+    extract_fixture("onnx/suite.tar.gz")
+        .into_iter()
+        .find(|(name, _)| name == path)
+        .unwrap_or_else(|| panic!("no {path}"))
+        .1
 }
 
-pub fn gzip(data: &[u8]) -> Vec<u8> {
+pub fn gzip_bytes(data: &[u8]) -> Vec<u8> {
     gzip_at(Compression::fast(), data)
 }
 
-/// Gzip that compresses nothing.
-pub fn stored(data: &[u8]) -> Vec<u8> {
+/// Gzip without compression.
+pub fn gzip_stored(data: &[u8]) -> Vec<u8> {
     gzip_at(Compression::none(), data)
 }
 
@@ -47,8 +51,8 @@ fn gzip_at(level: Compression, data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A header for a file, its path taken as it is.
-pub fn header(path: &str, size: usize, kind: tar::EntryType) -> tar::Header {
+/// A tar header with an unchanged path.
+pub fn tar_header(path: &str, size: usize, kind: tar::EntryType) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
     header.set_size(size as u64);
@@ -58,9 +62,9 @@ pub fn header(path: &str, size: usize, kind: tar::EntryType) -> tar::Header {
     header
 }
 
-/// A header and the content after it, padded.
-pub fn member(path: &str, data: &[u8], kind: tar::EntryType) -> Vec<u8> {
-    let mut bytes = header(path, data.len(), kind).as_bytes().to_vec();
+/// A tar header, the content after it, and the padding.
+pub fn tar_member(path: &str, data: &[u8], kind: tar::EntryType) -> Vec<u8> {
+    let mut bytes = tar_header(path, data.len(), kind).as_bytes().to_vec();
     bytes.extend(data);
     bytes.resize(bytes.len().next_multiple_of(512), 0);
     bytes
@@ -79,23 +83,23 @@ pub fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 pub fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
-    gzip(&tar_of(files))
+    gzip_bytes(&tar_of(files))
 }
 
-pub fn look(archive: &[u8]) -> Inspection {
-    inspect(archive, &Limits::default()).unwrap()
+pub fn inspect_bytes(archive: &[u8]) -> Inspection {
+    inspect_archive(archive, &Limits::default()).unwrap()
 }
 
-pub fn look_at(files: &[(&str, &[u8])]) -> Inspection {
-    look(&tar_gz(files))
+pub fn inspect_members(files: &[(&str, &[u8])]) -> Inspection {
+    inspect_bytes(&tar_gz(files))
 }
 
-pub fn codes(inspection: &Inspection) -> Vec<&str> {
+pub fn problem_codes(inspection: &Inspection) -> Vec<&str> {
     inspection.problems.iter().map(|problem| problem.code.as_ref()).collect()
 }
 
-/// What a reference script writes of a model, from an inspection.
-pub fn answer(inspection: &Inspection) -> serde_json::Value {
+/// An inspected model in the form of the reference answers in `suite.json`.
+pub fn reference_form(inspection: &Inspection) -> serde_json::Value {
     let model = inspection.model.as_ref().unwrap_or_else(|| panic!("{inspection:#?}"));
     serde_json::json!({ "format_version": model.format_version, "producer": model.producer, "inputs": model.inputs })
 }

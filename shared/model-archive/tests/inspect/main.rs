@@ -1,4 +1,4 @@
-//! What `inspect` answers: to real models, to archives that are not as they should be, and to any bytes at all.
+//! Results of `inspect_archive` for real models, for invalid archives, and for arbitrary bytes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails, in its helpers too")]
 
 mod archives;

@@ -1,0 +1,111 @@
+//! Keras: the input layers in the `model_config` of an HDF5 file.
+
+mod config;
+mod hdf5;
+
+use self::hdf5::{Hdf5Error, RootAttributes};
+use crate::{
+    container::member::MemberReader,
+    error::FileError,
+    framework::format_facts::{BoundedInputs, FormatFacts},
+    inspection::{Dim, ModelInput},
+    limits::Limits,
+    problem::{Problem, Warning},
+};
+
+/// Maximum length of `model_config`, in bytes. `EfficientNetB7`'s has half a megabyte.
+const MAX_CONFIG: u64 = 2 << 20;
+
+/// The attributes that Keras writes to the root group.
+const CONFIG: &str = "model_config";
+const VERSION: &str = "keras_version";
+/// Only `save_weights` writes this one to the root group.
+const LAYER_NAMES: &str = "layer_names";
+
+pub(crate) fn is_hdf5(head: &[u8]) -> bool {
+    head.starts_with(hdf5::SIGNATURE)
+}
+
+/// Reads a `.h5` file.
+pub(crate) fn read_keras(content: &mut MemberReader<'_, '_>, limits: &Limits) -> Result<FormatFacts, FileError> {
+    let head = content.peek_bytes(hdf5::SIGNATURE.len())?;
+    if head.starts_with(b"PK") {
+        return Ok(FormatFacts::from_problem(Problem::new(
+            "keras-zip",
+            "the file is in the .keras format of Keras 3, which SageMaker Neo cannot load",
+            SAVE,
+        )));
+    }
+    if !is_hdf5(head) {
+        return Err(FileError::malformed_at(0, "the signature of an HDF5 file is missing"));
+    }
+    match RootAttributes::read_attributes(content, limits, &[CONFIG, VERSION], MAX_CONFIG) {
+        Ok(attributes) => convert_attributes(content, &attributes, limits),
+        Err(Hdf5Error::Archive(error)) => Err(FileError::Archive(error)),
+        Err(Hdf5Error::Malformed { at, cause }) => Err(FileError::malformed_at(at, cause)),
+        Err(Hdf5Error::Unsupported(cause)) => Ok(warn_inputs_not_read(&cause)),
+    }
+}
+
+const SAVE: &str = "save the whole model as HDF5: model.save(\"model.h5\")";
+
+fn warn_inputs_not_read(cause: &str) -> FormatFacts {
+    FormatFacts::from_warning(Warning::new("inputs-not-read", format!("the inputs were not read: {cause}")))
+}
+
+fn convert_attributes(
+    content: &MemberReader<'_, '_>,
+    attributes: &RootAttributes,
+    limits: &Limits,
+) -> Result<FormatFacts, FileError> {
+    let Some(config) = attributes.get(CONFIG) else {
+        return Ok(FormatFacts::from_problem(if attributes.has_name(LAYER_NAMES) {
+            Problem::new(
+                "keras-weights-only",
+                "the file contains the weights of a Keras model but not the model itself",
+                SAVE,
+            )
+        } else {
+            Problem::new(
+                "keras-no-config",
+                "the file is HDF5 but not a complete Keras model: its root group has no `model_config`, as in a file \
+                 with weights only",
+                SAVE,
+            )
+        }));
+    };
+    let malformed = |cause: String| FileError::malformed_at(content.position(), cause);
+    let config = config::parse_config(config)
+        .map_err(|error| malformed(format!("its `model_config` is not a valid model configuration: {error}")))?;
+    let found = match config.inputs {
+        Ok(found) => found,
+        Err(cause) => return Ok(warn_inputs_not_read(cause)),
+    };
+    // Each layer specifies where its channels are; if one has them first, the whole model does.
+    let channels_last = !config.channels_first;
+    let mut inputs = BoundedInputs::new(limits);
+    for input in found {
+        inputs.push(if channels_last { move_channels_first(input) } else { input }).map_err(malformed)?;
+    }
+    let inputs = inputs.into_vec();
+    let mut problems = Vec::new();
+    if inputs.is_empty() {
+        problems.push(Problem::new(
+            "inputs-none",
+            "the Keras model has no input layer with a shape: it was saved before it was built",
+            "specify an input shape for its first layer, or call the model once, and save it again",
+        ));
+    }
+    let producer = attributes.get(VERSION).map(|version| format!("keras {version}"));
+    Ok(FormatFacts { producer, inputs, read: true, problems, ..FormatFacts::default() })
+}
+
+/// The file has images as NHWC, and `DataInputConfig` must have them as NCHW (developer guide,
+/// "Prepare Model").
+fn move_channels_first(mut input: ModelInput) -> ModelInput {
+    if let Some(dims) = input.dims.as_mut().filter(|dims| matches!(dims.len(), 4 | 5)) {
+        let channels = dims.pop().unwrap_or(Dim::Unknown);
+        dims.insert(1, channels);
+    }
+    input
+}

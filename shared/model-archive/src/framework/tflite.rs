@@ -1,0 +1,207 @@
+//! TensorFlow Lite: the inputs of the first subgraph of a `FlatBuffer`.
+//!
+//! Tables are found by offsets, and weights may lie between them. Of a large file, only the head
+//! and the tail are kept (`Limits::head_bytes`, `Limits::tail_bytes`): converters write the tables
+//! there.
+
+use crate::{
+    container::member::MemberReader,
+    element_type::ElementType,
+    encoding::head_and_tail::{HeadAndTail, OutOfRange},
+    error::FileError,
+    framework::format_facts::{BoundedInputs, FormatFacts},
+    inspection::{Dim, ModelInput},
+    limits::Limits,
+    problem::{Problem, Warning},
+};
+
+/// Maximum length of a name or description, in bytes.
+const MAX_TEXT: u64 = 4096;
+
+/// Maximum number of dimensions of a tensor; the interpreter's operators take up to 8.
+const MAX_DIMS: u64 = 64;
+
+/// Field numbers in schema.fbs.
+mod field {
+    pub const MODEL_VERSION: u64 = 0;
+    pub const MODEL_SUBGRAPHS: u64 = 2;
+    pub const MODEL_DESCRIPTION: u64 = 3;
+    pub const SUBGRAPH_TENSORS: u64 = 0;
+    pub const SUBGRAPH_INPUTS: u64 = 1;
+    pub const TENSOR_SHAPE: u64 = 0;
+    pub const TENSOR_TYPE: u64 = 1;
+    pub const TENSOR_NAME: u64 = 3;
+    pub const TENSOR_HAS_RANK: u64 = 8;
+}
+
+/// `TensorType`, by number.
+const ELEMENT_TYPES: [&str; 19] = [
+    "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64",
+    "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16",
+];
+
+/// Whether a file is a `FlatBuffer` of TensorFlow Lite.
+pub(crate) fn is_tflite(head: &[u8]) -> bool {
+    head.get(4..8) == Some(b"TFL3")
+}
+
+pub(crate) fn read_tflite(content: &mut MemberReader<'_, '_>, limits: &Limits) -> Result<FormatFacts, FileError> {
+    if !is_tflite(content.peek_bytes(8)?) {
+        return Err(FileError::malformed_at(4, "the identifier TFL3 is missing"));
+    }
+    let ends = HeadAndTail::read_member(content, limits)?;
+    let mut inputs = BoundedInputs::new(limits);
+    let mut facts = FormatFacts::default();
+    match read_model(&FlatBuffer(&ends), &mut inputs, &mut facts) {
+        Ok(()) => facts.read = true,
+        Err(TfliteError::OutOfRange(cause @ OutOfRange::Skipped(_))) => {
+            facts.warnings.push(Warning::new("inputs-not-read", format!("the inputs were not read: {cause}")));
+            return Ok(facts);
+        }
+        Err(TfliteError::OutOfRange(cause)) => return Err(FileError::malformed_at(0, cause.to_string())),
+        Err(TfliteError::Malformed(cause)) => return Err(FileError::malformed_at(0, cause)),
+    }
+    facts.inputs = inputs.into_vec();
+    match facts.inputs.len() {
+        0 => facts.problems.push(Problem::new(
+            "inputs-none",
+            "the model has no inputs and therefore no input shape",
+            "convert the model again with its inputs",
+        )),
+        1 => {}
+        count => facts.warnings.push(Warning::new(
+            "inputs-several",
+            format!("the model has {count} inputs; SageMaker Neo only documents TensorFlow Lite models with one"),
+        )),
+    }
+    Ok(facts)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum TfliteError {
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
+    #[error("{0}")]
+    Malformed(String),
+}
+
+fn read_model(buffer: &FlatBuffer<'_>, inputs: &mut BoundedInputs, facts: &mut FormatFacts) -> Result<(), TfliteError> {
+    let model = buffer.read_table(buffer.follow_offset(0)?)?;
+    if let Some(at) = buffer.find_field(model, field::MODEL_VERSION)? {
+        facts.format_version = Some(format!("TFLite {}", buffer.read_u32(at)?));
+    }
+    if let Some(at) = buffer.find_field(model, field::MODEL_DESCRIPTION)? {
+        // If the description is in the skipped middle of the file, the inputs may still be
+        // readable.
+        facts.producer = buffer.read_text(at).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    }
+    let subgraphs = buffer.read_vector(model, field::MODEL_SUBGRAPHS)?;
+    if subgraphs.length == 0 {
+        return Err(TfliteError::Malformed("it has no subgraph".to_owned()));
+    }
+    let subgraph = buffer.read_table(buffer.follow_offset(subgraphs.start)?)?;
+    let tensors = buffer.read_vector(subgraph, field::SUBGRAPH_TENSORS)?;
+    let numbers = buffer.read_vector(subgraph, field::SUBGRAPH_INPUTS)?;
+    for position in 0..numbers.length {
+        let number = u64::from(buffer.read_u32(numbers.start + 4 * position)?);
+        if number >= tensors.length {
+            return Err(TfliteError::Malformed(format!("input {position} is tensor {number} of {}", tensors.length)));
+        }
+        let tensor = buffer.read_table(buffer.follow_offset(tensors.start + 4 * number)?)?;
+        inputs.push(read_input(buffer, tensor)?).map_err(TfliteError::Malformed)?;
+    }
+    Ok(())
+}
+
+fn read_input(buffer: &FlatBuffer<'_>, tensor: FlatTable) -> Result<ModelInput, TfliteError> {
+    let name = match buffer.find_field(tensor, field::TENSOR_NAME)? {
+        Some(at) => buffer.read_text(at)?,
+        None => String::new(),
+    };
+    let number = match buffer.find_field(tensor, field::TENSOR_TYPE)? {
+        Some(at) => buffer.0.array_at::<1>(at)?[0],
+        None => 0,
+    };
+    let element_type = ELEMENT_TYPES.get(usize::from(number));
+    let element_type = element_type
+        .map_or_else(|| ElementType::Other(format!("tflite type {number}")), |name| ElementType::from(*name));
+    // The shape that the interpreter starts with: a dynamic dimension has size 1.
+    let has_shape = buffer.find_field(tensor, field::TENSOR_SHAPE)?.is_some();
+    let has_rank = match buffer.find_field(tensor, field::TENSOR_HAS_RANK)? {
+        Some(at) => buffer.0.array_at::<1>(at)?[0] != 0,
+        None => false,
+    };
+    let shape = buffer.read_vector(tensor, field::TENSOR_SHAPE)?;
+    if shape.length > MAX_DIMS {
+        return Err(TfliteError::Malformed(format!("an input has {} dimensions", shape.length)));
+    }
+    let mut dims = Vec::new();
+    for position in 0..shape.length {
+        let size = i32::from_le_bytes(buffer.0.array_at(shape.start + 4 * position)?);
+        dims.push(Dim::from(i64::from(size)));
+    }
+    Ok(ModelInput { name, element_type, dims: (has_shape || has_rank).then_some(dims), tensor: None })
+}
+
+/// The offsets of a table and its vtable, the list of its fields.
+#[derive(Clone, Copy)]
+struct FlatTable {
+    start: u64,
+    fields: u64,
+}
+
+#[derive(Clone, Copy)]
+struct FlatVector {
+    start: u64,
+    length: u64,
+}
+
+/// The encoding of `FlatBuffers` ("`FlatBuffer` Internals"): every offset is relative to its own
+/// position.
+struct FlatBuffer<'e>(&'e HeadAndTail);
+
+impl FlatBuffer<'_> {
+    fn read_u32(&self, at: u64) -> Result<u32, OutOfRange> {
+        Ok(u32::from_le_bytes(self.0.array_at(at)?))
+    }
+
+    fn read_u16(&self, at: u64) -> Result<u64, OutOfRange> {
+        Ok(u64::from(u16::from_le_bytes(self.0.array_at(at)?)))
+    }
+
+    fn follow_offset(&self, at: u64) -> Result<u64, OutOfRange> {
+        Ok(at + u64::from(self.read_u32(at)?))
+    }
+
+    fn read_table(&self, start: u64) -> Result<FlatTable, OutOfRange> {
+        let back = i64::from(i32::from_le_bytes(self.0.array_at(start)?));
+        let fields = start.checked_add_signed(-back).ok_or(OutOfRange::Outside(start))?;
+        Ok(FlatTable { start, fields })
+    }
+
+    /// The offset of a field's value; `None` if the field has its default.
+    fn find_field(&self, table: FlatTable, number: u64) -> Result<Option<u64>, OutOfRange> {
+        let slot = 4 + 2 * number;
+        if slot + 2 > self.read_u16(table.fields)? {
+            return Ok(None);
+        }
+        let offset = self.read_u16(table.fields + slot)?;
+        Ok((offset != 0).then(|| table.start + offset))
+    }
+
+    /// The vector of a field; empty if the field has none.
+    fn read_vector(&self, table: FlatTable, number: u64) -> Result<FlatVector, OutOfRange> {
+        let Some(at) = self.find_field(table, number)? else { return Ok(FlatVector { start: 0, length: 0 }) };
+        let start = self.follow_offset(at)?;
+        Ok(FlatVector { start: start + 4, length: u64::from(self.read_u32(start)?) })
+    }
+
+    fn read_text(&self, at: u64) -> Result<String, TfliteError> {
+        let start = self.follow_offset(at)?;
+        let length = u64::from(self.read_u32(start)?);
+        if length > MAX_TEXT {
+            return Err(TfliteError::Malformed(format!("a name has {length} bytes; the maximum is {MAX_TEXT}")));
+        }
+        Ok(String::from_utf8_lossy(self.0.slice_at(start + 4, length)?).into_owned())
+    }
+}

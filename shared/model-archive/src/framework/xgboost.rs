@@ -1,0 +1,43 @@
+//! `XGBoost`: the number of features, from JSON, UBJSON or the old binary format.
+
+mod binary;
+mod json;
+mod learner;
+mod ubjson;
+
+use crate::{
+    container::member::MemberReader,
+    element_type::ElementType,
+    error::FileError,
+    framework::format_facts::FormatFacts,
+    inspection::{Dim, ModelInput},
+};
+
+/// The name of the only input: `XGBoost` gives it none, and Neo needs none.
+const INPUT: &str = "data";
+
+/// Bytes at the start of a model that must contain `learner`, its first key.
+const FIRST_KEY: usize = 64;
+
+/// Whether a file that is not called `.model` is a model: its first key is `learner`, or it has the
+/// magic number.
+pub(crate) fn is_xgboost(head: &[u8]) -> bool {
+    let start = &head[..head.len().min(FIRST_KEY)];
+    // In JSON the key is quoted, in UBJSON it follows its length.
+    let key = |window: &[u8]| matches!(window, b"\"learner\"" | [b'\x07', b'l', b'e', b'a', b'r', b'n', b'e', b'r', _]);
+    head.starts_with(binary::MAGIC) || head.starts_with(b"{") && start.windows(9).any(key)
+}
+
+pub(crate) fn read_xgboost(content: &mut MemberReader<'_, '_>) -> Result<FormatFacts, FileError> {
+    let head = content.peek_bytes(FIRST_KEY)?;
+    let learner = match head {
+        [b'{', b'L' | b'l' | b'I' | b'i' | b'U' | b'$' | b'#', ..] => ubjson::read_ubjson(content)?,
+        [b'{', ..] => json::read_json(content)?,
+        _ => binary::read_binary(content)?,
+    };
+    let features = learner.features.filter(|features| *features > 0).map_or(Dim::Unknown, Dim::Known);
+    let dims = Some(vec![Dim::Unknown, features]);
+    let inputs = vec![ModelInput { name: INPUT.to_owned(), element_type: ElementType::Float32, dims, tensor: None }];
+    let format_version = learner.version.map(|version| format!("XGBoost {version}"));
+    Ok(FormatFacts { format_version, inputs, read: true, ..FormatFacts::default() })
+}

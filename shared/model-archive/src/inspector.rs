@@ -1,0 +1,309 @@
+//! Reads an archive member by member, and decides at the end which model it contains.
+
+use std::io::Read;
+
+use crate::{
+    container::{
+        gzip::GzipReader,
+        member::MemberReader,
+        path::parent_folder,
+        tar::{MemberKind, TarMember, TarReader},
+    },
+    error::{FileError, InspectError, ReadError},
+    framework::tensorflow,
+    framework_name::Framework,
+    inspection::{ArchiveMember, Inspection},
+    limits::{Limits, RECOGNITION_BYTES},
+    name_set::NameSet,
+    problem::{Problem, QuotedNames, Warning, quote_name},
+    recognition::{
+        candidates::{ArchiveContents, Candidates},
+        file_type::{FileType, not_gzip_problem, not_tar_problem},
+        format::Format,
+    },
+};
+
+/// Bytes after the end of the tar archive that are checked: `tar` pads with zeros to 10 KiB.
+const MAX_PADDING: usize = 16 * 1024;
+
+/// Inspects an archive: reads it once, from its first byte to its last, in less than 32 MiB of
+/// memory.
+///
+/// # Errors
+///
+/// Fails only if the reader does. Everything wrong with the archive itself is one of the
+/// inspection's problems.
+pub fn inspect_archive<R: Read>(mut archive: R, limits: &Limits) -> Result<Inspection, InspectError> {
+    let mut inspector = Inspector::new(limits);
+    let (error, offset) = match GzipReader::new(&mut archive, limits) {
+        Ok(mut gzip) => match inspector.read_archive(&mut gzip) {
+            Ok(()) => return Ok(inspector.finish_inspection()),
+            Err(error) => (error, gzip.compressed_bytes()),
+        },
+        Err(failed) => failed,
+    };
+    let problem = match error {
+        ReadError::Source(source) => return Err(InspectError { offset, source }),
+        ReadError::Archive(problem) => problem,
+        ReadError::NotGzip { head } => not_gzip_problem(&head),
+        ReadError::InvalidFirstHeader { head, problem } => match FileType::detect_from(&head) {
+            FileType::Tar => problem,
+            _ => not_tar_problem(&head),
+        },
+    };
+    Ok(inspector.abort_inspection(problem))
+}
+
+struct Inspector<'l> {
+    limits: &'l Limits,
+    inspection: Inspection,
+    candidates: Candidates,
+    mac_metadata: QuotedNames,
+    outside: QuotedNames,
+    nested: QuotedNames,
+    companions: QuotedNames,
+    /// Every file, and every folder that has one: what a model refers to must be among them.
+    files: NameSet,
+    folders: NameSet,
+}
+
+impl<'l> Inspector<'l> {
+    fn new(limits: &'l Limits) -> Self {
+        Self {
+            limits,
+            inspection: Inspection::default(),
+            candidates: Candidates::default(),
+            mac_metadata: QuotedNames::default(),
+            outside: QuotedNames::default(),
+            nested: QuotedNames::default(),
+            companions: QuotedNames::default(),
+            files: NameSet::default(),
+            folders: NameSet::default(),
+        }
+    }
+
+    fn add_problem(&mut self, problem: Problem) {
+        self.inspection.problems.push(problem);
+    }
+
+    fn add_warning(&mut self, warning: Warning) {
+        self.inspection.warnings.push(warning);
+    }
+
+    fn read_archive(&mut self, gzip: &mut GzipReader<'l>) -> Result<(), ReadError> {
+        let mut tar = TarReader::new(gzip, self.limits);
+        while let Some(member) = tar.next_member()? {
+            let consumed = self.inspect_member(&member, tar.member_reader(&member))?;
+            tar.skip_rest(&member.path, member.stored, consumed)?;
+        }
+        // Read on to the end of the gzip stream, where the checksum is.
+        if gzip.peek_bytes(MAX_PADDING)?.iter().any(|byte| *byte != 0) {
+            self.add_warning(Warning::new(
+                "tar-trailing-data",
+                "the data after the end of the tar archive is ignored; tar archives cannot be concatenated",
+            ));
+        }
+        loop {
+            let chunk = gzip.next_chunk()?.len();
+            if chunk == 0 {
+                break;
+            }
+            gzip.consume(chunk);
+        }
+        if gzip.has_trailing_bytes() {
+            let warning = "the data after the end of the gzip stream is not gzip and is ignored";
+            self.add_warning(Warning::new("gzip-trailing-data", warning));
+        }
+        Ok(())
+    }
+
+    /// Inspects one member and returns how many of its bytes were consumed.
+    fn inspect_member(&mut self, member: &TarMember, mut content: MemberReader<'_, '_>) -> Result<u64, ReadError> {
+        let path = &member.path;
+        match member.kind {
+            MemberKind::Directory => {
+                self.folders.insert(path.as_bytes());
+                return Ok(0);
+            }
+            MemberKind::Other => return Ok(0),
+            MemberKind::File | MemberKind::Link | MemberKind::Sparse => {}
+        }
+        self.files.insert(path.as_bytes());
+        self.folders.insert(parent_folder(path).as_bytes());
+        self.inspection.member_count += 1;
+        if self.inspection.members.len() < self.limits.kept_members {
+            self.inspection.members.push(ArchiveMember { path: path.clone(), size: member.stored });
+        }
+        if path.starts_with("../") {
+            self.outside.push(path);
+        }
+        if is_mac_metadata(path) {
+            self.mac_metadata.push(path);
+            return Ok(0);
+        }
+        let head = if member.kind == MemberKind::File { content.peek_bytes(RECOGNITION_BYTES)? } else { &[] };
+        if tensorflow::is_companion(path) {
+            self.companions.push(path);
+            return Ok(0);
+        }
+        let Some(recognized) = Format::recognize_file(path, head) else {
+            if is_archive(path) {
+                self.nested.push(path);
+            }
+            return Ok(0);
+        };
+        if !self.candidates.register_file(recognized, path) {
+            return Ok(0);
+        }
+        let file_type = FileType::detect_from(head);
+        let format = recognized.format;
+        let facts = match member.kind {
+            MemberKind::File => match format.read_facts(&mut content, self.limits) {
+                Ok(facts) => Ok(facts),
+                Err(FileError::Malformed { offset, cause }) => {
+                    Err(invalid_model_problem(format, member, file_type, offset, &cause))
+                }
+                Err(FileError::Archive(error)) => return Err(error),
+            },
+            MemberKind::Link | MemberKind::Sparse | MemberKind::Directory | MemberKind::Other => {
+                Err(not_a_file_problem(member))
+            }
+        };
+        self.candidates.store_facts(format, facts);
+        Ok(content.position())
+    }
+
+    /// The result for an archive that was read to its end.
+    fn finish_inspection(mut self) -> Inspection {
+        self.warn_about_paths();
+        match self.candidates.single_framework() {
+            Ok(Some(framework)) => self.choose_model(framework, true),
+            Ok(None) => self.add_problem(self.no_model_problem()),
+            Err(problem) => self.add_problem(problem),
+        }
+        self.warn_about_companions();
+        self.inspection
+    }
+
+    /// The result for an archive that could only be read in part: files that are missing from that
+    /// part are not reported as missing.
+    fn abort_inspection(mut self, problem: Problem) -> Inspection {
+        self.warn_about_paths();
+        self.add_problem(problem);
+        if let Ok(Some(framework)) = self.candidates.single_framework() {
+            self.choose_model(framework, false);
+        }
+        self.inspection
+    }
+
+    fn choose_model(&mut self, framework: Framework, complete: bool) {
+        let contents = ArchiveContents { files: &self.files, folders: &self.folders, complete };
+        let choice = std::mem::take(&mut self.candidates).choose_model(framework, &contents);
+        self.inspection.model = choice.model;
+        self.inspection.problems.extend(choice.problems);
+        self.inspection.warnings.extend(choice.warnings);
+    }
+
+    fn warn_about_paths(&mut self) {
+        if !self.mac_metadata.is_empty() {
+            self.add_warning(Warning::new(
+                "macos-metadata",
+                format!(
+                    "the archive contains macOS metadata, which SageMaker Neo may mistake for model files: {}; \
+                     create the archive with `COPYFILE_DISABLE=1 tar --exclude .DS_Store -czf …`",
+                    self.mac_metadata
+                ),
+            ));
+        }
+        if !self.outside.is_empty() {
+            self.add_warning(Warning::new(
+                "path-outside",
+                format!("the archive contains paths outside its root folder: {}", self.outside),
+            ));
+        }
+    }
+
+    /// These files are only worth a warning if the model is a `SavedModel`.
+    fn warn_about_companions(&mut self) {
+        let tensorflow = self.inspection.model.as_ref().is_some_and(|model| model.framework == Framework::Tensorflow);
+        if tensorflow && !self.companions.is_empty() {
+            self.add_warning(Warning::new(
+                "saved-model-companions",
+                format!(
+                    "SageMaker Neo may count {} as models because of the suffix .pb; the SavedModel also loads without \
+                     these files",
+                    self.companions
+                ),
+            ));
+        }
+    }
+
+    fn no_model_problem(&self) -> Problem {
+        if self.inspection.member_count == 0 {
+            return Problem::new(
+                "tar-empty",
+                "the archive contains no files",
+                "create the archive with `tar -czf model.tar.gz <model files>`",
+            );
+        }
+        if !self.nested.is_empty() {
+            return Problem::new(
+                "nested-archive",
+                format!("the archive contains no model, but another archive: {}", self.nested),
+                "extract the inner archive and add its model files to model.tar.gz",
+            );
+        }
+        let paths = self.inspection.members.iter().map(|member| member.path.as_str());
+        let paths = QuotedNames::with_total(paths, self.inspection.member_count);
+        Problem::new(
+            "no-model",
+            format!("the archive contains no model file; it contains {paths}"),
+            "add one model: .onnx, .pb or a SavedModel, .h5, .pth, .tflite, -symbol.json with .params, .cfg with \
+             .weights, or .model",
+        )
+    }
+}
+
+fn invalid_model_problem(
+    format: Format,
+    TarMember { path, stored, .. }: &TarMember,
+    file_type: FileType,
+    offset: u64,
+    cause: &str,
+) -> Problem {
+    if let Some(problem) = file_type.mismatch_problem(format, path) {
+        return problem;
+    }
+    let path = quote_name(path);
+    Problem::new(
+        "model-invalid",
+        format!("{path} is not a valid {}: at byte {offset} of {stored}, {cause}", format.display_name()),
+        "export the model again and check that it loads before you archive it",
+    )
+}
+
+fn not_a_file_problem(TarMember { path, kind, .. }: &TarMember) -> Problem {
+    let path = quote_name(path);
+    if *kind == MemberKind::Sparse {
+        return Problem::new(
+            "model-is-sparse",
+            format!("{path} is stored as a sparse file, without its holes, which not every reader restores"),
+            "create the archive without --sparse (-S)",
+        );
+    }
+    Problem::new(
+        "model-is-link",
+        format!("{path} is a link, not a file"),
+        "archive the file itself: `tar --dereference --hard-dereference -czf model.tar.gz <model files>`",
+    )
+}
+
+/// Whether macOS's `tar` or Finder added the file.
+fn is_mac_metadata(path: &str) -> bool {
+    path.split('/').any(|part| part.starts_with("._") || part == "__MACOSX" || part == ".DS_Store")
+}
+
+fn is_archive(path: &str) -> bool {
+    let name = path.to_ascii_lowercase();
+    [".tar.gz", ".tgz", ".tar", ".zip", ".gz"].iter().any(|suffix| name.ends_with(suffix))
+}

@@ -1,0 +1,28 @@
+//! A set of names that takes 8 bytes per name.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+};
+
+/// Stores a 64-bit hash of each name. A collision of two names in one archive is less likely than a
+/// bit flip that no checksum detects; a constructed collision only affects the inspection of the
+/// archive that contains it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NameSet(HashSet<u64, BuildHasherDefault<DefaultHasher>>);
+
+impl NameSet {
+    /// Returns whether the name is new.
+    pub fn insert(&mut self, name: &[u8]) -> bool {
+        let hash = self.0.hasher().hash_one(name);
+        self.0.insert(hash)
+    }
+
+    pub fn contains(&self, name: &[u8]) -> bool {
+        self.0.contains(&self.0.hasher().hash_one(name))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
