@@ -1,70 +1,70 @@
-//! What is wrong with a document, and where.
+//! Errors and warnings about a document, with their positions.
 
 use std::fmt;
 
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::Place;
+use crate::Position;
 
-/// Mistakes that are told of one document: with more, it is not the document that was meant.
-const MAX_FAULTS: usize = 100;
+/// Maximum number of errors reported for one document: with more, it is probably the wrong file.
+const MAX_ERRORS: usize = 100;
 
-/// A mistake in a document, or something in it that is worth knowing.
+/// An error or a warning about one value of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// Where, such as `compilation.rules[2].targets[0].device`.
+pub struct ConfigDiagnostic {
+    /// The path to the value, such as `compilation.rules[2].targets[0].device`.
     pub path: String,
-    /// The line and column; none for text that did not come from a file.
+    /// `None` for text that did not come from a file.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
-    /// What was found, and what is allowed.
+    pub position: Option<Position>,
+    /// What was expected, what was found, and how to fix it.
     pub message: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
-        if let Some(place) = self.place {
-            write!(f, " (line {}, column {})", place.line, place.column)?;
+        if let Some(position) = self.position {
+            write!(f, " (line {}, column {})", position.line, position.column)?;
         }
         write!(f, ": {}", self.message)
     }
 }
 
-impl Fault {
-    pub(crate) fn new(path: &str, place: Option<Place>, message: impl Into<String>) -> Self {
+impl ConfigDiagnostic {
+    pub(crate) fn new(path: &str, position: Option<Position>, message: impl Into<String>) -> Self {
         let path = if path.is_empty() { "the document" } else { path };
-        Self { path: path.to_owned(), place, message: message.into() }
+        Self { path: path.to_owned(), position, message: message.into() }
     }
 }
 
-/// Why a document was refused: every mistake in it.
+/// Why a document is invalid: every error in it.
 #[derive(Debug, Clone, Error)]
 pub struct ConfigError {
     /// In the order of the document.
-    pub faults: Vec<Fault>,
+    pub errors: Vec<ConfigDiagnostic>,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let faults: Vec<_> = self.faults.iter().map(ToString::to_string).collect();
-        f.write_str(&faults.join("\n"))
+        let errors: Vec<_> = self.errors.iter().map(ToString::to_string).collect();
+        f.write_str(&errors.join("\n"))
     }
 }
 
 impl ConfigError {
-    pub(crate) fn new(mut faults: Vec<Fault>) -> Self {
-        faults.sort_by_key(|fault| fault.place);
-        faults.truncate(MAX_FAULTS);
-        Self { faults }
+    pub(crate) fn new(mut errors: Vec<ConfigDiagnostic>) -> Self {
+        errors.sort_by_key(|error| error.position);
+        errors.truncate(MAX_ERRORS);
+        Self { errors }
     }
 
-    /// The parser's words without the place, which we tell ourselves.
-    pub(crate) fn syntax(error: &serde_saphyr::Error) -> Self {
+    /// Keeps the parser's message without its position, which the diagnostic has already.
+    pub(crate) fn from_syntax_error(error: &serde_saphyr::Error) -> Self {
         let text = error.without_snippet().to_string();
         let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-        let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
-        Self { faults: vec![Fault::new("", place, format!("is not valid YAML: {message}"))] }
+        let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
+        Self { errors: vec![ConfigDiagnostic::new("", position, format!("invalid YAML: {message}"))] }
     }
 }

@@ -1,41 +1,47 @@
-//! `automation.yaml`, read whole or refused with every mistake in it.
+//! Reads `automation.yaml` completely, or rejects it with every error in it.
 //!
-//! [`read`] parses the text and checks its version; each section is read by the crate that it is for, through [`Reader`].
-//! Pure: no AWS SDK, no I/O.
+//! [`read_document`] parses the text and checks its version. Each section is read through
+//! [`Reader`] by the crate that owns it. Pure: no AWS SDK, no I/O.
 
 pub mod arn;
 mod error;
 mod node;
-mod read;
+mod reader;
 pub mod spelling;
 pub mod tags;
 
-pub use error::{ConfigError, Fault};
-pub use node::{Key, Node, Place, Value};
-pub use read::{At, Fields, Reader};
+pub use error::{ConfigDiagnostic, ConfigError};
+pub use node::{Position, YamlKey, YamlNode, YamlValue};
+pub use reader::{LocatedNode, MapFields, Reader};
 
 /// The document version this release reads.
 const DOCUMENT_VERSION: u32 = 1;
 
-/// The keys of the document. The schema has the same: a test holds one against the other.
+/// The top-level keys of the document. A test checks that the schema has the same keys.
 const KEYS: [&str; 5] = ["version", "compilation", "partner_apps", "images", "workteams"];
 
-/// Reads a document: `sections` reads what is under its keys and notes mistakes in the reader. Returned beside what was read: what is
-/// valid and yet worth a look.
-pub fn read<T>(
+/// Reads a document. `read_sections` reads the values of the top-level keys and reports errors to
+/// the reader.
+///
+/// Returns the result together with the warnings: what is valid but probably not intended.
+///
+/// # Errors
+///
+/// Every error in the document, if there is at least one.
+pub fn read_document<T>(
     text: &str,
-    sections: impl FnOnce(&mut Reader, &Fields<'_>) -> Option<T>,
-) -> Result<(T, Vec<Fault>), ConfigError> {
-    let node = Node::parse(text).map_err(|error| ConfigError::syntax(&error))?;
+    read_sections: impl FnOnce(&mut Reader, &MapFields<'_>) -> Option<T>,
+) -> Result<(T, Vec<ConfigDiagnostic>), ConfigError> {
+    let node: YamlNode = text.parse().map_err(|error| ConfigError::from_syntax_error(&error))?;
     let mut reader = Reader::default();
-    let read = reader.fields(&At::root(&node), &KEYS).and_then(|fields| {
-        if let Some(version) = reader.required(&fields, "version", "1") {
-            reader.integer(&version, &(DOCUMENT_VERSION..=DOCUMENT_VERSION));
+    let read = reader.read_fields(&LocatedNode::from_root(&node), &KEYS).and_then(|fields| {
+        if let Some(version) = reader.require_field(&fields, "version", "1") {
+            reader.read_integer(&version, &(DOCUMENT_VERSION..=DOCUMENT_VERSION));
         }
-        sections(&mut reader, &fields)
+        read_sections(&mut reader, &fields)
     });
     match read {
-        Some(value) if reader.faults.is_empty() => Ok((value, reader.warnings)),
-        _ => Err(ConfigError::new(reader.faults)),
+        Some(value) if reader.errors.is_empty() => Ok((value, reader.warnings)),
+        _ => Err(ConfigError::new(reader.errors)),
     }
 }

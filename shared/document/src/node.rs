@@ -1,6 +1,6 @@
-//! A YAML or JSON document as a tree in which every value knows where it stands.
+//! A YAML or JSON document as a tree that keeps the position of every value.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -8,83 +8,78 @@ use serde::{
 };
 use serde_saphyr::{DuplicateKeyPolicy, Spanned};
 
-/// Where something stands in a document, both from 1.
+/// A position in a document; line and column start at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Place {
-    /// The line.
+pub struct Position {
     pub line: u64,
-    /// The column, in characters.
+    /// In characters.
     pub column: u64,
 }
 
-/// A value and its place; values that come from elsewhere have none.
+/// A value and its position in the document.
 #[derive(Debug, Clone)]
-pub struct Node {
-    /// The value.
-    pub value: Value,
-    /// Where it stands.
-    pub place: Option<Place>,
+pub struct YamlNode {
+    pub value: YamlValue,
+    /// `None` for a value that was not read from a document, such as JSON.
+    pub position: Option<Position>,
 }
 
 /// A value of YAML or JSON.
 #[derive(Debug, Clone)]
-pub enum Value {
-    /// Nothing.
+pub enum YamlValue {
     Null,
-    /// `true` or `false`.
     Bool(bool),
-    /// A whole number.
     Integer(i128),
-    /// Any other number.
     Float(f64),
-    /// A text.
     Text(String),
-    /// A list.
-    List(Vec<Node>),
-    /// In the order written; a key may stand in it twice.
-    Map(Vec<(Key, Node)>),
+    List(Vec<YamlNode>),
+    /// In the order of the document; may contain a key twice.
+    Map(Vec<(YamlKey, YamlNode)>),
 }
 
-/// A key of a mapping.
 #[derive(Debug, Clone)]
-pub struct Key {
-    /// Its text.
+pub struct YamlKey {
     pub name: String,
-    /// Where it stands.
-    pub place: Option<Place>,
+    pub position: Option<Position>,
 }
 
-impl Node {
-    /// Reads one YAML document.
-    pub fn parse(text: &str) -> Result<Self, serde_saphyr::Error> {
-        // Told apart later, with the place of the second one.
+impl FromStr for YamlNode {
+    type Err = serde_saphyr::Error;
+
+    /// Parses one YAML document.
+    fn from_str(text: &str) -> Result<Self, serde_saphyr::Error> {
+        // The reader reports duplicate keys, with the position of the second one.
         let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough };
         serde_saphyr::from_str_with_options(text, options)
     }
+}
 
-    /// Its kind and value, as a mistake is told.
-    pub fn found(&self) -> String {
+impl YamlNode {
+    /// The value as an error message shows it after "found".
+    pub fn describe_value(&self) -> String {
         match &self.value {
-            Value::Null => "nothing".to_owned(),
-            Value::Bool(value) => format!("`{value}`"),
-            Value::Integer(value) => format!("the number {value}"),
-            Value::Float(value) => format!("the number {value:?}"),
-            Value::Text(text) => format!("`{text}`"),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a mapping".to_owned(),
+            YamlValue::Null => "nothing".to_owned(),
+            YamlValue::Bool(value) => format!("`{value}`"),
+            YamlValue::Integer(value) => value.to_string(),
+            YamlValue::Float(value) => format!("{value:?}"),
+            YamlValue::Text(text) => format!("`{text}`"),
+            YamlValue::List(_) => "a list".to_owned(),
+            YamlValue::Map(_) => "a map".to_owned(),
         }
     }
 
-    /// The value as JSON, without places.
+    /// Converts the value to JSON, without positions.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
-            Value::Null => serde_json::Value::Null,
-            Value::Bool(value) => (*value).into(),
-            Value::Integer(value) => serde_json::Number::from_i128(*value).map_or(serde_json::Value::Null, Into::into),
-            Value::Float(value) => (*value).into(),
-            Value::Text(text) => text.clone().into(),
-            Value::List(items) => items.iter().map(Self::to_json).collect(),
-            Value::Map(entries) => {
+            YamlValue::Null => serde_json::Value::Null,
+            YamlValue::Bool(value) => (*value).into(),
+            YamlValue::Integer(value) => {
+                serde_json::Number::from_i128(*value).map_or(serde_json::Value::Null, Into::into)
+            }
+            YamlValue::Float(value) => (*value).into(),
+            YamlValue::Text(text) => text.clone().into(),
+            YamlValue::List(items) => items.iter().map(Self::to_json).collect(),
+            YamlValue::Map(entries) => {
                 let entries = entries.iter().map(|(key, node)| (key.name.clone(), node.to_json()));
                 serde_json::Value::Object(entries.collect())
             }
@@ -92,40 +87,40 @@ impl Node {
     }
 }
 
-impl From<serde_json::Value> for Node {
+impl From<serde_json::Value> for YamlNode {
     fn from(json: serde_json::Value) -> Self {
         let value = match json {
-            serde_json::Value::Null => Value::Null,
-            serde_json::Value::Bool(value) => Value::Bool(value),
+            serde_json::Value::Null => YamlValue::Null,
+            serde_json::Value::Bool(value) => YamlValue::Bool(value),
             serde_json::Value::Number(number) => match number.as_i128() {
-                Some(integer) => Value::Integer(integer),
-                None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+                Some(integer) => YamlValue::Integer(integer),
+                None => YamlValue::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
-            serde_json::Value::String(text) => Value::Text(text),
-            serde_json::Value::Array(items) => Value::List(items.into_iter().map(Into::into).collect()),
+            serde_json::Value::String(text) => YamlValue::Text(text),
+            serde_json::Value::Array(items) => YamlValue::List(items.into_iter().map(Into::into).collect()),
             serde_json::Value::Object(entries) => {
-                let key = |name| Key { name, place: None };
-                Value::Map(entries.into_iter().map(|(name, json)| (key(name), json.into())).collect())
+                let key = |name| YamlKey { name, position: None };
+                YamlValue::Map(entries.into_iter().map(|(name, json)| (key(name), json.into())).collect())
             }
         };
-        Self { value, place: None }
+        Self { value, position: None }
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for YamlNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        let place = place(&spanned);
-        Ok(Self { value: spanned.value, place })
+        let spanned = Spanned::<YamlValue>::deserialize(deserializer)?;
+        let position = start_position(&spanned);
+        Ok(Self { value: spanned.value, position })
     }
 }
 
-fn place<T>(spanned: &Spanned<T>) -> Option<Place> {
+fn start_position<T>(spanned: &Spanned<T>) -> Option<Position> {
     let at = spanned.referenced;
-    (at.line() > 0).then(|| Place { line: at.line(), column: at.column() })
+    (at.line() > 0).then(|| Position { line: at.line(), column: at.column() })
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for YamlValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyValue)
     }
@@ -134,62 +129,62 @@ impl<'de> Deserialize<'de> for Value {
 struct AnyValue;
 
 impl<'de> Visitor<'de> for AnyValue {
-    type Value = Value;
+    type Value = YamlValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E: Error>(self) -> Result<YamlValue, E> {
+        Ok(YamlValue::Null)
     }
 
-    fn visit_none<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_none<E: Error>(self) -> Result<YamlValue, E> {
+        Ok(YamlValue::Null)
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<YamlValue, D::Error> {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<YamlValue, E> {
+        Ok(YamlValue::Bool(value))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Integer(value.into()))
+    fn visit_i64<E: Error>(self, value: i64) -> Result<YamlValue, E> {
+        Ok(YamlValue::Integer(value.into()))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Integer(value.into()))
+    fn visit_u64<E: Error>(self, value: u64) -> Result<YamlValue, E> {
+        Ok(YamlValue::Integer(value.into()))
     }
 
-    fn visit_i128<E: Error>(self, value: i128) -> Result<Value, E> {
-        Ok(Value::Integer(value))
+    fn visit_i128<E: Error>(self, value: i128) -> Result<YamlValue, E> {
+        Ok(YamlValue::Integer(value))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Float(value))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<YamlValue, E> {
+        Ok(YamlValue::Float(value))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.to_owned()))
+    fn visit_str<E: Error>(self, text: &str) -> Result<YamlValue, E> {
+        Ok(YamlValue::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<YamlValue, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
-        Ok(Value::List(items))
+        Ok(YamlValue::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<YamlValue, A::Error> {
         let mut entries = Vec::new();
-        while let Some((key, node)) = map.next_entry::<Spanned<String>, Node>()? {
-            let place = place(&key);
-            entries.push((Key { name: key.value, place }, node));
+        while let Some((key, node)) = map.next_entry::<Spanned<String>, YamlNode>()? {
+            let position = start_position(&key);
+            entries.push((YamlKey { name: key.value, position }, node));
         }
-        Ok(Value::Map(entries))
+        Ok(YamlValue::Map(entries))
     }
 }

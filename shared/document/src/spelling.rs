@@ -1,22 +1,22 @@
-//! The nearest known spelling of a name that is not known.
+//! Suggests the nearest known name for an unknown one.
 
-/// The least likeness (Jaro-Winkler, 0 to 1) at which a known name is offered as the correction of a misspelt one.
-const LIKENESS: f64 = 0.7;
+/// Minimum similarity (Jaro-Winkler, 0 to 1) at which a known name is suggested for an unknown one.
+const MIN_SIMILARITY: f64 = 0.7;
 
-/// The known name that looks most like `found`, if one looks like it at all.
-pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The known name most similar to `found`, or `None` if none is similar enough.
+pub fn find_nearest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_lowercase();
     known
         .into_iter()
         .map(|known| (strsim::jaro_winkler(&known.to_lowercase(), &found), known))
-        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| known)
 }
 
-/// `did you mean …?`, else all that is allowed.
-pub fn hint<'a>(found: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    match nearest(found, known.clone()) {
+/// `did you mean …?` if a known name is similar, otherwise the list of known names.
+pub fn suggest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match find_nearest_name(found, known.clone()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => format!("allowed: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     }

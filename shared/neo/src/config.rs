@@ -1,83 +1,77 @@
-//! `automation.yaml`: what is compiled, for which targets, and how.
+//! The `compilation` section of `automation.yaml`: which models are compiled, for which targets,
+//! and how.
 
+mod job_settings;
+mod output_template;
 mod parse;
-mod settings;
-mod template;
 mod values;
 
-use document::{ConfigError, Fault, Fields, Reader};
+use document::{MapFields, Reader};
 use model_archive::Framework;
 use serde_json::Value;
 
-pub(crate) use parse::tags;
-pub use settings::{OnNewVersion, Settings};
-pub use template::{OutputTemplate, Place as OutputPlace, TemplateError};
-pub(crate) use values::numbers;
-pub use values::{FrameworkVersion, FrameworkVersionError, KmsKeyId, ModelPackageArn, RoleArn, SymbolicDims, Vpc};
+pub use job_settings::{JobSettings, NewVersionPolicy};
+pub use output_template::{OutputTemplate, OutputTemplateError, PlaceholderValues};
+pub(crate) use parse::merge_tags;
+pub(crate) use values::parse_major_minor;
+pub use values::{
+    FrameworkVersion, FrameworkVersionError, InvalidValueError, KmsKeyId, ModelPackageArn, RoleArn, SymbolicDims,
+    VpcConfig,
+};
 
-use crate::{Inputs, KeyPattern, Target, inputs::NamedLayout};
-
-/// What `automation.yaml` says of compilation; its other sections are not looked at.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// What is compiled.
-    pub compilation: Compilation,
-    /// What is valid and yet worth a look.
-    pub warnings: Vec<Fault>,
-}
+use crate::{InputShapes, KeyPattern, Target, input_shapes::DeclaredLayout};
 
 /// The `compilation` section.
 #[derive(Debug, Clone, Default)]
-pub struct Compilation {
-    /// What holds for every rule that does not say otherwise.
-    pub defaults: Settings,
-    /// The first whose keys match an upload decides over it.
-    pub rules: Vec<Rule>,
+pub struct CompilationConfig {
+    /// Settings of every rule that does not set them itself.
+    pub defaults: JobSettings,
+    /// The first rule whose keys match an upload applies to it.
+    pub rules: Vec<CompilationRule>,
 }
 
 /// One entry of `compilation.rules`.
 #[derive(Debug, Clone)]
-pub struct Rule {
-    /// Names the rule in notifications and tags.
+pub struct CompilationRule {
+    /// The name shown in notifications and tags.
     pub name: String,
-    /// What it is for.
     pub source: RuleSource,
-    /// Else read from the archive.
+    /// `None` if it is read from the archive.
     pub framework: Option<Framework>,
-    /// Else none is sent.
+    /// `None` if no framework version is sent.
     pub framework_version: Option<FrameworkVersion>,
-    /// Else read from the archive.
-    pub inputs: Option<Inputs>,
-    /// The order in which `inputs` are written, where it is not the framework's.
-    pub layout: Option<NamedLayout>,
-    /// Options of the compiler, for the targets that have none of their own.
+    /// `None` if they are read from the archive.
+    pub inputs: Option<InputShapes>,
+    /// The dimension order of `inputs`, where it is not the framework's.
+    pub layout: Option<DeclaredLayout>,
+    /// Compiler options of the targets that have none of their own.
     pub compiler_options: Option<Value>,
-    /// What wins over the defaults.
-    pub settings: Settings,
-    /// One compilation job each.
+    /// Override the defaults.
+    pub settings: JobSettings,
+    /// Each target is one compilation job.
     pub targets: Vec<TargetSpec>,
 }
 
-/// What a rule is for.
+/// Which models a rule applies to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RuleSource {
-    /// Uploads with such object keys.
+    /// Uploads whose object key matches.
     Keys(KeyPattern),
-    /// A version of a model package.
+    /// One model package version.
     Package(ModelPackageArn),
 }
 
-impl Rule {
-    /// The object keys it is for; none if it is for a model package.
-    pub fn keys(&self) -> Option<&KeyPattern> {
+impl CompilationRule {
+    /// The pattern of the object keys it applies to; `None` for a model package rule.
+    pub fn key_pattern(&self) -> Option<&KeyPattern> {
         match &self.source {
             RuleSource::Keys(keys) => Some(keys),
             RuleSource::Package(_) => None,
         }
     }
 
-    /// The version of a model package it is for; none if it is for uploads.
-    pub fn package(&self) -> Option<&ModelPackageArn> {
+    /// The model package version it applies to; `None` for a rule for uploads.
+    pub fn model_package(&self) -> Option<&ModelPackageArn> {
         match &self.source {
             RuleSource::Keys(_) => None,
             RuleSource::Package(package) => Some(package),
@@ -88,44 +82,35 @@ impl Rule {
 /// One target of a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetSpec {
-    /// The device or platform.
     pub target: Target,
-    /// Else that of the rule.
+    /// `None` for that of the rule.
     pub framework_version: Option<FrameworkVersion>,
-    /// Else those of the rule.
-    pub inputs: Option<Inputs>,
-    /// Else those of the rule.
+    /// `None` for those of the rule.
+    pub inputs: Option<InputShapes>,
+    /// `None` for those of the rule.
     pub compiler_options: Option<Value>,
-    /// What wins over the rule.
-    pub settings: Settings,
+    /// Override the rule.
+    pub settings: JobSettings,
 }
 
-impl TargetSpec {
-    /// A target about which nothing else is said.
-    pub(crate) fn bare(target: Target) -> Self {
-        Self { target, framework_version: None, inputs: None, compiler_options: None, settings: Settings::default() }
+impl From<Target> for TargetSpec {
+    /// A target that inherits everything from its rule.
+    fn from(target: Target) -> Self {
+        Self { target, framework_version: None, inputs: None, compiler_options: None, settings: JobSettings::default() }
     }
 }
 
-impl Document {
-    /// Reads a document.
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let (compilation, warnings) = document::read(text, Compilation::read)?;
-        Ok(Self { compilation, warnings })
-    }
-}
-
-impl Compilation {
-    /// Reads the section among those of a document; none if there are mistakes in it.
-    pub fn read(reader: &mut Reader, sections: &Fields<'_>) -> Option<Self> {
+impl CompilationConfig {
+    /// Reads the section from the top-level keys of a document; `None` if it has errors.
+    pub fn read_section(reader: &mut Reader, sections: &MapFields<'_>) -> Option<Self> {
         match sections.get("compilation") {
             None => Some(Self::default()),
-            Some(at) => parse::compilation(reader, at),
+            Some(at) => parse::read_compilation(reader, at),
         }
     }
 
-    /// The first rule whose keys match, in the order written.
-    pub fn rule_for(&self, key: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.keys().is_some_and(|keys| keys.matches(key)))
+    /// The first rule whose pattern matches the object key.
+    pub fn find_rule(&self, key: &str) -> Option<&CompilationRule> {
+        self.rules.iter().find(|rule| rule.key_pattern().is_some_and(|pattern| pattern.is_match(key)))
     }
 }

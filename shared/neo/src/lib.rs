@@ -1,29 +1,43 @@
-//! What SageMaker Neo is asked for: rules and model facts in, compilation requests or problems out.
+//! Plans SageMaker Neo compilations: turns rules and what is known about a model into compilation
+//! requests or problems.
 //!
 //! Pure: no AWS SDK, no I/O, no clock.
 
+mod compiler_options;
 mod config;
-mod failure;
-mod inputs;
+mod failure_class;
+mod input_shapes;
+mod job;
+mod key_pattern;
+mod model_source;
 mod name;
-mod options;
+mod overrides;
 mod plan;
 mod request;
-mod rules;
-mod source;
 mod target;
 mod upload;
 
 pub use config::{
-    Compilation, Document, FrameworkVersion, FrameworkVersionError, KmsKeyId, ModelPackageArn, OnNewVersion,
-    OutputPlace, OutputTemplate, RoleArn, Rule, RuleSource, Settings, SymbolicDims, TargetSpec, TemplateError, Vpc,
+    CompilationConfig, CompilationRule, FrameworkVersion, FrameworkVersionError, InvalidValueError, JobSettings,
+    KmsKeyId, ModelPackageArn, NewVersionPolicy, OutputTemplate, OutputTemplateError, PlaceholderValues, RoleArn,
+    RuleSource, SymbolicDims, TargetSpec, VpcConfig,
 };
-pub use failure::{FailureClass, unsupported_operators};
-pub use inputs::{CoreMlInput, CoreMlType, Extent, FlexibleShape, InputShape, Inputs, NamedLayout, data_input_config};
+pub use failure_class::{FailureClass, find_unsupported_operators};
+pub use input_shapes::{
+    CoreMlDimension, CoreMlInputConfig, CoreMlInputType, CoreMlShape, DeclaredLayout, InputShape, InputShapes,
+    derive_data_input_config,
+};
+pub use job::{JobDescription, JobStatus};
+pub use key_pattern::KeyPattern;
+pub use model_source::{ModelPackage, ModelSource};
 pub use name::{ContentId, JobName, ModelId};
-pub use plan::{Decision, Origin, Plan, Planned, PlannedPackage, TargetPlan, plan, plan_package};
+pub use overrides::{METADATA_KEYS, Overrides};
+pub use plan::{
+    CompilationPlan, PackagePlanInput, PlanInput, ResolvedSetting, SettingOrigin, TargetPlan, plan_package, plan_upload,
+};
 pub use request::{CompilationRequest, REQUEST_VERSION};
-pub use rules::KeyPattern;
-pub use source::{ModelPackage, Source};
-pub use target::{Family, Support, TARGETS, Target, TargetDevice, TargetPlatform, TargetRow, UnknownTarget, devices};
-pub use upload::{METADATA, Overrides, Upload};
+pub use target::{
+    FrameworkSupport, TARGETS, Target, TargetDevice, TargetFamily, TargetPlatform, TargetRow, UnknownTarget,
+    device_names,
+};
+pub use upload::Upload;

@@ -1,4 +1,5 @@
-//! Names that are the same for the same thing: the job name is the idempotency key of `CreateCompilationJob`.
+//! Names and ids derived from what they identify. The job name is the idempotency key of
+//! `CreateCompilationJob`.
 
 use std::fmt;
 
@@ -6,60 +7,60 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Source;
+use crate::ModelSource;
 
-/// Longest job name the API takes (service model 2017-07-24, `EntityName`).
+/// Maximum length of a job name (service model 2017-07-24, `EntityName`).
 const MAX_JOB_NAME: usize = 63;
 
-/// Bytes of the digest in a name: 80 bits, so that a million names collide with a chance below 10⁻¹².
+/// Bytes of the digest in a name: 80 bits, so that the chance of a collision among a million names
+/// is below 10⁻¹².
 const DIGEST_BYTES: usize = 10;
 
-/// Characters of the digest in a name: base 32 has five bits in each.
+/// Characters of the digest in a name: each base 32 character encodes five bits.
 const DIGEST_CHARACTERS: usize = DIGEST_BYTES * 8 / 5;
 
-/// What a job compiles and how, beside the archive itself.
-pub(crate) struct Settings<'a> {
-    /// The target's name.
+/// What a job compiles and how, without the archive itself.
+pub(crate) struct JobIdentity<'a> {
     pub target: &'a str,
-    /// None for a model package.
+    /// `None` for a model package.
     pub framework: Option<&'a str>,
     pub framework_version: Option<&'a str>,
     pub data_input_config: Option<&'a str>,
     pub compiler_options: Option<&'a str>,
     pub kms_key_id: Option<&'a str>,
-    /// The configured place of artifacts.
+    /// The configured output template.
     pub output: Option<&'a str>,
 }
 
-/// The name of a compilation job: stable for one upload version, target, settings and attempt.
+/// The name of a compilation job: the same for the same upload version, target, settings and
+/// attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobName(String);
 
 impl JobName {
-    pub(crate) fn new(source: &Source, settings: &Settings<'_>, attempt: u32) -> Self {
-        let digest = digest(&[&source.identity()[..], &settings.fields()].concat());
-        let target = dashed(settings.target);
+    pub(crate) fn new(source: &ModelSource, identity: &JobIdentity<'_>, attempt: u32) -> Self {
+        let digest = hash_fields(&[&source.identity_fields()[..], &identity.hash_fields()].concat());
+        let target = to_dashed(identity.target);
         let retry = if attempt > 1 { format!("-r{attempt}") } else { String::new() };
         let tail = format!("-{target}-{digest}{retry}");
-        let stem = dashed(source.stem());
+        let stem = to_dashed(source.display_name());
         let stem = stem[..stem.len().min(MAX_JOB_NAME - tail.len())].trim_end_matches('-');
         Self(format!("{stem}{tail}").trim_start_matches('-').to_owned())
     }
 
-    /// The name of the same job's next attempt.
-    pub(crate) fn retried(&self, target: &str, attempt: u32) -> Self {
+    /// The name of the given attempt of the same job.
+    pub(crate) fn with_attempt(&self, target: &str, attempt: u32) -> Self {
         let earlier = attempt.saturating_sub(1);
         let first = self.0.strip_suffix(&format!("-r{earlier}")).filter(|_| earlier > 1).unwrap_or(&self.0);
-        // The stem gives way to the suffix, as in a name that is new.
-        let tail = dashed(target).len() + 2 + DIGEST_CHARACTERS;
+        // The stem is shortened to make room for the suffix, as in `new`.
+        let tail = to_dashed(target).len() + 2 + DIGEST_CHARACTERS;
         let (stem, tail) = first.split_at(first.len().saturating_sub(tail));
         let suffix = format!("-r{attempt}");
         let stem = stem[..stem.len().min(MAX_JOB_NAME.saturating_sub(tail.len() + suffix.len()))].trim_end_matches('-');
         Self(format!("{stem}{tail}{suffix}").trim_start_matches('-').to_owned())
     }
 
-    /// The name as the API takes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,24 +73,24 @@ impl fmt::Display for JobName {
 }
 
 impl From<String> for JobName {
-    /// A job that something else named.
+    /// The name of an existing job, which may not have been started by this stack.
     fn from(name: String) -> Self {
         Self(name)
     }
 }
 
-/// Names one version of one model.
+/// Identifies one version of one model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ModelId(String);
 
 impl ModelId {
-    /// The id of an object version; `version` is its version id, else its entity tag.
+    /// `version` is the version id of the object, or its entity tag if there is none.
     pub fn new(bucket: &str, key: &str, version: &str) -> Self {
-        Self(digest(&[bucket, key, version]))
+        Self(hash_fields(&[bucket, key, version]))
     }
 
-    /// The id as it stands in the ledger.
+    /// The id as stored in the ledger.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -101,32 +102,34 @@ impl fmt::Display for ModelId {
     }
 }
 
-/// Names the same bytes under the same key compiled the same way, whichever upload version they came with.
+/// Identifies the same bytes under the same key, compiled with the same settings, in whichever
+/// upload version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ContentId(String);
 
 impl ContentId {
-    pub(crate) fn new(source: &Source, settings: &Settings<'_>) -> Self {
-        let [bucket, key, _] = source.identity();
-        let size = source.upload().map(|upload| upload.size.to_string());
-        let bytes = source.upload().zip(size.as_deref()).map(|(upload, size)| [upload.etag.as_str(), size]);
-        let mut identity = vec![bucket, key];
-        // What a version of a package holds never changes.
-        identity.extend(bytes.into_iter().flatten());
-        Self(digest(&[&identity[..], &settings.fields()].concat()))
+    pub(crate) fn new(source: &ModelSource, identity: &JobIdentity<'_>) -> Self {
+        let [bucket, key, _] = source.identity_fields();
+        let size = source.as_upload().map(|upload| upload.size.to_string());
+        let bytes = source.as_upload().zip(size.as_deref()).map(|(upload, size)| [upload.etag.as_str(), size]);
+        let mut fields = vec![bucket, key];
+        // The content of a model package version never changes.
+        fields.extend(bytes.into_iter().flatten());
+        Self(hash_fields(&[&fields[..], &identity.hash_fields()].concat()))
     }
 
-    /// The id as it stands in the ledger.
+    /// The id as stored in the ledger.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl Settings<'_> {
-    // An absent value is an empty field: no framework, version, shape or option is itself empty. What came later is named and left
-    // out where it is absent, so that the names of older settings stay.
-    fn fields(&self) -> Vec<&str> {
+impl JobIdentity<'_> {
+    // An absent value is an empty field: no framework, version, shape or option is itself empty.
+    // Fields that were added later have their name before them and are omitted where absent, so
+    // that existing names do not change.
+    fn hash_fields(&self) -> Vec<&str> {
         let mut fields = vec![
             self.target,
             self.framework.unwrap_or_default(),
@@ -141,8 +144,9 @@ impl Settings<'_> {
     }
 }
 
-/// The first bytes of a SHA-256 over the fields, each with its length before it so that no two lists read alike.
-pub(crate) fn digest(fields: &[&str]) -> String {
+/// The first bytes of a SHA-256 over the fields. Each is preceded by its length, so that no two
+/// lists hash alike.
+pub(crate) fn hash_fields(fields: &[&str]) -> String {
     let mut sha = Sha256::new();
     for field in fields {
         sha.update((field.len() as u64).to_be_bytes());
@@ -151,8 +155,9 @@ pub(crate) fn digest(fields: &[&str]) -> String {
     BASE32_NOPAD.encode(&sha.finalize()[..DIGEST_BYTES]).to_lowercase()
 }
 
-/// Lower-case letters, digits and single dashes: what a name of the API may hold.
-fn dashed(text: &str) -> String {
+/// Replaces everything but letters and digits with single dashes, in lower case: the characters the
+/// API allows in names.
+fn to_dashed(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_ascii_alphanumeric() {
@@ -174,8 +179,8 @@ mod tests {
     use super::*;
     use crate::{ModelPackage, Upload};
 
-    fn upload(key: &str, version: &str) -> Source {
-        Source::Upload(Upload {
+    fn upload(key: &str, version: &str) -> ModelSource {
+        ModelSource::Upload(Upload {
             bucket: "models".to_owned(),
             key: key.to_owned(),
             version_id: Some(version.to_owned()),
@@ -184,13 +189,16 @@ mod tests {
         })
     }
 
-    fn package(number: u32, version: &str) -> Source {
+    fn package(number: u32, version: &str) -> ModelSource {
         let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/ResNet-50/{number}");
-        Source::Package(ModelPackage { model_package_version_arn: arn.parse().unwrap(), version: version.to_owned() })
+        ModelSource::Package(ModelPackage {
+            model_package_version_arn: arn.parse().unwrap(),
+            version: version.to_owned(),
+        })
     }
 
-    fn settings(target: &str) -> Settings<'_> {
-        Settings {
+    fn identity(target: &str) -> JobIdentity<'_> {
+        JobIdentity {
             target,
             framework: Some("ONNX"),
             framework_version: None,
@@ -201,23 +209,24 @@ mod tests {
         }
     }
 
-    fn valid(name: &str) -> bool {
+    fn is_valid(name: &str) -> bool {
         name.len() <= MAX_JOB_NAME
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.ends_with(|c: char| c.is_ascii_alphanumeric())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     }
 
-    /// These names are in running accounts: a release that changes them would compile every model again.
+    /// These names exist in AWS accounts: a release that changes them would compile every model
+    /// again.
     #[test]
     fn names_never_change() {
         let upload = upload("vision/ResNet 50 v1.5.tar.gz", "3HL4kqtJlcpXroDTDmJ");
-        let nano = settings("jetson_nano");
+        let nano = identity("jetson_nano");
         let package = package(3, "3-abc");
-        let of_package = Settings { framework: None, data_input_config: None, ..settings("ml_c5") };
+        let of_package = JobIdentity { framework: None, data_input_config: None, ..identity("ml_c5") };
         let names = [
             JobName::new(&upload, &nano, 1).to_string(),
-            JobName::new(&upload, &settings("LINUX_ARM64_NVIDIA"), 2).to_string(),
+            JobName::new(&upload, &identity("LINUX_ARM64_NVIDIA"), 2).to_string(),
             upload.model_id().to_string(),
             ContentId::new(&upload, &nano).as_str().to_owned(),
             JobName::new(&package, &of_package, 1).to_string(),
@@ -235,8 +244,8 @@ mod tests {
     }
 
     #[test]
-    fn a_package_asked_for_again_is_another_job_over_the_same_content() {
-        let nano = settings("jetson_nano");
+    fn a_changed_package_rule_is_a_new_job_with_the_same_content() {
+        let nano = identity("jetson_nano");
         let [first, later, next] = [package(3, "3-a"), package(3, "3-b"), package(4, "4-a")];
         assert_ne!(JobName::new(&first, &nano, 1), JobName::new(&later, &nano, 1));
         assert_eq!(ContentId::new(&first, &nano), ContentId::new(&later, &nano));
@@ -246,11 +255,11 @@ mod tests {
     #[test]
     fn fields_do_not_run_into_each_other() {
         assert_ne!(ModelId::new("a", "bc", "d"), ModelId::new("ab", "c", "d"));
-        let one = settings("ml_c5");
+        let one = identity("ml_c5");
         let ids: HashSet<_> = [
-            Settings { framework_version: one.data_input_config, data_input_config: None, ..settings("ml_c5") },
-            Settings { kms_key_id: Some("x"), ..settings("ml_c5") },
-            Settings { output: Some("x"), ..settings("ml_c5") },
+            JobIdentity { framework_version: one.data_input_config, data_input_config: None, ..identity("ml_c5") },
+            JobIdentity { kms_key_id: Some("x"), ..identity("ml_c5") },
+            JobIdentity { output: Some("x"), ..identity("ml_c5") },
             one,
         ]
         .iter()
@@ -261,20 +270,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_is_valid_and_its_own(key in "\\PC{0,80}", version in "[a-zA-Z0-9._]{1,32}", attempt in 1u32..100) {
+        fn every_name_is_valid_and_unique(key in "\\PC{0,80}", version in "[a-zA-Z0-9._]{1,32}", attempt in 1u32..100) {
             for target in ["ml_c5", "ANDROID_ARM_EABI_INTEL_GRAPHICS"] {
-                let name = JobName::new(&upload(&key, &version), &settings(target), attempt);
-                prop_assert!(valid(name.as_str()), "{name}");
-                prop_assert_ne!(&name, &JobName::new(&upload(&key, &version), &settings(target), attempt + 1));
-                let first = JobName::new(&upload(&key, &version), &settings(target), 1);
-                let third = JobName::new(&upload(&key, &version), &settings(target), 3);
-                // An empty stem leaves no dash in front; its name is then that of no other stem.
-                if !dashed(upload(&key, &version).stem()).is_empty() {
-                    prop_assert_eq!(&first.retried(target, 2).retried(target, 3), &third);
+                let name = JobName::new(&upload(&key, &version), &identity(target), attempt);
+                prop_assert!(is_valid(name.as_str()), "{name}");
+                prop_assert_ne!(&name, &JobName::new(&upload(&key, &version), &identity(target), attempt + 1));
+                let first = JobName::new(&upload(&key, &version), &identity(target), 1);
+                let third = JobName::new(&upload(&key, &version), &identity(target), 3);
+                // An empty stem has no dash after it; such a name differs from that of every other
+                // stem.
+                if !to_dashed(upload(&key, &version).display_name()).is_empty() {
+                    prop_assert_eq!(&first.with_attempt(target, 2).with_attempt(target, 3), &third);
                 }
-                prop_assert!(valid(first.retried(target, 2).as_str()));
+                prop_assert!(is_valid(first.with_attempt(target, 2).as_str()));
                 let newer = upload(&key, &format!("{version}x"));
-                prop_assert_ne!(&name, &JobName::new(&newer, &settings(target), attempt));
+                prop_assert_ne!(&name, &JobName::new(&newer, &identity(target), attempt));
             }
         }
     }

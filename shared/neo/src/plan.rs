@@ -1,76 +1,76 @@
-//! From an upload, its rule and what is in its archive to one compilation request per target, or to every problem.
+//! Plans an upload: turns it, its rule and the inspection of its archive into one compilation
+//! request per target, or into problems.
 
+mod context;
 mod inputs;
-mod order;
-mod origin;
 mod package;
+mod setting_origin;
 mod target;
-mod upload;
+mod upload_problems;
 
 use std::collections::HashSet;
 
 use model_archive::{Framework, Inspection, Problem, Warning};
 
-pub use origin::{Decision, Origin};
-pub use package::{PlannedPackage, plan_package};
+pub use package::{PackagePlanInput, plan_package};
+pub use setting_origin::{ResolvedSetting, SettingOrigin};
 
-use order::Order;
+use context::PlanContext;
 
-use crate::{CompilationRequest, OnNewVersion, Overrides, Rule, Settings, Target, TargetSpec, Upload};
+use crate::{
+    CompilationRequest, CompilationRule, JobSettings, NewVersionPolicy, Overrides, Target, TargetSpec, Upload,
+};
 
-/// Everything the plan of an upload is made of.
+/// Everything a plan for an upload depends on.
 #[derive(Debug, Clone, Copy)]
-pub struct Planned<'a> {
-    /// The model archive.
+pub struct PlanInput<'a> {
     pub upload: &'a Upload,
-    /// What its uploader asked for: wins over the rule.
+    /// The metadata of the upload; overrides the rule.
     pub overrides: &'a Overrides,
-    /// The rule that matched: wins over the archive.
-    pub rule: &'a Rule,
-    /// What holds where the rule says nothing.
-    pub defaults: &'a Settings,
-    /// What is in the archive.
+    /// The rule that matched; overrides the archive.
+    pub rule: &'a CompilationRule,
+    /// Settings that the rule does not set.
+    pub defaults: &'a JobSettings,
+    /// The content of the archive.
     pub inspection: &'a Inspection,
-    /// Where artifacts go, unless the configuration names another bucket.
+    /// The bucket for artifacts, unless the configuration names another one.
     pub artifact_bucket: &'a str,
-    /// Where the jobs will run, if it is known: some targets are compiled in one region only.
+    /// The Region of the jobs, if known: some targets are available in one Region only.
     pub region: Option<&'a str>,
 }
 
-/// What becomes of an upload.
+/// The compilation requests and problems of one model version.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    /// What stands against every target: with one of these, nothing is requested.
+pub struct CompilationPlan {
+    /// Problems that block every target: if there is one, nothing is requested.
     pub problems: Vec<Problem>,
-    /// What does not stop anything, and is not about one target.
+    /// Warnings that are not about one target.
     pub warnings: Vec<Warning>,
-    /// Each target, in the order of the rule or of the uploader.
+    /// In the order of the rule or of the metadata.
     pub targets: Vec<TargetPlan>,
-    /// What becomes of jobs that still run for an older version of the model.
-    pub on_new_version: OnNewVersion,
+    /// What happens to running jobs of older versions of the model.
+    pub on_new_version: NewVersionPolicy,
 }
 
-/// What becomes of an upload for one target.
+/// The compilation request of one target, or its problems.
 #[derive(Debug, Clone)]
 pub struct TargetPlan {
-    /// The target.
     pub target: Target,
-    /// The request, or what stands against it.
+    /// The request, or the problems that block it.
     pub outcome: Result<CompilationRequest, Vec<Problem>>,
-    /// What does not stop it.
     pub warnings: Vec<Warning>,
-    /// What was settled, and who settled it.
-    pub decisions: Vec<Decision>,
+    /// The value and the origin of each setting.
+    pub resolved_settings: Vec<ResolvedSetting>,
 }
 
-impl Plan {
-    /// What can be requested: all targets against which nothing stands.
+impl CompilationPlan {
+    /// The requests of all targets without problems.
     pub fn requests(&self) -> impl Iterator<Item = &CompilationRequest> {
         let targets = if self.problems.is_empty() { self.targets.as_slice() } else { &[] };
         targets.iter().filter_map(|target| target.outcome.as_ref().ok())
     }
 
-    /// Everything that stands against the upload or one of its targets, each once.
+    /// All problems of the upload and its targets, without duplicates.
     pub fn all_problems(&self) -> Vec<Problem> {
         let of_targets = self.targets.iter().filter_map(|target| target.outcome.as_ref().err()).flatten();
         let mut all: Vec<Problem> = Vec::new();
@@ -82,7 +82,7 @@ impl Plan {
         all
     }
 
-    /// Everything worth knowing of the upload or one of its targets, each once.
+    /// All warnings of the upload and its targets, without duplicates.
     pub fn all_warnings(&self) -> Vec<Warning> {
         let mut all: Vec<Warning> = Vec::new();
         for warning in self.warnings.iter().chain(self.targets.iter().flat_map(|target| &target.warnings)) {
@@ -94,37 +94,38 @@ impl Plan {
     }
 }
 
-/// One request per target, and all that stands against the others.
-pub fn plan(planned: &Planned<'_>) -> Plan {
-    let mut problems = planned.inspection.problems.clone();
-    problems.extend(planned.upload_problems());
-    let framework = match planned.framework() {
+/// Plans one request per target, and reports the problems of the other targets.
+pub fn plan_upload(input: &PlanInput<'_>) -> CompilationPlan {
+    let mut problems = input.inspection.problems.clone();
+    problems.extend(input.find_upload_problems());
+    let framework = match input.resolve_framework() {
         Ok(framework) => framework,
         Err(found) => {
             problems.extend(found);
             None
         }
     };
-    let order = planned.order();
+    let context = input.plan_context();
     let mut targets: Vec<TargetPlan> = match framework {
         Some((framework, origin)) => {
-            let each = planned.targets().into_iter();
-            each.map(|(spec, of)| planned.target(&order, &spec, of, framework, origin)).collect()
+            let specs = input.list_targets().into_iter();
+            specs.map(|(spec, named_by)| input.plan_target(&context, &spec, named_by, framework, origin)).collect()
         }
         None => Vec::new(),
     };
-    refuse_repeats(&mut targets, &planned.rule.name);
-    let policies = [planned.rule.settings.on_new_version, planned.defaults.on_new_version];
-    Plan {
+    reject_repeated_targets(&mut targets, &input.rule.name);
+    let policies = [input.rule.settings.on_new_version, input.defaults.on_new_version];
+    CompilationPlan {
         problems,
-        warnings: planned.inspection.warnings.clone(),
+        warnings: input.inspection.warnings.clone(),
         targets,
         on_new_version: policies.into_iter().flatten().next().unwrap_or_default(),
     }
 }
 
-/// Entries that differ only in what is not sent are one job: the first of them stands.
-fn refuse_repeats(targets: &mut [TargetPlan], rule: &str) {
+/// Rejects targets that differ from an earlier one only in what is not sent: both would be the same
+/// job.
+fn reject_repeated_targets(targets: &mut [TargetPlan], rule: &str) {
     let mut names = HashSet::new();
     for TargetPlan { target, outcome, .. } in targets {
         if let Ok(request) = outcome
@@ -132,16 +133,16 @@ fn refuse_repeats(targets: &mut [TargetPlan], rule: &str) {
         {
             *outcome = Err(vec![Problem::new(
                 "target-repeated",
-                format!("{target} stands twice in what was asked for, and both are the same job"),
+                format!("{target} is listed twice, and both entries would create the same job"),
                 format!("remove one of the two from rule `{rule}`"),
             )]);
         }
     }
 }
 
-impl Planned<'_> {
-    fn order(&self) -> Order<'_> {
-        Order {
+impl PlanInput<'_> {
+    fn plan_context(&self) -> PlanContext<'_> {
+        PlanContext {
             source: self.upload.clone().into(),
             rule: self.rule,
             defaults: self.defaults,
@@ -151,36 +152,36 @@ impl Planned<'_> {
         }
     }
 
-    fn framework(&self) -> Result<Option<(Framework, Origin)>, Vec<Problem>> {
+    fn resolve_framework(&self) -> Result<Option<(Framework, SettingOrigin)>, Vec<Problem>> {
         let found = self.inspection.model.as_ref().map(|model| model.framework);
-        let named = [(Origin::Metadata, self.overrides.framework), (Origin::Rule, self.rule.framework)];
+        let named = [(SettingOrigin::Metadata, self.overrides.framework), (SettingOrigin::Rule, self.rule.framework)];
         let named = named.into_iter().find_map(|(origin, framework)| Some((framework?, origin)));
         match (named, found) {
             (Some((named, origin)), Some(found)) if named != found => Err(vec![Problem::new(
                 "framework-differs",
-                format!("{named} was asked for, but the archive holds a {found} model"),
+                format!("the framework is set to {named}, but the model in the archive is {found}"),
                 match origin {
-                    Origin::Metadata => "correct the upload's metadata neo-framework, or leave it out".to_owned(),
-                    _ => format!("correct the framework in rule `{}`, or leave it out", self.rule.name),
+                    SettingOrigin::Metadata => "correct or remove the metadata neo-framework of the upload".to_owned(),
+                    _ => format!("correct or remove `framework` in rule `{}`", self.rule.name),
                 },
             )]),
             (Some(named), _) => Ok(Some(named)),
-            // Without any, the inspection has said why.
-            (None, found) => Ok(found.map(|framework| (framework, Origin::Archive))),
+            // Without either, the inspection has reported the problem.
+            (None, found) => Ok(found.map(|framework| (framework, SettingOrigin::Archive))),
         }
     }
 
-    fn targets(&self) -> Vec<(TargetSpec, Origin)> {
+    fn list_targets(&self) -> Vec<(TargetSpec, SettingOrigin)> {
         match &self.overrides.targets {
-            // A target the rule has settings for keeps them.
+            // A target that is also in the rule keeps the settings it has there.
             Some(targets) => {
                 let spec = |target: &Target| {
                     let known = self.rule.targets.iter().find(|spec| spec.target == *target);
-                    known.cloned().unwrap_or_else(|| TargetSpec::bare(target.clone()))
+                    known.cloned().unwrap_or_else(|| target.clone().into())
                 };
-                targets.iter().map(|target| (spec(target), Origin::Metadata)).collect()
+                targets.iter().map(|target| (spec(target), SettingOrigin::Metadata)).collect()
             }
-            None => self.rule.targets.iter().map(|spec| (spec.clone(), Origin::Rule)).collect(),
+            None => self.rule.targets.iter().map(|spec| (spec.clone(), SettingOrigin::Rule)).collect(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One compilation job to be started: the message between plan-compilation and start-compilation.
+//! A compilation job to create: the message from plan-compilation to start-compilation.
 
 use std::collections::BTreeMap;
 
@@ -7,69 +7,67 @@ use model_archive::Framework;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{ContentId, FailureClass, JobName, ModelId, Source, Target, Vpc};
+use crate::{ContentId, FailureClass, JobName, ModelId, ModelSource, Target, VpcConfig};
 
-/// The version of the message this release writes and reads.
+/// The message version that this release writes and reads.
 pub const REQUEST_VERSION: u32 = 1;
 
-/// Starts of a job that failed at SageMaker's end, where nothing is configured: the failure can be a permanent one.
+/// Default number of retries after a failure on SageMaker's side: low, because the failure can be
+/// permanent.
 pub(crate) const DEFAULT_RETRIES: u32 = 2;
 
-/// Everything `CreateCompilationJob` needs but the stack's role, and what its result is reported with.
+/// Everything `CreateCompilationJob` needs except the stack's role, and what notifications need
+/// about the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompilationRequest {
-    /// Version of this message.
+    /// The version of this message, [`REQUEST_VERSION`].
     pub version: u32,
-    /// The job's name.
     pub job_name: JobName,
-    /// The model version it belongs to.
     pub model: ModelId,
-    /// The same bytes compiled the same way have the same one.
+    /// Equal for jobs that compile the same bytes with the same settings.
     pub content: ContentId,
-    /// What is compiled.
-    pub source: Source,
-    /// The rule that asked for it.
+    pub source: ModelSource,
+    /// The name of the rule that requested it.
     pub rule: String,
-    /// What to compile for.
     pub target: Target,
-    /// The model's framework; none of a model package, of which SageMaker knows it.
+    /// `None` for a model package, whose framework SageMaker knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framework: Option<Framework>,
-    /// Sent only where the service takes it.
+    /// `None` where the service does not accept it.
     pub framework_version: Option<String>,
-    /// Input names and shapes as JSON text; none where Neo needs none.
+    /// Input names and shapes as JSON text; `None` where Neo needs none.
     pub data_input_config: Option<String>,
     /// Compiler options as JSON text.
     pub compiler_options: Option<String>,
-    /// `s3://…/` prefix that the artifact is written under.
+    /// The `s3://…/` prefix of the artifact.
     pub output_location: String,
-    /// Run time limit in seconds.
+    /// Maximum run time of this attempt, in seconds.
     pub max_runtime_seconds: u32,
-    /// Tags of the job.
     pub tags: BTreeMap<String, String>,
-    /// From 1; a retry is the next one.
+    /// Starts at 1; each retry increments it.
     pub attempt: u32,
-    /// The key that the artifact is encrypted with; else the bucket's.
+    /// The KMS key that encrypts the artifact; `None` for that of the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
-    /// The network that is compiled in; else SageMaker's own.
+    /// The VPC configuration of the compilation job; `None` for SageMaker's own network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vpc: Option<Vpc>,
-    /// The role that is compiled under; else the stack's.
+    pub vpc: Option<VpcConfig>,
+    /// The execution role of the compilation job; `None` for the stack's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
-    /// Whether an artifact of the same content may stand in for this job's.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    /// Whether an existing artifact with the same content id is used instead of compiling.
+    #[serde(default = "default_reuse", skip_serializing_if = "is_default_reuse")]
     pub reuse: bool,
-    /// How often the job is started again after it failed at SageMaker's end.
+    /// Number of retries after a failure on SageMaker's side.
     #[serde(default = "default_retries", skip_serializing_if = "is_default_retries")]
     pub retries: u32,
-    /// Run time limit in seconds of the attempts that follow one that ran out of time; else none follows.
+    /// Maximum run time of the attempts after one that timed out, in seconds; `None` if a timeout
+    /// is not retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_runtime_seconds_after_timeout: Option<u32>,
 }
 
-const fn yes() -> bool {
+const fn default_reuse() -> bool {
     true
 }
 
@@ -78,7 +76,7 @@ const fn default_retries() -> u32 {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-const fn is_yes(value: &bool) -> bool {
+const fn is_default_reuse(value: &bool) -> bool {
     *value
 }
 
@@ -88,9 +86,9 @@ const fn is_default_retries(value: &u32) -> bool {
 }
 
 impl CompilationRequest {
-    /// The attempt that follows one that failed like this, under a name and a place of its own; none if it would fail again, or if
-    /// there are no retries left.
-    pub fn retry(&self, failure: FailureClass) -> Option<Self> {
+    /// The request for the attempt after this one failed, with its own job name and output
+    /// location. `None` if another attempt would fail the same way, or if no retries are left.
+    pub fn next_attempt(&self, failure: FailureClass) -> Option<Self> {
         let max_runtime_seconds = match failure {
             FailureClass::Capacity | FailureClass::Service => self.max_runtime_seconds,
             FailureClass::Timeout => {
@@ -102,13 +100,14 @@ impl CompilationRequest {
             return None;
         }
         let attempt = self.attempt + 1;
-        let job_name = self.job_name.retried(&self.target.to_string(), attempt);
+        let job_name = self.job_name.with_attempt(&self.target.to_string(), attempt);
         let output_location = self.output_location.replace(self.job_name.as_str(), job_name.as_str());
         let tags = job_tags(self.tags.clone(), &self.source, &self.rule, attempt);
         Some(Self { job_name, output_location, max_runtime_seconds, tags, attempt, ..self.clone() })
     }
 
-    /// The body of `CreateCompilationJob`; `role_arn` is the stack's, for a request without one of its own.
+    /// The body of `CreateCompilationJob`; `role_arn` is the stack's role, for a request that has
+    /// none.
     pub fn to_api(&self, role_arn: &str) -> Value {
         let mut output = json!({ "S3OutputLocation": self.output_location });
         let set = |body: &mut Value, member: &str, text: Option<&String>| {
@@ -131,15 +130,15 @@ impl CompilationRequest {
             "CompilationJobName": self.job_name,
             "RoleArn": self.role_arn.as_deref().unwrap_or(role_arn),
         });
-        // Either of the two; both would be refused (API reference, `ModelPackageVersionArn`).
+        // Exactly one of the two: the API rejects both (API reference, `ModelPackageVersionArn`).
         match &self.source {
-            Source::Upload(upload) => {
+            ModelSource::Upload(upload) => {
                 let mut input = json!({ "S3Uri": upload.s3_uri(), "Framework": self.framework });
                 set(&mut input, "DataInputConfig", self.data_input_config.as_ref());
                 set(&mut input, "FrameworkVersion", self.framework_version.as_ref());
                 body["InputConfig"] = input;
             }
-            Source::Package(package) => {
+            ModelSource::Package(package) => {
                 body["ModelPackageVersionArn"] = package.model_package_version_arn.as_str().into();
             }
         }
@@ -153,23 +152,24 @@ impl CompilationRequest {
     }
 }
 
-/// The configured tags and those that say where a job comes from; [`crate::config::OWN_TAGS`] counts the latter.
+/// The configured tags, and those that say where a job comes from: `OWN_TAGS` of them.
 pub(crate) fn job_tags(
     configured: BTreeMap<String, String>,
-    source: &Source,
+    source: &ModelSource,
     rule: &str,
     attempt: u32,
 ) -> BTreeMap<String, String> {
     let own = [
         ("sagemaker-automation:rule", rule.to_owned()),
-        ("sagemaker-automation:source", source.uri()),
+        ("sagemaker-automation:source", source.to_uri()),
         ("sagemaker-automation:version", source.version().to_owned()),
         ("sagemaker-automation:attempt", attempt.to_string()),
     ];
-    configured.into_iter().chain(own.map(|(key, value)| (key.to_owned(), tag_value(&value)))).collect()
+    configured.into_iter().chain(own.map(|(key, value)| (key.to_owned(), to_tag_value(&value)))).collect()
 }
 
-/// The characters and length a tag value may have; others become `_`.
-fn tag_value(text: &str) -> String {
+/// Replaces characters that a tag value may not contain with `_`, and cuts it to the allowed
+/// length.
+fn to_tag_value(text: &str) -> String {
     text.chars().map(|c| if is_tag_character(c) { c } else { '_' }).take(MAX_TAG_VALUE).collect()
 }

@@ -1,4 +1,5 @@
-//! Where a model is compiled for: a target device, or a platform of operating system, architecture and accelerator.
+//! What a model is compiled for: a target device, or a platform of operating system, architecture
+//! and accelerator.
 
 mod row;
 mod table;
@@ -9,14 +10,14 @@ use document::spelling;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use row::{Family, Support, TargetRow};
-pub use table::{TARGETS, devices};
+pub use row::{FrameworkSupport, TargetFamily, TargetRow};
+pub use table::{TARGETS, device_names};
 
 const SYSTEMS: [&str; 2] = ["ANDROID", "LINUX"];
 const ARCHITECTURES: [&str; 5] = ["X86_64", "X86", "ARM64", "ARM_EABI", "ARM_EABIHF"];
 const ACCELERATORS: [&str; 4] = ["INTEL_GRAPHICS", "MALI", "NVIDIA", "NNA"];
 
-/// What people write for a platform, and what the API calls it.
+/// Common names for platforms, and the name in the API.
 const SYNONYMS: [(&str, &str); 8] = [
     ("AARCH64", "ARM64"),
     ("ARMV8", "ARM64"),
@@ -28,16 +29,18 @@ const SYNONYMS: [(&str, &str); 8] = [
     ("GPU", "NVIDIA"),
 ];
 
-/// Classes of EC2 instances that SageMaker hosts models on, as they stand in `ml_<class><generation><options>`.
+/// Classes of the EC2 instances for SageMaker hosting, as in `ml_<class><generation><options>`.
 const INSTANCE_CLASSES: [&str; 8] = ["c", "m", "r", "t", "p", "g", "inf", "trn"];
 
-/// What the names of device series begin with: a new one of them is another device of a maker that Neo knows.
+/// Prefixes of device series. A new name with such a prefix is a new device of a maker that Neo
+/// supports.
 const DEVICE_SERIES: [&str; 9] = ["jetson_", "rasp", "imx", "rk", "amba_", "qcs", "sitara_", "jacinto_", "x86_"];
 
-/// A name of a known series that is this near to a known name (edits) is a misspelling, not a new device.
-const MISSPELT: usize = 2;
+/// A name of a known series within this edit distance of a known name is a misspelling, not a new
+/// device.
+const MAX_MISSPELLED_EDITS: usize = 2;
 
-/// A name that is not among those the API knows.
+/// A name that the API does not have.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("unknown {what} `{found}`; {hint}")]
 pub struct UnknownTarget {
@@ -51,7 +54,7 @@ impl UnknownTarget {
         let synonym = SYNONYMS.iter().find(|(name, _)| name.eq_ignore_ascii_case(found));
         let hint = match synonym.filter(|(_, meant)| allowed.clone().any(|known| known == *meant)) {
             Some((_, known)) => format!("did you mean `{known}`?"),
-            None => spelling::hint(found, allowed),
+            None => spelling::suggest_name(found, allowed),
         };
         Self { what, found: found.to_owned(), hint }
     }
@@ -59,24 +62,25 @@ impl UnknownTarget {
 
 /// A `TargetDevice` of the API, such as `jetson_nano`.
 ///
-/// The API learns new devices before this crate does. So a name passes that reads like a new one, and planning warns of
-/// it; a name that reads like a misspelling does not pass:
-/// 1. `ml_` with a class of EC2 instances, a generation and option letters, such as `ml_c7g`, passes;
-/// 2. a name that differs from a known one in digits only, such as `rasp5b`, passes;
-/// 3. a name of a known series that is more than two edits from every known name, such as `jetson_orin`, passes.
+/// The API supports new devices before this crate knows them. A name that looks like a new device
+/// is therefore accepted, and planning warns about it. A name that looks like a misspelling is
+/// rejected. Accepted are:
+/// 1. `ml_` with a class of EC2 instances, a generation and option letters, such as `ml_c7g`;
+/// 2. a name that differs from a known one in digits only, such as `rasp5b`;
+/// 3. a name of a known series that is more than two edits from every known name, such as
+///    `jetson_orin`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TargetDevice(String);
 
 impl TargetDevice {
-    /// The name as the API writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this release knows it.
+    /// Whether the name is known to this release.
     pub fn is_known(&self) -> bool {
-        devices().any(|known| known == self.0)
+        device_names().any(|known| known == self.0)
     }
 }
 
@@ -84,15 +88,15 @@ impl FromStr for TargetDevice {
     type Err = UnknownTarget;
 
     fn from_str(name: &str) -> Result<Self, UnknownTarget> {
-        if devices().any(|known| known == name) || reads_like_a_new_device(name) {
+        if device_names().any(|known| known == name) || looks_like_new_device(name) {
             Ok(Self(name.to_owned()))
         } else {
-            Err(UnknownTarget::new("target device", name, devices()))
+            Err(UnknownTarget::new("target device", name, device_names()))
         }
     }
 }
 
-fn reads_like_a_new_device(name: &str) -> bool {
+fn looks_like_new_device(name: &str) -> bool {
     if !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
         return false;
     }
@@ -103,11 +107,11 @@ fn reads_like_a_new_device(name: &str) -> bool {
         return INSTANCE_CLASSES.contains(&class) && (1..=2).contains(&generation);
     }
     let letters = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
-    if devices().any(|known| letters(known) == letters(name)) {
+    if device_names().any(|known| letters(known) == letters(name)) {
         return true;
     }
     DEVICE_SERIES.iter().any(|series| name.strip_prefix(series).is_some_and(|rest| !rest.is_empty()))
-        && devices().all(|known| strsim::damerau_levenshtein(known, name) > MISSPELT)
+        && device_names().all(|known| strsim::damerau_levenshtein(known, name) > MAX_MISSPELLED_EDITS)
 }
 
 impl TryFrom<String> for TargetDevice {
@@ -124,7 +128,8 @@ impl From<TargetDevice> for String {
     }
 }
 
-/// A `TargetPlatform` of the API. As with devices, a name that looks like none of the known ones passes as a new one.
+/// A `TargetPlatform` of the API. As with devices, a name unlike all known ones is accepted as a
+/// new one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "PlatformNames")]
 pub struct TargetPlatform {
@@ -132,7 +137,7 @@ pub struct TargetPlatform {
     pub os: String,
     /// `X86_64`, `X86`, `ARM64`, `ARM_EABI` or `ARM_EABIHF`.
     pub arch: String,
-    /// `INTEL_GRAPHICS`, `MALI`, `NVIDIA` or `NNA`; none for the processor alone.
+    /// `INTEL_GRAPHICS`, `MALI`, `NVIDIA` or `NNA`; `None` for the CPU alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accelerator: Option<String>,
 }
@@ -146,19 +151,16 @@ struct PlatformNames {
 }
 
 impl TargetPlatform {
-    /// Reads the name of an operating system.
-    pub(crate) fn os(name: &str) -> Result<String, UnknownTarget> {
-        platform_name("operating system", name, &SYSTEMS)
+    pub(crate) fn parse_os(name: &str) -> Result<String, UnknownTarget> {
+        parse_platform_name("operating system", name, &SYSTEMS)
     }
 
-    /// Reads the name of an architecture.
-    pub(crate) fn arch(name: &str) -> Result<String, UnknownTarget> {
-        platform_name("architecture", name, &ARCHITECTURES)
+    pub(crate) fn parse_arch(name: &str) -> Result<String, UnknownTarget> {
+        parse_platform_name("architecture", name, &ARCHITECTURES)
     }
 
-    /// Reads the name of an accelerator.
-    pub(crate) fn accelerator(name: &str) -> Result<String, UnknownTarget> {
-        platform_name("accelerator", name, &ACCELERATORS)
+    pub(crate) fn parse_accelerator(name: &str) -> Result<String, UnknownTarget> {
+        parse_platform_name("accelerator", name, &ACCELERATORS)
     }
 
     fn is_known(&self) -> bool {
@@ -168,11 +170,11 @@ impl TargetPlatform {
     }
 }
 
-fn platform_name(what: &'static str, name: &str, known: &[&str]) -> Result<String, UnknownTarget> {
-    let form = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+fn parse_platform_name(what: &'static str, name: &str, known: &[&str]) -> Result<String, UnknownTarget> {
+    let is_allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let is_new = name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.chars().all(form)
-        && spelling::nearest(name, known.iter().copied()).is_none()
+        && name.chars().all(is_allowed)
+        && spelling::find_nearest_name(name, known.iter().copied()).is_none()
         && SYNONYMS.iter().all(|(synonym, _)| *synonym != name);
     if known.contains(&name) || is_new {
         Ok(name.to_owned())
@@ -186,44 +188,43 @@ impl TryFrom<PlatformNames> for TargetPlatform {
 
     fn try_from(names: PlatformNames) -> Result<Self, UnknownTarget> {
         Ok(Self {
-            os: Self::os(&names.os)?,
-            arch: Self::arch(&names.arch)?,
-            accelerator: names.accelerator.as_deref().map(Self::accelerator).transpose()?,
+            os: Self::parse_os(&names.os)?,
+            arch: Self::parse_arch(&names.arch)?,
+            accelerator: names.accelerator.as_deref().map(Self::parse_accelerator).transpose()?,
         })
     }
 }
 
-/// What a compilation job compiles for: exactly one of the two, as in the API.
+/// The target of a compilation job: either a device or a platform, as in the API.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// A device or an instance family.
+    /// A device or a family of instances.
     Device(TargetDevice),
-    /// A platform.
     Platform(TargetPlatform),
 }
 
 impl Target {
-    /// Reads a device, or a platform as it is displayed, such as `LINUX_ARM64_NVIDIA`.
+    /// Parses the name of a device, or of a platform as displayed, such as `LINUX_ARM64_NVIDIA`.
     pub fn from_name(name: &str) -> Result<Self, UnknownTarget> {
         match TARGETS.iter().find(|row| row.name() == name) {
-            Some(row) => Ok(row.target()),
+            Some(row) => Ok(row.to_target()),
             None => name.parse().map(Self::Device),
         }
     }
 
-    /// Its row in the table; none for a target that the table does not have.
-    pub fn row(&self) -> Option<&'static TargetRow> {
+    /// Its row in the table; `None` if the table does not have it.
+    pub fn find_row(&self) -> Option<&'static TargetRow> {
         TARGETS.iter().find(|row| row.is_for(self))
     }
 
-    /// Whether AWS names it in its API and says nothing more of it.
+    /// Whether the API lists it and no AWS documentation mentions it.
     pub fn is_undocumented(&self) -> bool {
         matches!(self, Self::Platform(platform) if platform.accelerator.as_deref() == Some("NNA"))
     }
 
-    /// Whether every name in it is one this release knows. A known platform may still have no row: Neo compiles for
-    /// some combinations only.
+    /// Whether every name in it is known to this release. A known platform may still have no row:
+    /// Neo supports only some combinations.
     pub fn is_known(&self) -> bool {
         match self {
             Self::Device(device) => device.is_known(),
@@ -233,7 +234,7 @@ impl Target {
 }
 
 impl fmt::Display for Target {
-    /// The device's name, or `LINUX_ARM64_NVIDIA` as Neo names a platform's artifact.
+    /// The name of the device, or `LINUX_ARM64_NVIDIA`, as Neo names the artifact of a platform.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device(device) => f.write_str(device.as_str()),
@@ -250,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_device_is_answered_with_the_nearest_one() {
+    fn a_misspelled_device_suggests_the_nearest_one() {
         let error = "jetson-nano".parse::<TargetDevice>().unwrap_err().to_string();
         assert_eq!(error, "unknown target device `jetson-nano`; did you mean `jetson_nano`?");
         let error = "ml_c5.xlarge".parse::<TargetDevice>().unwrap_err().to_string();
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_read_and_write_as_the_configuration_has_them() {
+    fn targets_serialize_as_in_the_configuration() {
         for (json, text) in [
             (r#"{"device":"ml_c5"}"#, "ml_c5"),
             (r#"{"platform":{"os":"LINUX","arch":"ARM64","accelerator":"NVIDIA"}}"#, "LINUX_ARM64_NVIDIA"),
@@ -275,10 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn what_reads_like_a_new_target_passes_and_what_reads_like_a_mistake_does_not() {
+    fn new_targets_are_accepted_and_misspellings_rejected() {
         for name in ["ml_c7g", "ml_g5", "ml_trn2", "ml_inf3", "rasp5b", "amba_cv28", "jetson_orin", "imx93"] {
             let device: TargetDevice = name.parse().unwrap();
-            assert!(!device.is_known() && Target::Device(device).row().is_none(), "{name}");
+            assert!(!device.is_known() && Target::Device(device).find_row().is_none(), "{name}");
         }
         for (name, meant) in [
             ("jetson_nanno", "jetson_nano"),
@@ -293,11 +294,11 @@ mod tests {
             assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
         }
         for (read, meant) in [
-            (TargetPlatform::arch("AARCH64"), Some("ARM64")),
-            (TargetPlatform::arch("arm64"), Some("ARM64")),
-            (TargetPlatform::accelerator("CUDA"), Some("NVIDIA")),
-            (TargetPlatform::os("Linux"), Some("LINUX")),
-            (TargetPlatform::arch("RISCV64"), None),
+            (TargetPlatform::parse_arch("AARCH64"), Some("ARM64")),
+            (TargetPlatform::parse_arch("arm64"), Some("ARM64")),
+            (TargetPlatform::parse_accelerator("CUDA"), Some("NVIDIA")),
+            (TargetPlatform::parse_os("Linux"), Some("LINUX")),
+            (TargetPlatform::parse_arch("RISCV64"), None),
         ] {
             match meant {
                 Some(meant) => assert!(read.unwrap_err().to_string().contains(&format!("did you mean `{meant}`?"))),
@@ -307,11 +308,11 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_found_by_its_target_and_by_its_name() {
+    fn every_row_is_found_by_its_target_and_name() {
         for row in &TARGETS {
-            assert_eq!(row.target().row().map(TargetRow::name), Some(row.name()));
-            assert_eq!(Target::from_name(&row.name()), Ok(row.target()));
-            assert!(row.target().is_known(), "{}", row.name());
+            assert_eq!(row.to_target().find_row().map(TargetRow::name), Some(row.name()));
+            assert_eq!(Target::from_name(&row.name()), Ok(row.to_target()));
+            assert!(row.to_target().is_known(), "{}", row.name());
             assert!(!row.source.is_empty());
         }
     }

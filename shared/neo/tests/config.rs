@@ -1,16 +1,18 @@
-//! `automation.yaml`: read whole, or refused with every mistake in it.
+//! Reading the `compilation` section of `automation.yaml`.
 
-use neo::Document;
+mod common;
+
+use common::parse_document;
 
 #[test]
-fn ten_mistakes_in_three_hundred_lines_are_ten_errors_at_their_lines() {
-    let text = include_str!("ten-mistakes.yaml");
+fn ten_errors_in_300_lines_are_reported_at_their_lines() {
+    let text = include_str!("ten-errors.yaml");
     assert!(text.lines().count() >= 300);
     let marked: Vec<_> =
-        text.lines().zip(1u64..).filter(|(line, _)| line.ends_with("# mistake")).map(|(_, number)| number).collect();
+        text.lines().zip(1u64..).filter(|(line, _)| line.ends_with("# error")).map(|(_, number)| number).collect();
     assert_eq!(marked.len(), 10);
-    let error = Document::parse(text).unwrap_err();
-    let lines: Vec<_> = error.faults.iter().filter_map(|fault| fault.place).map(|place| place.line).collect();
+    let error = parse_document(text).unwrap_err();
+    let lines: Vec<_> = error.errors.iter().filter_map(|error| error.position).map(|position| position.line).collect();
     assert_eq!(lines, marked, "{error}");
     insta::assert_snapshot!(error);
 }
@@ -18,7 +20,7 @@ fn ten_mistakes_in_three_hundred_lines_are_ten_errors_at_their_lines() {
 const PACKAGE: &str = "model_package_version: \"arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3\"";
 
 #[test]
-fn mistakes_are_answered_with_place_and_remedy() {
+fn errors_name_the_position_and_the_fix() {
     let rule = |body: &str| format!("version: 1\ncompilation:\n  rules:\n    - {body}\n");
     let target = |body: &str| rule(&format!("{{ name: a, keys: \"**\", targets: [ {{ {body} }} ] }}"));
     let key = |body: &str| rule(&format!("{{ name: a, keys: \"**\", targets: [ {{ device: ml_c5 }} ], {body} }}"));
@@ -63,7 +65,7 @@ fn mistakes_are_answered_with_place_and_remedy() {
     let answers: Vec<_> = cases
         .iter()
         .map(|text| {
-            let error = Document::parse(text).unwrap_err().to_string();
+            let error = parse_document(text).unwrap_err().to_string();
             format!("{}\n  => {}", text.trim_end(), error.replace('\n', "\n  => "))
         })
         .collect();
@@ -71,7 +73,7 @@ fn mistakes_are_answered_with_place_and_remedy() {
 }
 
 #[test]
-fn what_is_valid_and_worth_a_look_is_told() {
+fn valid_but_unintended_settings_are_warned_about() {
     let text = "version: 1
 compilation:
   rules:
@@ -79,13 +81,13 @@ compilation:
     - { name: later, keys: \"a/*\", targets: [ { device: ml_c5, compiler_options: { novel-option: 1 } } ] }
 images: []
 ";
-    let document = Document::parse(text).unwrap();
-    insta::assert_snapshot!(document.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    let (_, warnings) = parse_document(text).unwrap();
+    insta::assert_snapshot!(warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
 fn the_first_matching_rule_wins() {
-    let document = Document::parse(
+    let (config, _) = parse_document(
         "version: 1
 compilation:
   rules:
@@ -93,12 +95,12 @@ compilation:
     - { name: two, keys: '**', targets: [ { device: ml_m5 } ] }",
     )
     .unwrap();
-    assert_eq!(document.compilation.rule_for("a/b.tar.gz").unwrap().name, "one");
-    assert_eq!(document.compilation.rule_for("b.tar.gz").unwrap().name, "two");
+    assert_eq!(config.find_rule("a/b.tar.gz").unwrap().name, "one");
+    assert_eq!(config.find_rule("b.tar.gz").unwrap().name, "two");
 }
 
 #[test]
-fn a_rule_for_a_model_package_takes_no_upload() {
+fn a_model_package_rule_matches_no_upload() {
     let text = format!(
         "version: 1
 compilation:
@@ -107,14 +109,14 @@ compilation:
     - {{ name: uploads, keys: '**', targets: [ {{ device: ml_m5 }} ] }}
     - {{ name: again, {PACKAGE}, targets: [ {{ device: ml_c5 }} ] }}"
     );
-    let document = Document::parse(&text).unwrap();
-    assert_eq!(document.compilation.rule_for("b.tar.gz").unwrap().name, "uploads");
-    assert_eq!(document.compilation.rules[0].package().unwrap().name_and_number(), "resnet/3");
-    assert!(document.warnings.is_empty(), "no rule is shadowed: {:?}", document.warnings);
+    let (config, warnings) = parse_document(&text).unwrap();
+    assert_eq!(config.find_rule("b.tar.gz").unwrap().name, "uploads");
+    assert_eq!(config.rules[0].model_package().unwrap().name_and_number(), "resnet/3");
+    assert!(warnings.is_empty(), "no rule is shadowed: {warnings:?}");
 }
 
 #[test]
-fn anchors_and_merge_keys_are_yaml_s() {
+fn yaml_anchors_are_supported() {
     let text = "version: 1
 compilation:
   rules:
@@ -125,13 +127,13 @@ compilation:
       keys: 'b/**'
       targets: *edge
 ";
-    let document = Document::parse(text).unwrap();
-    assert_eq!(document.compilation.rules[0].targets, document.compilation.rules[1].targets);
+    let (config, _) = parse_document(text).unwrap();
+    assert_eq!(config.rules[0].targets, config.rules[1].targets);
 }
 
 #[test]
 fn the_example_is_valid() {
-    let document = Document::parse(include_str!("../../../config/automation.example.yaml")).unwrap();
-    assert!(!document.compilation.rules.is_empty());
-    assert!(document.warnings.is_empty(), "{:?}", document.warnings);
+    let (config, warnings) = parse_document(include_str!("../../../config/automation.example.yaml")).unwrap();
+    assert!(!config.rules.is_empty());
+    assert!(warnings.is_empty(), "{warnings:?}");
 }

@@ -1,37 +1,41 @@
-//! A rule that names a version of a model package: nothing is looked into, SageMaker knows the model.
+//! Planning rules that name a model package version: nothing is inspected, since SageMaker has the
+//! model.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use neo::{CompilationRequest, Document, Plan, PlannedPackage, Source};
+mod common;
+
+use common::parse_document;
+use neo::{CompilationPlan, CompilationRequest, ModelSource, PackagePlanInput};
 
 const ARN: &str = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
 
-/// What becomes of a rule for the package: `rule` is the rest of it, in YAML's flow style.
-fn planned(rule: &str, defaults: &str, region: &str) -> (Source, Plan) {
+/// Plans a rule for the package; `rule` is the rest of it, in YAML flow style.
+fn plan_package(rule: &str, defaults: &str, region: &str) -> (ModelSource, CompilationPlan) {
     let text = format!(
         "version: 1\ncompilation:\n  defaults: {{ {defaults} }}\n  rules:\n    - {{ name: registry, model_package_version: \"{ARN}\", {rule} }}\n"
     );
-    let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    let rule = &document.compilation.rules[0];
-    neo::plan_package(&PlannedPackage {
-        package: rule.package().unwrap(),
+    let (config, _) = parse_document(&text).unwrap_or_else(|error| panic!("{error}"));
+    let rule = &config.rules[0];
+    neo::plan_package(&PackagePlanInput {
+        package: rule.model_package().unwrap(),
         rule,
-        defaults: &document.compilation.defaults,
+        defaults: &config.defaults,
         artifact_bucket: "artifacts",
         model_bucket: "models",
         region: Some(region),
     })
 }
 
-fn names(plan: &Plan) -> Vec<&str> {
+fn job_names(plan: &CompilationPlan) -> Vec<&str> {
     plan.requests().map(|request| request.job_name.as_str()).collect()
 }
 
-/// These names are in running accounts; one that changes asks for every package again.
+/// These names exist in AWS accounts; a changed name would compile every package again.
 #[test]
 fn every_target_is_a_request_for_the_package() {
     let rule = "tags: { owner: me }, targets: [ { device: ml_c5 }, { platform: { os: LINUX, arch: ARM64, accelerator: NVIDIA },
         compiler_options: { gpu-code: sm_72, trt-ver: 8.2.1, cuda-ver: \"10.2\" }, max_runtime_seconds: 1800 } ]";
-    let (source, plan) = planned(rule, "", "eu-west-1");
+    let (source, plan) = plan_package(rule, "", "eu-west-1");
     assert!(plan.all_problems().is_empty() && plan.requests().all(|request| request.source == source));
     let bodies: Vec<_> =
         plan.requests().map(|request| request.to_api("arn:aws:iam::123456789012:role/stack")).collect();
@@ -43,34 +47,34 @@ fn every_target_is_a_request_for_the_package() {
 }
 
 #[test]
-fn the_same_wishes_are_the_same_model_and_others_are_another_over_the_same_content() {
+fn a_changed_rule_is_a_new_model_with_the_same_content() {
     let targets = "targets: [ { device: ml_c5 } ]";
-    let (first, plan) = planned(targets, "", "eu-west-1");
-    let (again, repeated) = planned(targets, "", "eu-west-1");
-    assert_eq!((first.model_id(), names(&plan)), (again.model_id(), names(&repeated)));
+    let (first, plan) = plan_package(targets, "", "eu-west-1");
+    let (again, repeated) = plan_package(targets, "", "eu-west-1");
+    assert_eq!((first.model_id(), job_names(&plan)), (again.model_id(), job_names(&repeated)));
     for (rule, defaults) in [
         ("targets: [ { device: ml_c5 }, { device: ml_m5 } ]", ""),
         ("tags: { attempt: second }, targets: [ { device: ml_c5 } ]", ""),
         (targets, "role_arn: \"arn:aws:iam::123456789012:role/other\""),
     ] {
-        let (changed, later) = planned(rule, defaults, "eu-west-1");
+        let (changed, later) = plan_package(rule, defaults, "eu-west-1");
         assert_ne!(first.model_id(), changed.model_id(), "{rule}");
-        assert_ne!(names(&plan)[0], names(&later)[0], "{rule}");
-        // What a job that ran or completed is found by.
+        assert_ne!(job_names(&plan)[0], job_names(&later)[0], "{rule}");
+        // The content id finds a job that is running or has completed.
         assert_eq!(plan.requests().next().unwrap().content, later.requests().next().unwrap().content, "{rule}");
     }
 }
 
 #[test]
-fn what_cannot_be_compiled_is_answered_here() {
+fn targets_that_cannot_be_compiled_are_problems() {
     let cases = [
         ("targets: [ { device: ml_eia2 }, { device: ml_inf2 } ]", "", "ap-east-1"),
         ("targets: [ { device: ml_c5 } ]", "output: \"s3://models/{job}\"", "eu-west-1"),
     ];
-    let told = cases.map(|(rule, defaults, region)| {
-        let (_, plan) = planned(rule, defaults, region);
+    let answers = cases.map(|(rule, defaults, region)| {
+        let (_, plan) = plan_package(rule, defaults, region);
         let problems: Vec<_> = plan.all_problems().iter().map(|problem| problem.code.to_string()).collect();
         format!("{rule} {defaults}\n  => {} requests; {}", plan.requests().count(), problems.join(", "))
     });
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(answers.join("\n"));
 }

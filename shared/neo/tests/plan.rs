@@ -1,20 +1,20 @@
-//! From rules and facts to requests or problems.
+//! Planning uploads: rules and model facts in, requests or problems out.
 
 mod common;
 
-use common::{document, holding, input, planned, silent, told, upload};
+use common::{config_with_rule, format_plan, holding, input, plan_with_rule, silent, upload};
 use model_archive::Framework::{Keras, Onnx, Pytorch, Sklearn, Tensorflow, Tflite, Xgboost};
-use neo::{CompilationRequest, FailureClass, OnNewVersion, Origin, Overrides, Planned};
+use neo::{CompilationRequest, FailureClass, NewVersionPolicy, Overrides, PlanInput, SettingOrigin};
 
 #[test]
-fn every_framework_is_sent_as_neo_takes_it() {
+fn every_framework_is_sent_as_neo_expects_it() {
     let image = [input("data", &[1, 3, 224, 224])];
     let cases = [
         ("ONNX", "targets: [ { device: ml_c5 } ]", holding(Onnx, &image)),
         ("ONNX, several inputs in their order", "targets: [ { device: ml_c5 } ]", {
             holding(Onnx, &[input("z", &[1, 2]), input("a", &[3])])
         }),
-        ("Keras, which the inspection has as NCHW", "targets: [ { device: ml_c5 } ]", {
+        ("Keras, as NCHW from the inspection", "targets: [ { device: ml_c5 } ]", {
             holding(Keras, &[input("input_1", &[1, 3, 224, 224]), input("words", &[1, 128])])
         }),
         ("Keras, written as in the file", "inputs: { input_1: [1, 224, 224, 3] }, targets: [ { device: ml_c5 } ]", {
@@ -53,13 +53,15 @@ fn every_framework_is_sent_as_neo_takes_it() {
             holding(Tensorflow, &[input("x", &[0, 224, 224, 3])]),
         ),
     ];
-    let told: Vec<_> =
-        cases.iter().map(|(name, rule, facts)| format!("# {name}\n{}", told(&planned(rule, &[], facts)))).collect();
-    insta::assert_snapshot!(told.join("\n\n"));
+    let answers: Vec<_> = cases
+        .iter()
+        .map(|(name, rule, facts)| format!("# {name}\n{}", format_plan(&plan_with_rule(rule, &[], facts))))
+        .collect();
+    insta::assert_snapshot!(answers.join("\n\n"));
 }
 
 #[test]
-fn a_compilation_that_would_fail_is_answered_here() {
+fn a_compilation_that_would_fail_is_a_problem() {
     let onnx = || holding(Onnx, &[input("data", &[1, 3, 224, 224])]);
     let tensorflow = |dims: &[u64]| holding(Tensorflow, &[input("input_1", dims)]);
     let cases = [
@@ -91,33 +93,36 @@ fn a_compilation_that_would_fail_is_answered_here() {
         ("framework: PYTORCH, targets: [ { device: ml_c5 } ]", onnx()),
         ("output: \"s3://models/{job}\", targets: [ { device: ml_c5 } ]", onnx()),
     ];
-    let told: Vec<_> =
-        cases.iter().map(|(rule, facts)| format!("# {rule}\n{}", told(&planned(rule, &[], facts)))).collect();
-    insta::assert_snapshot!(told.join("\n\n"));
+    let answers: Vec<_> = cases
+        .iter()
+        .map(|(rule, facts)| format!("# {rule}\n{}", format_plan(&plan_with_rule(rule, &[], facts))))
+        .collect();
+    insta::assert_snapshot!(answers.join("\n\n"));
 }
 
 #[test]
-fn one_bad_target_does_not_stop_the_good_ones() {
-    let plan = planned("targets: [ { device: ml_c5 }, { device: ml_inf1 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
+fn one_invalid_target_does_not_block_the_others() {
+    let plan =
+        plan_with_rule("targets: [ { device: ml_c5 }, { device: ml_inf1 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
     assert_eq!(plan.requests().map(|request| request.target.to_string()).collect::<Vec<_>>(), ["ml_c5"]);
     assert_eq!(plan.all_problems().len(), 1);
-    let broken = model_archive::inspect(b"PK\x03\x04".as_slice(), &model_archive::Limits::default()).unwrap();
-    let plan = planned("framework: ONNX, targets: [ { device: ml_c5 } ]", &[], &broken);
-    assert_eq!(plan.requests().count(), 0, "nothing is requested of an archive that is no archive");
+    let broken = model_archive::inspect_archive(b"PK\x03\x04".as_slice(), &model_archive::Limits::default()).unwrap();
+    let plan = plan_with_rule("framework: ONNX, targets: [ { device: ml_c5 } ]", &[], &broken);
+    assert_eq!(plan.requests().count(), 0, "nothing is requested for an invalid archive");
     assert!(!plan.all_problems().is_empty());
 }
 
 #[test]
-fn an_upload_that_cannot_be_named_is_answered() {
+fn keys_that_sagemaker_rejects_are_problems() {
     let inspection = holding(Onnx, &[input("x", &[1])]);
-    let document = document("targets: [ { device: ml_c5 } ]");
+    let config = config_with_rule("targets: [ { device: ml_c5 } ]");
     let codes = |key: &str, bucket: &str| {
         let overrides = Overrides::default();
-        let plan = neo::plan(&Planned {
+        let plan = neo::plan_upload(&PlanInput {
             upload: &upload(key),
             overrides: &overrides,
-            rule: &document.compilation.rules[0],
-            defaults: &document.compilation.defaults,
+            rule: &config.rules[0],
+            defaults: &config.defaults,
             inspection: &inspection,
             artifact_bucket: bucket,
             region: None,
@@ -127,23 +132,24 @@ fn an_upload_that_cannot_be_named_is_answered() {
     assert_eq!(codes("a.zip", "artifacts"), ["key-suffix"]);
     assert_eq!(codes("a\nb.tar.gz", "artifacts"), ["key-characters"]);
     assert_eq!(codes(&format!("{}.tar.gz", "k".repeat(1017)), "artifacts"), ["key-too-long", "output-too-long"]);
-    assert_eq!(codes("a.tar.gz", "Models"), ["output-triggers"], "in any spelling");
+    assert_eq!(codes("a.tar.gz", "Models"), ["output-triggers"], "in upper or lower case");
     assert_eq!(codes("a.tar.gz", "artifacts"), [""; 0]);
 }
 
 #[test]
-fn the_nearest_to_the_job_decides_and_is_named() {
+fn the_most_specific_setting_wins_and_is_recorded() {
     let rule = "framework_version: \"1.12\", max_runtime_seconds: 100, tags: { a: rule, b: rule }, on_new_version: stop,
         targets: [ { device: ml_c5, framework_version: \"1.13\", max_runtime_seconds: 200, tags: { b: target }, retries: 0 } ]";
     let metadata = [("neo-framework-version", "2.0"), ("neo-inputs", r#"{"x":[1]}"#)];
-    let plan = planned(rule, &metadata, &silent(Pytorch));
+    let plan = plan_with_rule(rule, &metadata, &silent(Pytorch));
     let target = &plan.targets[0];
-    let origin = |setting: &str| target.decisions.iter().find(|decision| decision.setting == setting).unwrap().origin;
-    assert_eq!(origin("framework"), Origin::Archive);
-    assert_eq!(origin("framework_version"), Origin::Metadata);
-    assert_eq!(origin("inputs"), Origin::Metadata);
-    assert_eq!(origin("max_runtime_seconds"), Origin::Target);
-    assert_eq!(plan.on_new_version, OnNewVersion::Stop);
+    let origin =
+        |setting: &str| target.resolved_settings.iter().find(|resolved| resolved.setting == setting).unwrap().origin;
+    assert_eq!(origin("framework"), SettingOrigin::Archive);
+    assert_eq!(origin("framework_version"), SettingOrigin::Metadata);
+    assert_eq!(origin("inputs"), SettingOrigin::Metadata);
+    assert_eq!(origin("max_runtime_seconds"), SettingOrigin::Target);
+    assert_eq!(plan.on_new_version, NewVersionPolicy::Stop);
     let request = target.outcome.as_ref().unwrap();
     assert_eq!((request.framework_version.as_deref(), request.max_runtime_seconds), (Some("2.0"), 200));
     assert_eq!((request.tags["a"].as_str(), request.tags["b"].as_str()), ("rule", "target"));
@@ -151,14 +157,14 @@ fn the_nearest_to_the_job_decides_and_is_named() {
 }
 
 #[test]
-fn files_that_a_target_wants_beside_the_model_are_asked_for() {
+fn missing_companion_files_are_problems() {
     let rule = "targets: [ { device: amba_cv22 }, { device: coreml, compiler_options: { class_labels: labels.txt } } ]";
     let codes = |files: &[&str]| {
         let mut inspection = holding(Tensorflow, &[input("x", &[1, 8])]);
         let members: Vec<_> = files.iter().map(|path| serde_json::json!({ "path": path, "size": 1 })).collect();
         inspection.member_count = members.len() as u64;
         inspection.members = serde_json::from_value(members.into()).unwrap();
-        let problems = planned(rule, &[], &inspection).all_problems();
+        let problems = plan_with_rule(rule, &[], &inspection).all_problems();
         problems.into_iter().map(|problem| problem.code.into_owned()).collect::<Vec<_>>()
     };
     assert_eq!(codes(&["model.pb"]), ["ambarella-config-missing", "class-labels-missing"]);
@@ -166,46 +172,46 @@ fn files_that_a_target_wants_beside_the_model_are_asked_for() {
 }
 
 #[test]
-fn a_retry_is_another_job_that_compiles_the_same() {
-    let plan = planned("targets: [ { device: ml_c5, retries: 2 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
+fn a_retry_is_a_new_job_with_the_same_content() {
+    let plan = plan_with_rule("targets: [ { device: ml_c5, retries: 2 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
     let first = plan.requests().next().unwrap();
-    let second = first.retry(FailureClass::Service).unwrap();
-    let third = second.retry(FailureClass::Capacity).unwrap();
-    assert_eq!(third.retry(FailureClass::Service), None, "two retries make three attempts");
+    let second = first.next_attempt(FailureClass::Service).unwrap();
+    let third = second.next_attempt(FailureClass::Capacity).unwrap();
+    assert_eq!(third.next_attempt(FailureClass::Service), None, "two retries make three attempts");
     assert_eq!(second.job_name.to_string(), format!("{}-r2", first.job_name));
     assert_eq!(third.job_name.to_string(), format!("{}-r3", first.job_name));
     assert_eq!(third.output_location, format!("s3://artifacts/vision/model/{}/", third.job_name));
     assert_eq!((third.attempt, third.tags["sagemaker-automation:attempt"].as_str()), (3, "3"));
     assert_eq!(third.content, first.content);
-    assert_eq!(first.retry(FailureClass::Shape), None, "the model is at fault");
-    assert_eq!(first.retry(FailureClass::Timeout), None, "the same limit would be missed again");
+    assert_eq!(first.next_attempt(FailureClass::Shape), None, "the model is the cause");
+    assert_eq!(first.next_attempt(FailureClass::Timeout), None, "it would exceed the same limit again");
 }
 
 #[test]
-fn a_job_that_ran_out_of_time_gets_more_if_the_rule_allows() {
+fn a_timeout_is_retried_with_more_time_if_configured() {
     let rule = "targets: [ { device: ml_c5, max_runtime_seconds: 600, max_runtime_seconds_after_timeout: 1800 } ]";
-    let plan = planned(rule, &[], &holding(Onnx, &[input("x", &[1])]));
+    let plan = plan_with_rule(rule, &[], &holding(Onnx, &[input("x", &[1])]));
     let first = plan.requests().next().unwrap();
-    let second = first.retry(FailureClass::Timeout).unwrap();
+    let second = first.next_attempt(FailureClass::Timeout).unwrap();
     assert_eq!((first.max_runtime_seconds, second.max_runtime_seconds), (600, 1800));
-    assert_eq!(second.retry(FailureClass::Timeout), None, "it had all the time that the rule allows");
-    assert_eq!(second.retry(FailureClass::Service).unwrap().max_runtime_seconds, 1800);
+    assert_eq!(second.next_attempt(FailureClass::Timeout), None, "it already had the longer run time");
+    assert_eq!(second.next_attempt(FailureClass::Service).unwrap().max_runtime_seconds, 1800);
 }
 
-/// Messages of an older release are in the queue while a newer one is deployed, and the other way round.
+/// During a deployment, messages of the older release are read by the newer one, and the reverse.
 #[test]
-fn the_message_stays_readable_both_ways() {
-    let plan = planned("targets: [ { device: ml_c5 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
+fn messages_are_compatible_between_releases() {
+    let plan = plan_with_rule("targets: [ { device: ml_c5 } ]", &[], &holding(Onnx, &[input("x", &[1])]));
     let request = plan.requests().next().unwrap();
     let json = serde_json::to_value(request).unwrap();
     for new in ["kms_key_id", "vpc", "role_arn", "reuse", "retries"] {
-        assert!(json.get(new).is_none(), "{new} is left out where it says nothing");
+        assert!(json.get(new).is_none(), "{new} is omitted where it has its default");
     }
     assert_eq!(serde_json::from_value::<CompilationRequest>(json).unwrap(), *request);
     let rule = "kms_key_id: alias/models, role_arn: \"arn:aws:iam::123456789012:role/neo\", reuse: false, retries: 5,
         vpc: { security_group_ids: [sg-1], subnets: [subnet-1, subnet-2] }, output: \"s3://elsewhere/{job}\",
         targets: [ { device: ml_c5 } ]";
-    let plan = planned(rule, &[], &holding(Onnx, &[input("x", &[1])]));
+    let plan = plan_with_rule(rule, &[], &holding(Onnx, &[input("x", &[1])]));
     let request = plan.requests().next().unwrap();
     let json = serde_json::to_string(request).unwrap();
     assert_eq!(serde_json::from_str::<CompilationRequest>(&json).unwrap(), *request);

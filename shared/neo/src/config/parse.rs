@@ -1,4 +1,4 @@
-//! Reads `automation.yaml`, noting every mistake.
+//! Reads the `compilation` section and reports every error in it.
 
 use std::{
     collections::BTreeMap,
@@ -6,18 +6,19 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use document::{At, Fields, Reader, spelling, tags::MAX_TAGS};
+use document::{LocatedNode, MapFields, Reader, spelling, tags::MAX_TAGS};
 use model_archive::Framework;
 use serde_json::Value;
 
-use super::{Compilation, OnNewVersion, Rule, RuleSource, Settings, SymbolicDims, TargetSpec, Vpc};
+use super::{
+    CompilationConfig, CompilationRule, JobSettings, NewVersionPolicy, RuleSource, SymbolicDims, TargetSpec, VpcConfig,
+};
 use crate::{
-    Inputs, KeyPattern, Target, TargetDevice, TargetPlatform,
-    inputs::{self, NamedLayout},
-    options,
+    InputShapes, KeyPattern, Target, TargetDevice, TargetPlatform, UnknownTarget, compiler_options,
+    input_shapes::{DeclaredLayout, read_inputs},
 };
 
-/// The keys of each mapping in the section. The schema has the same: a test holds one against the other.
+/// The keys of each map in the section. A test checks that the schema has the same keys.
 const COMPILATION: [&str; 2] = ["defaults", "rules"];
 const SETTINGS: [&str; 10] = [
     "max_runtime_seconds",
@@ -31,8 +32,8 @@ const SETTINGS: [&str; 10] = [
     "reuse",
     "retries",
 ];
-/// What is said of a model as a whole, and so not of one target.
-const OF_MODELS: [&str; 1] = ["on_new_version"];
+/// Keys that apply to a model as a whole, and therefore not to a single target.
+const MODEL_KEYS: [&str; 1] = ["on_new_version"];
 const RULE: [&str; 9] = [
     "name",
     "keys",
@@ -44,33 +45,35 @@ const RULE: [&str; 9] = [
     "layout",
     "compiler_options",
 ];
-/// What a rule and its targets say of an upload only: SageMaker takes it from a model package itself.
-const OF_UPLOADS: [&str; 6] = ["framework", "framework_version", "inputs", "layout", "symbolic_dims", "on_new_version"];
+/// Keys that apply to uploads only: SageMaker takes these settings from a model package itself.
+const UPLOAD_KEYS: [&str; 6] =
+    ["framework", "framework_version", "inputs", "layout", "symbolic_dims", "on_new_version"];
 const TARGET: [&str; 5] = ["device", "platform", "framework_version", "inputs", "compiler_options"];
 const PLATFORM: [&str; 3] = ["os", "arch", "accelerator"];
 const VPC: [&str; 2] = ["security_group_ids", "subnets"];
 
-/// Starts of a job that failed at SageMaker's end, beside the first one.
+/// Allowed numbers of retries after a failure on SageMaker's side.
 const RETRIES: std::ops::RangeInclusive<u8> = 0..=5;
 
-/// Security groups and subnets of a job (service model 2017-07-24).
+/// Allowed numbers of security groups and subnets (service model 2017-07-24).
 const SECURITY_GROUPS: std::ops::RangeInclusive<usize> = 1..=5;
 const SUBNETS: std::ops::RangeInclusive<usize> = 1..=16;
 
-/// Longest id of a security group or subnet, in characters (service model 2017-07-24).
+/// Maximum length of the id of a security group or subnet, in characters (service model
+/// 2017-07-24).
 const MAX_NETWORK_ID: usize = 32;
 
-/// Tags that every job gets beside the configured ones.
+/// Number of tags that every job gets in addition to the configured ones.
 pub(crate) const OWN_TAGS: usize = 4;
 
-pub(super) fn compilation(reader: &mut Reader, at: &At<'_>) -> Option<Compilation> {
-    Section(reader).compilation(at)
+pub(super) fn read_compilation(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<CompilationConfig> {
+    CompilationReader(reader).read_compilation(at)
 }
 
-/// The reader, in the section that is ours.
-struct Section<'r>(&'r mut Reader);
+/// Adds the methods for this section to the reader.
+struct CompilationReader<'r>(&'r mut Reader);
 
-impl Deref for Section<'_> {
+impl Deref for CompilationReader<'_> {
     type Target = Reader;
 
     fn deref(&self) -> &Reader {
@@ -78,88 +81,93 @@ impl Deref for Section<'_> {
     }
 }
 
-impl DerefMut for Section<'_> {
+impl DerefMut for CompilationReader<'_> {
     fn deref_mut(&mut self) -> &mut Reader {
         self.0
     }
 }
 
-impl Section<'_> {
-    fn compilation(&mut self, at: &At<'_>) -> Option<Compilation> {
-        let fields = self.fields(at, &COMPILATION)?;
+impl CompilationReader<'_> {
+    fn read_compilation(&mut self, at: &LocatedNode<'_>) -> Option<CompilationConfig> {
+        let fields = self.read_fields(at, &COMPILATION)?;
         let defaults = match fields.get("defaults") {
-            None => Some(Settings::default()),
-            Some(at) => self.fields(at, &[&SETTINGS[..], &OF_MODELS].concat()).map(|fields| self.settings(&fields)),
+            None => Some(JobSettings::default()),
+            Some(at) => {
+                self.read_fields(at, &[&SETTINGS[..], &MODEL_KEYS].concat()).map(|fields| self.read_settings(&fields))
+            }
         };
         let items = match fields.get("rules") {
             None => Vec::new(),
-            Some(at) => self.items(at, "a list of rules")?,
+            Some(at) => self.read_items(at, "a list of rules")?,
         };
-        let mut rules: Vec<(Rule, At<'_>)> = Vec::with_capacity(items.len());
+        let mut rules: Vec<(CompilationRule, LocatedNode<'_>)> = Vec::with_capacity(items.len());
         for item in items {
-            let Some(rule) = self.rule(&item) else { continue };
+            let Some(rule) = self.read_rule(&item) else { continue };
             if let Some((earlier, _)) = rules.iter().find(|(earlier, _)| earlier.name == rule.name) {
-                let message = format!("`{}` names an earlier rule already; give each rule its own name", earlier.name);
-                self.fault_in(&item, "name", message);
+                let message =
+                    format!("`{}` is already used by an earlier rule; rule names must be unique", earlier.name);
+                self.report_error_in_key(&item, "name", message);
             }
-            let takes_all = |keys: &KeyPattern| Some(keys) == rule.keys() || keys.as_str() == "**";
-            let shadowed = rules.iter().find(|(earlier, _)| earlier.keys().is_some_and(takes_all));
-            if let (Some((earlier, _)), Some(_)) = (shadowed, rule.keys()) {
-                self.warn(
-                    &item,
-                    format!("rule `{}` is never reached: `{}` takes its keys first", rule.name, earlier.name),
+            let matches_all = |keys: &KeyPattern| Some(keys) == rule.key_pattern() || keys.as_str() == "**";
+            let shadowed = rules.iter().find(|(earlier, _)| earlier.key_pattern().is_some_and(matches_all));
+            if let (Some((earlier, _)), Some(_)) = (shadowed, rule.key_pattern()) {
+                let message = format!(
+                    "rule `{}` is never reached: rule `{}` matches its keys first; reorder the rules or change their keys",
+                    rule.name, earlier.name
                 );
+                self.report_warning(&item, message);
             }
             rules.push((rule, item));
         }
         let defaults = defaults?;
         for (rule, at) in &rules {
-            self.tags_fit(&defaults, rule, at);
+            self.check_tag_count(&defaults, rule, at);
         }
-        Some(Compilation { defaults, rules: rules.into_iter().map(|(rule, _)| rule).collect() })
+        Some(CompilationConfig { defaults, rules: rules.into_iter().map(|(rule, _)| rule).collect() })
     }
 
-    fn tags_fit(&mut self, defaults: &Settings, rule: &Rule, at: &At<'_>) {
-        let most = rule.targets.iter().map(|spec| tags(defaults, &rule.settings, &spec.settings).len()).max();
+    fn check_tag_count(&mut self, defaults: &JobSettings, rule: &CompilationRule, at: &LocatedNode<'_>) {
+        let most = rule.targets.iter().map(|spec| merge_tags(defaults, &rule.settings, &spec.settings).len()).max();
         if let Some(count) = most.filter(|count| count + OWN_TAGS > MAX_TAGS) {
             let message = format!(
-                "has {count} tags with those of the defaults; SageMaker takes {MAX_TAGS}, {OWN_TAGS} of which this system sets"
+                "expected at most {} tags, including those of the defaults, found {count}: SageMaker allows {MAX_TAGS}, and every job gets {OWN_TAGS} more; remove some",
+                MAX_TAGS - OWN_TAGS
             );
-            self.fault(at, message);
+            self.report_error(at, message);
         }
     }
 
-    fn rule(&mut self, at: &At<'_>) -> Option<Rule> {
-        let fields = self.fields(at, &[&RULE[..], &SETTINGS, &OF_MODELS].concat())?;
-        let name = self.required(&fields, "name", "edge-vision").and_then(|at| self.nonempty(&at, "a name"));
-        let source = self.source(&fields);
-        let framework = fields.get("framework").and_then(|at| self.framework(at));
-        let framework_version = fields.get("framework_version").and_then(|at| self.parsed(at, "a version"));
-        let inputs = fields.get("inputs").and_then(|at| inputs::read(self, at));
-        let layouts = [("NCHW", NamedLayout::Nchw), ("NHWC", NamedLayout::Nhwc)];
-        let layout = fields.get("layout").and_then(|at| self.choice(at, &layouts));
-        let settings = self.settings(&fields);
+    fn read_rule(&mut self, at: &LocatedNode<'_>) -> Option<CompilationRule> {
+        let fields = self.read_fields(at, &[&RULE[..], &SETTINGS, &MODEL_KEYS].concat())?;
+        let name =
+            self.require_field(&fields, "name", "edge-vision").and_then(|at| self.read_nonblank_text(&at, "a name"));
+        let source = self.read_source(&fields);
+        let framework = fields.get("framework").and_then(|at| self.read_framework(at));
+        let framework_version = fields.get("framework_version").and_then(|at| self.parse_text(at, "a version"));
+        let inputs = fields.get("inputs").and_then(|at| read_inputs(self, at));
+        let layouts = [("NCHW", DeclaredLayout::Nchw), ("NHWC", DeclaredLayout::Nhwc)];
+        let layout = fields.get("layout").and_then(|at| self.read_choice(at, &layouts));
+        let settings = self.read_settings(&fields);
         let own = fields.get("compiler_options");
         let is_package = fields.get("model_package_version").is_some();
-        let targets = self.required(&fields, "targets", "[ { device: ml_c5 } ]").and_then(|at| {
-            let items = self.items(&at, "a list of targets, such as [ { device: ml_c5 } ]")?;
+        let targets = self.require_field(&fields, "targets", "[ { device: ml_c5 } ]").and_then(|at| {
+            let items = self.read_items(&at, "a list of targets, such as [ { device: ml_c5 } ]")?;
             if items.is_empty() {
-                self.fault(&at, "is empty; name at least one target, such as { device: ml_c5 }");
+                self.report_error(&at, "expected at least one target, such as { device: ml_c5 }, found an empty list");
             }
             let mut specs: Vec<TargetSpec> = Vec::new();
             for item in items {
-                let Some(spec) = self.target(&item, own, framework, is_package) else { continue };
-                let again = |known: &&TargetSpec| known.is_same_job(&spec);
-                if let Some(earlier) = specs.iter().find(again) {
-                    let message =
-                        format!("`{}` with the same options stands in this rule already; remove one", earlier.target);
-                    self.fault(&item, message);
+                let Some(spec) = self.read_target(&item, own, framework, is_package) else { continue };
+                let is_repeated = |known: &&TargetSpec| known.is_same_job(&spec);
+                if let Some(earlier) = specs.iter().find(is_repeated) {
+                    let message = format!("`{}` is listed twice with the same options; remove one", earlier.target);
+                    self.report_error(&item, message);
                 }
                 specs.push(spec);
             }
             Some(specs)
         });
-        Some(Rule {
+        Some(CompilationRule {
             name: name?,
             source: source?,
             framework,
@@ -172,78 +180,88 @@ impl Section<'_> {
         })
     }
 
-    fn source(&mut self, fields: &Fields<'_>) -> Option<RuleSource> {
+    fn read_source(&mut self, fields: &MapFields<'_>) -> Option<RuleSource> {
         match (fields.get("keys"), fields.get("model_package_version")) {
             (None, Some(package)) => {
-                self.of_uploads(fields);
-                self.parsed(package, "the ARN of a version of a model package").map(RuleSource::Package)
+                self.reject_upload_keys(fields);
+                self.parse_text(package, "a model package version ARN").map(RuleSource::Package)
             }
             (Some(_), Some(package)) => {
-                self.fault(
-                    package,
-                    "a rule is for the uploads of its `keys`, or for a model package; remove one of the two",
-                );
+                self.report_error(package, "expected either `keys` or `model_package_version`, found both; remove one");
                 None
             }
-            // A rule for a model package is the exception: who has left out both is told of keys.
+            // Model package rules are the exception: a rule with neither key is reported as missing
+            // `keys`.
             _ => {
-                let keys = self.required(fields, "keys", "\"vision/**/*.tar.gz\"")?;
-                self.keys(&keys).map(RuleSource::Keys)
+                let keys = self.require_field(fields, "keys", "\"vision/**/*.tar.gz\"")?;
+                self.read_key_pattern(&keys).map(RuleSource::Keys)
             }
         }
     }
 
-    /// Notes what cannot be said of a model package.
-    fn of_uploads(&mut self, fields: &Fields<'_>) {
-        for name in OF_UPLOADS {
+    /// Reports keys that cannot be set for a model package.
+    fn reject_upload_keys(&mut self, fields: &MapFields<'_>) {
+        for name in UPLOAD_KEYS {
             if let Some(at) = fields.get(name) {
-                self.fault(at, format!("SageMaker takes a model package as it was registered; remove {name}"));
+                self.report_error(
+                    at,
+                    format!(
+                        "remove `{name}`: it cannot be set for a model package, which SageMaker compiles as registered"
+                    ),
+                );
             }
         }
     }
 
-    fn keys(&mut self, at: &At<'_>) -> Option<KeyPattern> {
-        let text = self.text(at, "a glob over object keys, such as \"vision/**/*.tar.gz\"")?;
-        KeyPattern::try_from(text.to_owned()).map_err(|error| self.fault(at, error.to_string())).ok()
+    fn read_key_pattern(&mut self, at: &LocatedNode<'_>) -> Option<KeyPattern> {
+        let text = self.read_text(at, "a glob pattern for object keys, such as \"vision/**/*.tar.gz\"")?;
+        KeyPattern::try_from(text.to_owned()).map_err(|error| self.report_error(at, error.to_string())).ok()
     }
 
-    fn framework(&mut self, at: &At<'_>) -> Option<Framework> {
+    fn read_framework(&mut self, at: &LocatedNode<'_>) -> Option<Framework> {
         let names = Framework::ALL.map(Framework::as_str);
-        let text = self.text(at, &names.join(", "))?;
+        let text = self.read_text(at, &names.join(", "))?;
         let read = text.parse();
         if read.is_err() {
-            self.fault(at, format!("`{text}` is not a framework; {}", spelling::hint(text, names)));
+            self.report_error(at, format!("unknown framework `{text}`; {}", spelling::suggest_name(text, names)));
         }
         read.ok()
     }
 
-    fn target(
+    fn read_target(
         &mut self,
-        at: &At<'_>,
-        of_rule: Option<&At<'_>>,
+        at: &LocatedNode<'_>,
+        rule_options: Option<&LocatedNode<'_>>,
         framework: Option<Framework>,
         is_package: bool,
     ) -> Option<TargetSpec> {
-        let fields = self.fields(at, &[&TARGET[..], &SETTINGS].concat())?;
+        let fields = self.read_fields(at, &[&TARGET[..], &SETTINGS].concat())?;
         if is_package {
-            self.of_uploads(&fields);
+            self.reject_upload_keys(&fields);
         }
         let target = match (fields.get("device"), fields.get("platform")) {
             (Some(device), None) => {
-                self.parsed::<TargetDevice>(device, "a target device, such as ml_c5").map(Target::Device)
+                self.parse_text::<TargetDevice>(device, "a target device, such as ml_c5").map(Target::Device)
             }
-            (None, Some(platform)) => self.platform(platform).map(Target::Platform),
-            _ => {
-                self.fault(at, "a target names either a `device` or a `platform`");
+            (None, Some(platform)) => self.read_platform(platform).map(Target::Platform),
+            (Some(_), Some(_)) => {
+                self.report_error(at, "expected either `device` or `platform`, found both; remove one");
+                None
+            }
+            (None, None) => {
+                self.report_error(
+                    at,
+                    "expected either `device` or `platform`, found neither; add, for example, device: ml_c5",
+                );
                 None
             }
         };
-        let framework_version = fields.get("framework_version").and_then(|at| self.parsed(at, "a version"));
-        let inputs = fields.get("inputs").and_then(|at| inputs::read(self, at));
-        let settings = self.settings(&fields);
+        let framework_version = fields.get("framework_version").and_then(|at| self.parse_text(at, "a version"));
+        let inputs = fields.get("inputs").and_then(|at| read_inputs(self, at));
+        let settings = self.read_settings(&fields);
         let own = fields.get("compiler_options");
         let target = target?;
-        self.judge(at, &target, own.or(of_rule), framework);
+        self.check_target(at, &target, own.or(rule_options), framework);
         Some(TargetSpec {
             target,
             framework_version,
@@ -253,86 +271,110 @@ impl Section<'_> {
         })
     }
 
-    fn platform(&mut self, at: &At<'_>) -> Option<TargetPlatform> {
-        let fields = self.fields(at, &PLATFORM)?;
-        let os = self.required(&fields, "os", "LINUX");
-        let arch = self.required(&fields, "arch", "ARM64");
+    fn read_platform(&mut self, at: &LocatedNode<'_>) -> Option<TargetPlatform> {
+        let fields = self.read_fields(at, &PLATFORM)?;
+        let os = self.require_field(&fields, "os", "LINUX");
+        let arch = self.require_field(&fields, "arch", "ARM64");
         let accelerator = fields.get("accelerator");
-        let os = os.and_then(|at| self.platform_name(&at, TargetPlatform::os));
-        let arch = arch.and_then(|at| self.platform_name(&at, TargetPlatform::arch));
+        let os = os.and_then(|at| self.read_platform_name(&at, TargetPlatform::parse_os));
+        let arch = arch.and_then(|at| self.read_platform_name(&at, TargetPlatform::parse_arch));
         let accelerator = match accelerator {
             None => None,
-            Some(at) => Some(self.platform_name(at, TargetPlatform::accelerator)?),
+            Some(at) => Some(self.read_platform_name(at, TargetPlatform::parse_accelerator)?),
         };
         Some(TargetPlatform { os: os?, arch: arch?, accelerator })
     }
 
-    fn platform_name(&mut self, at: &At<'_>, read: fn(&str) -> Result<String, crate::UnknownTarget>) -> Option<String> {
-        let text = self.text(at, "a name of the API, in capitals")?;
-        read(text).map_err(|error| self.fault(at, error.to_string())).ok()
+    fn read_platform_name(
+        &mut self,
+        at: &LocatedNode<'_>,
+        parse: fn(&str) -> Result<String, UnknownTarget>,
+    ) -> Option<String> {
+        let text = self.read_text(at, "a name from the SageMaker API in capitals")?;
+        parse(text).map_err(|error| self.report_error(at, error.to_string())).ok()
     }
 
-    /// What the table of targets says of a target and its options.
-    fn judge(&mut self, at: &At<'_>, target: &Target, options_at: Option<&At<'_>>, framework: Option<Framework>) {
+    /// Checks a target and its compiler options against the table of targets.
+    fn check_target(
+        &mut self,
+        at: &LocatedNode<'_>,
+        target: &Target,
+        options_at: Option<&LocatedNode<'_>>,
+        framework: Option<Framework>,
+    ) {
         let options = options_at.map(|at| at.node.to_json());
-        for fault in options::check(target.row(), options.as_ref()) {
-            match (options_at, fault.option) {
-                (Some(at), Some(option)) => self.fault_in(at, &option, fault.message),
-                (Some(at), None) => self.fault(at, fault.message),
-                (None, _) => self.fault(at, fault.message),
+        for problem in compiler_options::check_options(target.find_row(), options.as_ref()) {
+            match (options_at, problem.option) {
+                (Some(at), Some(option)) => self.report_error_in_key(at, &option, problem.message),
+                (Some(at), None) => self.report_error(at, problem.message),
+                (None, _) => self.report_error(at, problem.message),
             }
         }
-        let Some(row) = target.row() else {
+        let Some(row) = target.find_row() else {
             if !target.is_known() {
-                self.warn(at, format!("`{target}` is not among the targets this release knows; it is sent as it is"));
+                self.report_warning(
+                    at,
+                    format!("`{target}` is not a target known to this release; it is passed to SageMaker unchanged"),
+                );
             } else if target.is_undocumented() {
-                self.warn(at, format!("`{target}` is a target that AWS does not document; it is sent as it is"));
+                self.report_warning(
+                    at,
+                    format!("`{target}` is not documented by AWS; it is passed to SageMaker unchanged"),
+                );
             } else {
-                self.fault(at, format!("SageMaker Neo does not compile for `{target}`; see `automation targets`"));
+                self.report_error(
+                    at,
+                    format!(
+                        "SageMaker Neo does not compile for `{target}`; choose a target listed by `automation targets`"
+                    ),
+                );
             }
             return;
         };
         if let Some(successor) = row.successor {
-            self.warn(at, format!("`{target}` is retired; compile for {successor} instead"));
+            self.report_warning(at, format!("`{target}` is retired; use {successor} instead"));
         }
         if let Some(framework) = framework
-            && row.support(framework).is_none()
+            && row.find_support(framework).is_none()
         {
             let known: Vec<_> = row.frameworks.iter().map(|support| support.framework.as_str()).collect();
             let known = known.join(", ");
-            self.fault(at, format!("{framework} is not compiled for `{target}`; allowed: {known}"));
+            self.report_error(
+                at,
+                format!("SageMaker Neo does not compile {framework} models for `{target}`; supported: {known}"),
+            );
         }
-        for doubt in options::doubts(row, framework, options.as_ref()) {
-            self.warn(at, doubt);
+        for warning in compiler_options::find_doubtful_options(row, framework, options.as_ref()) {
+            self.report_warning(at, warning);
         }
     }
 
-    fn settings(&mut self, fields: &Fields<'_>) -> Settings {
-        let policies = [("keep", OnNewVersion::Keep), ("stop", OnNewVersion::Stop)];
+    fn read_settings(&mut self, fields: &MapFields<'_>) -> JobSettings {
+        let policies = [("keep", NewVersionPolicy::Keep), ("stop", NewVersionPolicy::Stop)];
         let mut seconds = |key: &str| {
-            let seconds = fields.get(key).and_then(|at| self.integer(at, &(1..=i32::MAX)))?;
+            let seconds = fields.get(key).and_then(|at| self.read_integer(at, &(1..=i32::MAX)))?;
             u32::try_from(seconds).ok().and_then(NonZeroU32::new)
         };
         let max_runtime_seconds = seconds("max_runtime_seconds");
         let max_runtime_seconds_after_timeout = seconds("max_runtime_seconds_after_timeout");
-        Settings {
+        JobSettings {
             max_runtime_seconds,
             max_runtime_seconds_after_timeout,
-            symbolic_dims: fields.get("symbolic_dims").and_then(|at| self.symbolic_dims(at)),
-            tags: fields.get("tags").and_then(|at| self.tags(at)).unwrap_or_default(),
-            output: fields.get("output").and_then(|at| self.parsed(at, "a prefix, such as \"{key}/{job}\"")),
-            kms_key_id: fields.get("kms_key_id").and_then(|at| self.parsed(at, "a KMS key")),
-            vpc: fields.get("vpc").and_then(|at| self.vpc(at)),
-            role_arn: fields.get("role_arn").and_then(|at| self.parsed(at, "the ARN of a role")),
-            on_new_version: fields.get("on_new_version").and_then(|at| self.choice(at, &policies)),
-            reuse: fields.get("reuse").and_then(|at| self.boolean(at)),
-            retries: fields.get("retries").and_then(|at| self.integer(at, &RETRIES)),
+            symbolic_dims: fields.get("symbolic_dims").and_then(|at| self.read_symbolic_dims(at)),
+            tags: fields.get("tags").and_then(|at| self.read_tags(at)).unwrap_or_default(),
+            output: fields.get("output").and_then(|at| self.parse_text(at, "a prefix, such as \"{key}/{job}\"")),
+            kms_key_id: fields.get("kms_key_id").and_then(|at| self.parse_text(at, "a KMS key")),
+            vpc: fields.get("vpc").and_then(|at| self.read_vpc(at)),
+            role_arn: fields.get("role_arn").and_then(|at| self.parse_text(at, "a role ARN")),
+            on_new_version: fields.get("on_new_version").and_then(|at| self.read_choice(at, &policies)),
+            reuse: fields.get("reuse").and_then(|at| self.read_boolean(at)),
+            retries: fields.get("retries").and_then(|at| self.read_integer(at, &RETRIES)),
         }
     }
 
-    fn symbolic_dims(&mut self, at: &At<'_>) -> Option<SymbolicDims> {
-        let entries = self.entries(at, "sizes by the names of dimensions, such as { default: 1 }")?;
-        let size = |reader: &mut Self, at: &At<'_>| reader.integer(at, &(1..=i64::from(i32::MAX)));
+    fn read_symbolic_dims(&mut self, at: &LocatedNode<'_>) -> Option<SymbolicDims> {
+        let entries = self.read_entries(at, "a map of dimension names to sizes, such as { default: 1 }")?;
+        let size = |reader: &mut Self, at: &LocatedNode<'_>| reader.read_integer(at, &(1..=i64::from(i32::MAX)));
         let sizes = entries.iter().filter_map(|(key, at)| {
             let size = u64::try_from(size(self, at)?).ok()?;
             Some((key.name.clone(), size))
@@ -340,28 +382,33 @@ impl Section<'_> {
         Some(SymbolicDims(sizes.collect()))
     }
 
-    fn vpc(&mut self, at: &At<'_>) -> Option<Vpc> {
-        let fields = self.fields(at, &VPC)?;
-        let groups = self.required(&fields, "security_group_ids", "[sg-0a1b2c3d]");
-        let groups = groups.and_then(|at| self.network_ids(&at, &SECURITY_GROUPS, "security groups"));
-        let subnets = self.required(&fields, "subnets", "[subnet-0a1b2c3d]");
-        let subnets = subnets.and_then(|at| self.network_ids(&at, &SUBNETS, "subnets"));
-        Some(Vpc { security_group_ids: groups?, subnets: subnets? })
+    fn read_vpc(&mut self, at: &LocatedNode<'_>) -> Option<VpcConfig> {
+        let fields = self.read_fields(at, &VPC)?;
+        let groups = self.require_field(&fields, "security_group_ids", "[sg-0a1b2c3d]");
+        let groups = groups.and_then(|at| self.read_network_ids(&at, &SECURITY_GROUPS, "security groups"));
+        let subnets = self.require_field(&fields, "subnets", "[subnet-0a1b2c3d]");
+        let subnets = subnets.and_then(|at| self.read_network_ids(&at, &SUBNETS, "subnets"));
+        Some(VpcConfig { security_group_ids: groups?, subnets: subnets? })
     }
 
-    fn network_ids(&mut self, at: &At<'_>, count: &std::ops::RangeInclusive<usize>, what: &str) -> Option<Vec<String>> {
-        let wanted = format!("a list of {} to {} {what}", count.start(), count.end());
-        let items = self.items(at, &wanted)?;
+    fn read_network_ids(
+        &mut self,
+        at: &LocatedNode<'_>,
+        count: &std::ops::RangeInclusive<usize>,
+        what: &str,
+    ) -> Option<Vec<String>> {
+        let expected = format!("a list of {} to {} {what}", count.start(), count.end());
+        let items = self.read_items(at, &expected)?;
         if !count.contains(&items.len()) {
-            self.fault(at, format!("found {} of them; allowed: {wanted}", items.len()));
+            self.report_error(at, format!("expected {expected}, found {}", items.len()));
         }
         let mut ids = Vec::new();
         for item in items {
-            let Some(id) = self.text(&item, "an id") else { continue };
-            let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            if id.is_empty() || id.len() > MAX_NETWORK_ID || !id.chars().all(fits) {
-                let message = format!("`{id}` is no id; allowed: letters, digits and dashes, up to {MAX_NETWORK_ID}");
-                self.fault(&item, message);
+            let Some(id) = self.read_text(&item, "an id") else { continue };
+            let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            if id.is_empty() || id.len() > MAX_NETWORK_ID || !id.chars().all(is_allowed) {
+                let message = format!("`{id}` is not a valid id; use 1 to {MAX_NETWORK_ID} letters, digits and dashes");
+                self.report_error(&item, message);
             }
             ids.push(id.to_owned());
         }
@@ -370,18 +417,19 @@ impl Section<'_> {
 }
 
 impl TargetSpec {
-    /// Whether the two would be one job: the name of a job is made of these.
+    /// Whether both would create the same job: the job name is derived from these settings.
     fn is_same_job(&self, other: &Self) -> bool {
-        fn settled(spec: &TargetSpec) -> (&Target, Option<&Value>, Option<&str>, Option<&Inputs>) {
+        fn identity_settings(spec: &TargetSpec) -> (&Target, Option<&Value>, Option<&str>, Option<&InputShapes>) {
             let version = spec.framework_version.as_ref().map(super::FrameworkVersion::as_str);
             (&spec.target, spec.compiler_options.as_ref(), version, spec.inputs.as_ref())
         }
-        settled(self) == settled(other)
+        identity_settings(self) == identity_settings(other)
     }
 }
 
-/// The configured tags of a job: the nearest to the target wins.
-pub(crate) fn tags(defaults: &Settings, rule: &Settings, target: &Settings) -> BTreeMap<String, String> {
+/// The configured tags of a job: those of a target override those of its rule, which override the
+/// defaults.
+pub(crate) fn merge_tags(defaults: &JobSettings, rule: &JobSettings, target: &JobSettings) -> BTreeMap<String, String> {
     let all = defaults.tags.iter().chain(&rule.tags).chain(&target.tags);
     all.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

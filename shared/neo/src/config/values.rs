@@ -1,4 +1,4 @@
-//! Values that are right once they are read.
+//! Values that are valid once they are parsed.
 
 use std::{fmt, str::FromStr};
 
@@ -7,54 +7,54 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Lengths of `FrameworkVersion`, in characters (service model 2017-07-24).
+/// Allowed lengths of `FrameworkVersion`, in characters (service model 2017-07-24).
 const FRAMEWORK_VERSION: std::ops::RangeInclusive<usize> = 3..=10;
 
-/// Lengths of the Region in the ARN of a model package, in characters (service model 2017-07-24).
+/// Allowed lengths of the Region in a model package ARN, in characters (service model 2017-07-24).
 const REGION: std::ops::RangeInclusive<usize> = 9..=16;
 
-/// Longest key id, in characters (service model 2017-07-24).
+/// Maximum length of a KMS key id, in characters (service model 2017-07-24).
 const KMS_KEY_ID: usize = 2048;
 
-/// Longest name of a package (service model 2017-07-24, `EntityName`).
+/// Maximum length of a model package name (service model 2017-07-24, `EntityName`).
 const PACKAGE_NAME: usize = 63;
 
-/// Most digits of the number of a package's version: it is a 32-bit integer (service model 2017-07-24, `ModelPackageVersion`).
+/// Maximum number of digits in a model package version, which is a 32-bit integer (service model
+/// 2017-07-24, `ModelPackageVersion`).
 const PACKAGE_NUMBER: usize = 10;
 
 /// A version of a framework, such as `1.15.3`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FrameworkVersion(String);
 
-/// Not a version that the API takes.
+/// A framework version that the API does not accept.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` is no version that SageMaker takes: one digit, a dot and what follows, in 3 to 10 characters, such as \"2.0\""
+    "`{0}` is not a valid framework version; expected a digit, a dot and more letters, digits or dots, 3 to 10 characters in all, such as \"2.0\""
 )]
 pub struct FrameworkVersionError(String);
 
 impl FrameworkVersion {
-    /// As written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Major and minor: what the SageMaker Python SDK sends, whatever is asked for.
-    pub fn short(&self) -> &str {
+    /// Major and minor version, which is all that the SageMaker Python SDK ever sends.
+    pub fn major_minor(&self) -> &str {
         match self.0.match_indices('.').nth(1) {
             Some((second, _)) => &self.0[..second],
             None => &self.0,
         }
     }
 
-    /// Major and minor as numbers, if they are.
-    pub(crate) fn numbers(&self) -> Option<(u32, u32)> {
-        numbers(&self.0)
+    /// `None` if they are not numbers.
+    pub(crate) fn to_numbers(&self) -> Option<(u32, u32)> {
+        parse_major_minor(&self.0)
     }
 }
 
-/// Major and minor of a version.
-pub(crate) fn numbers(version: &str) -> Option<(u32, u32)> {
+/// Parses the major and minor number of a version.
+pub(crate) fn parse_major_minor(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
@@ -63,13 +63,13 @@ impl FromStr for FrameworkVersion {
     type Err = FrameworkVersionError;
 
     fn from_str(text: &str) -> Result<Self, FrameworkVersionError> {
-        let rest = |c: char| c.is_ascii_alphanumeric() || c == '.';
+        let is_rest = |c: char| c.is_ascii_alphanumeric() || c == '.';
         let mut chars = text.chars();
         let fits = FRAMEWORK_VERSION.contains(&text.len())
             && chars.next().is_some_and(|c| c.is_ascii_digit())
             && chars.next() == Some('.')
             && chars.next().is_some_and(|c| c.is_ascii_alphanumeric())
-            && chars.all(rest);
+            && chars.all(is_rest);
         if fits { Ok(Self(text.to_owned())) } else { Err(FrameworkVersionError(text.to_owned())) }
     }
 }
@@ -80,68 +80,67 @@ impl fmt::Display for FrameworkVersion {
     }
 }
 
-/// The ARN of the role that SageMaker compiles under.
+/// The ARN of the execution role of a compilation job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleArn(String);
 
 impl RoleArn {
-    /// The ARN.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Not what it should be, with what it should be.
+/// A configured value that is not what it has to be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{found}` is no {what}")]
-pub struct Malformed {
+#[error("`{found}` is not a {expected}; expected, for example, {example}")]
+pub struct InvalidValueError {
     found: String,
-    what: &'static str,
+    expected: &'static str,
+    example: &'static str,
 }
 
 impl FromStr for RoleArn {
-    type Err = Malformed;
+    type Err = InvalidValueError;
 
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        if arn::is_role(text) {
+    fn from_str(text: &str) -> Result<Self, InvalidValueError> {
+        if arn::is_role_arn(text) {
             return Ok(Self(text.to_owned()));
         }
-        Err(Malformed { found: text.to_owned(), what: "ARN of a role, such as arn:aws:iam::123456789012:role/neo" })
+        let example = "arn:aws:iam::123456789012:role/neo";
+        Err(InvalidValueError { found: text.to_owned(), expected: "role ARN", example })
     }
 }
 
-/// The ARN of a version of a model package, such as `arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3`.
+/// The ARN of a model package version, such as
+/// `arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ModelPackageArn(String);
 
 impl ModelPackageArn {
-    /// The ARN.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The package's name and the number of the version, such as `resnet/3`.
+    /// The package name and version number, such as `resnet/3`.
     pub fn name_and_number(&self) -> &str {
         self.0.split_once('/').map_or(&self.0, |(_, name)| name)
     }
 
-    /// The package's name.
     pub fn name(&self) -> &str {
         self.name_and_number().split('/').next().unwrap_or_default()
     }
 
-    /// The number of the version.
-    pub fn number(&self) -> &str {
+    pub fn version_number(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 }
 
 impl FromStr for ModelPackageArn {
-    type Err = Malformed;
+    type Err = InvalidValueError;
 
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let named = |resource: &str| {
+    fn from_str(text: &str) -> Result<Self, InvalidValueError> {
+        let is_versioned_package = |resource: &str| {
             let version = resource.strip_prefix("model-package/").and_then(|version| version.split_once('/'));
             version.is_some_and(|(name, number)| {
                 (1..=PACKAGE_NAME).contains(&name.len())
@@ -151,48 +150,48 @@ impl FromStr for ModelPackageArn {
                     && number.bytes().all(|byte| byte.is_ascii_digit())
             })
         };
-        let in_region = arn::Home::of(text).is_some_and(|home| REGION.contains(&home.region.len()));
-        if in_region && arn::is_arn(text, "sagemaker", true, named) {
+        let in_region = arn::ArnScope::from_arn(text).is_some_and(|scope| REGION.contains(&scope.region.len()));
+        if in_region && arn::is_arn(text, "sagemaker", true, is_versioned_package) {
             return Ok(Self(text.to_owned()));
         }
-        let what = "ARN of a version of a model package, such as arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
-        Err(Malformed { found: text.to_owned(), what })
+        let example = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+        Err(InvalidValueError { found: text.to_owned(), expected: "model package version ARN", example })
     }
 }
 
-/// The key that SageMaker encrypts an artifact with: an id, an alias, or the ARN of either.
+/// The KMS key that SageMaker encrypts an artifact with: an id, an alias, or the ARN of either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KmsKeyId(String);
 
 impl KmsKeyId {
-    /// As written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl FromStr for KmsKeyId {
-    type Err = Malformed;
+    type Err = InvalidValueError;
 
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || ":/_-".contains(c);
-        if !text.is_empty() && text.len() <= KMS_KEY_ID && text.chars().all(fits) {
+    fn from_str(text: &str) -> Result<Self, InvalidValueError> {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || ":/_-".contains(c);
+        if !text.is_empty() && text.len() <= KMS_KEY_ID && text.chars().all(is_allowed) {
             return Ok(Self(text.to_owned()));
         }
-        Err(Malformed { found: text.to_owned(), what: "KMS key, such as alias/models or the key's ARN" })
+        let example = "alias/models or the ARN of the key";
+        Err(InvalidValueError { found: text.to_owned(), expected: "KMS key", example })
     }
 }
 
-/// The network that SageMaker compiles in.
+/// The VPC configuration of a compilation job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vpc {
+pub struct VpcConfig {
     /// 1 to 5 security groups.
     pub security_group_ids: Vec<String>,
     /// 1 to 16 subnets.
     pub subnets: Vec<String>,
 }
 
-/// Values for dimensions that the model leaves open, by symbolic name; `default` serves every other one.
+/// Sizes for the model's dynamic dimensions, by symbolic name; `default` applies to all others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SymbolicDims(pub(crate) IndexMap<String, u64>);
 
@@ -210,7 +209,7 @@ impl FromIterator<(String, u64)> for SymbolicDims {
 }
 
 impl SymbolicDims {
-    pub(crate) fn value(&self, name: Option<&str>) -> Option<u64> {
+    pub(crate) fn find_size(&self, name: Option<&str>) -> Option<u64> {
         name.and_then(|name| self.0.get(name)).or_else(|| self.0.get("default")).copied()
     }
 }
@@ -220,9 +219,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_what_the_api_takes() {
-        for (text, short) in [("2.0", "2.0"), ("1.15.3", "1.15"), ("1.7.0", "1.7"), ("2.9.1rc1", "2.9")] {
-            assert_eq!(text.parse::<FrameworkVersion>().unwrap().short(), short);
+    fn versions_the_api_accepts_are_valid() {
+        for (text, major_minor) in [("2.0", "2.0"), ("1.15.3", "1.15"), ("1.7.0", "1.7"), ("2.9.1rc1", "2.9")] {
+            assert_eq!(text.parse::<FrameworkVersion>().unwrap().major_minor(), major_minor);
         }
         for text in ["2", "10.1", "", "v1.0", "1.", "1..0", "1.2.3.4.5.6", "1.0 "] {
             assert!(text.parse::<FrameworkVersion>().is_err(), "{text}");
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_and_keys_are_what_the_api_takes() {
+    fn arns_and_keys_the_api_accepts_are_valid() {
         for (text, good) in [
             ("arn:aws:iam::123456789012:role/neo", true),
             ("arn:aws-us-gov:iam::123456789012:role/team/neo@x", true),

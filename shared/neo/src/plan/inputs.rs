@@ -1,37 +1,46 @@
-//! `DataInputConfig`: as each framework and target wants it, or why there is none.
+//! Resolves `DataInputConfig`, in the form that each framework and target expects.
 
-use model_archive::{Framework, Layout, Problem, Warning};
+use model_archive::{Framework, InputLayout, Problem, Warning};
 
-use super::{Origin, Planned, origin::first};
+use super::{PlanInput, SettingOrigin, setting_origin::first_set};
 use crate::{
-    CoreMlInput, Family, FlexibleShape, FrameworkVersion, InputShape, Inputs, SymbolicDims, TargetRow, TargetSpec,
-    inputs::{self, Extent, NamedLayout},
+    CoreMlDimension, CoreMlInputConfig, CoreMlShape, DeclaredLayout, FrameworkVersion, InputShape, InputShapes,
+    SymbolicDims, TargetFamily, TargetRow, TargetSpec,
+    input_shapes::{compare_with_model, find_transposed_inputs, resolve_model_shapes, unknown_shapes_problem},
 };
 
-/// Longest `DataInputConfig` the API takes, in characters (service model 2017-07-24).
+/// Maximum length of `DataInputConfig`, in characters (service model 2017-07-24).
 const MAX_DATA_INPUT_CONFIG: usize = 16_384;
 
-/// The first PyTorch for which Neo derives inputs itself (API reference, `DerivedInformation`).
+/// The first PyTorch version for which Neo derives inputs itself (API reference,
+/// `DerivedInformation`).
 const DERIVING_PYTORCH: (u32, u32) = (2, 0);
 
-/// A target's inputs.
-pub(super) struct Settled {
-    /// The text to send; none where Neo needs none.
+/// The resolved inputs of a target.
+pub(super) struct ResolvedInputs {
+    /// The `DataInputConfig` to send; `None` where Neo needs none.
     pub text: Option<String>,
-    pub origin: Origin,
+    pub origin: SettingOrigin,
     pub warnings: Vec<Warning>,
 }
 
-impl Settled {
-    fn none(code: &'static str, warning: Option<String>) -> Self {
-        let warnings = warning.into_iter().map(|warning| Warning::new(code, warning)).collect();
-        Self { text: None, origin: Origin::BuiltIn, warnings }
+impl ResolvedInputs {
+    fn not_sent(warnings: Vec<Warning>) -> Self {
+        Self { text: None, origin: SettingOrigin::BuiltIn, warnings }
     }
 }
 
-/// Whom inputs are for.
+/// The inputs of the model in the archive.
+enum ArchiveInputs {
+    /// These shapes are sent.
+    Shapes(InputShapes, Vec<Warning>),
+    /// No shapes are sent: Neo needs none, or derives them itself.
+    NotSent(Vec<Warning>),
+}
+
+/// What the inputs of a target depend on, beside the plan input.
 #[derive(Clone, Copy)]
-pub(super) struct For<'a> {
+pub(super) struct InputsContext<'a> {
     pub spec: &'a TargetSpec,
     pub row: Option<&'static TargetRow>,
     pub framework: Framework,
@@ -39,67 +48,75 @@ pub(super) struct For<'a> {
     pub dims: &'a SymbolicDims,
 }
 
-impl For<'_> {
-    fn derived(&self) -> bool {
+impl InputsContext<'_> {
+    fn are_derived_by_neo(&self) -> bool {
         self.framework == Framework::Pytorch
-            && self.row.is_some_and(|row| row.family.derives_inputs())
-            && self.version.and_then(FrameworkVersion::numbers).is_some_and(|version| version >= DERIVING_PYTORCH)
+            && self.row.is_some_and(|row| row.family.can_derive_inputs())
+            && self.version.and_then(FrameworkVersion::to_numbers).is_some_and(|version| version >= DERIVING_PYTORCH)
     }
 }
 
-impl Planned<'_> {
-    pub(super) fn inputs(&self, to: For<'_>) -> Result<Settled, Vec<Problem>> {
-        let named = first([
-            (Origin::Metadata, self.overrides.inputs.as_ref()),
-            (Origin::Target, to.spec.inputs.as_ref()),
-            (Origin::Rule, self.rule.inputs.as_ref()),
+impl PlanInput<'_> {
+    pub(super) fn resolve_inputs(&self, context: InputsContext<'_>) -> Result<ResolvedInputs, Vec<Problem>> {
+        let configured = first_set([
+            (SettingOrigin::Metadata, self.overrides.inputs.as_ref()),
+            (SettingOrigin::Target, context.spec.inputs.as_ref()),
+            (SettingOrigin::Rule, self.rule.inputs.as_ref()),
         ]);
-        let (inputs, origin, mut warnings) = match named {
-            Some((named, origin)) => (named.clone(), origin, self.judged(named, to)?),
-            None => match self.of_archive(to)? {
-                Ok((inputs, warnings)) => (inputs, Origin::Archive, warnings),
-                Err(nothing) => return Ok(nothing),
+        let (inputs, origin, mut warnings) = match configured {
+            Some((inputs, origin)) => (inputs.clone(), origin, self.check_configured_inputs(inputs, context)?),
+            None => match self.read_archive_inputs(context)? {
+                ArchiveInputs::Shapes(inputs, warnings) => (inputs, SettingOrigin::Archive, warnings),
+                ArchiveInputs::NotSent(warnings) => return Ok(ResolvedInputs::not_sent(warnings)),
             },
         };
-        let inputs = fit(inputs, to)?;
-        if to.framework == Framework::Xgboost {
-            warnings
-                .push(Warning::new("inputs-not-needed", "SageMaker Neo needs no inputs for XGBOOST; they are sent"));
+        let inputs = adapt_to_target(inputs, context)?;
+        if context.framework == Framework::Xgboost {
+            let warning = "SageMaker Neo does not need inputs for XGBOOST models; they are sent anyway";
+            warnings.push(Warning::new("inputs-not-needed", warning));
         }
         let text = inputs.to_json();
         let length = text.chars().count();
         if length > MAX_DATA_INPUT_CONFIG {
             return Err(vec![Problem::new(
                 "inputs-too-long",
-                format!("the inputs take {length} characters; SageMaker takes {MAX_DATA_INPUT_CONFIG}"),
-                "compile a model with fewer inputs, or with shorter input names",
+                format!("the inputs are {length} characters long as JSON; SageMaker allows {MAX_DATA_INPUT_CONFIG}"),
+                "compile a model with fewer inputs or shorter input names",
             )]);
         }
-        Ok(Settled { text: Some(text), origin, warnings })
+        Ok(ResolvedInputs { text: Some(text), origin, warnings })
     }
 
-    /// A person's inputs, held against the model's and the framework's layout.
-    fn judged(&self, named: &Inputs, to: For<'_>) -> Result<Vec<Warning>, Vec<Problem>> {
+    /// Compares configured inputs with those of the model and with the framework's layout.
+    fn check_configured_inputs(
+        &self,
+        configured: &InputShapes,
+        context: InputsContext<'_>,
+    ) -> Result<Vec<Warning>, Vec<Problem>> {
         let model = self.inspection.model.as_ref().filter(|model| model.read);
         let known = model.map(|model| model.inputs.as_slice()).unwrap_or_default();
-        let (mut problems, warnings) = inputs::differences(to.framework, known, named);
+        let (mut problems, warnings) = compare_with_model(context.framework, known, configured);
         if problems.is_empty() {
             let confirmed = match self.rule.layout {
-                Some(NamedLayout::Nchw) => Some(Layout::Nchw),
-                Some(NamedLayout::Nhwc) => Some(Layout::Nhwc),
+                Some(DeclaredLayout::Nchw) => Some(InputLayout::Nchw),
+                Some(DeclaredLayout::Nhwc) => Some(InputLayout::Nhwc),
                 None => None,
             };
-            let misplaced = inputs::misplaced(to.framework, named, known);
-            let doubtful = misplaced.iter().filter(|input| Some(input.reads_like) != confirmed);
+            let transposed = find_transposed_inputs(context.framework, configured, known);
+            let doubtful = transposed.iter().filter(|input| Some(input.apparent_layout) != confirmed);
             problems.extend(doubtful.map(|input| {
-                let (written, wanted) = (letters(input.reads_like), letters(to.framework.layout()));
+                let (apparent, expected) =
+                    (layout_name(input.apparent_layout), layout_name(context.framework.layout()));
                 Problem::new(
                     "layout-doubtful",
                     format!(
-                        "the input {} is {:?}, which reads like {written}; SageMaker Neo takes {wanted} for {}",
-                        input.name, input.shape, to.framework
+                        "the input {} is {:?}, which looks like {apparent}; SageMaker Neo expects {expected} for {}",
+                        input.name, input.shape, context.framework
                     ),
-                    format!("write {:?}, or confirm the order with layout: {written} in the rule", input.meant),
+                    format!(
+                        "write {:?}, or confirm the order with layout: {apparent} in the rule",
+                        input.expected_shape
+                    ),
                 )
             }));
         }
@@ -107,79 +124,82 @@ impl Planned<'_> {
         if problems.is_empty() { Ok(warnings) } else { Err(problems) }
     }
 
-    /// The archive's own inputs; the inner error is an answer: that none are sent.
-    #[expect(clippy::type_complexity, reason = "one caller")]
-    fn of_archive(&self, to: For<'_>) -> Result<Result<(Inputs, Vec<Warning>), Settled>, Vec<Problem>> {
-        match to.framework {
-            Framework::Xgboost => return Ok(Err(Settled::none("", None))),
+    /// The inputs of the model in the archive, or the problems that prevent reading them.
+    fn read_archive_inputs(&self, context: InputsContext<'_>) -> Result<ArchiveInputs, Vec<Problem>> {
+        match context.framework {
+            Framework::Xgboost => return Ok(ArchiveInputs::NotSent(Vec::new())),
             Framework::Sklearn => {
-                let warning = "AWS does not document SKLEARN models for Neo; no inputs are sent".to_owned();
-                return Ok(Err(Settled::none("framework-undocumented", Some(warning))));
+                let warning = "AWS does not document SKLEARN models for Neo; no inputs are sent";
+                return Ok(ArchiveInputs::NotSent(vec![Warning::new("framework-undocumented", warning)]));
             }
             _ => {}
         }
         let derived = || {
-            let warning = "no input shapes are sent: SageMaker Neo derives them from PyTorch 2 models".to_owned();
-            Ok(Err(Settled::none("inputs-derived", Some(warning))))
+            let warning = "no input shapes are sent: SageMaker Neo derives them from PyTorch 2 models";
+            Ok(ArchiveInputs::NotSent(vec![Warning::new("inputs-derived", warning)]))
         };
-        let Some(model) = self.inspection.model.as_ref().filter(|model| model.read) else {
-            return if to.derived() { derived() } else { Err(vec![self.not_read(to)]) };
+        let model = self.inspection.model.as_ref().filter(|model| model.read && !model.inputs.is_empty());
+        let Some(model) = model else {
+            return if context.are_derived_by_neo() {
+                derived()
+            } else {
+                Err(vec![self.unknown_shapes_problem(context)])
+            };
         };
-        if model.inputs.is_empty() {
-            return if to.derived() { derived() } else { Err(vec![self.not_read(to)]) };
-        }
-        let read = match inputs::from_model(&model.inputs, to.dims) {
-            Err(_) if to.derived() => return derived(),
+        let read = match resolve_model_shapes(&model.inputs, context.dims) {
+            Err(_) if context.are_derived_by_neo() => return derived(),
             read => read?,
         };
-        let unusual = inputs::misplaced(to.framework, &read, &[]).into_iter().map(|input| {
-            let wanted = letters(to.framework.layout());
-            let (name, shape, framework) = (input.name, input.shape, to.framework);
+        let unusual = find_transposed_inputs(context.framework, &read, &[]).into_iter().map(|input| {
+            let expected = layout_name(context.framework.layout());
+            let (name, shape, framework) = (input.name, input.shape, context.framework);
             Warning::new(
                 "layout-unusual",
-                format!("the model's input {name} is {shape:?}; SageMaker Neo takes {wanted} for {framework}"),
+                format!("the model's input {name} is {shape:?}; SageMaker Neo expects {expected} for {framework}"),
             )
         });
         let warnings = unusual.collect();
-        Ok(Ok((read, warnings)))
+        Ok(ArchiveInputs::Shapes(read, warnings))
     }
 
-    fn not_read(&self, to: For<'_>) -> Problem {
+    fn unknown_shapes_problem(&self, context: InputsContext<'_>) -> Problem {
         let rule = format!("rule `{}`", self.rule.name);
-        let mut problem = inputs::not_read(to.framework, self.inspection.model.as_ref(), &rule);
-        if to.framework == Framework::Pytorch && to.row.is_some_and(|row| row.family.derives_inputs()) {
+        let mut problem = unknown_shapes_problem(context.framework, self.inspection.model.as_ref(), &rule);
+        if context.framework == Framework::Pytorch && context.row.is_some_and(|row| row.family.can_derive_inputs()) {
             problem
                 .remedy
-                .push_str("; with framework_version: \"2.0\" SageMaker Neo derives them from a model of PyTorch 2");
+                .push_str("; with framework_version: \"2.0\", SageMaker Neo derives them from a PyTorch 2 model");
         }
         problem
     }
 }
 
-/// The inputs in the form that the target takes.
-fn fit(inputs: Inputs, to: For<'_>) -> Result<Inputs, Vec<Problem>> {
-    let framework = to.framework;
-    if let Inputs::Positional(_) = inputs
+/// Converts the inputs to the form that the target expects.
+fn adapt_to_target(inputs: InputShapes, context: InputsContext<'_>) -> Result<InputShapes, Vec<Problem>> {
+    let framework = context.framework;
+    if let InputShapes::Positional(_) = inputs
         && framework != Framework::Pytorch
     {
         return Err(vec![Problem::new(
             "inputs-unnamed",
-            format!("the inputs are a list of shapes, which SageMaker Neo takes for PYTORCH, not for {framework}"),
-            "give each shape its input's name: inputs: { data: [1, 3, 224, 224] }",
+            format!(
+                "the inputs are a list of shapes, which SageMaker Neo accepts for PYTORCH, but not for {framework}"
+            ),
+            "set the name of each input: inputs: { data: [1, 3, 224, 224] }",
         )]);
     }
-    let count = inputs.shapes().len();
+    let count = inputs.labeled_shapes().len();
     if framework == Framework::Tflite && count > 1 {
         return Err(vec![Problem::new(
             "inputs-several",
-            format!("the model has {count} inputs; SageMaker Neo compiles TFLITE models with one"),
-            "compile the model as TENSORFLOW, or make it one with a single input",
+            format!("the model has {count} inputs; SageMaker Neo compiles TFLITE models with one input only"),
+            "compile the model as TENSORFLOW, or export it with a single input",
         )]);
     }
-    if to.row.is_some_and(|row| row.family == Family::CoreMl) {
-        return Ok(each(inputs, |shape| match shape {
-            InputShape::Fixed(shape) => InputShape::CoreMl(CoreMlInput {
-                shape: FlexibleShape::One(shape.into_iter().map(Extent::Fixed).collect()),
+    if context.row.is_some_and(|row| row.family == TargetFamily::CoreMl) {
+        return Ok(map_shapes(inputs, |shape| match shape {
+            InputShape::Fixed(shape) => InputShape::CoreMl(CoreMlInputConfig {
+                shape: CoreMlShape::One(shape.into_iter().map(CoreMlDimension::Fixed).collect()),
                 default_shape: None,
                 kind: None,
                 bias: None,
@@ -188,28 +208,33 @@ fn fit(inputs: Inputs, to: For<'_>) -> Result<Inputs, Vec<Problem>> {
             described @ InputShape::CoreMl(_) => described,
         }));
     }
-    let described = inputs.shapes().into_iter().find(|(_, shape)| matches!(shape, InputShape::CoreMl(_)));
+    let described = inputs.labeled_shapes().into_iter().find(|(_, shape)| matches!(shape, InputShape::CoreMl(_)));
     if let Some((name, _)) = described {
         return Err(vec![Problem::new(
             "inputs-for-coreml",
-            format!("the input {name} is described as for Core ML; {} takes a plain shape", to.spec.target),
-            "give the target coreml its own inputs, and the others plain shapes",
+            format!(
+                "the input {name} is written in the form for coreml; {} expects a plain shape",
+                context.spec.target
+            ),
+            "set these inputs for the target coreml only, and plain shapes for the other targets",
         )]);
     }
     Ok(inputs)
 }
 
-fn each(inputs: Inputs, form: impl Fn(InputShape) -> InputShape) -> Inputs {
+fn map_shapes(inputs: InputShapes, form: impl Fn(InputShape) -> InputShape) -> InputShapes {
     match inputs {
-        Inputs::Named(shapes) => Inputs::Named(shapes.into_iter().map(|(name, shape)| (name, form(shape))).collect()),
-        Inputs::Positional(shapes) => Inputs::Positional(shapes.into_iter().map(form).collect()),
+        InputShapes::Named(shapes) => {
+            InputShapes::Named(shapes.into_iter().map(|(name, shape)| (name, form(shape))).collect())
+        }
+        InputShapes::Positional(shapes) => InputShapes::Positional(shapes.into_iter().map(form).collect()),
     }
 }
 
-fn letters(layout: Layout) -> &'static str {
+fn layout_name(layout: InputLayout) -> &'static str {
     match layout {
-        Layout::Nchw => "NCHW",
-        Layout::Nhwc => "NHWC",
-        Layout::None => "no shapes",
+        InputLayout::Nchw => "NCHW",
+        InputLayout::Nhwc => "NHWC",
+        InputLayout::None => "no shapes",
     }
 }

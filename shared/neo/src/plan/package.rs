@@ -1,71 +1,80 @@
-//! From a rule for a model package to one compilation request per target. There is no archive to look into: SageMaker knows the model.
+//! Plans a model package: one compilation request per target. There is no archive to inspect, since
+//! SageMaker already has the model.
 
 use super::{
-    Origin, Plan, TargetPlan,
-    order::{Draft, Model, Order},
-    refuse_repeats,
+    CompilationPlan, SettingOrigin, TargetPlan,
+    context::{ModelInputConfig, PlanContext, TargetDraft},
+    reject_repeated_targets,
 };
-use crate::{ModelPackage, ModelPackageArn, OnNewVersion, Rule, Settings, Source, name::digest};
+use crate::{
+    CompilationRule, JobSettings, ModelPackage, ModelPackageArn, ModelSource, NewVersionPolicy, name::hash_fields,
+};
 
-/// Everything the plan of a model package is made of.
+/// Everything a plan for a model package depends on.
 #[derive(Debug, Clone, Copy)]
-pub struct PlannedPackage<'a> {
-    /// The version of the package.
+pub struct PackagePlanInput<'a> {
+    /// The model package version.
     pub package: &'a ModelPackageArn,
     /// The rule that names it.
-    pub rule: &'a Rule,
-    /// What holds where the rule says nothing.
-    pub defaults: &'a Settings,
-    /// Where artifacts go, unless the configuration names another bucket.
+    pub rule: &'a CompilationRule,
+    /// Settings that the rule does not set.
+    pub defaults: &'a JobSettings,
+    /// The bucket for artifacts, unless the configuration names another one.
     pub artifact_bucket: &'a str,
-    /// The bucket whose objects are compiled: no artifact may go there.
+    /// The bucket whose objects are compiled: no artifact may be written to it.
     pub model_bucket: &'a str,
-    /// Where the jobs will run, if it is known: some targets are compiled in one region only.
+    /// The Region of the jobs, if known: some targets are available in one Region only.
     pub region: Option<&'a str>,
 }
 
-/// One request per target, and all that stands against the others; and what is compiled, whose version tells what was asked for: the same
-/// for the same wishes, another one as soon as something about them was changed.
-pub fn plan_package(planned: &PlannedPackage<'_>) -> (Source, Plan) {
-    let number = planned.package.number();
-    let (_, draft) = planned.targets(number);
-    let asked: Vec<_> = draft.iter().map(asked).collect();
-    let version = format!("{number}-{}", digest(&asked.iter().map(String::as_str).collect::<Vec<_>>()));
-    let (source, mut targets) = planned.targets(&version);
-    refuse_repeats(&mut targets, &planned.rule.name);
-    (source, Plan { problems: Vec::new(), warnings: Vec::new(), targets, on_new_version: OnNewVersion::Keep })
+/// Plans one request per target, and reports the problems of the other targets.
+///
+/// Also returns what is compiled. Its version includes a digest of everything that is requested: it
+/// stays the same for the same rule, and changes as soon as anything in the rule changes.
+pub fn plan_package(input: &PackagePlanInput<'_>) -> (ModelSource, CompilationPlan) {
+    let number = input.package.version_number();
+    // The digest is over requests whose version is the number alone: the final version cannot
+    // include itself.
+    let (_, drafts) = input.plan_targets(number);
+    let requested: Vec<_> = drafts.iter().map(serialize_target).collect();
+    let version = format!("{number}-{}", hash_fields(&requested.iter().map(String::as_str).collect::<Vec<_>>()));
+    let (source, mut targets) = input.plan_targets(&version);
+    reject_repeated_targets(&mut targets, &input.rule.name);
+    let on_new_version = NewVersionPolicy::Keep;
+    (source, CompilationPlan { problems: Vec::new(), warnings: Vec::new(), targets, on_new_version })
 }
 
-/// All that is asked for a target, or stands against it. As a text, in which the order of members is always the same.
-fn asked(target: &TargetPlan) -> String {
+/// Serializes what is requested for a target, or its problems. The order of members is always the
+/// same.
+fn serialize_target(target: &TargetPlan) -> String {
     let text = match &target.outcome {
         Ok(request) => serde_json::to_string(request),
         Err(problems) => serde_json::to_string(problems),
     };
-    // Every key in them is a text: this cannot fail.
+    // Every key is text: this cannot fail.
     text.unwrap_or_default()
 }
 
-impl PlannedPackage<'_> {
-    fn targets(&self, version: &str) -> (Source, Vec<TargetPlan>) {
+impl PackagePlanInput<'_> {
+    fn plan_targets(&self, version: &str) -> (ModelSource, Vec<TargetPlan>) {
         let package = ModelPackage { model_package_version_arn: self.package.clone(), version: version.to_owned() };
-        let order = Order {
-            source: Source::Package(package),
+        let context = PlanContext {
+            source: ModelSource::Package(package),
             rule: self.rule,
             defaults: self.defaults,
             artifact_bucket: self.artifact_bucket,
             model_bucket: self.model_bucket,
             region: self.region,
         };
-        let target = |spec| {
-            let mut draft = Draft::new(spec, Origin::Rule);
-            let row = spec.target.row();
-            order.table(&mut draft, spec, row, None);
-            let options = order.compiler_options(&mut draft, spec, row, None);
-            let request = order.request(&mut draft, spec, Model::default(), options.as_ref());
-            draft.done(spec, request)
+        let plan_target = |spec| {
+            let mut draft = TargetDraft::new(spec, SettingOrigin::Rule);
+            let row = spec.target.find_row();
+            context.check_target(&mut draft, spec, row, None);
+            let options = context.resolve_compiler_options(&mut draft, spec, row, None);
+            let request = context.build_request(&mut draft, spec, ModelInputConfig::default(), options.as_ref());
+            draft.into_plan(spec, request)
         };
-        let targets = self.rule.targets.iter().map(target).collect();
-        (order.source, targets)
+        let targets = self.rule.targets.iter().map(plan_target).collect();
+        (context.source, targets)
     }
 }

@@ -1,115 +1,127 @@
-//! One target of an upload: what its archive and the table of targets say.
+//! Plans one target of an upload, from the content of the archive and the table of targets.
 
 use model_archive::{Dim, Framework};
 use serde_json::Value;
 
 use super::{
-    Decision, Origin, Planned, TargetPlan,
-    inputs::{For, Settled},
-    order::{Draft, Model, Order},
-    origin::first,
+    PlanInput, ResolvedSetting, SettingOrigin, TargetPlan,
+    context::{ModelInputConfig, PlanContext, TargetDraft},
+    inputs::{InputsContext, ResolvedInputs},
+    setting_origin::first_set,
 };
-use crate::{Family, FrameworkVersion, SymbolicDims, TargetRow, TargetSpec, config::numbers};
+use crate::{FrameworkVersion, SymbolicDims, TargetFamily, TargetRow, TargetSpec, config::parse_major_minor};
 
-impl Planned<'_> {
-    pub(super) fn target(
+impl PlanInput<'_> {
+    pub(super) fn plan_target(
         &self,
-        order: &Order<'_>,
+        context: &PlanContext<'_>,
         spec: &TargetSpec,
-        named_by: Origin,
+        named_by: SettingOrigin,
         framework: Framework,
-        said: Origin,
+        framework_origin: SettingOrigin,
     ) -> TargetPlan {
-        let mut draft = Draft::new(spec, named_by);
-        draft.decisions.push(Decision::new("framework", framework, said));
-        let row = spec.target.row();
-        order.table(&mut draft, spec, row, Some(framework));
-        let version = self.framework_version(&mut draft, spec, row, framework);
-        let inputs = self.settled_inputs(&mut draft, order, spec, row, framework);
-        let options = order.compiler_options(&mut draft, spec, row, Some(framework));
-        self.files(&mut draft, spec, row, options.as_ref());
-        let model = Model { framework: Some(framework), version: version.as_ref(), inputs: inputs.as_deref() };
-        let request = order.request(&mut draft, spec, model, options.as_ref());
-        draft.done(spec, request)
+        let mut draft = TargetDraft::new(spec, named_by);
+        draft.resolved_settings.push(ResolvedSetting::new("framework", framework, framework_origin));
+        let row = spec.target.find_row();
+        context.check_target(&mut draft, spec, row, Some(framework));
+        let version = self.resolve_framework_version(&mut draft, spec, row, framework);
+        let inputs = self.resolve_target_inputs(&mut draft, context, spec, row, framework);
+        let options = context.resolve_compiler_options(&mut draft, spec, row, Some(framework));
+        self.check_companion_files(&mut draft, spec, row, options.as_ref());
+        let model =
+            ModelInputConfig { framework: Some(framework), version: version.as_ref(), inputs: inputs.as_deref() };
+        let request = context.build_request(&mut draft, spec, model, options.as_ref());
+        draft.into_plan(spec, request)
     }
 
-    /// Files that some targets want beside the model (developer guide, "Prepare Model"; API reference, `CompilerOptions`).
-    fn files(&self, draft: &mut Draft, spec: &TargetSpec, row: Option<&TargetRow>, options: Option<&Value>) {
+    /// Checks for files that some targets need beside the model (developer guide, "Prepare Model";
+    /// API reference, `CompilerOptions`).
+    fn check_companion_files(
+        &self,
+        draft: &mut TargetDraft,
+        spec: &TargetSpec,
+        row: Option<&TargetRow>,
+        options: Option<&Value>,
+    ) {
         let members = &self.inspection.members;
-        // Of a long list only the beginning is kept.
+        // The inspection keeps only the beginning of a long list.
         let is_whole = members.len() as u64 == self.inspection.member_count && !members.is_empty();
         let Some(row) = row.filter(|_| is_whole) else { return };
-        if row.family == Family::Ambarella && !members.iter().any(|member| member.path.ends_with("config.json")) {
-            draft.problem(
+        if row.family == TargetFamily::Ambarella && !members.iter().any(|member| member.path.ends_with("config.json")) {
+            draft.add_problem(
                 "ambarella-config-missing",
-                format!("{} needs a *config.json and a folder of calibration images in the archive", spec.target),
-                "pack them beside the model, and upload the archive again",
+                format!("{} requires a *config.json and a folder of calibration images in the archive", spec.target),
+                "add them to the archive beside the model and upload it again",
             );
         }
         let labels = options.and_then(|options| options.get("class_labels")).and_then(Value::as_str);
         if let Some(labels) = labels.filter(|labels| !members.iter().any(|member| member.path.ends_with(*labels))) {
-            draft.problem(
+            draft.add_problem(
                 "class-labels-missing",
                 format!("the compiler option class_labels names `{labels}`, which is not in the archive"),
-                "pack the file with the labels beside the model, or correct the option",
+                "add the label file to the archive beside the model, or correct the option",
             );
         }
     }
 
-    /// The version to send, as it was asked for.
-    fn framework_version(
+    /// The framework version to send, as configured.
+    fn resolve_framework_version(
         &self,
-        draft: &mut Draft,
+        draft: &mut TargetDraft,
         spec: &TargetSpec,
         row: Option<&TargetRow>,
         framework: Framework,
     ) -> Option<FrameworkVersion> {
-        let said = first([
-            (Origin::Metadata, self.overrides.framework_version.as_ref()),
-            (Origin::Target, spec.framework_version.as_ref()),
-            (Origin::Rule, self.rule.framework_version.as_ref()),
+        let configured = first_set([
+            (SettingOrigin::Metadata, self.overrides.framework_version.as_ref()),
+            (SettingOrigin::Target, spec.framework_version.as_ref()),
+            (SettingOrigin::Rule, self.rule.framework_version.as_ref()),
         ]);
         let target = &spec.target;
-        let taken = match row {
-            Some(row) => row.takes_framework_version(framework),
+        let is_accepted = match row {
+            Some(row) => row.accepts_framework_version(framework),
             None => matches!(framework, Framework::Pytorch | Framework::Tensorflow),
         };
-        let Some((version, origin)) = said else {
-            // The service chooses one then, and a model of another version fails after minutes.
-            let neuron = row.is_some_and(|row| row.family == Family::Neuron);
-            let documented = row.and_then(|row| row.support(framework)).map(|support| support.versions.join(", "));
-            if let Some(versions) = documented.filter(|_| taken && (neuron || framework == Framework::Pytorch)) {
-                let of = if versions.is_empty() { String::new() } else { format!(" (documented are {versions})") };
+        let Some((version, origin)) = configured else {
+            // The service then chooses a version, and a model of another version fails after
+            // minutes.
+            let neuron = row.is_some_and(|row| row.family == TargetFamily::Neuron);
+            let documented = row.and_then(|row| row.find_support(framework)).map(|support| support.versions.join(", "));
+            if let Some(versions) = documented.filter(|_| is_accepted && (neuron || framework == Framework::Pytorch)) {
+                let documented = if versions.is_empty() { String::new() } else { format!(" (documented: {versions})") };
                 let warning = format!(
-                    "no framework_version is named: SageMaker chooses one for {target}{of}, and a model of another fails"
+                    "framework_version is not set: SageMaker chooses one for {target}{documented}, and a model of another version fails; set framework_version"
                 );
-                draft.warn("framework-version-advised", warning);
+                draft.add_warning("framework-version-advised", warning);
             }
             return None;
         };
-        if !taken {
-            let warning =
-                format!("framework_version {version} is not sent: SageMaker takes none for {framework} on {target}");
-            draft.warn("framework-version-not-sent", warning);
+        if !is_accepted {
+            let warning = format!(
+                "framework_version {version} is not sent: SageMaker does not accept it for {framework} on {target}"
+            );
+            draft.add_warning("framework-version-not-sent", warning);
             return None;
         }
-        draft.decisions.push(Decision::new("framework_version", version, origin));
-        let documented = row.and_then(|row| row.support(framework)).map(|support| support.versions).unwrap_or_default();
-        let known: Vec<_> = documented.iter().filter_map(|version| numbers(version)).collect();
-        match version.numbers() {
-            Some(asked) if !known.is_empty() && !known.contains(&asked) => {
+        draft.resolved_settings.push(ResolvedSetting::new("framework_version", version, origin));
+        let documented =
+            row.and_then(|row| row.find_support(framework)).map(|support| support.versions).unwrap_or_default();
+        let known: Vec<_> = documented.iter().filter_map(|version| parse_major_minor(version)).collect();
+        match version.to_numbers() {
+            Some(configured) if !known.is_empty() && !known.contains(&configured) => {
                 let list = documented.join(", ");
-                // The service learns versions before this table does.
-                if known.iter().all(|known| *known < asked) {
-                    let warning =
-                        format!("{framework} {version} is newer than AWS documents for {target} ({list}); it is sent");
-                    draft.warn("framework-version-new", warning);
+                // The service supports new versions before this table lists them.
+                if known.iter().all(|known| *known < configured) {
+                    let warning = format!(
+                        "{framework} {version} is newer than the versions documented for {target} ({list}); it is sent anyway"
+                    );
+                    draft.add_warning("framework-version-new", warning);
                 } else {
-                    draft.problem(
+                    draft.add_problem(
                         "framework-version-unsupported",
-                        format!("{framework} {version} is not compiled for {target}; documented are {list}"),
+                        format!("SageMaker Neo does not compile {framework} {version} for {target}; documented: {list}"),
                         format!(
-                            "save the model with one of these, and name it: framework_version: \"{}\"",
+                            "save the model with one of these versions and set it, for example framework_version: \"{}\"",
                             documented.last().unwrap_or(&"")
                         ),
                     );
@@ -120,30 +132,32 @@ impl Planned<'_> {
         Some(version.clone())
     }
 
-    fn settled_inputs(
+    fn resolve_target_inputs(
         &self,
-        draft: &mut Draft,
-        order: &Order<'_>,
+        draft: &mut TargetDraft,
+        context: &PlanContext<'_>,
         spec: &TargetSpec,
         row: Option<&'static TargetRow>,
         framework: Framework,
     ) -> Option<String> {
-        let none = SymbolicDims::default();
-        let said = order.said(spec, |settings| settings.symbolic_dims.as_ref());
-        let dims = said.map_or(&none, |(dims, _)| dims);
-        let version = first([
-            (Origin::Metadata, self.overrides.framework_version.as_ref()),
-            (Origin::Target, spec.framework_version.as_ref()),
-            (Origin::Rule, self.rule.framework_version.as_ref()),
+        let no_dims = SymbolicDims::default();
+        let configured = context.find_setting(spec, |settings| settings.symbolic_dims.as_ref());
+        let dims = configured.map_or(&no_dims, |(dims, _)| dims);
+        let version = first_set([
+            (SettingOrigin::Metadata, self.overrides.framework_version.as_ref()),
+            (SettingOrigin::Target, spec.framework_version.as_ref()),
+            (SettingOrigin::Rule, self.rule.framework_version.as_ref()),
         ]);
         let version = version.map(|(version, _)| version);
-        match self.inputs(For { spec, row, framework, version, dims }) {
-            Ok(Settled { text, origin, warnings }) => {
+        match self.resolve_inputs(InputsContext { spec, row, framework, version, dims }) {
+            Ok(ResolvedInputs { text, origin, warnings }) => {
                 draft.warnings.extend(warnings);
                 let shown = text.as_deref().unwrap_or("none");
-                draft.decisions.push(Decision::new("inputs", shown, origin));
-                if let (Origin::Archive, Some((dims, origin)), true) = (origin, said, self.has_open_dims()) {
-                    draft.decisions.push(Decision::new("symbolic_dims", dims, origin));
+                draft.resolved_settings.push(ResolvedSetting::new("inputs", shown, origin));
+                if let (SettingOrigin::Archive, Some((dims, origin)), true) =
+                    (origin, configured, self.has_dynamic_dims())
+                {
+                    draft.resolved_settings.push(ResolvedSetting::new("symbolic_dims", dims, origin));
                 }
                 text
             }
@@ -154,7 +168,7 @@ impl Planned<'_> {
         }
     }
 
-    fn has_open_dims(&self) -> bool {
+    fn has_dynamic_dims(&self) -> bool {
         let inputs = self.inspection.model.iter().flat_map(|model| &model.inputs);
         inputs.flat_map(|input| input.dims.iter().flatten()).any(|dim| !matches!(dim, Dim::Known(_)))
     }

@@ -4,19 +4,24 @@ use model_archive::Framework;
 
 use super::{Target, TargetDevice, TargetPlatform};
 
-/// What is compiled for a framework.
+/// How Neo supports one framework for a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Support {
-    /// The framework.
+pub struct FrameworkSupport {
     pub framework: Framework,
     /// The versions that AWS documents; empty if it documents none.
     pub versions: &'static [&'static str],
 }
 
-/// Targets that take the same compiler options.
+impl FrameworkSupport {
+    pub(super) const fn new(framework: Framework, versions: &'static [&'static str]) -> Self {
+        Self { framework, versions }
+    }
+}
+
+/// Targets that accept the same compiler options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Family {
-    /// An instance that computes on its processor.
+pub enum TargetFamily {
+    /// An instance without a GPU or accelerator.
     CloudCpu,
     /// An instance with a GPU.
     CloudGpu,
@@ -24,15 +29,15 @@ pub enum Family {
     Neuron,
     /// Elastic Inference.
     ElasticInference,
-    /// A device that computes on its processor, or on an accelerator that takes no options.
+    /// A device that runs models on its CPU, or on an accelerator that has no options.
     Edge,
-    /// A Jetson.
+    /// NVIDIA Jetson.
     Jetson,
     /// An Ambarella camera chip.
     Ambarella,
-    /// Apple's Core ML.
+    /// Apple Core ML.
     CoreMl,
-    /// A Linux platform without accelerator, or with one that takes no options.
+    /// A Linux platform without an accelerator, or with one that has no options.
     Linux,
     /// A Linux platform with an NVIDIA GPU.
     LinuxNvidia,
@@ -40,8 +45,8 @@ pub enum Family {
     Android,
 }
 
-impl Family {
-    /// Its name for people.
+impl TargetFamily {
+    /// The display name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CloudCpu => "cloud, CPU",
@@ -58,87 +63,86 @@ impl Family {
         }
     }
 
-    /// Whether it is an instance of the cloud for which Neo can derive the inputs of a PyTorch model.
-    pub const fn derives_inputs(self) -> bool {
+    /// Whether these are cloud instances for which Neo can derive the inputs of a PyTorch model.
+    pub const fn can_derive_inputs(self) -> bool {
         matches!(self, Self::CloudCpu | Self::CloudGpu)
     }
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Of {
+enum TargetId {
     Device(&'static str),
     Platform(&'static str, &'static str, Option<&'static str>),
 }
 
-/// One target and what Neo does for it.
+/// One target and what Neo supports for it.
 #[derive(Debug, Clone, Copy)]
 pub struct TargetRow {
-    of: Of,
-    /// Decides over compiler options.
-    pub family: Family,
-    /// The frameworks that are compiled for it.
-    pub frameworks: &'static [Support],
-    /// The frameworks with which `FrameworkVersion` may be sent.
-    pub versioned: &'static [Framework],
-    /// The only regions it is compiled in; empty for all of Neo's.
+    id: TargetId,
+    /// Determines the compiler options.
+    pub family: TargetFamily,
+    /// The frameworks that Neo compiles for it.
+    pub frameworks: &'static [FrameworkSupport],
+    /// The frameworks for which `FrameworkVersion` may be sent.
+    pub versioned_frameworks: &'static [Framework],
+    /// The only Regions that support it; empty for all of the Regions of Neo.
     pub regions: &'static [&'static str],
-    /// Of a retired target: what to compile for instead.
+    /// What to compile for instead; `None` unless the target is retired.
     pub successor: Option<&'static str>,
-    /// Where this row comes from.
+    /// The source of this row.
     pub source: &'static str,
 }
 
 impl TargetRow {
-    pub(super) const fn device(
+    pub(super) const fn from_device(
         name: &'static str,
-        family: Family,
-        frameworks: &'static [Support],
+        family: TargetFamily,
+        frameworks: &'static [FrameworkSupport],
         source: &'static str,
     ) -> Self {
         Self {
-            of: Of::Device(name),
+            id: TargetId::Device(name),
             family,
             frameworks,
-            versioned: &[Framework::Pytorch, Framework::Tensorflow],
+            versioned_frameworks: &[Framework::Pytorch, Framework::Tensorflow],
             regions: &[],
             successor: None,
             source,
         }
     }
 
-    pub(super) const fn platform(
+    pub(super) const fn from_platform(
         os: &'static str,
         arch: &'static str,
         accelerator: Option<&'static str>,
-        family: Family,
-        frameworks: &'static [Support],
+        family: TargetFamily,
+        frameworks: &'static [FrameworkSupport],
         source: &'static str,
     ) -> Self {
-        Self { of: Of::Platform(os, arch, accelerator), ..Self::device("", family, frameworks, source) }
+        Self { id: TargetId::Platform(os, arch, accelerator), ..Self::from_device("", family, frameworks, source) }
     }
 
-    pub(super) const fn versioned(self, versioned: &'static [Framework]) -> Self {
-        Self { versioned, ..self }
+    pub(super) const fn with_versions_of(self, versioned_frameworks: &'static [Framework]) -> Self {
+        Self { versioned_frameworks, ..self }
     }
 
     pub(super) const fn only_in(self, regions: &'static [&'static str]) -> Self {
         Self { regions, ..self }
     }
 
-    pub(super) const fn retired(self, successor: &'static str) -> Self {
+    pub(super) const fn replaced_by(self, successor: &'static str) -> Self {
         Self { successor: Some(successor), ..self }
     }
 
-    /// The target as it is displayed: `ml_c5` or `LINUX_ARM64_NVIDIA`.
+    /// The displayed name: `ml_c5` or `LINUX_ARM64_NVIDIA`.
     pub fn name(&self) -> String {
-        self.target().to_string()
+        self.to_target().to_string()
     }
 
-    /// The target.
-    pub fn target(&self) -> Target {
-        match self.of {
-            Of::Device(name) => Target::Device(TargetDevice(name.to_owned())),
-            Of::Platform(os, arch, accelerator) => Target::Platform(TargetPlatform {
+    pub fn to_target(&self) -> Target {
+        match self.id {
+            TargetId::Device(name) => Target::Device(TargetDevice(name.to_owned())),
+            TargetId::Platform(os, arch, accelerator) => Target::Platform(TargetPlatform {
                 os: os.to_owned(),
                 arch: arch.to_owned(),
                 accelerator: accelerator.map(str::to_owned),
@@ -147,29 +151,29 @@ impl TargetRow {
     }
 
     pub(super) const fn device_name(&self) -> Option<&'static str> {
-        match self.of {
-            Of::Device(name) => Some(name),
-            Of::Platform(..) => None,
+        match self.id {
+            TargetId::Device(name) => Some(name),
+            TargetId::Platform(..) => None,
         }
     }
 
     pub(super) fn is_for(&self, target: &Target) -> bool {
-        match (self.of, target) {
-            (Of::Device(name), Target::Device(device)) => name == device.as_str(),
-            (Of::Platform(os, arch, accelerator), Target::Platform(platform)) => {
+        match (self.id, target) {
+            (TargetId::Device(name), Target::Device(device)) => name == device.as_str(),
+            (TargetId::Platform(os, arch, accelerator), Target::Platform(platform)) => {
                 os == platform.os && arch == platform.arch && accelerator == platform.accelerator.as_deref()
             }
             _ => false,
         }
     }
 
-    /// What is compiled for this framework; none if it is not among those AWS documents.
-    pub fn support(&self, framework: Framework) -> Option<&'static Support> {
+    /// The support for this framework; `None` if AWS does not document it for this target.
+    pub fn find_support(&self, framework: Framework) -> Option<&'static FrameworkSupport> {
         self.frameworks.iter().find(|support| support.framework == framework)
     }
 
     /// Whether `FrameworkVersion` may be sent.
-    pub fn takes_framework_version(&self, framework: Framework) -> bool {
-        self.versioned.contains(&framework)
+    pub fn accepts_framework_version(&self, framework: Framework) -> bool {
+        self.versioned_frameworks.contains(&framework)
     }
 }

@@ -1,14 +1,15 @@
-//! What the tests plan with: models as the inspection finds them, rules as people write them.
+//! Builders for tests: inspections of models, and rules as YAML.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "tests, none of which uses all of it")]
 
-use model_archive::{Framework, Input, Inspection, Model};
-use neo::{Document, Overrides, Plan, Planned, Upload};
+use document::{ConfigDiagnostic, ConfigError, read_document};
+use model_archive::{Framework, InspectedModel, Inspection, ModelInput};
+use neo::{CompilationConfig, CompilationPlan, Overrides, PlanInput, Upload};
 use serde_json::json;
 
-/// An inspection with a model of this framework and these inputs.
-pub fn holding(framework: Framework, inputs: &[Input]) -> Inspection {
-    // As JSON, so that this holds whatever else a model tells.
-    let model: Model = serde_json::from_value(json!({
+/// An inspection that found a model of this framework with these inputs.
+pub fn holding(framework: Framework, inputs: &[ModelInput]) -> Inspection {
+    // As JSON, so that new optional fields of a model do not matter.
+    let model: InspectedModel = serde_json::from_value(json!({
         "framework": framework, "format_version": null, "producer": null, "inputs": inputs,
         "layout": framework.layout(), "path": "model", "read": true,
     }))
@@ -16,7 +17,7 @@ pub fn holding(framework: Framework, inputs: &[Input]) -> Inspection {
     Inspection { model: Some(model), ..Inspection::default() }
 }
 
-/// An inspection with a model whose inputs the archive does not tell.
+/// An inspection that could not read the inputs of the model.
 pub fn silent(framework: Framework) -> Inspection {
     let mut inspection = holding(framework, &[]);
     if let Some(model) = &mut inspection.model {
@@ -25,13 +26,12 @@ pub fn silent(framework: Framework) -> Inspection {
     inspection
 }
 
-/// An input of float32; 0 is a dimension left open.
-pub fn input(name: &str, dims: &[u64]) -> Input {
+/// An input of type float32; 0 is a dynamic dimension.
+pub fn input(name: &str, dims: &[u64]) -> ModelInput {
     let dims: Vec<_> = dims.iter().map(|size| (*size > 0).then_some(*size)).collect();
     serde_json::from_value(json!({ "name": name, "element_type": "float32", "dims": dims })).unwrap()
 }
 
-/// An upload under this key.
 pub fn upload(key: &str) -> Upload {
     Upload {
         bucket: "models".to_owned(),
@@ -42,29 +42,35 @@ pub fn upload(key: &str) -> Upload {
     }
 }
 
-/// A document with one rule for all keys: `rule` is the rest of it, in YAML's flow style.
-pub fn document(rule: &str) -> Document {
-    let text = format!("version: 1\ncompilation:\n  rules:\n    - {{ name: all, keys: \"**\", {rule} }}\n");
-    Document::parse(&text).unwrap_or_else(|error| panic!("{error}"))
+/// Parses the `compilation` section of a document.
+pub fn parse_document(text: &str) -> Result<(CompilationConfig, Vec<ConfigDiagnostic>), ConfigError> {
+    read_document(text, CompilationConfig::read_section)
 }
 
-/// What becomes of a model under a rule and metadata.
-pub fn planned(rule: &str, metadata: &[(&str, &str)], inspection: &Inspection) -> Plan {
-    let document = document(rule);
+/// A configuration with one rule for all keys: `rule` is the rest of it, in YAML flow style.
+pub fn config_with_rule(rule: &str) -> CompilationConfig {
+    let text = format!("version: 1\ncompilation:\n  rules:\n    - {{ name: all, keys: \"**\", {rule} }}\n");
+    parse_document(&text).unwrap_or_else(|error| panic!("{error}")).0
+}
+
+/// Plans an upload of a model with a rule and metadata.
+pub fn plan_with_rule(rule: &str, metadata: &[(&str, &str)], inspection: &Inspection) -> CompilationPlan {
+    let config = config_with_rule(rule);
     let overrides = Overrides::from_metadata(metadata.iter().copied()).unwrap();
-    neo::plan(&Planned {
+    neo::plan_upload(&PlanInput {
         upload: &upload("vision/model.tar.gz"),
         overrides: &overrides,
-        rule: &document.compilation.rules[0],
-        defaults: &document.compilation.defaults,
+        rule: &config.rules[0],
+        defaults: &config.defaults,
         inspection,
         artifact_bucket: "artifacts",
         region: Some("eu-west-1"),
     })
 }
 
-/// A plan as a person reads it: each target with its request's main members, or its problems; then its warnings.
-pub fn told(plan: &Plan) -> String {
+/// Formats a plan: each target with the main members of its request or its problems, then its
+/// warnings.
+pub fn format_plan(plan: &CompilationPlan) -> String {
     let mut lines = Vec::new();
     lines.extend(plan.problems.iter().map(|problem| format!("! {}: {}", problem.code, problem.problem)));
     for target in &plan.targets {

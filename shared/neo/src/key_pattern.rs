@@ -1,9 +1,10 @@
-//! Which uploads a rule is for: a glob over the object key.
+//! Which uploads a rule applies to: a glob pattern for object keys.
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
-/// A glob over object keys: `*` stays inside one folder, `**` crosses folders, `{a,b}` chooses.
+/// A glob pattern for object keys: `*` matches within one folder, `**` across folders, `{a,b}`
+/// either.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyPattern {
@@ -12,12 +13,10 @@ pub struct KeyPattern {
 }
 
 impl KeyPattern {
-    /// Whether the key is one of this rule's.
-    pub fn matches(&self, key: &str) -> bool {
+    pub fn is_match(&self, key: &str) -> bool {
         self.matcher.is_match(key)
     }
 
-    /// The pattern as written.
     pub fn as_str(&self) -> &str {
         self.glob.glob()
     }
@@ -50,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_match_as_globs() {
+    fn object_keys_match_as_globs() {
         for (pattern, key, matches) in [
             ("vision/**/*.tar.gz", "vision/a.tar.gz", true),
             ("vision/**/*.tar.gz", "vision/2026/11/a b+c.tar.gz", true),
@@ -60,7 +59,7 @@ mod tests {
             ("{a,b}/*.tar.gz", "b/ünï.tar.gz", true),
         ] {
             let pattern = KeyPattern::try_from(pattern.to_owned()).unwrap();
-            assert_eq!(pattern.matches(key), matches, "{} {key}", pattern.as_str());
+            assert_eq!(pattern.is_match(key), matches, "{} {key}", pattern.as_str());
         }
         assert!(KeyPattern::try_from("vision/[".to_owned()).is_err());
     }

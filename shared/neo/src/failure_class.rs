@@ -1,35 +1,36 @@
-//! Why a compilation job failed, from the words SageMaker gives as `FailureReason`, and what to do about it.
+//! Why a compilation job failed, derived from its `FailureReason`, and how to fix it.
 
 use serde::Serialize;
 
-use crate::Source;
+use crate::ModelSource;
 
-/// What a failure was about.
+/// The cause of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
     /// SageMaker could not read the archive from S3.
     Input,
-    /// The archive holds the wrong files.
+    /// The archive contains the wrong files.
     Archive,
     /// The input names or shapes are wrong.
     Shape,
-    /// Neo does not know an operator of the model, or the model as such.
+    /// Neo does not support an operator of the model, or the model as a whole.
     UnsupportedOperator,
-    /// A role may not do something.
+    /// A role lacks a permission.
     Permission,
-    /// AWS had no machine free.
+    /// AWS had no capacity.
     Capacity,
     /// SageMaker itself failed.
     Service,
-    /// The job ran longer than it may.
+    /// The job exceeded its maximum run time.
     Timeout,
-    /// None of these.
+    /// None of the others.
     Unknown,
 }
 
-/// Words of failure reasons and their class; the first that is found decides. They are those of the developer guide
-/// ("Troubleshoot Neo Compilation Errors"), of the service, and of public reports. The prefix `ClientError:` is sometimes missing.
+/// Words in failure reasons and their class; the first match wins. They come from the developer
+/// guide ("Troubleshoot Neo Compilation Errors"), the service, and public reports. The prefix
+/// `ClientError:` is sometimes missing.
 const WORDS: [(&str, FailureClass); 32] = [
     ("capacityerror", FailureClass::Capacity),
     ("timeout", FailureClass::Timeout),
@@ -37,7 +38,7 @@ const WORDS: [(&str, FailureClass); 32] = [
     ("access denied", FailureClass::Permission),
     ("accessdenied", FailureClass::Permission),
     ("not authorized", FailureClass::Permission),
-    // What S3 answered, passed through.
+    // Error messages from S3.
     ("forbidden", FailureClass::Permission),
     ("(403)", FailureClass::Permission),
     ("(400)", FailureClass::Permission),
@@ -67,78 +68,78 @@ const WORDS: [(&str, FailureClass); 32] = [
 ];
 
 impl FailureClass {
-    /// The class of a `FailureReason`.
-    pub fn of(reason: &str) -> Self {
+    /// Classifies a `FailureReason`.
+    pub fn from_reason(reason: &str) -> Self {
         let reason = reason.to_lowercase();
         WORDS.iter().find(|(words, _)| reason.contains(words)).map_or(Self::Unknown, |(_, class)| *class)
     }
 
-    /// What to do about it, naming the rule and the model that are to be changed.
-    pub fn remedy(self, rule: Option<&str>, source: Option<&Source>) -> String {
+    /// How to fix it, naming the rule and the model to change.
+    pub fn suggest_fix(self, rule: Option<&str>, source: Option<&ModelSource>) -> String {
         let rule = rule.map_or_else(|| "the rule".to_owned(), |name| format!("the rule `{name}` of automation.yaml"));
-        if let Some(Source::Package(package)) = source
-            && let Some(remedy) = self.of_package(&rule, package.model_package_version_arn.as_str())
+        if let Some(ModelSource::Package(package)) = source
+            && let Some(fix) = self.suggest_package_fix(&rule, package.model_package_version_arn.as_str())
         {
-            return remedy;
+            return fix;
         }
-        let archive = source.map_or_else(|| "the archive".to_owned(), Source::uri);
+        let archive = source.map_or_else(|| "the archive".to_owned(), ModelSource::to_uri);
         match self {
             Self::Input => format!(
-                "upload {archive} again, and check that its bucket is in the region of the compilation job and may be read by the compilation role"
+                "upload {archive} again, and check that its bucket is in the Region of the compilation job and that the compilation role can read it"
             ),
             Self::Archive => format!(
-                "pack exactly the files that SageMaker Neo takes for this framework (developer guide, \"Prepare Model for Compilation\") and upload {archive} again"
+                "pack exactly the files that SageMaker Neo expects for this framework (developer guide, \"Prepare Model for Compilation\") and upload {archive} again"
             ),
             Self::Shape => format!(
-                "name the inputs in {rule}, or in the metadata neo-inputs of {archive}: each input's name as in the model, with all dimensions in the layout of its framework"
+                "set the inputs in {rule} or in the metadata neo-inputs of {archive}: the name of each input as in the model, with all dimensions in the layout of the framework"
             ),
             Self::UnsupportedOperator => format!(
-                "replace the operators that are named, export the model with an older operator set, or let {rule} compile it for targets that support them (developer guide, \"Supported Frameworks\")"
+                "replace these operators, export the model with an older opset, or compile it for targets that support them (change {rule}; developer guide, \"Supported Frameworks\")"
             ),
             Self::Permission => {
-                format!("give the role that is compiled under (role_arn in {rule}, else the stack's) the permission that is named")
+                format!("add the missing permission to the compilation role (role_arn in {rule}, or the stack's CompilationRole)")
             }
-            Self::Capacity => format!("AWS had no machine free for this job; upload {archive} again later"),
+            Self::Capacity => format!("AWS had no capacity for this job; upload {archive} again later"),
             Self::Service => {
-                "SageMaker itself failed, which may pass; if it happens again, the model may be the cause: try it for another target, or ask AWS support".to_owned()
+                "SageMaker itself failed, which can be temporary; if it happens again, the model may be the cause: try another target, or contact AWS Support".to_owned()
             }
-            Self::Timeout => format!("allow more time with max_runtime_seconds in {rule}"),
-            Self::Unknown => "see the job's log in the log group /aws/sagemaker/CompilationJobs".to_owned(),
+            Self::Timeout => format!("increase max_runtime_seconds in {rule}"),
+            Self::Unknown => "read the job's log in the log group /aws/sagemaker/CompilationJobs".to_owned(),
         }
     }
 }
 
 impl FailureClass {
-    /// What to do about a model package where that is not what is to be done about an upload.
-    fn of_package(self, rule: &str, package: &str) -> Option<String> {
-        let again = format!("change {rule}, be it by a tag: what failed is asked for again");
+    /// The fix for a model package, where it differs from the one for an upload.
+    fn suggest_package_fix(self, rule: &str, package: &str) -> Option<String> {
+        let retry = format!("change {rule} (for example, edit a tag) to retry the failed jobs");
         Some(match self {
             Self::Input => format!(
-                "check that the archive of {package} is in the region of the compilation job and may be read by the compilation role, then {again}"
+                "check that the archive of {package} is in the Region of the compilation job and that the compilation role can read it, then {retry}"
             ),
             Self::Archive => format!(
-                "pack exactly the files that SageMaker Neo takes for this framework (developer guide, \"Prepare Model for Compilation\"), register them as a new version of the package, and name that in {rule}"
+                "pack exactly the files that SageMaker Neo expects for this framework (developer guide, \"Prepare Model for Compilation\"), register them as a new version of the package, and set that version in {rule}"
             ),
             Self::Shape => format!(
-                "register a version of the package that tells the names and shapes of the inputs (ModelInput of its container), and name that in {rule}"
+                "register a version of the package that states the names and shapes of the inputs (ModelInput of its container), and set that version in {rule}"
             ),
-            Self::Capacity => format!("AWS had no machine free for this job; later {again}"),
+            Self::Capacity => format!("AWS had no capacity for this job; {retry} later"),
             _ => return None,
         })
     }
 }
 
-/// The operators that a `FailureReason` names as not supported, in its order.
-pub fn unsupported_operators(reason: &str) -> Vec<String> {
-    /// What stands before a list such as `['Loop', 'NonMaxSuppression']`, or before one name.
-    const BEFORE: [&str; 5] = [
+/// Finds the operators that a `FailureReason` reports as unsupported, in its order.
+pub fn find_unsupported_operators(reason: &str) -> Vec<String> {
+    /// The text before a list such as `['Loop', 'NonMaxSuppression']`, or before one name.
+    const MARKERS: [&str; 5] = [
         "operators are not implemented:",
         "OperatorNotImplemented:",
         "OperatorAttributeNotImplemented:",
         "OperatorAttributeRequired:",
         "OperatorAttributeValueNotValid:",
     ];
-    let Some(named) = BEFORE.iter().find_map(|before| Some(reason.split_once(before)?.1.trim_start())) else {
+    let Some(named) = MARKERS.iter().find_map(|marker| Some(reason.split_once(marker)?.1.trim_start())) else {
         return Vec::new();
     };
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '/');
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_are_told_apart() {
+    fn reasons_are_classified() {
         use FailureClass::{
             Archive, Capacity, Input, Permission, Service, Shape, Timeout, Unknown, UnsupportedOperator,
         };
@@ -198,12 +199,12 @@ mod tests {
             ("TimeOut: the job exceeded its MaxRuntimeInSeconds", Timeout),
             ("something new", Unknown),
         ] {
-            assert_eq!(FailureClass::of(reason), class, "{reason}");
+            assert_eq!(FailureClass::from_reason(reason), class, "{reason}");
         }
     }
 
     #[test]
-    fn operators_are_listed() {
+    fn unsupported_operators_are_found() {
         for (reason, operators) in [
             (
                 "TVM cannot convert ONNX model. The following operators are not implemented: ['Loop', 'NonMaxSuppression']",
@@ -216,21 +217,21 @@ mod tests {
             ("OperatorNotImplemented:", &[]),
             ("Unable to untar input model", &[]),
         ] {
-            assert_eq!(unsupported_operators(reason), operators, "{reason}");
+            assert_eq!(find_unsupported_operators(reason), operators, "{reason}");
         }
     }
 
     #[test]
-    fn remedies_name_what_is_to_be_changed() {
+    fn fixes_name_what_to_change() {
         let upload = serde_json::json!({ "bucket": "models", "key": "a.tar.gz", "etag": "e", "size": 1 });
         let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
         let package = serde_json::json!({ "model_package_version_arn": arn, "version": "3-a" });
         for (source, named) in
             [(upload, "metadata neo-inputs of s3://models/a.tar.gz"), (package, "register a version")]
         {
-            let source: Source = serde_json::from_value(source).unwrap();
-            let remedy = FailureClass::Shape.remedy(Some("edge"), Some(&source));
-            assert!(remedy.contains("`edge` of automation.yaml") && remedy.contains(named), "{remedy}");
+            let source: ModelSource = serde_json::from_value(source).unwrap();
+            let fix = FailureClass::Shape.suggest_fix(Some("edge"), Some(&source));
+            assert!(fix.contains("`edge` of automation.yaml") && fix.contains(named), "{fix}");
         }
     }
 }

@@ -1,0 +1,253 @@
+//! Reads a [`YamlNode`] tree into types. Every error is reported with its position and path, and
+//! reading continues.
+
+use std::{fmt, ops::RangeInclusive, str::FromStr};
+
+use crate::{
+    ConfigDiagnostic,
+    node::{Position, YamlKey, YamlNode, YamlValue},
+    spelling,
+};
+
+/// A node and the path that leads to it.
+#[derive(Debug, Clone)]
+pub struct LocatedNode<'n> {
+    pub node: &'n YamlNode,
+    /// Such as `compilation.rules[2].targets[0].device`.
+    pub path: String,
+}
+
+impl<'n> LocatedNode<'n> {
+    /// Locates the root of a document, whose path is empty.
+    pub fn from_root(node: &'n YamlNode) -> Self {
+        Self { node, path: String::new() }
+    }
+
+    fn child_at_key(&self, key: &str, node: &'n YamlNode) -> Self {
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        LocatedNode { node, path }
+    }
+
+    fn child_at_index(&self, index: usize, node: &'n YamlNode) -> Self {
+        LocatedNode { node, path: format!("{}[{index}]", self.path) }
+    }
+
+    fn list_items(&self) -> Option<Vec<Self>> {
+        match &self.node.value {
+            YamlValue::List(items) => {
+                Some(items.iter().enumerate().map(|(index, node)| self.child_at_index(index, node)).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The values of a map whose keys are known in advance.
+#[derive(Debug)]
+pub struct MapFields<'n> {
+    /// The map itself.
+    pub at: LocatedNode<'n>,
+    entries: Vec<(&'n YamlKey, LocatedNode<'n>)>,
+    /// The known keys that the unknown keys are probably misspellings of.
+    misspelled: Vec<String>,
+}
+
+impl<'n> MapFields<'n> {
+    /// The value of an optional key; `null` counts as absent.
+    pub fn get(&self, name: &str) -> Option<&LocatedNode<'n>> {
+        let found = self.entries.iter().find(|(key, _)| key.name == name);
+        found.map(|(_, at)| at).filter(|at| !matches!(at.node.value, YamlValue::Null))
+    }
+
+    /// Whether a value is `null`, for keys where `null` and absent differ.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, at)| key.name == name && matches!(at.node.value, YamlValue::Null))
+    }
+}
+
+/// Reads nodes into types and collects the errors and warnings found on the way.
+#[derive(Debug, Default)]
+pub struct Reader {
+    pub(crate) errors: Vec<ConfigDiagnostic>,
+    pub(crate) warnings: Vec<ConfigDiagnostic>,
+}
+
+impl Reader {
+    /// The errors reported so far.
+    pub fn errors(&self) -> &[ConfigDiagnostic] {
+        &self.errors
+    }
+
+    /// Reports an error in a value.
+    pub fn report_error(&mut self, at: &LocatedNode<'_>, message: impl Into<String>) {
+        self.report_error_at(&at.path, at.node.position, message);
+    }
+
+    /// Reports an error that is not in a value, such as one in a key.
+    pub fn report_error_at(&mut self, path: &str, position: Option<Position>, message: impl Into<String>) {
+        self.errors.push(ConfigDiagnostic::new(path, position, message));
+    }
+
+    /// Reports something that is valid but probably not intended.
+    pub fn report_warning(&mut self, at: &LocatedNode<'_>, message: impl Into<String>) {
+        self.warnings.push(ConfigDiagnostic::new(&at.path, at.node.position, message));
+    }
+
+    /// Reports an error in the value of one key of a map.
+    pub fn report_error_in_key(&mut self, at: &LocatedNode<'_>, key: &str, message: String) {
+        let YamlValue::Map(entries) = &at.node.value else { return self.report_error(at, message) };
+        let position = entries.iter().find(|(known, _)| known.name == key).and_then(|(_, node)| node.position);
+        self.report_error_at(&format!("{}.{key}", at.path), position.or(at.node.position), message);
+    }
+
+    fn report_unexpected<T>(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<T> {
+        self.report_error(at, format!("expected {expected}, found {}", at.node.describe_value()));
+        None
+    }
+
+    /// Reads a map and reports every key that is not in `known`.
+    pub fn read_fields<'n>(&mut self, at: &LocatedNode<'n>, known: &[&str]) -> Option<MapFields<'n>> {
+        let entries = self.read_entries(at, &format!("a map with the keys {}", known.join(", ")))?;
+        let mut misspelled = Vec::new();
+        for (key, _) in &entries {
+            if !known.contains(&key.name.as_str()) {
+                let hint = spelling::suggest_name(&key.name, known.iter().copied());
+                let path = if at.path.is_empty() { key.name.clone() } else { format!("{}.{}", at.path, key.name) };
+                self.report_error_at(&path, key.position, format!("unknown key `{}`; {hint}", key.name));
+                let meant = spelling::find_nearest_name(&key.name, known.iter().copied());
+                misspelled.extend(meant.map(str::to_owned));
+            }
+        }
+        Some(MapFields { at: at.clone(), entries, misspelled })
+    }
+
+    /// Reads a map with any keys, in the order of the document.
+    ///
+    /// `expected` describes the value in the error message, such as `a list of rules`, here and in
+    /// the other methods.
+    pub fn read_entries<'n>(
+        &mut self,
+        at: &LocatedNode<'n>,
+        expected: &str,
+    ) -> Option<Vec<(&'n YamlKey, LocatedNode<'n>)>> {
+        let YamlValue::Map(entries) = &at.node.value else { return self.report_unexpected(at, expected) };
+        let mut read: Vec<(&YamlKey, LocatedNode<'_>)> = Vec::with_capacity(entries.len());
+        for (key, node) in entries {
+            let value = at.child_at_key(&key.name, node);
+            if read.iter().any(|(earlier, _)| earlier.name == key.name) {
+                let message = format!("the key `{}` is defined twice; remove one", key.name);
+                self.report_error_at(&value.path, key.position, message);
+            } else {
+                read.push((key, value));
+            }
+        }
+        Some(read)
+    }
+
+    /// The value of a required key; `example` is a valid value for the error message.
+    pub fn require_field<'n>(&mut self, fields: &MapFields<'n>, name: &str, example: &str) -> Option<LocatedNode<'n>> {
+        let found = fields.get(name).cloned();
+        // A misspelled key is reported once: as unknown, not also as missing.
+        if found.is_none() && !fields.misspelled.iter().any(|meant| meant == name) {
+            let message = format!("the key `{name}` is missing; add it, for example {name}: {example}");
+            self.report_error(&fields.at, message);
+        }
+        found
+    }
+
+    /// Reads the items of a list.
+    pub fn read_items<'n>(&mut self, at: &LocatedNode<'n>, expected: &str) -> Option<Vec<LocatedNode<'n>>> {
+        let items = at.list_items();
+        if items.is_none() {
+            self.report_unexpected::<()>(at, expected);
+        }
+        items
+    }
+
+    pub fn read_text<'n>(&mut self, at: &LocatedNode<'n>, expected: &str) -> Option<&'n str> {
+        match &at.node.value {
+            YamlValue::Text(text) => Some(text),
+            YamlValue::Bool(_) | YamlValue::Integer(_) | YamlValue::Float(_) => {
+                let found = at.node.describe_value();
+                self.report_error(at, format!("expected {expected}, found {found}; put it in quotes"));
+                None
+            }
+            _ => self.report_unexpected(at, expected),
+        }
+    }
+
+    /// Reads text that contains more than whitespace.
+    pub fn read_nonblank_text(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<String> {
+        let text = self.read_text(at, expected)?;
+        if text.trim().is_empty() {
+            self.report_error(at, format!("expected {expected}, found empty text"));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// Reads text and parses it.
+    pub fn parse_text<T: FromStr>(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<T>
+    where
+        T::Err: fmt::Display,
+    {
+        let text = self.read_text(at, expected)?;
+        text.parse().map_err(|error| self.report_error(at, format!("{error}"))).ok()
+    }
+
+    /// Reads one of a fixed set of texts.
+    pub fn read_choice<T: Copy>(&mut self, at: &LocatedNode<'_>, choices: &[(&'static str, T)]) -> Option<T> {
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        let expected = join_alternatives(&names);
+        let text = self.read_text(at, &expected)?;
+        let found = choices.iter().find(|(name, _)| *name == text);
+        if found.is_none() {
+            let hint = match spelling::find_nearest_name(text, names.iter().copied()) {
+                Some(known) => format!("; did you mean `{known}`?"),
+                None => String::new(),
+            };
+            self.report_error(at, format!("expected {expected}, found `{text}`{hint}"));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// Reads a whole number in a range.
+    pub fn read_integer<T: TryFrom<i128> + Copy + Into<i128>>(
+        &mut self,
+        at: &LocatedNode<'_>,
+        allowed: &RangeInclusive<T>,
+    ) -> Option<T> {
+        let (least, most) = ((*allowed.start()).into(), (*allowed.end()).into());
+        if let YamlValue::Integer(value) = &at.node.value
+            && (least..=most).contains(value)
+        {
+            return T::try_from(*value).ok();
+        }
+        let expected = if least == most { least.to_string() } else { format!("a whole number from {least} to {most}") };
+        self.report_unexpected(at, &expected)
+    }
+
+    pub fn read_number(&mut self, at: &LocatedNode<'_>) -> Option<f64> {
+        match &at.node.value {
+            #[expect(clippy::cast_precision_loss, reason = "a scale or bias has few digits")]
+            YamlValue::Integer(value) => Some(*value as f64),
+            YamlValue::Float(value) => Some(*value),
+            _ => self.report_unexpected(at, "a number"),
+        }
+    }
+
+    pub fn read_boolean(&mut self, at: &LocatedNode<'_>) -> Option<bool> {
+        match &at.node.value {
+            YamlValue::Bool(value) => Some(*value),
+            _ => self.report_unexpected(at, "true or false"),
+        }
+    }
+}
+
+/// `a, b or c`
+fn join_alternatives(names: &[&str]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => names.concat(),
+    }
+}

@@ -1,0 +1,281 @@
+//! What planning an upload and planning a model package have in common: checking the target against
+//! the table of targets, and building the request.
+
+use std::num::NonZeroU32;
+
+use model_archive::{Framework, Problem, Warning};
+use serde_json::Value;
+
+use super::{ResolvedSetting, SettingOrigin, TargetPlan, setting_origin::first_set, upload_problems::MAX_S3_URI};
+use crate::{
+    CompilationRequest, CompilationRule, ContentId, FrameworkVersion, JobName, JobSettings, KmsKeyId, ModelSource,
+    OutputTemplate, PlaceholderValues, REQUEST_VERSION, TargetRow, TargetSpec,
+    compiler_options::{check_options, find_doubtful_options, to_json_text},
+    config::merge_tags,
+    name::JobIdentity,
+    request::{DEFAULT_RETRIES, job_tags},
+};
+
+/// Default maximum run time of a job, in seconds: the value that AWS advises to start with (API
+/// reference).
+const DEFAULT_MAX_RUNTIME_SECONDS: NonZeroU32 = NonZeroU32::new(900).unwrap();
+
+/// What is compiled, by which rule, and where artifacts are written.
+pub(super) struct PlanContext<'a> {
+    pub source: ModelSource,
+    pub rule: &'a CompilationRule,
+    pub defaults: &'a JobSettings,
+    pub artifact_bucket: &'a str,
+    /// The bucket whose objects are compiled: no artifact may be written to it.
+    pub model_bucket: &'a str,
+    pub region: Option<&'a str>,
+}
+
+/// What `InputConfig` says about the model; empty for a model package.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ModelInputConfig<'a> {
+    pub framework: Option<Framework>,
+    pub version: Option<&'a FrameworkVersion>,
+    pub inputs: Option<&'a str>,
+}
+
+/// The problems, warnings and settings of one target, collected while it is planned.
+pub(super) struct TargetDraft {
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Warning>,
+    pub resolved_settings: Vec<ResolvedSetting>,
+}
+
+impl TargetDraft {
+    pub fn new(spec: &TargetSpec, named_by: SettingOrigin) -> Self {
+        let resolved_settings = vec![ResolvedSetting::new("target", &spec.target, named_by)];
+        Self { problems: Vec::new(), warnings: Vec::new(), resolved_settings }
+    }
+
+    /// Completes the plan of the target: the request, unless there are problems.
+    pub fn into_plan(self, spec: &TargetSpec, request: CompilationRequest) -> TargetPlan {
+        TargetPlan {
+            target: spec.target.clone(),
+            outcome: if self.problems.is_empty() { Ok(request) } else { Err(self.problems) },
+            warnings: self.warnings,
+            resolved_settings: self.resolved_settings,
+        }
+    }
+
+    pub fn add_problem(&mut self, code: &'static str, problem: String, fix: impl Into<String>) {
+        self.problems.push(Problem::new(code, problem, fix));
+    }
+
+    pub fn add_warning(&mut self, code: &'static str, warning: String) {
+        self.warnings.push(Warning::new(code, warning));
+    }
+
+    /// Records the value of a setting and its origin.
+    fn record_setting<T: Copy>(
+        &mut self,
+        setting: &'static str,
+        found: Option<(T, SettingOrigin)>,
+        text: impl Fn(T) -> String,
+    ) -> Option<T> {
+        let (value, origin) = found?;
+        self.resolved_settings.push(ResolvedSetting::new(setting, text(value), origin));
+        Some(value)
+    }
+}
+
+impl PlanContext<'_> {
+    /// Finds a setting in the target, the rule or the defaults, in this order.
+    pub(super) fn find_setting<'s, T: ?Sized>(
+        &'s self,
+        spec: &'s TargetSpec,
+        pick: impl Fn(&'s JobSettings) -> Option<&'s T>,
+    ) -> Option<(&'s T, SettingOrigin)> {
+        first_set([
+            (SettingOrigin::Target, pick(&spec.settings)),
+            (SettingOrigin::Rule, pick(&self.rule.settings)),
+            (SettingOrigin::Defaults, pick(self.defaults)),
+        ])
+    }
+
+    /// Checks the target and its framework against the table of targets.
+    pub(super) fn check_target(
+        &self,
+        draft: &mut TargetDraft,
+        spec: &TargetSpec,
+        row: Option<&TargetRow>,
+        framework: Option<Framework>,
+    ) {
+        let target = &spec.target;
+        let Some(row) = row else {
+            if !target.is_known() {
+                draft.add_warning(
+                    "target-unknown",
+                    format!("{target} is not a target known to this release; it is passed to SageMaker unchanged"),
+                );
+            } else if target.is_undocumented() {
+                draft.add_warning(
+                    "target-undocumented",
+                    format!("{target} is not documented by AWS; it is passed to SageMaker unchanged"),
+                );
+            } else {
+                let problem = format!("SageMaker Neo does not compile for {target}");
+                draft.add_problem("target-unsupported", problem, "choose a target listed by `automation targets`");
+            }
+            return;
+        };
+        if let Some(successor) = row.successor {
+            draft.add_warning("target-retired", format!("{target} is retired; use {successor} instead"));
+        }
+        if let Some(region) = self.region.filter(|region| !row.regions.is_empty() && !row.regions.contains(region)) {
+            let only = row.regions.join(", ");
+            let problem =
+                format!("SageMaker Neo compiles for {target} in {only} only, but the job would run in {region}");
+            draft.add_problem(
+                "target-region",
+                problem,
+                format!("deploy the stack in {only}, or remove the target {target}"),
+            );
+        }
+        if let Some(framework) = framework.filter(|framework| row.find_support(*framework).is_none()) {
+            let known: Vec<_> = row.frameworks.iter().map(|support| support.framework.as_str()).collect();
+            draft.add_problem(
+                "framework-unsupported",
+                format!("SageMaker Neo does not compile {framework} models for {target}; supported: {}", known.join(", ")),
+                format!(
+                    "remove the target {target}, or convert the model; `automation targets --framework {framework}` lists supported targets"
+                ),
+            );
+        }
+    }
+
+    pub(super) fn resolve_compiler_options(
+        &self,
+        draft: &mut TargetDraft,
+        spec: &TargetSpec,
+        row: Option<&TargetRow>,
+        framework: Option<Framework>,
+    ) -> Option<Value> {
+        let configured = first_set([
+            (SettingOrigin::Target, spec.compiler_options.as_ref()),
+            (SettingOrigin::Rule, self.rule.compiler_options.as_ref()),
+        ]);
+        let options = draft.record_setting("compiler_options", configured, to_json_text);
+        for problem in check_options(row, options) {
+            let (code, message) = match problem.option {
+                Some(option) => (
+                    "compiler-options-invalid",
+                    format!("the compiler option `{option}` is not valid: {}", problem.message),
+                ),
+                None => ("compiler-options-unfit", problem.message),
+            };
+            let rule = &self.rule.name;
+            let fix = format!("correct compiler_options in rule `{rule}`; see `automation targets {}`", spec.target);
+            draft.add_problem(code, message, fix);
+        }
+        if let Some(row) = row {
+            for warning in find_doubtful_options(row, framework, options) {
+                draft.add_warning("compiler-options-doubtful", warning);
+            }
+        }
+        options.cloned()
+    }
+
+    pub(super) fn build_request(
+        &self,
+        draft: &mut TargetDraft,
+        spec: &TargetSpec,
+        model: ModelInputConfig<'_>,
+        options: Option<&Value>,
+    ) -> CompilationRequest {
+        let output = self.find_setting(spec, |settings| settings.output.as_ref());
+        let output = draft.record_setting("output", output, ToString::to_string);
+        let kms_key_id = self.find_setting(spec, |settings| settings.kms_key_id.as_ref());
+        let kms_key_id = draft.record_setting("kms_key_id", kms_key_id, |key| key.as_str().to_owned());
+        let vpc = self.find_setting(spec, |settings| settings.vpc.as_ref());
+        let vpc = draft.record_setting("vpc", vpc, |vpc| {
+            format!("{}; {}", vpc.subnets.join(", "), vpc.security_group_ids.join(", "))
+        });
+        let role_arn = self.find_setting(spec, |settings| settings.role_arn.as_ref());
+        let role_arn = draft.record_setting("role_arn", role_arn, |role| role.as_str().to_owned());
+        let runtime = self.find_setting(spec, |settings| settings.max_runtime_seconds.as_ref());
+        let runtime = runtime.or(Some((&DEFAULT_MAX_RUNTIME_SECONDS, SettingOrigin::BuiltIn)));
+        let runtime = draft.record_setting("max_runtime_seconds", runtime, ToString::to_string);
+        let reuse = self.find_setting(spec, |settings| settings.reuse.as_ref());
+        let reuse = draft.record_setting("reuse", reuse, ToString::to_string);
+        let retries = self.find_setting(spec, |settings| settings.retries.as_ref());
+        let retries = draft.record_setting("retries", retries, ToString::to_string);
+        let longer = self.find_setting(spec, |settings| settings.max_runtime_seconds_after_timeout.as_ref());
+        let longer = draft.record_setting("max_runtime_seconds_after_timeout", longer, ToString::to_string);
+
+        let ModelInputConfig { framework, version, inputs } = model;
+        let target = spec.target.to_string();
+        let options = options.map(to_json_text);
+        let identity = JobIdentity {
+            target: &target,
+            framework: framework.map(Framework::as_str),
+            framework_version: version.map(FrameworkVersion::as_str),
+            data_input_config: inputs,
+            compiler_options: options.as_deref(),
+            kms_key_id: kms_key_id.map(KmsKeyId::as_str),
+            output: output.map(OutputTemplate::as_str),
+        };
+        let attempt = 1;
+        let job_name = JobName::new(&self.source, &identity, attempt);
+        let location = self.resolve_output_location(draft, output, &target, job_name.as_str());
+        let configured = merge_tags(self.defaults, &self.rule.settings, &spec.settings);
+        CompilationRequest {
+            version: REQUEST_VERSION,
+            model: self.source.model_id(),
+            content: ContentId::new(&self.source, &identity),
+            source: self.source.clone(),
+            rule: self.rule.name.clone(),
+            target: spec.target.clone(),
+            framework,
+            framework_version: version.map(|version| version.major_minor().to_owned()),
+            data_input_config: inputs.map(str::to_owned),
+            output_location: location,
+            max_runtime_seconds: runtime.copied().unwrap_or(DEFAULT_MAX_RUNTIME_SECONDS).get(),
+            tags: job_tags(configured, &self.source, &self.rule.name, attempt),
+            kms_key_id: kms_key_id.map(|key| key.as_str().to_owned()),
+            vpc: vpc.cloned(),
+            role_arn: role_arn.map(|role| role.as_str().to_owned()),
+            reuse: reuse.copied().unwrap_or(true),
+            retries: retries.copied().map_or(DEFAULT_RETRIES, u32::from),
+            max_runtime_seconds_after_timeout: longer.copied().map(NonZeroU32::get),
+            compiler_options: options,
+            job_name,
+            attempt,
+        }
+    }
+
+    fn resolve_output_location(
+        &self,
+        draft: &mut TargetDraft,
+        output: Option<&OutputTemplate>,
+        target: &str,
+        job: &str,
+    ) -> String {
+        let default = OutputTemplate::default();
+        let output = output.unwrap_or(&default);
+        let bucket = output.bucket_name().unwrap_or(self.artifact_bucket);
+        // Bucket names are lower case, but people write them differently, and so may S3 host names.
+        if bucket.eq_ignore_ascii_case(self.model_bucket) {
+            draft.add_problem(
+                "output-triggers",
+                format!("artifacts would be written to `{bucket}`, the bucket that starts compilations"),
+                "write artifacts to another bucket: here, every artifact would be compiled as a new model",
+            );
+        }
+        let (key, version) = (self.source.model_folder(), self.source.version());
+        let values = PlaceholderValues { key, rule: &self.rule.name, target, version, job };
+        let location = output.expand_uri(self.artifact_bucket, &values);
+        if location.len() > MAX_S3_URI {
+            draft.add_problem(
+                "output-too-long",
+                format!("the output location is {} bytes long; SageMaker allows {MAX_S3_URI}", location.len()),
+                "upload the archive under a shorter key, or set an `output` that contains less of it",
+            );
+        }
+        location
+    }
+}
