@@ -1,49 +1,50 @@
-//! What differs, as people read it.
+//! Compares desired with observed values and describes the differences.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::Change;
 
-/// A list as people read it.
-pub(crate) fn list(items: &[String]) -> String {
-    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+/// What an empty list is shown as.
+pub(crate) const EMPTY_LIST: &str = "none";
+
+pub(crate) fn format_list(items: &[String]) -> String {
+    if items.is_empty() { EMPTY_LIST.to_owned() } else { items.join(", ") }
 }
 
-/// A mapping as people read it.
-pub(crate) fn map(entries: &BTreeMap<String, String>) -> String {
-    list(&entries.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>())
+pub(crate) fn format_map(entries: &BTreeMap<String, String>) -> String {
+    format_list(&entries.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>())
 }
 
-/// Whether two lists hold the same, in whatever order.
-pub(crate) fn same_set(a: &[String], b: &[String]) -> bool {
+/// Compares two lists in any order.
+pub(crate) fn is_same_set(a: &[String], b: &[String]) -> bool {
     a.iter().collect::<BTreeSet<_>>() == b.iter().collect()
 }
 
-/// The change of a field, if what is declared differs from what stands.
-pub(crate) fn changed<T: PartialEq>(
+/// The change of a field; `None` if it is not declared or already has the declared value.
+pub(crate) fn compare_field<T: PartialEq>(
     field: &str,
-    standing: Option<&T>,
+    observed: Option<&T>,
     declared: Option<&T>,
-    show: impl Fn(&T) -> String,
+    format: impl Fn(&T) -> String,
 ) -> Option<Change> {
-    let declared = declared.filter(|declared| standing != Some(*declared))?;
-    Some(Change { field: field.to_owned(), from: standing.map(&show), to: Some(show(declared)) })
+    let declared = declared.filter(|declared| observed != Some(*declared))?;
+    Some(Change { field: field.to_owned(), from: observed.map(&format), to: Some(format(declared)) })
 }
 
-/// The tags that are missing or have another value.
+/// The declared tags that are missing or have another value.
 pub(crate) fn missing_tags(
     declared: &BTreeMap<String, String>,
-    standing: &BTreeMap<String, String>,
+    observed: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    let differs = |(key, value): &(&String, &String)| standing.get(*key) != Some(*value);
+    let differs = |(key, value): &(&String, &String)| observed.get(*key) != Some(*value);
     declared.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// The changes that adding tags makes.
-pub(crate) fn tag_changes(missing: &BTreeMap<String, String>, standing: &BTreeMap<String, String>) -> Vec<Change> {
+/// The changes that adding `missing` makes.
+pub(crate) fn tag_changes(missing: &BTreeMap<String, String>, observed: &BTreeMap<String, String>) -> Vec<Change> {
     let change = |(key, value): (&String, &String)| Change {
         field: format!("tags.{key}"),
-        from: standing.get(key).cloned(),
+        from: observed.get(key).cloned(),
         to: Some(value.clone()),
     };
     missing.iter().map(change).collect()

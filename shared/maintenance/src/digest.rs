@@ -1,13 +1,13 @@
-//! Short names for what is too long to be one.
+//! Short hashes for values that are too long to be part of a name.
 
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
-/// 32 characters, a to z and 2 to 7, that stand for these parts in this order.
-pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+/// Hashes the parts, in their order, to 32 characters from a to z and 2 to 7.
+pub(crate) fn hash_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut sha = Sha256::new();
     for part in parts {
-        // With its length, so that no two lists of parts run together to the same text.
+        // The length prefix keeps different lists of parts from concatenating to the same text.
         sha.update(part.len().to_string());
         sha.update(":");
         sha.update(part);

@@ -1,4 +1,4 @@
-//! Images as they are declared, and the plan that brings them there.
+//! Images: desired state, observed state and the plan.
 
 mod plan;
 mod read;
@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use plan::{ImageAction, ImageUpdate, plan};
-pub(crate) use read::read;
+pub use plan::{ImageAction, ImageUpdate, plan_images};
+pub(crate) use read::read_images;
+
+use crate::plan::Change;
 
 /// One entry of `images`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,42 +19,41 @@ pub struct Image {
     /// `ImageName`.
     pub name: String,
     /// `DisplayName`.
-    pub display_name: Wanted,
+    pub display_name: DesiredText,
     /// `Description`.
-    pub description: Wanted,
-    /// `RoleArn`; none: left as it is.
+    pub description: DesiredText,
+    /// `RoleArn`; `None` if it is not managed.
     pub role_arn: Option<String>,
-    /// Tags that it has at least.
+    /// Tags to add; other tags are kept.
     pub tags: BTreeMap<String, String>,
 }
 
-/// What a property is to be.
+/// The desired state of a property that can be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// Left as it is: the configuration does not name it.
-    Any,
-    /// Removed: the configuration says `null`.
-    Nothing,
-    /// This.
+pub enum DesiredText {
+    /// The configuration does not name the property: it is kept unchanged.
+    Unmanaged,
+    /// The configuration says `null`: the property is removed.
+    Absent,
     Text(String),
 }
 
 /// `ImageStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageStatus {
-    /// It can be updated.
+    /// SageMaker accepts an update.
     Created,
-    /// It is being created, updated or deleted.
+    /// The image is being created, updated or deleted.
     Busy,
     /// The last update failed.
     UpdateFailed,
-    /// It could not be created or deleted, or is in a state that this release does not know.
+    /// The image could not be created or deleted, or has a status that this release does not know.
     Broken,
 }
 
-impl ImageStatus {
-    /// Reads a status as the operations (`UPDATE_FAILED`) or events (`UpdateFailed`) write it.
-    pub fn parse(text: &str) -> Self {
+impl From<&str> for ImageStatus {
+    /// Accepts the format of the API (`UPDATE_FAILED`) and of events (`UpdateFailed`).
+    fn from(text: &str) -> Self {
         match text.replace('_', "").to_ascii_uppercase().as_str() {
             "CREATED" => Self::Created,
             "CREATING" | "UPDATING" | "DELETING" => Self::Busy,
@@ -62,18 +63,15 @@ impl ImageStatus {
     }
 }
 
-/// An image as `DescribeImage` shows it.
+/// An image as `DescribeImage` returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageStanding {
-    /// Its name.
+pub struct ObservedImage {
     pub name: String,
-    /// Its ARN.
     pub arn: String,
-    /// Its state.
     pub status: ImageStatus,
-    /// Its state as SageMaker writes it.
+    /// The status as SageMaker writes it.
     pub status_text: String,
-    /// Why its last update failed.
+    /// Why the last update failed.
     pub failure_reason: Option<String>,
     /// `DisplayName`.
     pub display_name: Option<String>,
@@ -81,92 +79,91 @@ pub struct ImageStanding {
     pub description: Option<String>,
     /// `RoleArn`.
     pub role_arn: Option<String>,
-    /// Its tags; none if they were not asked for.
+    /// `None` if the tags were not requested.
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-/// A declared image of the account.
+/// The result of reading a declared image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ObservedImage {
-    /// It was read.
-    Read(Box<ImageStanding>),
-    /// There is none of this name.
+pub enum ImageObservation {
+    Described(Box<ObservedImage>),
+    /// The account and Region have no image of this name.
     Missing,
-    /// It could not be read.
-    Unread {
-        /// Why not.
+    /// The image could not be described.
+    Unreadable {
         cause: String,
     },
 }
 
-/// How long the service may show the state before an update that it has just taken.
+/// How long the service may still show the state before an update that it has just accepted.
 const GRACE: SignedDuration = SignedDuration::from_mins(10);
 
-/// What is known of an image from earlier runs.
+/// What earlier runs recorded of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageHistory {
-    /// The update that was asked for and is not seen through.
-    pub pending: Option<PendingUpdate>,
-    /// The update that failed, or that SageMaker took without a trace: it is not asked for again.
-    pub failed: Option<FailedUpdate>,
+    /// The requested update whose result is not known yet.
+    pub pending: Option<PendingImageUpdate>,
+    /// The update that failed, or that SageMaker accepted without effect. It is not requested
+    /// again.
+    pub failed: Option<FailedImageUpdate>,
 }
 
-/// An update that was asked for.
+/// A requested update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PendingUpdate {
-    /// Tells these properties from others.
+pub struct PendingImageUpdate {
+    /// Identifies the requested properties.
     pub digest: String,
-    /// What is to be different.
-    pub changes: Vec<crate::plan::Change>,
-    /// When it was asked for.
-    pub asked_at: Timestamp,
+    pub changes: Vec<Change>,
+    #[serde(rename = "asked_at")]
+    pub requested_at: Timestamp,
 }
 
-/// An update that failed.
+/// A failed update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedUpdate {
-    /// Tells its properties from others.
+pub struct FailedImageUpdate {
+    /// Identifies the requested properties.
     pub digest: String,
-    /// Why.
     pub reason: String,
 }
 
-/// What became of an update.
+/// The result of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImageOutcome {
-    /// It is as declared.
+pub enum ImageUpdateOutcome {
     Updated {
-        /// What is different now.
-        changes: Vec<crate::plan::Change>,
+        changes: Vec<Change>,
     },
-    /// It failed.
     Failed {
-        /// What was to be different.
-        changes: Vec<crate::plan::Change>,
-        /// Why.
+        /// The requested changes.
+        changes: Vec<Change>,
         reason: String,
     },
 }
 
 impl ImageHistory {
-    /// The history with what is seen now, and what became of the update that was asked for.
+    /// Returns the history with the observed state added, and the result of the pending update once
+    /// that is known.
     #[must_use]
-    pub fn observe(&self, declared: &Image, standing: &ImageStanding, now: Timestamp) -> (Self, Option<ImageOutcome>) {
+    pub fn record_observation(
+        &self,
+        declared: &Image,
+        observed: &ObservedImage,
+        now: Timestamp,
+    ) -> (Self, Option<ImageUpdateOutcome>) {
         let mut history = self.clone();
         let Some(pending) = self.pending.clone() else { return (history, None) };
-        let reason = match standing.status {
+        let reason = match observed.status {
             ImageStatus::Busy => return (history, None),
-            // Just after the call SageMaker can show the state before it.
-            ImageStatus::Created if declared.differs(standing) && declared.digest() == pending.digest => {
-                if now.duration_since(pending.asked_at) < GRACE {
+            // Right after the call SageMaker may still show the state before it.
+            ImageStatus::Created if declared.differs_from(observed) && declared.compute_digest() == pending.digest => {
+                if now.duration_since(pending.requested_at) < GRACE {
                     return (history, None);
                 }
-                Some("SageMaker took the update, and the image is as it was".to_owned())
+                Some("SageMaker accepted the update, but the image did not change".to_owned())
             }
             ImageStatus::Created => None,
             ImageStatus::UpdateFailed | ImageStatus::Broken => {
-                let unknown = || format!("SageMaker gave no reason; the image is in state {}", standing.status_text);
-                Some(standing.failure_reason.clone().unwrap_or_else(unknown))
+                let unknown = || format!("SageMaker gave no reason; the image's status is {}", observed.status_text);
+                Some(observed.failure_reason.clone().unwrap_or_else(unknown))
             }
         };
         history.pending = None;
@@ -174,11 +171,11 @@ impl ImageHistory {
         match reason {
             None => {
                 history.failed = None;
-                (history, Some(ImageOutcome::Updated { changes }))
+                (history, Some(ImageUpdateOutcome::Updated { changes }))
             }
             Some(reason) => {
-                history.failed = Some(FailedUpdate { digest: pending.digest, reason: reason.clone() });
-                (history, Some(ImageOutcome::Failed { changes, reason }))
+                history.failed = Some(FailedImageUpdate { digest: pending.digest, reason: reason.clone() });
+                (history, Some(ImageUpdateOutcome::Failed { changes, reason }))
             }
         }
     }

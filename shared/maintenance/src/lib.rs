@@ -1,4 +1,5 @@
-//! What is kept as declared: work teams, partner apps and images. Declared and standing state in, a plan out.
+//! Desired state of work teams, partner apps and images. Takes the desired and the observed state
+//! and returns a plan.
 //!
 //! Pure: no AWS SDK, no I/O; the clock is passed in.
 
@@ -7,38 +8,36 @@ mod digest;
 pub mod image;
 pub mod partner_app;
 mod plan;
-pub mod span;
+pub mod time_format;
 pub mod upgrade;
 pub mod window;
 pub mod workteam;
 
-use document::{Fields, Reader};
+use document::{MapFields, Reader};
 
-pub use plan::{Change, Item, Plan};
+pub use plan::{ApplyOutcome, Change, PlanItem, Reconciled, ResourcePlan};
 
-/// What `automation.yaml` declares beside compilation.
+/// The resources that `automation.yaml` declares besides compilation, in the order of the document.
 #[derive(Debug, Clone, Default)]
-pub struct Declared {
-    /// The section `partner_apps`.
+pub struct DeclaredResources {
     pub partner_apps: Vec<partner_app::PartnerApp>,
-    /// The section `images`.
     pub images: Vec<image::Image>,
-    /// Work teams, in the order of the document.
     pub workteams: Vec<workteam::Workteam>,
 }
 
-impl Declared {
-    /// Reads the sections among those of a document; none if there are mistakes in them.
-    pub fn read(reader: &mut Reader, sections: &Fields<'_>) -> Option<Self> {
+impl DeclaredResources {
+    /// Reads the sections of a document; `None` if one of them could not be read. `reader` collects
+    /// every error.
+    pub fn read_sections(reader: &mut Reader, sections: &MapFields<'_>) -> Option<Self> {
         let partner_apps = match sections.get("partner_apps") {
             None => Some(Vec::new()),
-            Some(at) => partner_app::read(reader, at),
+            Some(at) => partner_app::read_apps(reader, at),
         };
         let images = match sections.get("images") {
             None => Some(Vec::new()),
-            Some(at) => image::read(reader, at),
+            Some(at) => image::read_images(reader, at),
         };
-        let workteams = workteam::workteams(reader, sections);
+        let workteams = workteam::read_workteams(reader, sections);
         Some(Self { partner_apps: partner_apps?, images: images?, workteams: workteams? })
     }
 }

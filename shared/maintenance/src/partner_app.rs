@@ -1,47 +1,53 @@
-//! Partner AI Apps as they are declared.
+//! Partner AI Apps: desired state, observed state, upgrade plan and announcements.
 
+mod announcement;
 mod calendar;
 mod history;
+mod observed;
 mod plan;
 mod read;
+mod review;
 mod settings;
-mod standing;
+mod view;
 
 use std::collections::BTreeMap;
 
-pub use calendar::calendar;
-pub use history::{AppHistory, Failures, Outcome, Pending, Ran};
-pub use plan::{AppView, PartnerAppAction, SettingsUpdate, Upgrade, client_token, next_look, plan, view};
-pub(crate) use read::read;
-pub use standing::{AppStanding, AppStatus, Observed, Offer};
+pub use announcement::Announcement;
+pub use calendar::format_calendar;
+pub use history::{AppHistory, FailedAttempts, PendingAppUpdate, UpdateOutcome, VersionRun};
+pub use observed::{AppObservation, AppStatus, AvailableUpgrade, ObservedApp};
+pub use plan::{PartnerAppAction, SettingsUpdate, VersionUpgrade, derive_client_token, plan_apps};
+pub(crate) use read::read_apps;
+pub use review::{AppReview, review_apps};
+pub use view::{AppView, build_views, next_review_at};
 
 use crate::{
-    upgrade::{Policy, Version},
-    window::{WeekTime, Window},
+    upgrade::{AppVersion, UpgradePolicy},
+    window::{MaintenanceWindow, WeekTime},
 };
 
-/// How long a window is whose length is not declared, in minutes. The service does not document the length of its own.
+/// Length of a window that declares none, in minutes. The service does not document the length of
+/// its own.
 pub const DEFAULT_WINDOW_MINUTES: u16 = 120;
 
-/// An app as the configuration names it.
+/// How the configuration refers to an app.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AppRef {
-    /// By its name, unique in an account and Region.
+    /// By its name, which is unique per account and Region.
     Name(String),
-    /// By its ARN.
     Arn(String),
 }
 
 impl AppRef {
-    /// As written.
+    /// The name or ARN as the configuration has it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Name(text) | Self::Arn(text) => text,
         }
     }
 
-    /// Whether this names the app.
-    pub fn is(&self, name: &str, arn: &str) -> bool {
+    /// Whether this refers to the app with that name and ARN.
+    pub fn matches_app(&self, name: &str, arn: &str) -> bool {
         match self {
             Self::Name(text) => text == name,
             Self::Arn(text) => text == arn,
@@ -52,36 +58,33 @@ impl AppRef {
 /// One entry of `partner_apps`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartnerApp {
-    /// Which app.
     pub app: AppRef,
-    /// Whether it is upgraded.
-    pub upgrade: Policy,
-    /// The newest version it is upgraded to; none: whatever is offered.
-    pub max_version: Option<Version>,
-    /// When it may be changed; none: from the app's own `MaintenanceWindowStart` on.
-    pub window: Option<Window>,
-    /// Which app must have run a version before this one gets it, and how long.
-    pub after: Option<Soak>,
-    /// From so many days before the end of life of its version on, it does not wait for `after`.
+    pub upgrade: UpgradePolicy,
+    /// The newest version to upgrade to; `None` for no limit.
+    pub max_version: Option<AppVersion>,
+    /// When the app may be changed; `None` for a window that starts at the app's own
+    /// `MaintenanceWindowStart`.
+    pub window: Option<MaintenanceWindow>,
+    /// Which app must have run a version first, and for how long.
+    pub after: Option<WaitingPeriod>,
+    /// `after` does not apply within this many days of the end of life of the running version.
     pub force_before_eol_days: Option<u16>,
-    /// What is sent where it differs.
-    pub settings: Settings,
-    /// Tags that it has at least.
+    pub settings: AppSettings,
+    /// Tags to add; other tags are kept.
     pub tags: BTreeMap<String, String>,
 }
 
-/// Another app that has to try a version first.
+/// The configuration key `after`: another app has to run a version first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Soak {
-    /// The app.
+pub struct WaitingPeriod {
     pub app: AppRef,
-    /// Days it must have run the version.
+    /// How long it must have run the version.
     pub days: u16,
 }
 
-/// The desired state of an app: what is none is left as it is.
+/// Desired settings of an app; a setting that is `None` is not managed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct AppSettings {
     /// `MaintenanceConfig.MaintenanceWindowStart`.
     pub maintenance_window_start: Option<WeekTime>,
     /// `Tier`.
@@ -91,18 +94,18 @@ pub struct Settings {
     /// `EnableIamSessionBasedIdentity`.
     pub iam_session_identity: Option<bool>,
     /// `ApplicationConfig`.
-    pub application: Application,
+    pub application: ApplicationConfig,
 }
 
-/// `ApplicationConfig`: what is none is left as it is.
+/// `ApplicationConfig`; a field that is `None` is not managed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Application {
+pub struct ApplicationConfig {
     /// Users with admin access.
     pub admin_users: Option<Vec<String>>,
-    /// What the type of app asks for.
+    /// Arguments that the type of app requires.
     pub arguments: Option<BTreeMap<String, String>>,
-    /// Identity Center groups that may use the app; `*` stands for anything.
+    /// Identity Center groups that may use the app; `*` is a wildcard.
     pub assigned_group_patterns: Option<Vec<String>>,
-    /// Groups by the role they have in the app.
+    /// Groups by their role in the app.
     pub role_group_assignments: Option<BTreeMap<String, Vec<String>>>,
 }

@@ -1,57 +1,145 @@
-//! What is to be done for each declared resource, before anything is done.
+//! The plan for each declared resource, and the result of applying it.
+
+use std::fmt;
 
 use model_archive::Problem;
 use serde::{Deserialize, Serialize};
 
-/// The plan of one kind of resource, in the order of the document.
+/// The plan for one type of resource: an item per declared resource, in the order of the document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Plan<A> {
-    /// One for each declared resource.
-    pub items: Vec<Item<A>>,
+pub struct ResourcePlan<A> {
+    pub items: Vec<PlanItem<A>>,
 }
 
-/// What is to be done for one declared resource.
+/// What to do for one declared resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Item<A> {
+pub struct PlanItem<A> {
     /// The resource as the configuration names it.
     pub name: String,
-    /// What will be different, field by field, in the order in which people read it.
+    /// What will change, field by field, in display order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// The calls that make it so, in order; none if there is nothing to do, or nothing to do now.
+    /// The API calls to make, in order; empty if there is nothing to do, or nothing to do now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<A>,
-    /// Why something is not done now, and what else is worth knowing.
+    /// Why something is not done now, and other information about the resource.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// Why nothing can be done for it.
+    /// What prevents every change to the resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
-/// One field that differs from what is declared.
+/// One field whose observed value differs from the desired one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// The field as the configuration names it, such as `members.cognito`.
+    /// The field as the configuration names it.
     pub field: String,
-    /// What stands; none if nothing does.
+    /// The observed value; `None` if the field is not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// What is declared; none if it is to be removed.
+    /// The desired value; `None` if it is to be removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
 
-impl<A> Item<A> {
-    /// A resource that is as it is declared.
+impl<A> PlanItem<A> {
+    /// A resource that already matches the configuration.
     pub fn unchanged(name: impl Into<String>) -> Self {
         Self { name: name.into(), changes: Vec::new(), actions: Vec::new(), notes: Vec::new(), problem: None }
     }
 }
 
-impl<A> Plan<A> {
-    /// Whether anything would be done.
+impl<A> ResourcePlan<A> {
+    /// Whether applying the plan makes any API call.
     pub fn has_actions(&self) -> bool {
         self.items.iter().any(|item| !item.actions.is_empty())
+    }
+}
+
+/// A plan item with the result of applying it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reconciled<A> {
+    /// The item as it was planned.
+    #[serde(flatten)]
+    pub item: PlanItem<A>,
+    #[serde(flatten)]
+    pub outcome: ApplyOutcome,
+}
+
+/// The result of applying a plan item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "reason")]
+pub enum ApplyOutcome {
+    /// The resource already matched the configuration.
+    Unchanged,
+    /// The resource differs, but the configuration says not to change it, or not now. The item's
+    /// notes say why.
+    Planned,
+    /// The resource was updated to match the configuration.
+    Applied,
+    /// A temporary condition prevented the update, such as throttling. The next run tries again.
+    #[serde(rename = "later")]
+    Deferred(String),
+    /// The resource could not be updated.
+    Failed(String),
+}
+
+impl ApplyOutcome {
+    /// Every value of [`Self::as_str`].
+    pub const NAMES: [&'static str; 5] = ["unchanged", "planned", "applied", "later", "failed"];
+
+    /// The name in JSON documents.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Planned => "planned",
+            Self::Applied => "applied",
+            Self::Deferred(_) => "later",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Why the resource was not updated, for the outcomes that carry a reason.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Deferred(reason) | Self::Failed(reason) => Some(reason),
+            Self::Unchanged | Self::Planned | Self::Applied => None,
+        }
+    }
+}
+
+impl fmt::Display for ApplyOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reconciled_items_serialize_flat_with_their_outcome() {
+        let reason = || "busy".to_owned();
+        for (outcome, fields) in [
+            (ApplyOutcome::Unchanged, json!({ "outcome": "unchanged" })),
+            (ApplyOutcome::Planned, json!({ "outcome": "planned" })),
+            (ApplyOutcome::Applied, json!({ "outcome": "applied" })),
+            (ApplyOutcome::Deferred(reason()), json!({ "outcome": "later", "reason": "busy" })),
+            (ApplyOutcome::Failed(reason()), json!({ "outcome": "failed", "reason": "busy" })),
+        ] {
+            assert_eq!(fields["outcome"], outcome.as_str());
+            assert_eq!(fields.get("reason").and_then(|reason| reason.as_str()), outcome.reason());
+            assert!(ApplyOutcome::NAMES.contains(&outcome.as_str()));
+            let mut expected = json!({ "name": "a", "actions": ["update"] });
+            for (field, value) in fields.as_object().unwrap() {
+                expected[field] = value.clone();
+            }
+            let item = PlanItem { actions: vec!["update"], ..PlanItem::unchanged("a") };
+            assert_eq!(serde_json::to_value(Reconciled { item, outcome }).unwrap(), expected);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Maintenance windows: once a week, in UTC, for some minutes.
+//! Weekly maintenance windows, in UTC.
 
 use std::{fmt, str::FromStr};
 
@@ -6,33 +6,33 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The days of the week as the service writes them (service model 2017-07-24, `WeeklyScheduleTimeFormat`).
+/// The days of the week as the service writes them (service model 2017-07-24,
+/// `WeeklyScheduleTimeFormat`).
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// Seconds of a week.
 const WEEK: i64 = 7 * 24 * 60 * 60;
 
-/// Minutes of a week: no window is longer.
+/// Minutes of a week: the longest window.
 pub const WEEK_MINUTES: u16 = 7 * 24 * 60;
 
 /// The first Monday after the epoch, in seconds: 5 January 1970, 00:00 UTC.
 const MONDAY: i64 = 4 * 24 * 60 * 60;
 
 /// A minute of the week, in UTC: `Tue:03:30`.
+// The digest of partner app settings contains the `Debug` text of this type: a rename changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct WeekTime(u16);
 
-/// Not a minute of the week.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` is no time of the week; write a day, an hour from 00 to 23 and a minute from 00 to 59, such as TUE:03:30"
+    "`{0}` is not a valid time of the week; expected a day, an hour from 00 to 23 and a minute from 00 to 59, such as TUE:03:30"
 )]
 pub struct WeekTimeError(String);
 
 impl WeekTime {
-    /// Seconds since Monday, 00:00.
-    fn seconds(self) -> i64 {
+    fn seconds_since_monday(self) -> i64 {
         i64::from(self.0) * 60
     }
 }
@@ -40,7 +40,7 @@ impl WeekTime {
 impl FromStr for WeekTime {
     type Err = WeekTimeError;
 
-    /// Days in any case: the documentation writes `TUE`, the service model `Tue`.
+    /// Accepts days in any case: the documentation writes `TUE`, the service model `Tue`.
     fn from_str(text: &str) -> Result<Self, WeekTimeError> {
         let read = || {
             let mut parts = text.split(':');
@@ -73,7 +73,7 @@ impl From<WeekTime> for String {
 }
 
 impl fmt::Display for WeekTime {
-    /// As the service takes it.
+    /// Writes the format of the service model.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let day = DAYS.get(usize::from(self.0 / (24 * 60))).copied().unwrap_or_default();
         write!(f, "{day}:{:02}:{:02}", self.0 / 60 % 24, self.0 % 60)
@@ -82,66 +82,67 @@ impl fmt::Display for WeekTime {
 
 /// A window that opens every week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
+pub struct MaintenanceWindow {
     /// When it opens.
     pub start: WeekTime,
-    /// How long it stays open, in minutes: 1 to [`WEEK_MINUTES`].
+    /// Length in minutes: 1 to [`WEEK_MINUTES`].
     pub minutes: u16,
 }
 
-/// Whether a window is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowState {
-    /// It is.
-    Open(Opening),
-    /// It is not.
+    Open(WindowOpening),
     Closed {
         /// When it opens next.
-        opens: Timestamp,
+        opens_at: Timestamp,
     },
 }
 
 /// One opening of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
-    /// Its first moment.
+pub struct WindowOpening {
+    /// When it opens (inclusive).
     pub since: Timestamp,
-    /// The first moment after it.
+    /// When it closes (exclusive).
     pub until: Timestamp,
 }
 
-impl Window {
-    /// Whether the window is open at this moment. Its first moment belongs to it, its last one does not.
-    pub fn at(self, now: Timestamp) -> WindowState {
+impl MaintenanceWindow {
+    /// Whether the window is open. It includes its start time and excludes its end time.
+    pub fn state_at(self, now: Timestamp) -> WindowState {
         let opening = self.last_opening(now);
-        if now < opening.until { WindowState::Open(opening) } else { WindowState::Closed { opens: self.next(now) } }
-    }
-
-    /// The first opening after this moment.
-    pub fn next(self, now: Timestamp) -> Timestamp {
-        self.last_opening(now).since + SignedDuration::from_secs(WEEK)
-    }
-
-    /// The first moment from this one on at which the window is open.
-    pub fn first_open(self, from: Timestamp) -> Timestamp {
-        match self.at(from) {
-            WindowState::Open(_) => from,
-            WindowState::Closed { opens } => opens,
+        if now < opening.until {
+            WindowState::Open(opening)
+        } else {
+            WindowState::Closed { opens_at: self.next_opening_time(now) }
         }
     }
 
-    /// The opening that began last, be it over or not.
-    fn last_opening(self, now: Timestamp) -> Opening {
+    /// When the window opens next, after `now`.
+    pub fn next_opening_time(self, now: Timestamp) -> Timestamp {
+        self.last_opening(now).since + SignedDuration::from_secs(WEEK)
+    }
+
+    /// The first time at which the window is open, `from` itself included.
+    pub fn first_open_time(self, from: Timestamp) -> Timestamp {
+        match self.state_at(from) {
+            WindowState::Open(_) => from,
+            WindowState::Closed { opens_at } => opens_at,
+        }
+    }
+
+    /// The opening that began last, whether or not it is over.
+    fn last_opening(self, now: Timestamp) -> WindowOpening {
         let into_week = (now.as_second() - MONDAY).rem_euclid(WEEK);
-        let since_start = (into_week - self.start.seconds()).rem_euclid(WEEK);
+        let since_start = (into_week - self.start.seconds_since_monday()).rem_euclid(WEEK);
         let since =
             now - SignedDuration::from_secs(since_start) - SignedDuration::from_nanos(now.subsec_nanosecond().into());
-        Opening { since, until: since + SignedDuration::from_mins(i64::from(self.minutes)) }
+        WindowOpening { since, until: since + SignedDuration::from_mins(i64::from(self.minutes)) }
     }
 }
 
-impl fmt::Display for Window {
-    /// For people: `Tue 03:30 UTC, 120 min`.
+impl fmt::Display for MaintenanceWindow {
+    /// Writes `Tue 03:30 UTC, 120 min`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start = self.start.to_string();
         let (day, time) = start.split_once(':').unwrap_or((&start, ""));
@@ -159,12 +160,12 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn window(start: &str, minutes: u16) -> Window {
-        Window { start: start.parse().unwrap(), minutes }
+    fn window(start: &str, minutes: u16) -> MaintenanceWindow {
+        MaintenanceWindow { start: start.parse().unwrap(), minutes }
     }
 
     #[test]
-    fn times_are_read_in_any_case_and_written_as_the_service_takes_them() {
+    fn parses_any_case_and_writes_the_format_of_the_service() {
         for (text, written) in [
             ("TUE:03:30", Some("Tue:03:30")),
             ("tue:03:30", Some("Tue:03:30")),
@@ -187,7 +188,7 @@ mod tests {
 
     /// 2026-12-01 is a Tuesday.
     #[test]
-    fn a_window_is_open_from_its_first_to_before_its_last_moment() {
+    fn includes_the_start_and_excludes_the_end() {
         let night = window("TUE:03:30", 120);
         let over_midnight = window("MON:23:00", 120);
         let over_the_week = window("SUN:23:30", 60);
@@ -203,40 +204,47 @@ mod tests {
             (over_midnight, "2026-12-01T01:00:00Z", None),
             (over_the_week, "2026-11-30T00:29:00Z", Some("2026-11-29T23:30:00Z")),
             (over_the_week, "2026-11-30T00:30:00Z", None),
-            // The week of a year's change.
+            // The week of New Year.
             (window("THU:23:30", 60), "2027-01-01T00:15:00Z", Some("2026-12-31T23:30:00Z")),
             (always, "2026-12-01T00:00:00Z", Some("2026-11-25T12:00:00Z")),
             (always, "2026-12-02T12:00:00Z", Some("2026-12-02T12:00:00Z")),
         ] {
-            let open = match window.at(at(now)) {
+            let open = match window.state_at(at(now)) {
                 WindowState::Open(opening) => Some(opening.since),
                 WindowState::Closed { .. } => None,
             };
             assert_eq!(open, since.map(at), "{window} at {now}");
         }
-        assert_eq!(night.at(at("2026-12-01T05:30:00Z")), WindowState::Closed { opens: at("2026-12-08T03:30:00Z") });
-        assert_eq!(night.at(at("2026-11-29T23:26:00Z")), WindowState::Closed { opens: at("2026-12-01T03:30:00Z") });
+        assert_eq!(
+            night.state_at(at("2026-12-01T05:30:00Z")),
+            WindowState::Closed { opens_at: at("2026-12-08T03:30:00Z") }
+        );
+        assert_eq!(
+            night.state_at(at("2026-11-29T23:26:00Z")),
+            WindowState::Closed { opens_at: at("2026-12-01T03:30:00Z") }
+        );
     }
 
     proptest! {
-        /// Over all minutes of a week: open for exactly as many as the window has, and always about to open within one.
+        /// Over all minutes of a week, the window is open for exactly its length, and a closed
+        /// window opens within a week.
         #[test]
-        fn of_all_minutes_of_a_week_a_window_takes_its_own(start in 0..WEEK_MINUTES, minutes in 1..=WEEK_MINUTES, week in 2_900i64..3_000) {
-            let window = Window { start: WeekTime(start), minutes };
+        fn is_open_for_its_length_each_week(start in 0..WEEK_MINUTES, minutes in 1..=WEEK_MINUTES, week in 2_900i64..3_000) {
+            let window = MaintenanceWindow { start: WeekTime(start), minutes };
             prop_assert_eq!(window.start.to_string().parse::<WeekTime>().unwrap(), window.start);
             let monday = Timestamp::from_second(MONDAY + week * WEEK).unwrap();
             let mut open = 0;
             for minute in 0..i64::from(WEEK_MINUTES) {
                 let now = monday + SignedDuration::from_mins(minute);
-                match window.at(now) {
+                match window.state_at(now) {
                     WindowState::Open(opening) => {
                         open += 1;
                         prop_assert!(opening.since <= now && now < opening.until);
                         prop_assert_eq!(opening.until.duration_since(opening.since).as_mins(), i64::from(minutes));
                     }
-                    WindowState::Closed { opens } => {
-                        prop_assert!(opens > now && opens <= now + SignedDuration::from_secs(WEEK));
-                        prop_assert!(matches!(window.at(opens), WindowState::Open(opening) if opening.since == opens));
+                    WindowState::Closed { opens_at } => {
+                        prop_assert!(opens_at > now && opens_at <= now + SignedDuration::from_secs(WEEK));
+                        prop_assert!(matches!(window.state_at(opens_at), WindowState::Open(opening) if opening.since == opens_at));
                     }
                 }
             }

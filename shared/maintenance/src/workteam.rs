@@ -1,6 +1,7 @@
-//! Work teams: who labels, and where SageMaker tells them of work.
+//! Work teams: who labels, and where SageMaker publishes notifications about available work.
 
-mod member;
+mod labeling;
+mod member_group;
 mod plan;
 mod read;
 mod topic;
@@ -9,79 +10,75 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-pub use member::Member;
+pub use labeling::{LabelingJob, LabelingJobDescription, LabelingJobState, LabelingJobStatus, TeamMessage};
+pub use member_group::MemberGroup;
 pub use plan::{WorkteamAction, WorkteamCall, plan_workteams};
-pub(crate) use read::workteams;
+pub(crate) use read::read_workteams;
 pub use topic::{TopicArn, TopicArnError};
 
-/// A work team as it is declared.
+/// One entry of `workteams`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workteam {
-    /// Its name: what the team is found by.
+    /// `WorkteamName`: identifies the team.
     pub name: String,
-    /// What it is for.
     pub description: String,
-    /// Who belongs to it; all of one kind.
-    pub members: BTreeSet<Member>,
-    /// Where SageMaker tells of available and expiring items; none: left as it stands.
-    pub notifications: Option<Notifications>,
-    /// From where workers may open the objects they label; none: left as it stands.
+    /// Groups of workers, all of one kind.
+    pub members: BTreeSet<MemberGroup>,
+    /// Where SageMaker publishes about available and expiring items; `None` if it is not managed.
+    pub notifications: Option<TeamNotifications>,
+    /// From which addresses workers may open the objects they label; `None` if it is not managed.
     pub worker_access: Option<WorkerAccess>,
-    /// Whether more than half of the groups may be removed at once.
+    /// Whether an update may remove more than half of the groups.
     pub allow_shrink: bool,
-    /// What is done where the team differs.
-    pub mode: Mode,
+    pub mode: DriftMode,
 }
 
-/// Where SageMaker tells a team of its work.
+/// Where SageMaker publishes notifications for a team.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notifications {
+pub enum TeamNotifications {
     /// The stack's own topic.
-    Stack,
-    /// Another one.
+    StackTopic,
+    /// Another topic.
     Topic(TopicArn),
 }
 
-/// From where workers may open the objects they label (`IamPolicyConstraints`: one of the two).
+/// From which addresses workers may open the objects they label (`IamPolicyConstraints`, which has
+/// one of the two).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerAccess {
-    /// Whether only from the IP address that the page was opened from.
+    /// Whether only the IP address that the task page was opened from has access.
     SourceIp(bool),
-    /// Whether only from the VPC address that the page was opened from.
+    /// Whether only the VPC address that the task page was opened from has access.
     VpcSourceIp(bool),
 }
 
-/// What is done where a resource differs from what is declared.
+/// What to do if a resource differs from its desired state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// It is brought to what is declared.
+pub enum DriftMode {
+    /// Update it to match.
     Apply,
-    /// People are told.
+    /// Notify people.
     Notify,
 }
 
-/// A work team as SageMaker has it.
+/// A work team as SageMaker returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StandingWorkteam {
-    /// Its name.
+pub struct ObservedWorkteam {
     pub name: String,
-    /// Its ARN.
     pub arn: String,
-    /// What it is for.
     pub description: String,
-    /// Who belongs to it.
-    pub members: BTreeSet<Member>,
-    /// The ARN of the topic that SageMaker tells.
+    pub members: BTreeSet<MemberGroup>,
+    /// The ARN of the topic that SageMaker publishes to.
     pub topic: Option<String>,
-    /// From where workers may open the objects they label.
+    /// From which addresses workers may open the objects they label.
     pub worker_access: Option<WorkerAccess>,
-    /// The host of the portal where workers begin.
+    /// The host name of the worker portal.
     pub portal: Option<String>,
 }
 
-impl StandingWorkteam {
-    /// Whether the team is a vendor's or the public one: those are not ours to change.
+impl ObservedWorkteam {
+    /// Whether the team is a vendor's or the public one, which cannot be updated.
     pub fn is_foreign(&self) -> bool {
         [":workteam/vendor-crowd/", ":workteam/public-crowd/"].iter().any(|crowd| self.arn.contains(crowd))
     }

@@ -1,10 +1,11 @@
-//! The sections `partner_apps` and `images`: every parameter of the two API references can be set, every mistake is told.
+//! Parses the sections `partner_apps` and `images`: every parameter of the two API references can
+//! be set, and every error is reported.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
 
-use maintenance::Declared;
+use maintenance::DeclaredResources;
 
-fn parse(text: &str) -> Result<(Declared, Vec<String>), String> {
-    let read = document::read(&format!("version: 1\n{text}"), Declared::read);
+fn parse(text: &str) -> Result<(DeclaredResources, Vec<String>), String> {
+    let read = document::read_document(&format!("version: 1\n{text}"), DeclaredResources::read_sections);
     let (declared, warnings) = read.map_err(|error| error.to_string())?;
     Ok((declared, warnings.iter().map(ToString::to_string).collect()))
 }
@@ -39,9 +40,9 @@ fn every_parameter_can_be_set() {
     insta::assert_debug_snapshot!(declared);
 }
 
-/// One row for each parameter of the two API references.
+/// One row per parameter of the two API references.
 #[test]
-fn each_parameter_is_checked_before_it_is_sent() {
+fn each_parameter_is_validated() {
     let app = |body: &str| format!("partner_apps: [ {{ app: fiddler, {body} }} ]");
     let image = |body: &str| format!("images: [ {{ name: base, {body} }} ]");
     let list = |count: usize, item: &str| (0..count).map(|at| format!("{item}{at}")).collect::<Vec<_>>().join(", ");
@@ -104,12 +105,12 @@ fn each_parameter_is_checked_before_it_is_sent() {
 }
 
 #[test]
-fn what_has_no_effect_is_told() {
+fn settings_without_effect_cause_warnings() {
     let warnings = |body: &str| parse(&format!("partner_apps: [ {{ app: a, {body} }} ]")).unwrap().1;
     assert!(warnings("after: { app: b, days: 7 }")[0].contains("no effect without upgrade: auto"));
     assert!(
         warnings("upgrade: auto, auto_minor_upgrade: true, after: { app: b, days: 7 }")[0].contains("does not wait")
     );
-    assert!(warnings("upgrade: auto, force_before_eol_days: 7")[0].contains("there is none"));
+    assert!(warnings("upgrade: auto, force_before_eol_days: 7")[0].contains("no effect without `after`"));
     assert!(parse("").unwrap().0.partner_apps.is_empty());
 }

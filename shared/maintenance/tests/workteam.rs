@@ -1,13 +1,13 @@
-//! Work teams: what is read, what is planned, and that a plan leads to what is declared.
+//! Work teams: parsing, planning, and that applying a plan leads to the desired state.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeSet;
 
 use maintenance::{
-    Declared, Plan,
+    DeclaredResources, ResourcePlan,
     workteam::{
-        Member, Mode, Notifications, StandingWorkteam, WorkerAccess, Workteam, WorkteamAction, WorkteamCall,
-        plan_workteams,
+        DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, WorkerAccess, Workteam, WorkteamAction,
+        WorkteamCall, plan_workteams,
     },
 };
 use proptest::prelude::*;
@@ -16,34 +16,34 @@ const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:stack-workteams";
 
 fn read(teams: &str) -> Result<Vec<Workteam>, String> {
     let text = format!("version: 1\nworkteams:\n{teams}");
-    let read = document::read(&text, Declared::read);
+    let read = document::read_document(&text, DeclaredResources::read_sections);
     read.map(|(declared, _)| declared.workteams).map_err(|error| error.to_string())
 }
 
-fn cognito(user_group: &str) -> Member {
+fn cognito(user_group: &str) -> MemberGroup {
     let text = |text: &str| text.to_owned();
-    Member::Cognito { user_pool: text("eu-west-1_x"), user_group: text(user_group), client_id: text("abc") }
+    MemberGroup::Cognito { user_pool: text("eu-west-1_x"), user_group: text(user_group), client_id: text("abc") }
 }
 
-fn oidc(group: &str) -> Member {
-    Member::Oidc { group: group.to_owned() }
+fn oidc(group: &str) -> MemberGroup {
+    MemberGroup::Oidc { group: group.to_owned() }
 }
 
-fn team(name: &str, members: &[Member]) -> Workteam {
+fn team(name: &str, members: &[MemberGroup]) -> Workteam {
     Workteam {
         name: name.to_owned(),
         description: "People who label".to_owned(),
         members: members.iter().cloned().collect(),
-        notifications: Some(Notifications::Stack),
+        notifications: Some(TeamNotifications::StackTopic),
         worker_access: None,
         allow_shrink: false,
-        mode: Mode::Apply,
+        mode: DriftMode::Apply,
     }
 }
 
-/// The team as SageMaker has it after these calls.
-fn standing(name: &str, members: &[Member]) -> StandingWorkteam {
-    StandingWorkteam {
+/// The team as SageMaker returns it.
+fn observed(name: &str, members: &[MemberGroup]) -> ObservedWorkteam {
+    ObservedWorkteam {
         name: name.to_owned(),
         arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/{name}"),
         description: "People who label".to_owned(),
@@ -55,7 +55,7 @@ fn standing(name: &str, members: &[Member]) -> StandingWorkteam {
 }
 
 #[test]
-fn a_team_is_read_with_all_that_it_may_say() {
+fn a_team_is_parsed_with_every_key() {
     let teams = read(
         "
 - name: radiology
@@ -75,17 +75,17 @@ fn a_team_is_read_with_all_that_it_may_say() {
             description: "Radiologists".to_owned(),
             worker_access: Some(WorkerAccess::SourceIp(true)),
             allow_shrink: true,
-            mode: Mode::Notify,
+            mode: DriftMode::Notify,
             ..team("radiology", &[cognito("a"), cognito("b")])
         }
     );
     assert_eq!(teams[1].members, BTreeSet::from([oidc("auditors")]));
-    assert!(matches!(&teams[1].notifications, Some(Notifications::Topic(arn)) if arn.as_str().ends_with(":t")));
-    assert_eq!((teams[1].mode, teams[1].allow_shrink), (Mode::Apply, false));
+    assert!(matches!(&teams[1].notifications, Some(TeamNotifications::Topic(arn)) if arn.as_str().ends_with(":t")));
+    assert_eq!((teams[1].mode, teams[1].allow_shrink), (DriftMode::Apply, false));
 }
 
 #[test]
-fn every_mistake_is_told_with_its_remedy() {
+fn every_error_is_reported_with_a_fix() {
     let oidc = "members: { oidc: { groups: [a] } }";
     let group = |pool: &str, client: &str| format!("{{ user_pool: {pool}, user_group: g, client_id: {client} }}");
     let (x, y, other) = (group("eu-west-1_x", "abc"), group("eu-west-1_y", "abc"), group("eu-west-1_x", "def"));
@@ -103,15 +103,15 @@ fn every_mistake_is_told_with_its_remedy() {
         ("no kind", of("{}")),
         ("no members", "- { name: t, description: d }".to_owned()),
         ("no pool", of("{ cognito: [ { user_pool: radiology, user_group: a b, client_id: é } ] }")),
-        ("two teams of a name", format!("{}\n{}", with("mode: apply"), with("mode: apply"))),
+        ("two teams of one name", format!("{}\n{}", with("mode: apply"), with("mode: apply"))),
         ("an empty description", format!("- {{ name: t, description: ' ', {oidc} }}")),
         ("a long description", format!("- {{ name: t, description: {}, {oidc} }}", "d".repeat(201))),
         ("a name with an underscore", format!("- {{ name: a_b, description: d, {oidc} }}")),
         ("a name that ends with a dash", format!("- {{ name: ab-, description: d, {oidc} }}")),
         ("a topic of another partition", with("notifications: 'arn:aws:sns:cn-north-1:123456789012:t'")),
-        ("a partition that is none", with("notifications: 'arn:azure:sns:eu-west-1:123456789012:t'")),
-        ("a queue", with("notifications: 'arn:aws:sqs:eu-west-1:123456789012:t'")),
-        ("a word", with("notifications: none")),
+        ("an unknown partition", with("notifications: 'arn:azure:sns:eu-west-1:123456789012:t'")),
+        ("a queue ARN", with("notifications: 'arn:aws:sqs:eu-west-1:123456789012:t'")),
+        ("a text", with("notifications: none")),
         ("both accesses", with("worker_access: { source_ip: true, vpc_source_ip: true }")),
         ("a misspelt mode", with("mode: aply")),
         ("an unknown key", with("notification: stack")),
@@ -123,22 +123,22 @@ fn every_mistake_is_told_with_its_remedy() {
 }
 
 #[test]
-fn plans_say_what_is_done_and_why_not() {
+fn plans_say_what_is_done_and_what_is_not() {
     let abc = [cognito("a"), cognito("b"), cognito("c")];
-    let foreign = StandingWorkteam {
+    let foreign = ObservedWorkteam {
         arn: "arn:aws:sagemaker:eu-west-1:394669845002:workteam/public-crowd/default".to_owned(),
-        ..standing("public", &abc)
+        ..observed("public", &abc)
     };
-    let standing = [
-        standing("same", &abc),
-        StandingWorkteam { topic: None, description: "Old".to_owned(), ..standing("changed", &abc) },
-        standing("notified", &abc),
-        standing("half", &[cognito("a"), cognito("b")]),
-        standing("shrinks", &abc),
-        standing("may-shrink", &abc),
-        StandingWorkteam { topic: None, ..standing("left-alone", &abc) },
+    let current = [
+        observed("same", &abc),
+        ObservedWorkteam { topic: None, description: "Old".to_owned(), ..observed("changed", &abc) },
+        observed("notified", &abc),
+        observed("half", &[cognito("a"), cognito("b")]),
+        observed("shrinks", &abc),
+        observed("may-shrink", &abc),
+        ObservedWorkteam { topic: None, ..observed("left-alone", &abc) },
         foreign,
-        standing("not-declared", &abc),
+        observed("not-declared", &abc),
     ];
     let declared = [
         team("same", &[cognito("c"), cognito("b"), cognito("a")]),
@@ -146,7 +146,7 @@ fn plans_say_what_is_done_and_why_not() {
             worker_access: Some(WorkerAccess::VpcSourceIp(false)),
             ..team("changed", &[cognito("a"), cognito("b"), cognito("d")])
         },
-        Workteam { mode: Mode::Notify, ..team("notified", &[cognito("a"), cognito("b")]) },
+        Workteam { mode: DriftMode::Notify, ..team("notified", &[cognito("a"), cognito("b")]) },
         team("half", &[cognito("a")]),
         team("shrinks", &[cognito("a")]),
         Workteam { allow_shrink: true, ..team("may-shrink", &[oidc("a")]) },
@@ -154,29 +154,29 @@ fn plans_say_what_is_done_and_why_not() {
         team("public", &abc),
         team("new", &[oidc("auditors")]),
     ];
-    let plan = plan_workteams(&declared, &standing, Some(TOPIC));
+    let plan = plan_workteams(&declared, &current, Some(TOPIC));
     insta::assert_json_snapshot!(plan);
-    let without_topic = plan_workteams(&declared[..1], &standing, None);
+    let without_topic = plan_workteams(&declared[..1], &current, None);
     assert_eq!(without_topic.items[0].problem.as_ref().unwrap().code, "no-stack-topic");
 }
 
 #[test]
-fn a_team_that_is_only_told_of_and_would_shrink_differs_and_has_not_failed() {
-    let declared = [Workteam { mode: Mode::Notify, ..team("a", &[cognito("a")]) }];
-    let standing = [standing("a", &[cognito("a"), cognito("b"), cognito("c")])];
-    let [item] = &plan_workteams(&declared, &standing, Some(TOPIC)).items[..] else { panic!("one team") };
+fn in_mode_notify_a_shrinking_team_is_drift_and_no_problem() {
+    let declared = [Workteam { mode: DriftMode::Notify, ..team("a", &[cognito("a")]) }];
+    let current = [observed("a", &[cognito("a"), cognito("b"), cognito("c")])];
+    let [item] = &plan_workteams(&declared, &current, Some(TOPIC)).items[..] else { panic!("one team") };
     assert_eq!((item.changes.len(), item.actions.len(), &item.problem), (2, 0, &None));
     assert_eq!(item.notes[1..], ["2 of the 3 groups of a would be removed, more than half"]);
 }
 
-/// What SageMaker does with a call.
-fn apply(plan: Plan<WorkteamAction>, teams: &mut Vec<StandingWorkteam>) {
+/// Applies the calls of a plan as SageMaker does.
+fn apply(plan: ResourcePlan<WorkteamAction>, teams: &mut Vec<ObservedWorkteam>) {
     for action in plan.items.into_iter().flat_map(|item| item.actions) {
         let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
         let WorkteamCall { name, description, members, topic, worker_access } = call;
         let found = teams.iter().position(|team| team.name == name);
         let index = found.unwrap_or_else(|| {
-            teams.push(StandingWorkteam { topic: None, ..standing(&name, &[]) });
+            teams.push(ObservedWorkteam { topic: None, ..observed(&name, &[]) });
             teams.len() - 1
         });
         let team = &mut teams[index];
@@ -187,7 +187,7 @@ fn apply(plan: Plan<WorkteamAction>, teams: &mut Vec<StandingWorkteam>) {
     }
 }
 
-fn groups() -> impl Strategy<Value = Vec<Member>> {
+fn groups() -> impl Strategy<Value = Vec<MemberGroup>> {
     prop::collection::vec("[a-d]".prop_map(|name| cognito(&name)), 1..5)
 }
 
@@ -200,26 +200,27 @@ fn access() -> impl Strategy<Value = Option<WorkerAccess>> {
 
 fn any_team(name: &'static str) -> impl Strategy<Value = Workteam> {
     (groups(), "[a-c]", any::<bool>(), access(), any::<bool>()).prop_map(
-        move |(members, description, told, worker_access, allow_shrink)| Workteam {
+        move |(members, description, notified, worker_access, allow_shrink)| Workteam {
             description,
             worker_access,
             allow_shrink,
-            notifications: told.then_some(Notifications::Stack),
+            notifications: notified.then_some(TeamNotifications::StackTopic),
             ..team(name, &members)
         },
     )
 }
 
 proptest! {
-    /// A second run finds nothing to do, what is not declared stays as it is, and nothing is lost but with a problem told.
+    /// A second run finds nothing to do, other teams are unchanged, and a blocked team is
+    /// unchanged, too.
     #[test]
-    fn a_plan_leads_to_what_is_declared(
+    fn applying_a_plan_leads_to_the_desired_state(
         declared in (any_team("a"), any_team("b")).prop_map(|(a, b)| [a, b]),
-        stands in prop::option::of(groups()),
+        current in prop::option::of(groups()),
         other in groups(),
     ) {
-        let other = standing("other", &other);
-        let mut teams: Vec<_> = stands.map(|members| standing("a", &members)).into_iter().collect();
+        let other = observed("other", &other);
+        let mut teams: Vec<_> = current.map(|members| observed("a", &members)).into_iter().collect();
         let before = teams.clone();
         teams.push(other.clone());
         let plan = plan_workteams(&declared, &teams, Some(TOPIC));
@@ -229,11 +230,11 @@ proptest! {
         for (item, team) in again.items.iter().zip(&declared) {
             if blocked.contains(&team.name) {
                 prop_assert!(item.actions.is_empty());
-                prop_assert_eq!(teams.iter().find(|standing| standing.name == team.name), before.first());
+                prop_assert_eq!(teams.iter().find(|current| current.name == team.name), before.first());
             } else {
                 prop_assert!(item.changes.is_empty(), "{:?}", item);
-                let standing = teams.iter().find(|standing| standing.name == team.name).unwrap();
-                prop_assert_eq!(&standing.members, &team.members);
+                let current = teams.iter().find(|current| current.name == team.name).unwrap();
+                prop_assert_eq!(&current.members, &team.members);
             }
         }
         prop_assert!(teams.contains(&other));

@@ -1,34 +1,29 @@
-//! Declared images, images that stand and what is known of them: the plan.
+//! Plans the API calls for each declared image.
 
 use std::collections::BTreeMap;
 
-use document::arn::Home;
+use document::arn::ArnScope;
 use model_archive::Problem;
 use serde::Serialize;
 
-use super::{Image, ImageHistory, ImageStanding, ImageStatus, ObservedImage, Wanted};
+use super::{DesiredText, Image, ImageHistory, ImageObservation, ImageStatus, ObservedImage};
 use crate::{
     change::{missing_tags, tag_changes},
-    digest::digest,
-    plan::{Change, Item, Plan},
+    digest::hash_parts,
+    plan::{Change, PlanItem, ResourcePlan},
 };
 
-/// A call for an image.
+/// An API call for an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageAction {
     /// `AddTags`.
-    AddTags {
-        /// The image's ARN.
-        arn: String,
-        /// The tags.
-        tags: BTreeMap<String, String>,
-    },
+    AddTags { arn: String, tags: BTreeMap<String, String> },
     /// `UpdateImage`.
     Update(ImageUpdate),
 }
 
-/// What `UpdateImage` is called with; what is none is not sent.
+/// Parameters of `UpdateImage`; one that is `None` is not sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImageUpdate {
     /// `ImageName`.
@@ -41,140 +36,162 @@ pub struct ImageUpdate {
     pub role_arn: Option<String>,
     /// `DeleteProperties`.
     pub delete: Vec<&'static str>,
-    /// Tells these properties from others.
+    /// Identifies the declared properties.
     pub digest: String,
-    /// What is different then.
     pub changes: Vec<Change>,
 }
 
+impl DesiredText {
+    /// The text in digests, which are stored in the ledger: it must not change when a variant is
+    /// renamed.
+    fn digest_text(&self) -> String {
+        match self {
+            Self::Unmanaged => "Any".to_owned(),
+            Self::Absent => "Nothing".to_owned(),
+            Self::Text(text) => format!("Text({text:?})"),
+        }
+    }
+}
+
 impl Image {
-    /// Tells the declared properties from others.
-    pub(super) fn digest(&self) -> String {
-        digest([format!("{:?} {:?} {:?}", self.display_name, self.description, self.role_arn).as_str()])
+    /// Identifies the declared properties.
+    pub(super) fn compute_digest(&self) -> String {
+        let (display_name, description) = (self.display_name.digest_text(), self.description.digest_text());
+        hash_parts([format!("{display_name} {description} {:?}", self.role_arn).as_str()])
     }
 
-    pub(super) fn differs(&self, standing: &ImageStanding) -> bool {
-        !self.changes(standing).is_empty()
+    pub(super) fn differs_from(&self, observed: &ObservedImage) -> bool {
+        !self.list_changes(observed).is_empty()
     }
 
-    fn changes(&self, standing: &ImageStanding) -> Vec<Change> {
-        // An image without a display name is shown by its name.
-        let shown = standing.display_name.as_ref().filter(|shown| **shown != standing.name);
-        let display_name = match &self.display_name {
-            Wanted::Text(text) if *text == standing.name => &Wanted::Nothing,
-            wanted => wanted,
+    fn list_changes(&self, observed: &ObservedImage) -> Vec<Change> {
+        // SageMaker returns the name of an image that has no display name as its display name.
+        let display_name = observed.display_name.as_ref().filter(|display_name| **display_name != observed.name);
+        let desired_display_name = match &self.display_name {
+            DesiredText::Text(text) if *text == observed.name => &DesiredText::Absent,
+            desired => desired,
         };
-        let role = self.role_arn.clone().map_or(Wanted::Any, Wanted::Text);
+        let role = self.role_arn.clone().map_or(DesiredText::Unmanaged, DesiredText::Text);
         let changes = [
-            change("display_name", display_name, shown),
-            change("description", &self.description, standing.description.as_ref()),
-            change("role_arn", &role, standing.role_arn.as_ref()),
+            compare_property("display_name", desired_display_name, display_name),
+            compare_property("description", &self.description, observed.description.as_ref()),
+            compare_property("role_arn", &role, observed.role_arn.as_ref()),
         ];
         changes.into_iter().flatten().collect()
     }
 
-    fn update(&self, changes: Vec<Change>) -> ImageUpdate {
-        let value =
+    fn build_update(&self, changes: Vec<Change>) -> ImageUpdate {
+        let new_value =
             |field: &str| changes.iter().find(|change| change.field == field).and_then(|change| change.to.clone());
-        let gone = |field: &str| changes.iter().any(|change| change.field == field && change.to.is_none());
+        let is_removed = |field: &str| changes.iter().any(|change| change.field == field && change.to.is_none());
         let properties = [("display_name", "DisplayName"), ("description", "Description")];
+        let removed = properties.into_iter().filter(|(field, _)| is_removed(field));
         ImageUpdate {
             name: self.name.clone(),
-            display_name: value("display_name"),
-            description: value("description"),
-            role_arn: value("role_arn"),
-            delete: properties.into_iter().filter(|(field, _)| gone(field)).map(|(_, property)| property).collect(),
-            digest: self.digest(),
+            display_name: new_value("display_name"),
+            description: new_value("description"),
+            role_arn: new_value("role_arn"),
+            delete: removed.map(|(_, property)| property).collect(),
+            digest: self.compute_digest(),
             changes,
         }
     }
 }
 
-fn change(field: &str, wanted: &Wanted, standing: Option<&String>) -> Option<Change> {
-    let to = match wanted {
-        Wanted::Any => return None,
-        Wanted::Nothing => None,
-        Wanted::Text(text) => Some(text.clone()),
+fn compare_property(field: &str, desired: &DesiredText, observed: Option<&String>) -> Option<Change> {
+    let to = match desired {
+        DesiredText::Unmanaged => return None,
+        DesiredText::Absent => None,
+        DesiredText::Text(text) => Some(text.clone()),
     };
-    (to.as_ref() != standing).then(|| Change { field: field.to_owned(), from: standing.cloned(), to })
+    (to.as_ref() != observed).then(|| Change { field: field.to_owned(), from: observed.cloned(), to })
 }
 
-/// The plan for the declared images; `observed` and `histories` are in their order.
-pub fn plan(declared: &[Image], observed: &[ObservedImage], histories: &[ImageHistory]) -> Plan<ImageAction> {
-    let none = ImageHistory::default();
-    let item = |(index, image): (usize, &Image)| match observed.get(index) {
-        Some(ObservedImage::Read(standing)) => read(image, standing, histories.get(index).unwrap_or(&none)),
-        Some(ObservedImage::Unread { cause }) => refused(
+/// Plans every declared image; `observed` and `histories` have the order of `declared`.
+pub fn plan_images(
+    declared: &[Image],
+    observed: &[ImageObservation],
+    histories: &[ImageHistory],
+) -> ResourcePlan<ImageAction> {
+    let no_history = ImageHistory::default();
+    let plan_item = |(index, image): (usize, &Image)| match observed.get(index) {
+        Some(ImageObservation::Described(observed)) => {
+            plan_image(image, observed, histories.get(index).unwrap_or(&no_history))
+        }
+        Some(ImageObservation::Unreadable { cause }) => problem_item(
             image,
             "image-unreadable",
             format!("{} could not be read: {cause}", image.name),
-            "none is needed if this was a passing fault: the next run reads it again",
+            "no action needed if this is temporary: the next run reads the image again",
         ),
-        Some(ObservedImage::Missing) | None => refused(
+        Some(ImageObservation::Missing) | None => problem_item(
             image,
             "unknown-image",
             format!("there is no image {} in this account and Region", image.name),
-            "correct the name, create the image, or remove the entry: images are not created here",
+            "correct the name, create the image, or remove the entry; this stack does not create images",
         ),
     };
-    Plan { items: declared.iter().enumerate().map(item).collect() }
+    ResourcePlan { items: declared.iter().enumerate().map(plan_item).collect() }
 }
 
-fn refused(image: &Image, code: &'static str, problem: String, remedy: &str) -> Item<ImageAction> {
-    Item { problem: Some(Problem::new(code, problem, remedy)), ..Item::unchanged(&image.name) }
+fn problem_item(image: &Image, code: &'static str, problem: String, remedy: &str) -> PlanItem<ImageAction> {
+    PlanItem { problem: Some(Problem::new(code, problem, remedy)), ..PlanItem::unchanged(&image.name) }
 }
 
-fn read(image: &Image, standing: &ImageStanding, history: &ImageHistory) -> Item<ImageAction> {
-    let mut item = Item::unchanged(&image.name);
-    if standing.status == ImageStatus::Broken {
-        let reason = standing.failure_reason.as_deref().unwrap_or("SageMaker gave no reason");
-        let problem = format!("{} is in state {}: {reason}", image.name, standing.status_text);
-        return refused(image, "image-broken", problem, "delete the image and create it again");
+fn plan_image(image: &Image, observed: &ObservedImage, history: &ImageHistory) -> PlanItem<ImageAction> {
+    let mut item = PlanItem::unchanged(&image.name);
+    if observed.status == ImageStatus::Broken {
+        let reason = observed.failure_reason.as_deref().unwrap_or("SageMaker gave no reason");
+        let problem = format!("the status of {} is {}: {reason}", image.name, observed.status_text);
+        return problem_item(image, "image-broken", problem, "delete the image and create it again");
     }
-    if let Some(problem) = image.role_arn.as_deref().and_then(|role| foreign(role, standing)) {
+    if let Some(problem) = image.role_arn.as_deref().and_then(|role| foreign_role_problem(role, observed)) {
         item.problem = Some(problem);
         return item;
     }
-    let tags = standing.tags.as_ref().map(|tags| missing_tags(&image.tags, tags)).unwrap_or_default();
+    let tags = observed.tags.as_ref().map(|tags| missing_tags(&image.tags, tags)).unwrap_or_default();
     if !tags.is_empty() {
-        item.changes.extend(tag_changes(&tags, standing.tags.as_ref().unwrap_or(&BTreeMap::new())));
-        item.actions.push(ImageAction::AddTags { arn: standing.arn.clone(), tags });
+        item.changes.extend(tag_changes(&tags, observed.tags.as_ref().unwrap_or(&BTreeMap::new())));
+        item.actions.push(ImageAction::AddTags { arn: observed.arn.clone(), tags });
     }
-    let changes = image.changes(standing);
+    let changes = image.list_changes(observed);
     if changes.is_empty() {
         return item;
     }
     item.changes.extend(changes.iter().cloned());
-    let failed = history.failed.as_ref().filter(|failed| failed.digest == image.digest());
+    let failed = history.failed.as_ref().filter(|failed| failed.digest == image.compute_digest());
     if let Some(failed) = failed {
         item.problem = Some(Problem::new(
             "image-update-failed",
             format!("the update of {} failed: {}", image.name, failed.reason),
-            "correct the configuration; the image is updated again once it says something else",
+            "correct the configuration; the image is updated again once its entry changes",
         ));
-    } else if standing.status == ImageStatus::Busy {
-        item.notes
-            .push(format!("the image is in state {}: it is looked at again when that has ended", standing.status_text));
-    } else if history.pending.as_ref().is_some_and(|pending| pending.digest == image.digest()) {
-        item.notes.push("the update was asked for, and SageMaker does not show it yet".to_owned());
+    } else if observed.status == ImageStatus::Busy {
+        item.notes.push(format!(
+            "the update is waiting for the image to become available (its status is {})",
+            observed.status_text
+        ));
+    } else if history.pending.as_ref().is_some_and(|pending| pending.digest == image.compute_digest()) {
+        item.notes.push("the update was requested, but SageMaker does not show it yet".to_owned());
     } else {
-        item.actions.push(ImageAction::Update(image.update(changes)));
+        item.actions.push(ImageAction::Update(image.build_update(changes)));
     }
     item
 }
 
-/// SageMaker takes a role of the image's own account and partition only: it is passed on.
-fn foreign(role: &str, standing: &ImageStanding) -> Option<Problem> {
-    let (role_home, home) = (Home::of(role)?, Home::of(&standing.arn)?);
+/// SageMaker accepts only a role of the image's own account and partition, because the role is
+/// passed to it.
+fn foreign_role_problem(role: &str, observed: &ObservedImage) -> Option<Problem> {
+    let (role_home, home) = (ArnScope::from_arn(role)?, ArnScope::from_arn(&observed.arn)?);
     if role_home.partition == home.partition && role_home.account == home.account {
         return None;
     }
     Some(Problem::new(
         "role-elsewhere",
         format!(
-            "{role} is a role of account {} in partition {}; the image belongs to {} in {}",
+            "{role} is a role of account {} in partition {}; the image belongs to account {} in partition {}",
             role_home.account, role_home.partition, home.account, home.partition
         ),
-        "name a role of the image's own account and partition",
+        "use a role of the image's own account and partition",
     ))
 }

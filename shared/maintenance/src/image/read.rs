@@ -1,10 +1,10 @@
-//! Reads the section `images`, noting every mistake.
+//! Reads the section `images`, collecting every error.
 
-use document::{At, Fields, Reader, arn::is_role, tags::MAX_TAGS};
+use document::{LocatedNode, MapFields, Reader, arn::is_role_arn, tags::MAX_TAGS};
 
-use super::{Image, Wanted};
+use super::{DesiredText, Image};
 
-/// The keys of the section's mappings. The schema has the same: a test holds one against the other.
+/// The keys of an entry. A test compares them with the schema.
 const IMAGE: [&str; 5] = ["name", "display_name", "description", "role_arn", "tags"];
 
 /// Longest name, display name and description (service model 2017-07-24).
@@ -12,85 +12,93 @@ const MAX_NAME: usize = 63;
 const MAX_DISPLAY_NAME: usize = 128;
 const MAX_DESCRIPTION: usize = 512;
 
-/// Reads the section; none if there are mistakes in it.
-pub(crate) fn read(reader: &mut Reader, at: &At<'_>) -> Option<Vec<Image>> {
-    let items = reader.items(at, "a list of images, such as [ { name: training-base, description: null } ]")?;
+/// `None` if the section is not a list; errors in its entries are in `reader`.
+pub(crate) fn read_images(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Vec<Image>> {
+    let items = reader.read_items(at, "a list of images, such as [ { name: training-base, description: null } ]")?;
     let mut images: Vec<Image> = Vec::with_capacity(items.len());
     for item in items {
-        let Some(read) = image(reader, &item) else { continue };
+        let Some(read) = read_image(reader, &item) else { continue };
         if images.iter().any(|earlier| earlier.name == read.name) {
-            let message = format!("`{}` is declared above already; merge the two entries", read.name);
-            reader.fault_in(&item, "name", message);
+            let message = format!("`{}` is declared twice; merge the entries", read.name);
+            reader.report_error_in_key(&item, "name", message);
         }
         images.push(read);
     }
     Some(images)
 }
 
-fn image(reader: &mut Reader, at: &At<'_>) -> Option<Image> {
-    let fields = reader.fields(at, &IMAGE)?;
-    let name = reader.required(&fields, "name", "training-base").and_then(|at| name(reader, &at));
-    let display_name = wanted(reader, &fields, "display_name", "a display name", MAX_DISPLAY_NAME);
-    if let (Wanted::Text(text), Some(at)) = (&display_name, fields.get("display_name"))
+fn read_image(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Image> {
+    let fields = reader.read_fields(at, &IMAGE)?;
+    let name = reader.require_field(&fields, "name", "training-base").and_then(|at| read_name(reader, &at));
+    let display_name = read_desired_text(reader, &fields, "display_name", "a display name", MAX_DISPLAY_NAME);
+    if let (DesiredText::Text(text), Some(at)) = (&display_name, fields.get("display_name"))
         && text.trim() != text
     {
-        reader.fault(at, format!("`{text}` begins or ends with a space; write `{}`", text.trim()));
+        reader.report_error(at, format!("`{text}` begins or ends with a space; use `{}`", text.trim()));
     }
-    let description = wanted(reader, &fields, "description", "a description", MAX_DESCRIPTION);
+    let description = read_desired_text(reader, &fields, "description", "a description", MAX_DESCRIPTION);
     let role_arn = fields.get("role_arn").and_then(|at| {
-        let text = reader.text(at, "the ARN of a role")?;
-        if !is_role(text) {
+        let text = reader.read_text(at, "a role ARN")?;
+        if !is_role_arn(text) {
             let example = "arn:aws:iam::123456789012:role/image";
-            reader.fault(at, format!("`{text}` is no ARN of a role, such as {example}"));
+            reader.report_error(at, format!("`{text}` is not a role ARN; expected, for example, {example}"));
         }
         Some(text.to_owned())
     });
     if fields.is_null("role_arn") {
-        reader.fault_in(
+        reader.report_error_in_key(
             at,
             "role_arn",
-            "the role of an image cannot be removed; name one, or leave the key out".to_owned(),
+            "the role of an image cannot be removed; set a role ARN, or omit the key".to_owned(),
         );
     }
-    let tags = fields.get("tags").and_then(|at| reader.tags(at)).unwrap_or_default();
+    let tags = fields.get("tags").and_then(|at| reader.read_tags(at)).unwrap_or_default();
     if tags.len() > MAX_TAGS {
-        reader.fault_in(at, "tags", format!("has {} tags; SageMaker takes {MAX_TAGS}", tags.len()));
+        reader.report_error_in_key(at, "tags", format!("expected at most {MAX_TAGS} tags, found {}", tags.len()));
     }
     Some(Image { name: name?, display_name, description, role_arn, tags })
 }
 
-/// Letters and digits, with single dashes and dots between them.
-fn name(reader: &mut Reader, at: &At<'_>) -> Option<String> {
-    let text = reader.text(at, "the name of an image")?;
-    let mut after_sign = true;
+/// Accepts letters and digits, with single dashes and dots between them.
+fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
+    let text = reader.read_text(at, "an image name")?;
+    let mut after_separator = true;
     let mut fits = !text.is_empty() && text.len() <= MAX_NAME;
     for c in text.chars() {
-        let sign = c == '-' || c == '.';
-        fits &= if sign { !after_sign } else { c.is_ascii_alphanumeric() };
-        after_sign = sign;
+        let is_separator = c == '-' || c == '.';
+        fits &= if is_separator { !after_separator } else { c.is_ascii_alphanumeric() };
+        after_separator = is_separator;
     }
-    if fits && !after_sign {
+    if fits && !after_separator {
         return Some(text.to_owned());
     }
-    let allowed = "letters and digits, with single dashes and dots between them";
-    reader.fault(at, format!("`{text}` is no name of an image; allowed: 1 to {MAX_NAME} {allowed}"));
+    let expected = "letters and digits, with single dashes and dots between them";
+    reader.report_error(at, format!("`{text}` is not a valid image name; expected 1 to {MAX_NAME} {expected}"));
     None
 }
 
-/// A text, `null`, or nothing said.
-fn wanted(reader: &mut Reader, fields: &Fields<'_>, key: &str, what: &str, most: usize) -> Wanted {
+/// Reads a text, `null`, or a missing key.
+fn read_desired_text(
+    reader: &mut Reader,
+    fields: &MapFields<'_>,
+    key: &str,
+    what: &str,
+    max_length: usize,
+) -> DesiredText {
     if fields.is_null(key) {
-        return Wanted::Nothing;
+        return DesiredText::Absent;
     }
-    let Some(at) = fields.get(key) else { return Wanted::Any };
-    let Some(text) = reader.text(at, &format!("{what}, or null to remove it")) else { return Wanted::Any };
-    let long = text.chars().count();
-    if long == 0 {
-        reader.fault(at, format!("is empty; write null to remove {what}"));
+    let Some(at) = fields.get(key) else { return DesiredText::Unmanaged };
+    let Some(text) = reader.read_text(at, &format!("{what}, or null to remove it")) else {
+        return DesiredText::Unmanaged;
+    };
+    let length = text.chars().count();
+    if length == 0 {
+        reader.report_error(at, format!("expected {what}, found an empty text; use null to remove it"));
     } else if text.contains('\n') {
-        reader.fault(at, format!("has more than one line; allowed: {what} in one line"));
-    } else if long > most {
-        reader.fault(at, format!("has {long} characters; allowed: {what} of at most {most}"));
+        reader.report_error(at, format!("expected {what} on one line, found more than one line"));
+    } else if length > max_length {
+        reader.report_error(at, format!("expected {what} of at most {max_length} characters, found {length}"));
     }
-    Wanted::Text(text.to_owned())
+    DesiredText::Text(text.to_owned())
 }

@@ -1,78 +1,75 @@
-//! What is known of an app from earlier runs: how long it has run what, and what was asked of it.
+//! What earlier runs recorded of an app: how long it ran which version, and which updates were
+//! requested.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AppStanding, AppStatus};
+use super::{AppStatus, ObservedApp};
 use crate::plan::Change;
 
 /// Versions of an app that are remembered.
-const MAX_RAN: usize = 10;
+const MAX_RUNS: usize = 10;
 
-/// How long the service may show the state before an update that it has just taken.
+/// How long the service may still show the state before an update that it has just accepted.
 const GRACE: SignedDuration = SignedDuration::from_mins(2);
 
-/// How long an update that leaves no trace is waited for.
+/// How long to wait for an accepted update that has no visible effect.
 const LOST: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is known of an app; a new one is known of nothing.
+/// The record of an app; the default is that of an app seen for the first time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AppHistory {
     /// The versions it was seen running, oldest first.
-    pub ran: Vec<Ran>,
-    /// What was asked of it and is not seen through.
-    pub pending: Option<Pending>,
-    /// Updates that failed, by what they were for.
-    pub failures: Option<Failures>,
-    /// The digest of the settings that SageMaker took last.
-    pub taken: Option<String>,
+    #[serde(rename = "ran")]
+    pub runs: Vec<VersionRun>,
+    /// The requested update whose result is not known yet.
+    pub pending: Option<PendingAppUpdate>,
+    /// Failed attempts of the last update that failed.
+    pub failures: Option<FailedAttempts>,
+    /// The digest of the settings that SageMaker accepted last.
+    #[serde(rename = "taken")]
+    pub accepted_settings: Option<String>,
 }
 
-/// A version that an app was seen running.
+/// A period in which an app was seen running a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ran {
-    /// The version.
+pub struct VersionRun {
     pub version: String,
-    /// Since when.
     pub since: Timestamp,
-    /// Until when; none: it runs.
+    /// `None` if it still runs the version.
     pub until: Option<Timestamp>,
 }
 
-/// What was asked of an app.
+/// A requested update.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Pending {
-    /// An upgrade.
+pub enum PendingAppUpdate {
     Upgrade {
         /// The version before.
         from: String,
-        /// The version asked for.
+        /// The requested version.
         to: String,
-        /// When.
-        asked_at: Timestamp,
+        #[serde(rename = "asked_at")]
+        requested_at: Timestamp,
     },
-    /// Settings.
     Settings {
-        /// Tells these settings from others.
+        /// Identifies the requested settings.
         digest: String,
-        /// What is to be different.
         changes: Vec<Change>,
-        /// When.
-        asked_at: Timestamp,
+        #[serde(rename = "asked_at")]
+        requested_at: Timestamp,
     },
 }
 
-impl Pending {
-    /// When it was asked for.
-    pub fn asked_at(&self) -> Timestamp {
+impl PendingAppUpdate {
+    pub fn requested_at(&self) -> Timestamp {
         match self {
-            Self::Upgrade { asked_at, .. } | Self::Settings { asked_at, .. } => *asked_at,
+            Self::Upgrade { requested_at, .. } | Self::Settings { requested_at, .. } => *requested_at,
         }
     }
 
-    /// What it is for: the version, or the digest of the settings.
-    pub fn subject(&self) -> &str {
+    /// The requested version, or the digest of the requested settings.
+    pub fn update_id(&self) -> &str {
         match self {
             Self::Upgrade { to, .. } => to,
             Self::Settings { digest, .. } => digest,
@@ -80,138 +77,149 @@ impl Pending {
     }
 }
 
-/// Failed tries of one update.
+/// Failed attempts of one update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failures {
-    /// The version, or the digest of the settings.
-    pub of: String,
-    /// How many.
+pub struct FailedAttempts {
+    /// The version, or the digest of the settings ([`PendingAppUpdate::update_id`]).
+    #[serde(rename = "of")]
+    pub update_id: String,
     pub count: u32,
-    /// When the last one was noticed.
+    /// When the last failure was noticed.
     pub last: Timestamp,
-    /// Why.
+    /// Why the last attempt failed.
     pub reason: String,
 }
 
-/// What became of an update, or of a version.
+/// The result of an update, or a version change that was not requested here.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum UpdateOutcome {
     /// The app runs another version.
     Upgraded {
         /// The version before.
         from: String,
         /// The version it runs now.
         to: String,
-        /// How long it took, as far as it was this system that asked; none: somebody else did.
+        /// The time since the request; `None` if someone else upgraded the app.
         took: Option<SignedDuration>,
     },
-    /// An upgrade failed.
     UpgradeFailed {
-        /// The version it runs still.
+        /// The version it still runs.
         from: String,
-        /// The version asked for.
+        /// The requested version.
         to: String,
-        /// Failed tries so far.
-        failures: Failures,
+        /// The failed attempts so far.
+        failures: FailedAttempts,
     },
-    /// Settings were taken.
     SettingsUpdated {
-        /// What is different now.
         changes: Vec<Change>,
     },
-    /// Settings were not taken.
     SettingsFailed {
-        /// What was to be different.
+        /// The requested changes.
         changes: Vec<Change>,
-        /// Failed tries so far.
-        failures: Failures,
+        /// The failed attempts so far.
+        failures: FailedAttempts,
     },
 }
 
 impl AppHistory {
-    /// How long the app has run a version, in all; the version may be one it has left since.
-    pub fn ran_for(&self, version: &str, now: Timestamp) -> Option<SignedDuration> {
-        let ran = self.ran.iter().filter(|ran| ran.version == version);
-        ran.map(|ran| ran.until.unwrap_or(now).duration_since(ran.since)).reduce(|a, b| a + b)
+    /// How long the app has run a version in total, even if it runs another one now; `None` if it
+    /// never did.
+    pub fn total_run_time(&self, version: &str, now: Timestamp) -> Option<SignedDuration> {
+        let runs = self.runs.iter().filter(|run| run.version == version);
+        runs.map(|run| run.until.unwrap_or(now).duration_since(run.since)).reduce(|a, b| a + b)
     }
 
-    /// Failed tries of an update for this version, or these settings.
-    pub fn failures_of(&self, of: &str) -> Option<&Failures> {
-        self.failures.as_ref().filter(|failures| failures.of == of)
+    /// The failed attempts to update to this version, or to these settings.
+    pub fn find_failures(&self, update_id: &str) -> Option<&FailedAttempts> {
+        self.failures.as_ref().filter(|failures| failures.update_id == update_id)
     }
 
-    /// The history with what is seen now, and what became of what was asked.
+    /// Returns the history with the observed state added, and the result of the pending update once
+    /// that is known.
     #[must_use]
-    pub fn observe(&self, standing: &AppStanding, now: Timestamp) -> (Self, Option<Outcome>) {
+    pub fn record_observation(&self, app: &ObservedApp, now: Timestamp) -> (Self, Option<UpdateOutcome>) {
         let mut history = self.clone();
-        let changed = history.note_version(standing, now);
+        let changed = history.record_version(app, now);
         let outcome = match history.pending.clone() {
-            Some(pending) => history.follow(&pending, standing, now),
-            None => changed.map(|(from, to)| Outcome::Upgraded { from, to, took: None }),
+            Some(pending) => history.resolve_pending(&pending, app, now),
+            None => changed.map(|(from, to)| UpdateOutcome::Upgraded { from, to, took: None }),
         };
         (history, outcome)
     }
 
-    /// The version before and the one now, if it changed.
-    fn note_version(&mut self, standing: &AppStanding, now: Timestamp) -> Option<(String, String)> {
-        let version = standing.version.as_ref().filter(|_| standing.status.is_available())?;
-        let current = self.ran.last_mut().filter(|ran| ran.until.is_none());
+    /// Returns the previous and the current version if the version changed.
+    fn record_version(&mut self, app: &ObservedApp, now: Timestamp) -> Option<(String, String)> {
+        let version = app.version.as_ref().filter(|_| app.status.is_available())?;
+        let current = self.runs.last_mut().filter(|run| run.until.is_none());
         let before = match current {
-            Some(ran) if ran.version == *version => return None,
-            Some(ran) => {
-                ran.until = Some(now);
-                Some(ran.version.clone())
+            Some(run) if run.version == *version => return None,
+            Some(run) => {
+                run.until = Some(now);
+                Some(run.version.clone())
             }
             None => None,
         };
-        // An app that is seen for the first time has run its version at least since it was last changed.
-        let since = if before.is_some() { now } else { standing.modified_at.map_or(now, |at| at.min(now)) };
-        self.ran.push(Ran { version: version.clone(), since, until: None });
-        let surplus = self.ran.len().saturating_sub(MAX_RAN);
-        self.ran.drain(..surplus);
+        // An app that is seen for the first time has run its version at least since its last
+        // change.
+        let since = if before.is_some() { now } else { app.modified_at.map_or(now, |at| at.min(now)) };
+        self.runs.push(VersionRun { version: version.clone(), since, until: None });
+        let surplus = self.runs.len().saturating_sub(MAX_RUNS);
+        self.runs.drain(..surplus);
         before.map(|from| (from, version.clone()))
     }
 
-    fn follow(&mut self, pending: &Pending, standing: &AppStanding, now: Timestamp) -> Option<Outcome> {
-        let waited = now.duration_since(pending.asked_at());
-        let reason = standing.error.clone().unwrap_or_else(|| "SageMaker gave no reason".to_owned());
-        if let Pending::Upgrade { from, to, .. } = pending
-            && standing.version.as_ref() == Some(to)
-            && standing.status.is_available()
+    fn resolve_pending(
+        &mut self,
+        pending: &PendingAppUpdate,
+        app: &ObservedApp,
+        now: Timestamp,
+    ) -> Option<UpdateOutcome> {
+        let waited = now.duration_since(pending.requested_at());
+        if let PendingAppUpdate::Upgrade { from, to, .. } = pending
+            && app.version.as_ref() == Some(to)
+            && app.status.is_available()
         {
             (self.pending, self.failures) = (None, None);
-            return Some(Outcome::Upgraded { from: from.clone(), to: to.clone(), took: Some(waited) });
+            return Some(UpdateOutcome::Upgraded { from: from.clone(), to: to.clone(), took: Some(waited) });
         }
-        let failed = match standing.status {
+        let reason = app.error.clone().unwrap_or_else(|| "SageMaker gave no reason".to_owned());
+        let reason = match app.status {
             AppStatus::UpdateFailed if waited >= GRACE => reason,
             AppStatus::Failed | AppStatus::Deleting | AppStatus::Deleted => {
-                format!("the app is in state {}: {reason}", standing.status)
+                format!("the app's status is {}: {reason}", app.status)
             }
-            AppStatus::Available if matches!(pending, Pending::Settings { .. }) && waited >= GRACE => {
-                return Some(self.settled(pending));
+            AppStatus::Available if matches!(pending, PendingAppUpdate::Settings { .. }) && waited >= GRACE => {
+                return Some(self.complete_settings_update(pending));
             }
             AppStatus::Available if waited >= LOST => {
-                "SageMaker took the update, and a day later the app is as it was".to_owned()
+                "SageMaker accepted the update, but the app had not changed after a day".to_owned()
             }
             _ => return None,
         };
-        let count = self.failures_of(pending.subject()).map_or(0, |failures| failures.count) + 1;
-        let failures = Failures { of: pending.subject().to_owned(), count, last: now, reason: failed };
-        (self.pending, self.failures) = (None, Some(failures.clone()));
-        Some(match pending {
-            Pending::Upgrade { from, to, .. } => {
-                Outcome::UpgradeFailed { from: from.clone(), to: to.clone(), failures }
-            }
-            Pending::Settings { changes, .. } => Outcome::SettingsFailed { changes: changes.clone(), failures },
-        })
+        Some(self.record_failure(pending, reason, now))
     }
 
-    fn settled(&mut self, pending: &Pending) -> Outcome {
-        (self.pending, self.failures) = (None, None);
-        self.taken = Some(pending.subject().to_owned());
+    fn record_failure(&mut self, pending: &PendingAppUpdate, reason: String, now: Timestamp) -> UpdateOutcome {
+        let update_id = pending.update_id();
+        let count = self.find_failures(update_id).map_or(0, |failures| failures.count) + 1;
+        let failures = FailedAttempts { update_id: update_id.to_owned(), count, last: now, reason };
+        (self.pending, self.failures) = (None, Some(failures.clone()));
         match pending {
-            Pending::Settings { changes, .. } => Outcome::SettingsUpdated { changes: changes.clone() },
-            Pending::Upgrade { .. } => Outcome::SettingsUpdated { changes: Vec::new() },
+            PendingAppUpdate::Upgrade { from, to, .. } => {
+                UpdateOutcome::UpgradeFailed { from: from.clone(), to: to.clone(), failures }
+            }
+            PendingAppUpdate::Settings { changes, .. } => {
+                UpdateOutcome::SettingsFailed { changes: changes.clone(), failures }
+            }
+        }
+    }
+
+    fn complete_settings_update(&mut self, pending: &PendingAppUpdate) -> UpdateOutcome {
+        (self.pending, self.failures) = (None, None);
+        self.accepted_settings = Some(pending.update_id().to_owned());
+        match pending {
+            PendingAppUpdate::Settings { changes, .. } => UpdateOutcome::SettingsUpdated { changes: changes.clone() },
+            PendingAppUpdate::Upgrade { .. } => UpdateOutcome::SettingsUpdated { changes: Vec::new() },
         }
     }
 }

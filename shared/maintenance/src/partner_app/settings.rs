@@ -1,104 +1,153 @@
-//! Which settings of an app differ, and what is sent.
+//! Compares declared with observed settings, and builds what is sent.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use model_archive::Problem;
 
-use super::{AppStanding, Application, Settings};
+use super::{AppSettings, ApplicationConfig, ObservedApp};
 use crate::{
-    change::{changed, list, map, same_set},
-    digest::digest,
+    change::{EMPTY_LIST, compare_field, format_list, format_map, is_same_set},
+    digest::hash_parts,
     plan::Change,
     window::WeekTime,
 };
 
-impl Settings {
-    /// What differs, in the order in which people read it.
-    pub(super) fn changes(&self, standing: &AppStanding) -> Vec<Change> {
-        let flag = |on: &bool| on.to_string();
+impl AppSettings {
+    /// The settings that differ, in display order.
+    pub(super) fn list_changes(&self, app: &ObservedApp) -> Vec<Change> {
+        let format_flag = |on: &bool| on.to_string();
         let simple = [
-            changed(
+            compare_field(
                 "maintenance_window_start",
-                standing.maintenance_window_start.as_ref(),
+                app.maintenance_window_start.as_ref(),
                 self.maintenance_window_start.as_ref(),
                 WeekTime::to_string,
             ),
-            changed("tier", standing.tier.as_ref(), self.tier.as_ref(), String::clone),
-            changed("auto_minor_upgrade", Some(&standing.auto_minor_upgrade), self.auto_minor_upgrade.as_ref(), flag),
-            changed(
+            compare_field("tier", app.tier.as_ref(), self.tier.as_ref(), String::clone),
+            compare_field(
+                "auto_minor_upgrade",
+                Some(&app.auto_minor_upgrade),
+                self.auto_minor_upgrade.as_ref(),
+                format_flag,
+            ),
+            compare_field(
                 "iam_session_identity",
-                Some(&standing.iam_session_identity),
+                Some(&app.iam_session_identity),
                 self.iam_session_identity.as_ref(),
-                flag,
+                format_flag,
             ),
         ];
-        simple.into_iter().flatten().chain(self.application.changes(&standing.application)).collect()
+        simple.into_iter().flatten().chain(self.application.list_changes(&app.application)).collect()
     }
 
-    /// Tells these settings from others.
-    pub(super) fn digest(&self) -> String {
-        digest([format!("{self:?}").as_str()])
+    /// Identifies these settings. The digest is stored in the ledger and is part of client tokens.
+    pub(super) fn compute_digest(&self) -> String {
+        hash_parts([format!("{:?}", DigestText(self)).as_str()])
     }
 }
 
-impl Application {
-    fn changes(&self, standing: &Self) -> Vec<Change> {
-        let users = |at: &Self| at.admin_users.clone().map(AnyOrder);
-        let patterns = |at: &Self| at.assigned_group_patterns.clone().map(AnyOrder);
-        let roles = |at: &Self| at.role_group_assignments.clone().map(Roles);
+/// The text that a digest is computed of.
+///
+/// It is the `Debug` text of the settings under the names that their types had at first. A changed
+/// text would change every stored digest: settings that failed too often would be sent again.
+struct DigestText<'a, T>(&'a T);
+
+impl fmt::Debug for DigestText<'_, AppSettings> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AppSettings { maintenance_window_start, tier, auto_minor_upgrade, iam_session_identity, application } =
+            self.0;
+        f.debug_struct("Settings")
+            .field("maintenance_window_start", maintenance_window_start)
+            .field("tier", tier)
+            .field("auto_minor_upgrade", auto_minor_upgrade)
+            .field("iam_session_identity", iam_session_identity)
+            .field("application", &DigestText(application))
+            .finish()
+    }
+}
+
+impl fmt::Debug for DigestText<'_, ApplicationConfig> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ApplicationConfig { admin_users, arguments, assigned_group_patterns, role_group_assignments } = self.0;
+        f.debug_struct("Application")
+            .field("admin_users", admin_users)
+            .field("arguments", arguments)
+            .field("assigned_group_patterns", assigned_group_patterns)
+            .field("role_group_assignments", role_group_assignments)
+            .finish()
+    }
+}
+
+impl ApplicationConfig {
+    fn list_changes(&self, observed: &Self) -> Vec<Change> {
+        let users = |config: &Self| config.admin_users.clone().map(UnorderedList);
+        let patterns = |config: &Self| config.assigned_group_patterns.clone().map(UnorderedList);
+        let roles = |config: &Self| config.role_group_assignments.clone().map(RoleGroups);
         let changes = [
-            changed("application.admin_users", users(standing).as_ref(), users(self).as_ref(), AnyOrder::show),
-            changed("application.arguments", standing.arguments.as_ref(), self.arguments.as_ref(), map),
-            changed(
-                "application.assigned_group_patterns",
-                patterns(standing).as_ref(),
-                patterns(self).as_ref(),
-                AnyOrder::show,
+            compare_field(
+                "application.admin_users",
+                users(observed).as_ref(),
+                users(self).as_ref(),
+                UnorderedList::to_string,
             ),
-            changed("application.role_group_assignments", roles(standing).as_ref(), roles(self).as_ref(), Roles::show),
+            compare_field("application.arguments", observed.arguments.as_ref(), self.arguments.as_ref(), format_map),
+            compare_field(
+                "application.assigned_group_patterns",
+                patterns(observed).as_ref(),
+                patterns(self).as_ref(),
+                UnorderedList::to_string,
+            ),
+            compare_field(
+                "application.role_group_assignments",
+                roles(observed).as_ref(),
+                roles(self).as_ref(),
+                RoleGroups::to_string,
+            ),
         ];
-        // Nothing there is as good as an empty one.
-        let same = |change: &Change| change.from.is_none() && change.to.as_deref() == Some("none");
-        changes.into_iter().flatten().filter(|change| !same(change)).collect()
+        // A missing list is equal to an empty one.
+        let is_equal = |change: &Change| change.from.is_none() && change.to.as_deref() == Some(EMPTY_LIST);
+        changes.into_iter().flatten().filter(|change| !is_equal(change)).collect()
     }
 
-    /// The whole configuration, or none if nothing of it differs: whether parts of it would be merged or replaced is not documented.
-    pub(super) fn to_send(&self, standing: &Self) -> Option<Self> {
-        let whole = self.over(standing);
-        (!self.changes(standing).is_empty()).then_some(whole)
+    /// The whole configuration to send; `None` if nothing differs. It is sent whole because the API
+    /// reference does not say whether parts are merged or replaced.
+    pub(super) fn merge_for_update(&self, observed: &Self) -> Option<Self> {
+        (!self.list_changes(observed).is_empty()).then(|| self.merge_over(observed))
     }
 
-    /// This over what stands.
-    fn over(&self, standing: &Self) -> Self {
-        fn over<T: Clone>(declared: Option<&T>, standing: Option<&T>) -> Option<T> {
-            declared.or(standing).cloned()
+    /// This configuration, with the observed value for each field that is not declared.
+    fn merge_over(&self, observed: &Self) -> Self {
+        fn declared_or<T: Clone>(declared: Option<&T>, observed: Option<&T>) -> Option<T> {
+            declared.or(observed).cloned()
         }
         Self {
-            admin_users: over(self.admin_users.as_ref(), standing.admin_users.as_ref()),
-            arguments: over(self.arguments.as_ref(), standing.arguments.as_ref()),
-            assigned_group_patterns: over(
+            admin_users: declared_or(self.admin_users.as_ref(), observed.admin_users.as_ref()),
+            arguments: declared_or(self.arguments.as_ref(), observed.arguments.as_ref()),
+            assigned_group_patterns: declared_or(
                 self.assigned_group_patterns.as_ref(),
-                standing.assigned_group_patterns.as_ref(),
+                observed.assigned_group_patterns.as_ref(),
             ),
-            role_group_assignments: over(
+            role_group_assignments: declared_or(
                 self.role_group_assignments.as_ref(),
-                standing.role_group_assignments.as_ref(),
+                observed.role_group_assignments.as_ref(),
             ),
         }
     }
 
-    /// The groups of roles that no assigned pattern covers: the API reference wants each to match one.
-    pub(super) fn uncovered(&self) -> Vec<(&str, &str)> {
+    /// Pairs of a role and a group of it that no assigned pattern covers. The API reference
+    /// requires that each group matches one.
+    pub(super) fn uncovered_groups(&self) -> Vec<(&str, &str)> {
         let assigned = self.assigned_group_patterns.as_deref().unwrap_or_default();
         let groups = self.role_group_assignments.iter().flatten();
         let groups = groups.flat_map(|(role, groups)| groups.iter().map(move |group| (role.as_str(), group.as_str())));
-        groups.filter(|(_, group)| !assigned.iter().any(|pattern| covers(pattern, group))).collect()
+        groups.filter(|(_, group)| !assigned.iter().any(|pattern| covers_group(pattern, group))).collect()
     }
 
-    /// What would be inconsistent if this were sent over what stands.
-    pub(super) fn inconsistent(&self, standing: &Self) -> Option<Problem> {
-        let whole = self.to_send(standing)?;
-        let (role, group) = *whole.uncovered().first()?;
+    /// The problem of the configuration that would result from an update, if one of its groups is
+    /// not covered.
+    pub(super) fn find_uncovered_group(&self, observed: &Self) -> Option<Problem> {
+        let merged = self.merge_for_update(observed)?;
+        let (role, group) = *merged.uncovered_groups().first()?;
         Some(Problem::new(
             "group-not-assigned",
             format!("the group pattern `{group}` of the role {role} matches none of the app's assigned_group_patterns"),
@@ -107,8 +156,8 @@ impl Application {
     }
 }
 
-/// Whether a pattern covers all groups that another one, or a name, stands for.
-pub(super) fn covers(pattern: &str, group: &str) -> bool {
+/// Whether a pattern covers every group that `group`, a name or a pattern itself, can match.
+pub(super) fn covers_group(pattern: &str, group: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| group.strip_prefix(first)) else { return false };
     let mut parts: Vec<_> = parts.collect();
@@ -122,34 +171,37 @@ pub(super) fn covers(pattern: &str, group: &str) -> bool {
     rest.len() >= last.len() && rest.ends_with(last)
 }
 
-/// A list that is the same in any order.
-struct AnyOrder(Vec<String>);
+/// A list whose order does not matter.
+struct UnorderedList(Vec<String>);
 
-impl AnyOrder {
-    fn show(&self) -> String {
-        list(&self.0)
+impl fmt::Display for UnorderedList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format_list(&self.0))
     }
 }
 
-impl PartialEq for AnyOrder {
+impl PartialEq for UnorderedList {
     fn eq(&self, other: &Self) -> bool {
-        same_set(&self.0, &other.0)
+        is_same_set(&self.0, &other.0)
     }
 }
 
-/// Groups by role, each list the same in any order.
-struct Roles(BTreeMap<String, Vec<String>>);
+/// Groups by role; the order of the groups does not matter.
+struct RoleGroups(BTreeMap<String, Vec<String>>);
 
-impl Roles {
-    fn show(&self) -> String {
-        list(&self.0.iter().map(|(role, groups)| format!("{role}: {}", groups.join(" "))).collect::<Vec<_>>())
+impl fmt::Display for RoleGroups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let roles = self.0.iter().map(|(role, groups)| format!("{role}: {}", groups.join(" ")));
+        f.write_str(&format_list(&roles.collect::<Vec<_>>()))
     }
 }
 
-impl PartialEq for Roles {
+impl PartialEq for RoleGroups {
     fn eq(&self, other: &Self) -> bool {
-        let same = |(role, groups): (&String, &Vec<String>)| other.0.get(role).is_some_and(|of| same_set(of, groups));
-        self.0.len() == other.0.len() && self.0.iter().all(same)
+        let is_same = |(role, groups): (&String, &Vec<String>)| {
+            other.0.get(role).is_some_and(|others| is_same_set(others, groups))
+        };
+        self.0.len() == other.0.len() && self.0.iter().all(is_same)
     }
 }
 
@@ -158,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_covers_what_it_stands_for_and_no_more() {
+    fn a_pattern_covers_only_groups_that_it_matches() {
         for (pattern, group, covered) in [
             ("ml-*", "ml-admins", true),
             ("ml-*", "ml-*", true),
@@ -173,7 +225,7 @@ mod tests {
             ("a*a", "a", false),
             ("", "a", false),
         ] {
-            assert_eq!(covers(pattern, group), covered, "{pattern} covers {group}");
+            assert_eq!(covers_group(pattern, group), covered, "{pattern} covers {group}");
         }
     }
 }

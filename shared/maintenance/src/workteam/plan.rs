@@ -1,14 +1,14 @@
-//! What is to be called for each team, from what is declared and what stands. Nothing is ever deleted.
+//! Plans the API calls for each declared team. A team is never deleted.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use model_archive::Problem;
 use serde::Serialize;
 
-use super::{Member, Mode, Notifications, StandingWorkteam, WorkerAccess, Workteam};
-use crate::plan::{Change, Item, Plan};
+use super::{DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, WorkerAccess, Workteam};
+use crate::plan::{Change, PlanItem, ResourcePlan};
 
-/// A call for a work team.
+/// An API call for a work team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkteamAction {
@@ -18,89 +18,67 @@ pub enum WorkteamAction {
     Update(WorkteamCall),
 }
 
-/// What a call says; what it leaves out stays as it stands.
+/// Parameters of a call; one that is `None` is not sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WorkteamCall {
-    /// The team's name.
+    /// `WorkteamName`.
     pub name: String,
-    /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// All members: those left out are removed.
+    /// All groups: the call removes those that are missing here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub members: Option<BTreeSet<Member>>,
-    /// The ARN of the topic.
+    pub members: Option<BTreeSet<MemberGroup>>,
+    /// The ARN of the topic for notifications.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// From where workers may open the objects they label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_access: Option<WorkerAccess>,
 }
 
-/// Plans every declared team. `stack_topic` is the topic that `notifications: stack` means.
+/// Plans every declared team. `stack_topic` is the ARN that `notifications: stack` refers to.
 pub fn plan_workteams(
     declared: &[Workteam],
-    standing: &[StandingWorkteam],
+    observed: &[ObservedWorkteam],
     stack_topic: Option<&str>,
-) -> Plan<WorkteamAction> {
+) -> ResourcePlan<WorkteamAction> {
     let items = declared.iter().map(|team| {
-        let found = standing.iter().find(|standing| standing.name == team.name);
-        item(team, found, stack_topic)
+        let current = observed.iter().find(|observed| observed.name == team.name);
+        plan_team(team, current, stack_topic)
     });
-    Plan { items: items.collect() }
+    ResourcePlan { items: items.collect() }
 }
 
-fn item(team: &Workteam, standing: Option<&StandingWorkteam>, stack_topic: Option<&str>) -> Item<WorkteamAction> {
-    let unchanged = Item::unchanged(&team.name);
-    if let Some(standing) = standing.filter(|standing| standing.is_foreign()) {
-        return Item { problem: Some(foreign(standing)), ..unchanged };
+fn plan_team(
+    team: &Workteam,
+    current: Option<&ObservedWorkteam>,
+    stack_topic: Option<&str>,
+) -> PlanItem<WorkteamAction> {
+    let unchanged = PlanItem::unchanged(&team.name);
+    if let Some(current) = current.filter(|current| current.is_foreign()) {
+        return PlanItem { problem: Some(foreign_team_problem(current)), ..unchanged };
     }
     let topic = match &team.notifications {
         None => None,
-        Some(Notifications::Topic(arn)) => Some(arn.as_str().to_owned()),
-        Some(Notifications::Stack) => match stack_topic {
+        Some(TeamNotifications::Topic(arn)) => Some(arn.as_str().to_owned()),
+        Some(TeamNotifications::StackTopic) => match stack_topic {
             Some(arn) => Some(arn.to_owned()),
-            None => return Item { problem: Some(no_topic()), ..unchanged },
+            None => return PlanItem { problem: Some(unknown_topic_problem()), ..unchanged },
         },
     };
     let mut changes = Vec::new();
-    let call = WorkteamCall {
-        name: team.name.clone(),
-        description: differs(
-            &mut changes,
-            "description",
-            standing.map(|standing| &standing.description),
-            Some(team.description.clone()),
-            Clone::clone,
-        ),
-        members: members(&mut changes, &team.members, standing),
-        topic: differs(
-            &mut changes,
-            "notifications",
-            standing.and_then(|standing| standing.topic.as_ref()),
-            topic,
-            Clone::clone,
-        ),
-        worker_access: differs(
-            &mut changes,
-            "worker_access",
-            standing.and_then(|standing| standing.worker_access.as_ref()),
-            team.worker_access,
-            WorkerAccess::to_string,
-        ),
-    };
+    let call = build_call(team, topic, current, &mut changes);
     if changes.is_empty() {
         return unchanged;
     }
-    let mut item = Item { changes, ..unchanged };
-    let shrinks = standing.and_then(|standing| shrinks(team, standing));
-    if team.mode == Mode::Notify {
-        item.notes.push("mode is notify: it is left as it is".to_owned());
-        item.notes.extend(shrinks.map(|problem| problem.problem));
-    } else if shrinks.is_some() {
-        item.problem = shrinks;
+    let mut item = PlanItem { changes, ..unchanged };
+    let shrink_problem = current.and_then(|current| shrink_problem(team, current));
+    if team.mode == DriftMode::Notify {
+        item.notes.push("drift detected, not applied (mode: notify)".to_owned());
+        item.notes.extend(shrink_problem.map(|problem| problem.problem));
+    } else if shrink_problem.is_some() {
+        item.problem = shrink_problem;
     } else {
-        item.actions.push(match standing {
+        item.actions.push(match current {
             None => WorkteamAction::Create(call),
             Some(_) => WorkteamAction::Update(call),
         });
@@ -108,66 +86,103 @@ fn item(team: &Workteam, standing: Option<&StandingWorkteam>, stack_topic: Optio
     item
 }
 
-/// What is declared, if it is not what stands; the difference is noted.
-fn differs<T: PartialEq>(
+/// Builds a call with every parameter that differs, and adds each difference to `changes`.
+fn build_call(
+    team: &Workteam,
+    topic: Option<String>,
+    current: Option<&ObservedWorkteam>,
+    changes: &mut Vec<Change>,
+) -> WorkteamCall {
+    WorkteamCall {
+        name: team.name.clone(),
+        description: take_if_changed(
+            changes,
+            "description",
+            current.map(|current| &current.description),
+            Some(team.description.clone()),
+            Clone::clone,
+        ),
+        members: take_changed_members(changes, &team.members, current),
+        topic: take_if_changed(
+            changes,
+            "notifications",
+            current.and_then(|current| current.topic.as_ref()),
+            topic,
+            Clone::clone,
+        ),
+        worker_access: take_if_changed(
+            changes,
+            "worker_access",
+            current.and_then(|current| current.worker_access.as_ref()),
+            team.worker_access,
+            WorkerAccess::to_string,
+        ),
+    }
+}
+
+/// Returns the declared value if it differs from the current one, and adds the difference to
+/// `changes`.
+fn take_if_changed<T: PartialEq>(
     changes: &mut Vec<Change>,
     field: &str,
     from: Option<&T>,
     to: Option<T>,
-    show: impl Fn(&T) -> String,
+    format: impl Fn(&T) -> String,
 ) -> Option<T> {
     let to = to.filter(|to| from != Some(to))?;
-    changes.push(Change { field: field.to_owned(), from: from.map(&show), to: Some(show(&to)) });
+    changes.push(Change { field: field.to_owned(), from: from.map(&format), to: Some(format(&to)) });
     Some(to)
 }
 
-/// All declared members, if they are not those that stand; each that comes and each that goes is noted.
-fn members(
+/// Returns all declared groups if they differ from the current ones, and adds each removed and each
+/// new one to `changes`.
+fn take_changed_members(
     changes: &mut Vec<Change>,
-    declared: &BTreeSet<Member>,
-    standing: Option<&StandingWorkteam>,
-) -> Option<BTreeSet<Member>> {
-    let none = BTreeSet::new();
-    let standing = standing.map_or(&none, |standing| &standing.members);
-    let field = |member: &Member| member.field().to_owned();
-    let gone = standing.difference(declared);
-    changes.extend(gone.map(|gone| Change { field: field(gone), from: Some(gone.to_string()), to: None }));
-    let come = declared.difference(standing);
-    changes.extend(come.map(|come| Change { field: field(come), from: None, to: Some(come.to_string()) }));
-    (declared != standing).then(|| declared.clone())
+    declared: &BTreeSet<MemberGroup>,
+    current: Option<&ObservedWorkteam>,
+) -> Option<BTreeSet<MemberGroup>> {
+    let no_groups = BTreeSet::new();
+    let current = current.map_or(&no_groups, |current| &current.members);
+    let field = |group: &MemberGroup| group.config_key().to_owned();
+    let removed = current.difference(declared);
+    changes.extend(removed.map(|group| Change { field: field(group), from: Some(group.to_string()), to: None }));
+    let added = declared.difference(current);
+    changes.extend(added.map(|group| Change { field: field(group), from: None, to: Some(group.to_string()) }));
+    (declared != current).then(|| declared.clone())
 }
 
-/// A team that would lose more than half of its groups: more likely a slip than a wish.
-fn shrinks(team: &Workteam, standing: &StandingWorkteam) -> Option<Problem> {
-    let gone = standing.members.difference(&team.members).count();
-    let all = standing.members.len();
-    (gone * 2 > all && !team.allow_shrink).then(|| {
+/// The problem of an update that removes more than half of the groups: probably an error in the
+/// configuration.
+fn shrink_problem(team: &Workteam, current: &ObservedWorkteam) -> Option<Problem> {
+    let removed = current.members.difference(&team.members).count();
+    let all = current.members.len();
+    (removed * 2 > all && !team.allow_shrink).then(|| {
         Problem::new(
             "team-shrinks",
-            format!("{gone} of the {all} groups of {} would be removed, more than half", team.name),
-            format!("set `allow_shrink: true` for {} if that is meant, else name the groups again", team.name),
+            format!("{removed} of the {all} groups of {} would be removed, more than half", team.name),
+            format!("set `allow_shrink: true` for {} if this is intended; otherwise list the groups again", team.name),
         )
     })
 }
 
-fn foreign(standing: &StandingWorkteam) -> Problem {
+fn foreign_team_problem(team: &ObservedWorkteam) -> Problem {
     Problem::new(
         "team-not-ours",
-        format!("{} is the team of a vendor or of the public; it cannot be changed", standing.arn),
+        format!("{} is a vendor's or the public work team; it cannot be changed", team.arn),
         "remove it from `workteams`, or choose another name for your own team",
     )
 }
 
-fn no_topic() -> Problem {
+fn unknown_topic_problem() -> Problem {
     Problem::new(
         "no-stack-topic",
-        "`notifications: stack` means the stack's Workteam topic, which is not known here",
-        "name the topic: the stack's output WorkteamTopicArn",
+        "`notifications: stack` refers to the stack's Workteam topic, whose ARN is not known here",
+        "pass the topic's ARN: the stack's output WorkteamTopicArn",
     )
 }
 
-impl std::fmt::Display for WorkerAccess {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for WorkerAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SourceIp(enabled) => write!(f, "source_ip: {enabled}"),
             Self::VpcSourceIp(enabled) => write!(f, "vpc_source_ip: {enabled}"),

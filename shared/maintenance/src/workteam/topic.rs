@@ -1,40 +1,26 @@
-//! The ARN of an SNS topic.
+//! ARNs of SNS topics.
 
 use std::{fmt, str::FromStr};
 
-use document::arn::{Home, is_arn};
+use document::arn::{ArnScope, is_arn};
 use thiserror::Error;
 
 /// The ARN of an SNS topic, in the partition of its Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicArn(String);
 
-/// Not the ARN of an SNS topic.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TopicArnError {
-    /// Of another form.
     #[error(
-        "`{0}` is no ARN of an SNS topic; allowed: stack, or one such as arn:aws:sns:eu-west-1:123456789012:labeling"
+        "`{0}` is not an SNS topic ARN; expected `stack` or, for example, arn:aws:sns:eu-west-1:123456789012:labeling"
     )]
     Form(String),
-    /// Of a partition that its Region is not in.
-    #[error(
-        "`{arn}` names the partition {found}, but {region} is in {partition}; write arn:{partition}:sns:{region}:…"
-    )]
-    Partition {
-        /// The ARN.
-        arn: String,
-        /// Its partition.
-        found: String,
-        /// Its Region.
-        region: String,
-        /// That Region's partition.
-        partition: &'static str,
-    },
+    /// The partition is not the one of the Region.
+    #[error("`{arn}` is in partition {found}, but {region} belongs to {expected}; use arn:{expected}:sns:{region}:…")]
+    Partition { arn: String, found: String, region: String, expected: &'static str },
 }
 
 impl TopicArn {
-    /// The ARN.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -44,16 +30,19 @@ impl FromStr for TopicArn {
     type Err = TopicArnError;
 
     fn from_str(text: &str) -> Result<Self, TopicArnError> {
-        let form = || TopicArnError::Form(text.to_owned());
-        // The pattern of `NotificationTopicArn` (service model 2017-07-24), without its empty parts.
-        let named = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-        let Some(home) = Home::of(text).filter(|_| is_arn(text, "sns", true, named)) else { return Err(form()) };
-        match partition_of(home.region) {
-            Some(partition) if partition != home.partition => Err(TopicArnError::Partition {
+        let malformed = || TopicArnError::Form(text.to_owned());
+        // The pattern of `NotificationTopicArn` (service model 2017-07-24), without its empty
+        // parts.
+        let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let Some(home) = ArnScope::from_arn(text).filter(|_| is_arn(text, "sns", true, is_name)) else {
+            return Err(malformed());
+        };
+        match region_partition(home.region) {
+            Some(expected) if expected != home.partition => Err(TopicArnError::Partition {
                 arn: text.to_owned(),
                 found: home.partition.to_owned(),
                 region: home.region.to_owned(),
-                partition,
+                expected,
             }),
             _ => Ok(Self(text.to_owned())),
         }
@@ -66,8 +55,9 @@ impl fmt::Display for TopicArn {
     }
 }
 
-/// The partition of a Region; none for the isolated ones, whose names tell them apart no further.
-fn partition_of(region: &str) -> Option<&'static str> {
+/// The partition of a Region; `None` for isolated Regions, whose names do not show which partition
+/// they belong to.
+fn region_partition(region: &str) -> Option<&'static str> {
     if region.starts_with("cn-") {
         Some("aws-cn")
     } else if region.starts_with("us-gov-") {

@@ -1,36 +1,32 @@
-//! Partner apps as SageMaker shows them.
+//! Observed state of partner apps.
 
 use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 
-use super::Application;
-use crate::{upgrade::Version, window::WeekTime};
+use super::ApplicationConfig;
+use crate::{upgrade::AppVersion, window::WeekTime};
 
 /// `PartnerAppStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppStatus {
-    /// Not available yet.
     Creating,
-    /// Not available meanwhile.
+    /// Not available until the update has finished.
     Updating,
-    /// On its way out.
     Deleting,
-    /// Gone.
     Deleted,
-    /// In use.
     Available,
-    /// Not available; AWS is investigating.
+    /// Not available; AWS investigates.
     Failed,
-    /// The last update failed, and the app is available.
+    /// The last update failed, but the app is available.
     UpdateFailed,
-    /// A state that this release does not know.
+    /// A status that this release does not know.
     Unknown,
 }
 
-impl AppStatus {
-    /// Reads a status in any case.
-    pub fn parse(text: &str) -> Self {
+impl From<&str> for AppStatus {
+    /// Accepts any case.
+    fn from(text: &str) -> Self {
         let known = [
             Self::Creating,
             Self::Updating,
@@ -43,8 +39,10 @@ impl AppStatus {
         let plain = text.replace('_', "");
         known.into_iter().find(|status| status.to_string().eq_ignore_ascii_case(&plain)).unwrap_or(Self::Unknown)
     }
+}
 
-    /// Whether an update may be asked for.
+impl AppStatus {
+    /// Whether SageMaker accepts an update.
     pub fn is_available(self) -> bool {
         matches!(self, Self::Available | Self::UpdateFailed)
     }
@@ -56,35 +54,29 @@ impl fmt::Display for AppStatus {
     }
 }
 
-/// The upgrade that SageMaker offers.
+/// `AvailableUpgrade`: the one version that SageMaker offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    /// The one version that it can be upgraded to.
-    pub version: Version,
-    /// What is new in it.
+pub struct AvailableUpgrade {
+    pub version: AppVersion,
     pub release_notes: Vec<String>,
 }
 
-/// An app as `DescribePartnerApp` shows it.
+/// An app as `DescribePartnerApp` returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppStanding {
-    /// Its ARN.
+pub struct ObservedApp {
     pub arn: String,
-    /// Its name.
     pub name: String,
-    /// Its state.
     pub status: AppStatus,
-    /// Why its last update failed.
+    /// Why the last update failed.
     pub error: Option<String>,
     /// The version it runs.
     pub version: Option<String>,
-    /// What it can be upgraded to.
-    pub offer: Option<Offer>,
-    /// When its version is no longer supported.
+    pub available_upgrade: Option<AvailableUpgrade>,
+    /// `CurrentVersionEolDate`: end of support of the running version.
     pub eol: Option<Timestamp>,
-    /// When it was last changed.
+    /// `LastModifiedTime`.
     pub modified_at: Option<Timestamp>,
-    /// SageMaker's own weekly window.
+    /// `MaintenanceConfig.MaintenanceWindowStart`: SageMaker's own weekly window.
     pub maintenance_window_start: Option<WeekTime>,
     /// `Tier`.
     pub tier: Option<String>,
@@ -93,48 +85,47 @@ pub struct AppStanding {
     /// `EnableIamSessionBasedIdentity`.
     pub iam_session_identity: bool,
     /// `ApplicationConfig`.
-    pub application: Application,
-    /// Its tags; none if they were not asked for.
+    pub application: ApplicationConfig,
+    /// `None` if the tags were not requested.
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-impl AppStanding {
-    /// The version it runs, if it can be compared.
-    pub fn running(&self) -> Option<Version> {
-        self.version.as_deref().and_then(Version::leading)
+impl ObservedApp {
+    /// The running version; `None` if it is not known or cannot be compared.
+    pub fn running_version(&self) -> Option<AppVersion> {
+        self.version.as_deref().and_then(AppVersion::parse_prefix)
+    }
+
+    /// The running version for texts, or `its version` if it is not known.
+    pub fn version_or_default(&self) -> &str {
+        self.version.as_deref().unwrap_or("its version")
     }
 }
 
-/// An app of the account.
+/// The result of reading an app of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Observed {
-    /// It was read.
-    Read(Box<AppStanding>),
-    /// It is there, and could not be read.
-    Unread {
-        /// Its ARN.
+pub enum AppObservation {
+    Described(Box<ObservedApp>),
+    /// The account has the app, but it could not be described.
+    Unreadable {
         arn: String,
-        /// Its name.
         name: String,
-        /// Why not.
         cause: String,
     },
 }
 
-impl Observed {
-    /// Its ARN.
+impl AppObservation {
     pub fn arn(&self) -> &str {
         match self {
-            Self::Read(standing) => &standing.arn,
-            Self::Unread { arn, .. } => arn,
+            Self::Described(app) => &app.arn,
+            Self::Unreadable { arn, .. } => arn,
         }
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         match self {
-            Self::Read(standing) => &standing.name,
-            Self::Unread { name, .. } => name,
+            Self::Described(app) => &app.name,
+            Self::Unreadable { name, .. } => name,
         }
     }
 }

@@ -1,32 +1,22 @@
-//! A group of people who belong to a work team.
+//! User groups that belong to a work team.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// One group of a work team.
+/// A user group of a work team (`MemberDefinition`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Member {
+pub enum MemberGroup {
     /// A group of an Amazon Cognito user pool.
-    Cognito {
-        /// The pool's id.
-        user_pool: String,
-        /// The group's name.
-        user_group: String,
-        /// The app client's id.
-        client_id: String,
-    },
-    /// A group of one's own identity provider.
-    Oidc {
-        /// The group's name.
-        group: String,
-    },
+    Cognito { user_pool: String, user_group: String, client_id: String },
+    /// A group of your own OIDC identity provider.
+    Oidc { group: String },
 }
 
-impl Member {
-    /// Where the configuration names members of its kind.
-    pub fn field(&self) -> &'static str {
+impl MemberGroup {
+    /// The configuration key of groups of this kind.
+    pub fn config_key(&self) -> &'static str {
         match self {
             Self::Cognito { .. } => "members.cognito",
             Self::Oidc { .. } => "members.oidc",
@@ -34,7 +24,7 @@ impl Member {
     }
 }
 
-impl fmt::Display for Member {
+impl fmt::Display for MemberGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cognito { user_pool, user_group, client_id } => {
