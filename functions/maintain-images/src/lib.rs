@@ -1,3 +1,3 @@
-//! On schedule, image events and configuration changes: images are brought to what is declared.
+//! Keeps SageMaker images in the desired state that `automation.yaml` declares.
 
 pub mod handler;

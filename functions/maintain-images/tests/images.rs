@@ -1,119 +1,117 @@
-//! Runs and events against the `SageMaker` emulator, on its clock.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
+//! Runs the handler against the `SageMaker` emulator, on the emulator's clock.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::{cell::Cell, time::Duration};
 
-use automation::{
-    config::ConfigSource,
-    event::Event,
-    images::SageMakerImages,
-    ledger::Ledger,
-    memory::{MemoryObjects, MemoryTable, MemoryTopic, StoredObject},
-};
-use aws_sdk_sagemaker::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
-};
+use automation::{config::ConfigSource, event::Event};
 use jiff::Timestamp;
-use maintain_images::handler::Maintainer;
-use sagemaker_emulator::{Emulator, Fault, Outcome, Owner, Settings};
+use ledger::Ledger;
+use maintain_images::handler::ImageMaintainer;
+use notifications::notifier::Notifier;
+use sagemaker::images::SageMakerImages;
+use sagemaker_emulator::{Emulator, EmulatorSettings, Owner, RequestOutcome, ScriptedFault};
+use serde_json::Value;
+use support::{
+    MemoryObjects, MemoryTable, MemoryTopic, StoredObject,
+    sdk::{Client, connect_client},
+};
+use worker::Message;
 
 /// How long an update takes.
-const TAKES: Duration = Duration::from_mins(1);
+const UPDATE_TIME: Duration = Duration::from_mins(1);
 
 thread_local! {
-    /// A clock of each test's own: tests run beside each other.
+    /// One clock per test, because tests run in parallel.
     static NOW: Cell<i64> = const { Cell::new(0) };
 }
 
-fn now() -> Timestamp {
+fn current_time() -> Timestamp {
     Timestamp::from_second(NOW.get()).unwrap()
 }
 
-struct Account {
+struct ImageAccount {
     emulator: Emulator,
     client: Client,
     objects: MemoryObjects,
-    maintainer: Maintainer<SageMakerImages, MemoryObjects, MemoryTable, MemoryTopic>,
+    maintainer: ImageMaintainer<SageMakerImages, MemoryObjects, MemoryTable, MemoryTopic>,
 }
 
-impl Account {
-    /// An account with the image `base`.
+impl ImageAccount {
+    /// Creates an account with the image `base`.
     async fn new(config: &str) -> Self {
-        let settings = Settings { updating_ms: 60_000, jitter_percent: 0, ..Settings::default() };
+        let settings = EmulatorSettings { updating_ms: 60_000, jitter_percent: 0, ..EmulatorSettings::default() };
         let owner = Owner { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
         let emulator = Emulator::builder().settings(settings).owner(owner).start().await.unwrap();
-        emulator.pause();
-        let aws = aws_sdk_sagemaker::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-            .endpoint_url(emulator.url())
-            .retry_config(RetryConfig::disabled())
-            .build();
-        let client = Client::from_conf(aws);
+        emulator.pause_clock();
+        let client = connect_client(&emulator.endpoint_url(), "eu-west-1");
         let objects = MemoryObjects::default();
-        let maintainer = Maintainer {
+        let ledger = Ledger::new(MemoryTable::default(), current_time);
+        let maintainer = ImageMaintainer {
             images: SageMakerImages::new(client.clone()),
             config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
-            ledger: Ledger::new(MemoryTable::default(), now),
-            topic: MemoryTopic::default(),
-            clock: now,
+            notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
+            ledger,
+            clock: current_time,
         };
         let account = Self { emulator, client, objects, maintainer };
         let create = account.client.create_image().image_name("base").description("old").display_name("Base");
         create.role_arn("arn:aws:iam::123456789012:role/old").send().await.unwrap();
-        account.pass();
-        account.configure("1", config);
+        account.finish_updates();
+        account.put_config("1", config);
         account
     }
 
-    fn configure(&self, version: &str, images: &str) {
+    fn put_config(&self, version: &str, images: &str) {
         let object = StoredObject {
             version_id: Some(version.to_owned()),
             etag: version.to_owned(),
             bytes: format!("version: 1\nimages:\n{images}").into_bytes(),
             ..StoredObject::default()
         };
-        self.objects.put("config", "automation.yaml", object);
+        self.objects.put_version("config", "automation.yaml", object);
     }
 
-    fn pass(&self) {
-        self.emulator.advance(TAKES);
+    fn finish_updates(&self) {
+        self.emulator.advance_clock(UPDATE_TIME);
         NOW.set(self.emulator.now().as_second());
     }
 
-    async fn run(&self) {
-        self.maintainer.scheduled().await.unwrap();
+    async fn run_schedule(&self) {
+        self.maintainer.handle_schedule().await.unwrap();
     }
 
-    async fn event(&self) {
+    async fn deliver_image_event(&self) {
         let event = std::fs::read_to_string("../../events/image-state.json").unwrap();
-        let event: serde_json::Value = serde_json::from_str(&event).unwrap();
+        let event: Value = serde_json::from_str(&event).unwrap();
         let body = event["Records"][0]["body"].as_str().unwrap().replace("training-base", "base");
-        self.maintainer.handle(Event::parse(&body).unwrap()).await.unwrap();
+        self.maintainer.handle_event(Event::parse(&body).unwrap()).await.unwrap();
     }
 
-    /// Requests that change images, without the name, each with its outcome.
-    fn changes(&self) -> Vec<String> {
-        let requests = self.emulator.requests().into_iter();
+    /// Bodies of the requests that change images, without the name, each with its outcome unless it
+    /// was accepted.
+    fn change_requests(&self) -> Vec<String> {
+        let requests = self.emulator.logged_requests().into_iter();
         let writes = requests.filter(|request| ["UpdateImage", "AddTags"].contains(&request.operation.as_str()));
         writes
             .map(|request| {
-                let mut what = request.body.clone();
-                what.as_object_mut().unwrap().retain(|member, _| member != "ImageName" && member != "ResourceArn");
+                let mut body = request.body.clone();
+                body.as_object_mut().unwrap().retain(|member, _| member != "ImageName" && member != "ResourceArn");
                 match &request.outcome {
-                    Outcome::Accepted => what.to_string(),
-                    outcome => format!("{what} {outcome:?}"),
+                    RequestOutcome::Accepted => body.to_string(),
+                    outcome => format!("{body} {outcome:?}"),
                 }
             })
             .collect()
     }
 
-    fn told(&self) -> String {
-        let told = self.maintainer.topic.published.lock();
-        let texts: Vec<_> =
-            told.iter().map(|told| format!("{}: {}\n\n{}", told.kind.as_str(), told.subject, told.text)).collect();
+    fn published_texts(&self) -> String {
+        let published = self.maintainer.notifier.topic().published.lock();
+        let texts: Vec<_> = published
+            .iter()
+            .map(|notification| {
+                format!("{}: {}\n\n{}", notification.kind.as_str(), notification.subject, notification.text)
+            })
+            .collect();
         texts.join("=====\n")
     }
 }
@@ -126,72 +124,78 @@ const DECLARED: &str = "
     tags: { team: ml }
 ";
 
-/// SEMANTICS unchanged-no-call: On an unchanged account a run makes no call that changes anything.
+/// SEMANTICS unchanged-no-call: A run on an unchanged account makes no mutating API call.
 #[tokio::test]
-async fn an_image_is_brought_to_what_is_declared_and_then_left_alone() {
-    let account = Account::new(DECLARED).await;
-    account.run().await;
-    account.run().await;
-    account.pass();
-    account.event().await;
-    account.event().await;
+async fn image_is_updated_once_to_match_the_configuration() {
+    let account = ImageAccount::new(DECLARED).await;
+    account.run_schedule().await;
+    account.run_schedule().await;
+    account.finish_updates();
+    account.deliver_image_event().await;
+    account.deliver_image_event().await;
     let expected = [
         r#"{"Tags":[{"Key":"team","Value":"ml"}]}"#,
         r#"{"DeleteProperties":["Description"],"DisplayName":"Training base","RoleArn":"arn:aws:iam::123456789012:role/image"}"#,
     ];
-    assert_eq!(account.changes(), expected);
-    insta::assert_snapshot!(account.told());
-    let before = account.emulator.requests().len();
-    account.run().await;
-    println!("one look at an unchanged account: {} read calls", account.emulator.requests().len() - before);
-    assert_eq!(account.emulator.requests().len() - before, 2);
-    assert_eq!(account.changes(), expected);
+    assert_eq!(account.change_requests(), expected);
+    insta::assert_snapshot!(account.published_texts());
+    let before = account.emulator.logged_requests().len();
+    account.run_schedule().await;
+    let calls = account.emulator.logged_requests().len() - before;
+    println!("A run on an unchanged account makes {calls} calls");
+    assert_eq!(calls, 2);
+    assert_eq!(account.change_requests(), expected);
 }
 
-/// SEMANTICS failed-not-blindly: An update of an image that failed is not asked for again until the configuration says something
-/// else.
+/// SEMANTICS failed-not-blindly: An image update that failed is not retried until the configuration
+/// of the image changes.
 #[tokio::test]
-async fn a_failed_update_waits_for_another_configuration() {
-    let account = Account::new("  - { name: base, display_name: New }").await;
-    account.emulator.script(Fault::fail_update("base", 1, "the role cannot be assumed"));
+async fn failed_update_is_not_repeated_until_the_config_changes() {
+    let account = ImageAccount::new("  - { name: base, display_name: New }").await;
+    account.emulator.add_fault(ScriptedFault::fail_update("base", 1, "the role cannot be assumed"));
     for _ in 0..5 {
-        account.run().await;
-        account.pass();
+        account.run_schedule().await;
+        account.finish_updates();
     }
-    assert_eq!(account.changes().len(), 1);
-    account.configure("2", "  - { name: base, display_name: Newer }");
+    assert_eq!(account.change_requests().len(), 1);
+    account.put_config("2", "  - { name: base, display_name: Newer }");
     for _ in 0..3 {
-        account.run().await;
-        account.pass();
+        account.run_schedule().await;
+        account.finish_updates();
     }
-    assert_eq!(account.changes(), [r#"{"DisplayName":"New"}"#, r#"{"DisplayName":"Newer"}"#]);
-    insta::assert_snapshot!(account.told());
+    assert_eq!(account.change_requests(), [r#"{"DisplayName":"New"}"#, r#"{"DisplayName":"Newer"}"#]);
+    insta::assert_snapshot!(account.published_texts());
 }
 
 #[tokio::test]
-async fn what_somebody_else_is_at_waits() {
-    let account = Account::new("  - { name: base, display_name: New }").await;
-    account.emulator.script(Fault::next("UpdateImage", 1, "ResourceInUse", "Image base is in use."));
-    account.run().await;
+async fn update_waits_while_the_image_is_in_use() {
+    let account = ImageAccount::new("  - { name: base, display_name: New }").await;
+    account.emulator.add_fault(ScriptedFault::answer_with_error(
+        "UpdateImage",
+        1,
+        "ResourceInUse",
+        "Image base is in use.",
+    ));
+    account.run_schedule().await;
     account.client.update_image().image_name("base").description("by hand").send().await.unwrap();
-    account.run().await;
-    account.pass();
-    account.run().await;
-    let changes = account.changes();
+    account.run_schedule().await;
+    account.finish_updates();
+    account.run_schedule().await;
+    let changes = account.change_requests();
     assert!(changes[0].contains("ResourceInUse") && changes[1].contains("by hand"), "{changes:?}");
     assert_eq!(changes[2], r#"{"DisplayName":"New"}"#);
-    assert_eq!(account.told(), "", "and nobody has to know");
+    assert_eq!(account.published_texts(), "", "expected no notification");
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_told_once() {
+async fn impossible_change_is_reported_once() {
     let config = "
   - { name: unknown }
   - { name: base, role_arn: \"arn:aws-us-gov:iam::123456789012:role/image\" }
 ";
-    let account = Account::new(config).await;
-    account.run().await;
-    account.run().await;
-    assert_eq!(account.changes(), [""; 0]);
-    insta::assert_snapshot!(account.told());
+    let account = ImageAccount::new(config).await;
+    account.run_schedule().await;
+    account.run_schedule().await;
+    assert_eq!(account.change_requests(), [""; 0]);
+    insta::assert_snapshot!(account.published_texts());
 }

@@ -1,3 +1,3 @@
-//! On schedule and on configuration changes: partner apps are brought to what is declared, inside their windows.
+//! Keeps partner apps in the desired state, inside their maintenance windows.
 
 pub mod handler;

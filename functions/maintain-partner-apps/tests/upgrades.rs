@@ -1,24 +1,26 @@
-//! Weeks of runs against the `SageMaker` emulator, on its clock.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
+//! Runs the handler for weeks against the `SageMaker` emulator, on the emulator's clock.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::{cell::Cell, time::Duration};
 
 use automation::{
     config::ConfigSource,
     event::{Event, ObjectCreated},
-    ledger::Ledger,
-    memory::{MemoryObjects, MemoryTable, MemoryTopic, StoredObject},
-    partner_apps::SageMakerApps,
 };
-use aws_sdk_sagemaker::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
-    types::{PartnerAppAuthType, PartnerAppType},
-};
-use jiff::Timestamp;
-use maintain_partner_apps::handler::Maintainer;
-use sagemaker_emulator::{Emulator, Fault, Outcome, Owner, Settings};
+use jiff::{SignedDuration, Timestamp};
+use ledger::Ledger;
+use maintain_partner_apps::handler::AppMaintainer;
+use notifications::notifier::Notifier;
+use sagemaker::partner_apps::SageMakerApps;
+use sagemaker_emulator::{DropTiming, Emulator, EmulatorSettings, Owner, RequestOutcome, ScriptedFault};
 use serde_json::Value;
+use support::{
+    MemoryObjects, MemoryTable, MemoryTopic, StoredObject,
+    sdk::{
+        Client, connect_client,
+        types::{PartnerAppAuthType, PartnerAppType},
+    },
+};
 
 /// The schedule's period.
 const PERIOD: Duration = Duration::from_mins(15);
@@ -26,90 +28,83 @@ const PERIOD: Duration = Duration::from_mins(15);
 /// How long an update takes.
 const UPDATING_MS: u64 = 30 * 60 * 1000;
 
-/// A Monday, far enough ahead that no machine's clock has passed it.
+/// A Monday in the far future, later than the time of any machine that runs the tests.
 const MONDAY: &str = "2100-03-01T00:00:00Z";
 
 thread_local! {
-    /// A clock of each test's own: tests run beside each other.
+    /// One clock per test, because tests run in parallel.
     static NOW: Cell<i64> = const { Cell::new(0) };
 }
 
-fn now() -> Timestamp {
+fn current_time() -> Timestamp {
     Timestamp::from_second(NOW.get()).unwrap()
 }
 
-struct Account {
+struct AppAccount {
     emulator: Emulator,
     client: Client,
     objects: MemoryObjects,
-    maintainer: Maintainer<SageMakerApps, MemoryObjects, MemoryTable, MemoryTopic>,
+    maintainer: AppMaintainer<SageMakerApps, MemoryObjects, MemoryTable, MemoryTopic>,
 }
 
-impl Account {
-    /// An account with these apps of one type, at 00:00 of [`MONDAY`].
+impl AppAccount {
+    /// Creates an account with apps of one type, at 00:00 on [`MONDAY`].
     async fn new(apps: &[&str], versions: &[(&str, Option<Timestamp>)], config: &str) -> Self {
-        let settings = Settings { updating_ms: UPDATING_MS, jitter_percent: 0, ..Settings::default() };
+        let settings = EmulatorSettings { updating_ms: UPDATING_MS, jitter_percent: 0, ..EmulatorSettings::default() };
         let owner = Owner { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
         let emulator = Emulator::builder().settings(settings).owner(owner).start().await.unwrap();
-        emulator.pause();
+        emulator.pause_clock();
         emulator.set_partner_app_versions("fiddler", versions);
-        let aws = aws_sdk_sagemaker::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-            .endpoint_url(emulator.url())
-            .retry_config(RetryConfig::disabled())
-            .build();
-        let client = Client::from_conf(aws);
+        let client = connect_client(&emulator.endpoint_url(), "eu-west-1");
         let start: Timestamp = MONDAY.parse().unwrap();
-        let created = start - jiff::SignedDuration::from_hours(1);
-        emulator.advance(created.duration_since(emulator.now()).unsigned_abs());
+        let created = start - SignedDuration::from_hours(1);
+        emulator.advance_clock(created.duration_since(emulator.now()).unsigned_abs());
         for name in apps {
             let create = client.create_partner_app().name(*name).r#type(PartnerAppType::Fiddler).tier("small");
             let create = create.execution_role_arn("arn:aws:iam::123456789012:role/apps");
             create.auth_type(PartnerAppAuthType::Iam).send().await.unwrap();
         }
         let objects = MemoryObjects::default();
-        let maintainer = Maintainer {
+        let ledger = Ledger::new(MemoryTable::default(), current_time);
+        let maintainer = AppMaintainer {
             apps: SageMakerApps::new(client.clone()),
             config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
-            ledger: Ledger::new(MemoryTable::default(), now),
-            topic: MemoryTopic::default(),
-            clock: now,
+            notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
+            ledger,
+            clock: current_time,
         };
         let account = Self { emulator, client, objects, maintainer };
-        account.configure("1", config);
-        account.at(start);
+        account.put_config("1", config);
+        account.set_time(start);
         account
     }
 
-    fn configure(&self, version: &str, config: &str) {
+    fn put_config(&self, version: &str, config: &str) {
         let object = StoredObject {
             version_id: Some(version.to_owned()),
             etag: version.to_owned(),
             bytes: format!("version: 1\n{config}").into_bytes(),
             ..StoredObject::default()
         };
-        self.objects.put("config", "automation.yaml", object);
+        self.objects.put_version("config", "automation.yaml", object);
     }
 
-    fn at(&self, time: Timestamp) {
-        self.emulator.advance(time.duration_since(self.emulator.now()).unsigned_abs());
+    fn set_time(&self, time: Timestamp) {
+        self.emulator.advance_clock(time.duration_since(self.emulator.now()).unsigned_abs());
         NOW.set(time.as_second());
     }
 
-    /// The schedule's runs of so many days.
-    async fn days(&self, days: u64) -> Vec<Value> {
+    /// Runs the handler as its schedule does, for some days.
+    async fn run_days(&self, days: u64) -> Vec<Value> {
         let mut results = Vec::new();
         for _ in 0..days * 24 * 4 {
-            results.push(self.maintainer.scheduled().await.unwrap());
-            self.at(now() + PERIOD);
+            results.push(self.maintainer.handle_schedule().await.unwrap());
+            self.set_time(current_time() + PERIOD);
         }
         results
     }
 
-    /// The event of a new configuration.
-    async fn changed(&self) {
+    async fn deliver_config_event(&self) {
         let event = ObjectCreated {
             bucket: "config".to_owned(),
             key: "automation.yaml".to_owned(),
@@ -118,41 +113,44 @@ impl Account {
             size: None,
             sequencer: None,
         };
-        self.maintainer.handle(Event::ObjectsCreated(vec![event])).await.unwrap();
+        self.maintainer.handle_event(Event::ObjectsCreated(vec![event])).await.unwrap();
     }
 
-    /// Requests that change apps since the start, each with its time and outcome.
-    fn changes(&self) -> Vec<String> {
-        let requests = self.emulator.requests().into_iter();
+    /// Requests that change apps, each with its time, body and outcome.
+    fn change_requests(&self) -> Vec<String> {
+        let requests = self.emulator.logged_requests().into_iter();
         let writes = requests.filter(|request| ["UpdatePartnerApp", "AddTags"].contains(&request.operation.as_str()));
         writes
             .map(|request| {
                 let arn = request.body.get("Arn").or(request.body.get("ResourceArn")).and_then(Value::as_str).unwrap();
-                let mut what = request.body.clone();
+                let mut body = request.body.clone();
                 for member in ["Arn", "ResourceArn", "ClientToken"] {
-                    what.as_object_mut().unwrap().remove(member);
+                    body.as_object_mut().unwrap().remove(member);
                 }
                 let outcome = match &request.outcome {
-                    Outcome::Refused { code, .. } => code.clone(),
+                    RequestOutcome::Refused { code, .. } => code.clone(),
                     outcome => format!("{outcome:?}"),
                 };
                 let time = request.time.strftime("%a %d %H:%M");
-                format!("{time} app {} {what} {outcome}", arn.rsplit('0').next().unwrap_or_default())
+                format!("{time} app {} {body} {outcome}", arn.rsplit('0').next().unwrap_or_default())
             })
             .collect()
     }
 
-    fn reads(&self) -> usize {
-        let requests = self.emulator.requests();
+    fn count_reads(&self) -> usize {
+        let requests = self.emulator.logged_requests();
         requests
             .iter()
             .filter(|request| request.operation.starts_with("Describe") || request.operation.starts_with("List"))
             .count()
     }
 
-    fn told(&self) -> Vec<String> {
-        let told = self.maintainer.topic.published.lock();
-        told.iter().map(|notification| format!("{}: {}", notification.kind.as_str(), notification.subject)).collect()
+    fn published_subjects(&self) -> Vec<String> {
+        let published = self.maintainer.notifier.topic().published.lock();
+        published
+            .iter()
+            .map(|notification| format!("{}: {}", notification.kind.as_str(), notification.subject))
+            .collect()
     }
 }
 
@@ -162,21 +160,27 @@ partner_apps:
   - { app: production, upgrade: auto, window: { start: \"THU:22:00\", minutes: 120 }, after: { app: staging, days: 7 } }
 ";
 
-/// SEMANTICS one-step-in-its-window: A partner app is upgraded only to the version offered, one step at a time, only inside its
-/// window, never while another update runs.
+/// An account that matches its configuration, which has a window per app.
+async fn create_unchanged_account() -> AppAccount {
+    AppAccount::new(&["staging", "production"], &[("1.4", None)], &STAGED.replace(", tier: large", "")).await
+}
+
+/// SEMANTICS one-step-in-its-window: A partner app is upgraded only to the version that SageMaker
+/// offers, one step at a time, only inside its maintenance window, and never while another update
+/// is running.
 #[tokio::test]
-async fn staging_goes_first_and_production_follows_after_its_soak() {
-    let account = Account::new(&["staging", "production"], &[("1.3", None), ("1.4", None)], STAGED).await;
-    account.emulator.script(Fault::next(
+async fn production_is_upgraded_after_staging_and_a_waiting_period() {
+    let account = AppAccount::new(&["staging", "production"], &[("1.3", None), ("1.4", None)], STAGED).await;
+    account.emulator.add_fault(ScriptedFault::answer_with_error(
         "UpdatePartnerApp",
         1,
         "ConflictException",
         "Another operation is in progress.",
     ));
-    account.emulator.script(Fault::fail_update("production", 1, "no capacity"));
-    account.days(21).await;
+    account.emulator.add_fault(ScriptedFault::fail_update("production", 1, "no capacity"));
+    account.run_days(21).await;
     assert_eq!(
-        account.changes(),
+        account.change_requests(),
         [
             r#"Tue 02 03:30 app  {"Tier":"large"} ConflictException"#,
             r#"Tue 02 03:45 app  {"Tier":"large"} Accepted"#,
@@ -187,72 +191,77 @@ async fn staging_goes_first_and_production_follows_after_its_soak() {
     );
     let tokens: Vec<_> = account
         .emulator
-        .requests()
+        .logged_requests()
         .into_iter()
         .filter(|request| request.operation == "UpdatePartnerApp")
         .filter_map(|request| request.body["ClientToken"].as_str().map(str::to_owned))
         .collect();
-    assert_eq!(tokens[0], tokens[1], "a repeat is the same call");
-    assert_ne!(tokens[3], tokens[4], "another try is another call");
+    assert_eq!(tokens[0], tokens[1], "a retry is the same call");
+    assert_ne!(tokens[3], tokens[4], "a new attempt is a new call");
     assert!(tokens.iter().all(|token| token.len() == 36), "{tokens:?}");
-    insta::assert_snapshot!(account.told().join("\n"));
-    let published = account.maintainer.topic.published.lock();
-    let texts: Vec<_> = published.iter().map(|told| format!("{}\n\n{}", told.subject, told.text)).collect();
-    insta::assert_snapshot!("texts", texts.join("\n=====\n"));
+    insta::assert_snapshot!(account.published_subjects().join("\n"));
+    let published = account.maintainer.notifier.topic().published.lock();
+    let texts: Vec<_> =
+        published.iter().map(|notification| format!("{}\n\n{}", notification.subject, notification.text)).collect();
+    insta::assert_snapshot!("upgrade_notification_texts", texts.join("\n=====\n"));
 }
 
-/// SEMANTICS unchanged-no-call: On an unchanged account a run makes no call that changes anything.
+/// SEMANTICS unchanged-no-call: A run on an unchanged account makes no mutating API call.
 #[tokio::test]
-async fn an_unchanged_account_is_only_read_and_rarely() {
-    let account = Account::new(&["staging", "production"], &[("1.4", None)], STAGED).await;
-    account.days(3).await;
-    account.emulator.reset();
-    let results = account.days(0).await;
-    assert!(results.is_empty());
-    let account =
-        Account::new(&["staging", "production"], &[("1.4", None)], &STAGED.replace(", tier: large", "")).await;
-    let results = account.days(7).await;
+async fn unchanged_account_is_read_rarely_and_never_changed() {
+    let account = create_unchanged_account().await;
+    let results = account.run_days(7).await;
     let idle = results.iter().filter(|result| result.get("idle").is_some()).count();
-    let reads = account.reads();
-    println!("{} runs in a week: {idle} idle, {reads} read calls", results.len());
-    assert_eq!(account.changes(), [""; 0]);
-    // Two windows of 8 runs each, and a look every six hours: three calls each.
-    assert!(idle > 600 && reads < 200, "{idle} idle, {reads} reads");
-    let before = account.reads();
-    account.changed().await;
-    println!("one look: {} read calls", account.reads() - before);
-    assert_eq!(account.reads() - before, 3);
-    assert_eq!(account.changes(), [""; 0]);
+    let reads = account.count_reads();
+    println!("{} runs in a week: {idle} were idle, with {reads} read calls in all", results.len());
+    assert_eq!(account.change_requests(), [""; 0]);
+    // Two windows of 8 runs each, and a review every six hours: three calls each.
+    assert!(idle > 600 && reads < 200, "{idle} idle runs, {reads} read calls");
 }
 
-/// SEMANTICS three-tries: An update that fails is tried again in later windows, three times in all; then people are told.
 #[tokio::test]
-async fn what_fails_three_times_is_left_to_people() {
+async fn config_event_on_an_unchanged_account_makes_three_reads() {
+    let account = create_unchanged_account().await;
+    account.run_days(1).await;
+    let before = account.count_reads();
+    account.deliver_config_event().await;
+    let reads = account.count_reads() - before;
+    println!("A review makes {reads} read calls");
+    assert_eq!(reads, 3);
+    assert_eq!(account.change_requests(), [""; 0]);
+}
+
+/// SEMANTICS three-tries: An update that fails is retried in later maintenance windows, with three
+/// attempts in total; after the third failure, a notification is published.
+#[tokio::test]
+async fn upgrade_is_blocked_after_three_failures() {
     let config = "partner_apps: [ { app: fiddler, upgrade: auto, window: { start: MON:01:00, minutes: 60 } } ]";
-    let account = Account::new(&["fiddler"], &[("1.3", None), ("1.4", None)], config).await;
-    account.emulator.script(Fault::fail_update("fiddler", 9, "no capacity"));
-    account.days(35).await;
-    let asked: Vec<_> = account.changes().iter().map(|change| change.chars().take(12).collect::<String>()).collect();
-    assert_eq!(asked, ["Mon 01 01:00", "Mon 08 01:00", "Mon 15 01:00"]);
-    let types = account.maintainer.topic.types();
-    let count = |kind: &str| types.iter().filter(|told| **told == kind).count();
+    let account = AppAccount::new(&["fiddler"], &[("1.3", None), ("1.4", None)], config).await;
+    account.emulator.add_fault(ScriptedFault::fail_update("fiddler", 9, "no capacity"));
+    account.run_days(35).await;
+    let times: Vec<_> =
+        account.change_requests().iter().map(|request| request.chars().take(12).collect::<String>()).collect();
+    assert_eq!(times, ["Mon 01 01:00", "Mon 08 01:00", "Mon 15 01:00"]);
+    let types = account.maintainer.notifier.topic().types();
+    let count = |kind: &str| types.iter().filter(|published| **published == kind).count();
     assert_eq!((count("partner_app.upgrade_failed"), count("partner_app.blocked")), (3, 1), "{types:?}");
 }
 
 #[tokio::test]
-async fn the_end_of_a_version_is_told_in_stages_and_overrides_the_soak() {
+async fn end_of_life_is_announced_and_overrides_the_waiting_period() {
     let eol = "2100-06-15T00:00:00Z".parse().unwrap();
     let config = STAGED.replace("days: 7 }", "days: 300 }, force_before_eol_days: 30").replace(", tier: large", "");
-    let account = Account::new(&["staging", "production"], &[("1.3", Some(eol)), ("1.4", None)], &config).await;
-    account.days(100).await;
-    let upgrades: Vec<_> = account.changes().iter().map(|change| change.chars().take(18).collect::<String>()).collect();
-    // 30 days before the 15th of June is the 16th of May, a Sunday; the Thursday after it is the 20th.
+    let account = AppAccount::new(&["staging", "production"], &[("1.3", Some(eol)), ("1.4", None)], &config).await;
+    account.run_days(100).await;
+    let upgrades: Vec<_> =
+        account.change_requests().iter().map(|request| request.chars().take(18).collect::<String>()).collect();
+    // 30 days before 15 June is 16 May, a Sunday; the following Thursday is 20 May.
     assert_eq!(upgrades, ["Tue 02 03:30 app  ", "Thu 20 22:00 app 1"]);
-    insta::assert_snapshot!(account.told().join("\n"));
+    insta::assert_snapshot!(account.published_subjects().join("\n"));
 }
 
 #[tokio::test]
-async fn one_apps_trouble_does_not_stop_the_others() {
+async fn problem_of_one_app_does_not_block_the_others() {
     let config = "
 partner_apps:
   - { app: gone, upgrade: auto, window: { start: MON:00:00 } }
@@ -261,64 +270,70 @@ partner_apps:
   - { app: grouped, window: { start: MON:00:00 }, application: { role_group_assignments: { ORG_ADMIN: [admins] } } }
   - { app: fine, upgrade: auto, window: { start: MON:00:00 }, tags: { team: ml } }
 ";
-    let account = Account::new(&["windowless", "grouped", "fine"], &[("1.3", None), ("1.4", None)], config).await;
-    account.maintainer.scheduled().await.unwrap();
-    let changes = account.changes();
-    assert_eq!(changes.len(), 2, "{changes:?}");
-    assert!(changes[0].contains("team") && changes[1].contains("1.4"), "{changes:?}");
-    insta::assert_snapshot!(account.told().join("\n"));
+    let account = AppAccount::new(&["windowless", "grouped", "fine"], &[("1.3", None), ("1.4", None)], config).await;
+    account.maintainer.handle_schedule().await.unwrap();
+    let requests = account.change_requests();
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    assert!(requests[0].contains("team") && requests[1].contains("1.4"), "{requests:?}");
+    insta::assert_snapshot!(account.published_subjects().join("\n"));
 }
 
 #[tokio::test]
-async fn all_of_many_apps_over_pages_are_found() {
+async fn app_is_found_on_the_last_page() {
     let names: Vec<_> = (0..120).map(|number| format!("app{number}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let config = "partner_apps: [ { app: app119, upgrade: auto, window: { start: MON:00:00 } } ]";
-    let account = Account::new(&names, &[("1.3", None), ("1.4", None)], config).await;
-    account.maintainer.scheduled().await.unwrap();
-    assert_eq!(account.changes().len(), 1);
-    assert_eq!(account.reads(), 3, "two pages, and the one app that is declared");
+    let account = AppAccount::new(&names, &[("1.3", None), ("1.4", None)], config).await;
+    account.maintainer.handle_schedule().await.unwrap();
+    assert_eq!(account.change_requests().len(), 1);
+    assert_eq!(account.count_reads(), 3, "expected two pages, and the declared app");
 }
 
-/// The offer changes between the look and the call: that is no fault of anybody.
+/// The offered version changes between the review and the call: this is not a failed upgrade.
 #[tokio::test]
-async fn an_offer_that_changed_meanwhile_is_decided_over_again() {
+async fn upgrade_is_planned_again_after_the_offer_changes() {
     let config = "partner_apps: [ { app: fiddler, upgrade: auto, window: { start: MON:00:00 } } ]";
-    let account = Account::new(&["fiddler"], &[("1.3", None), ("1.5", None)], config).await;
-    account.emulator.script(Fault::next(
+    let account = AppAccount::new(&["fiddler"], &[("1.3", None), ("1.5", None)], config).await;
+    account.emulator.add_fault(ScriptedFault::answer_with_error(
         "UpdatePartnerApp",
         1,
         "ValidationException",
         "AppVersion 1.5 is not available.",
     ));
-    account.maintainer.scheduled().await.unwrap();
+    account.maintainer.handle_schedule().await.unwrap();
     let app = account.client.list_partner_apps().send().await.unwrap().summaries()[0].clone();
     assert_eq!(app.status().unwrap().as_str(), "Available");
     account.emulator.set_partner_app_versions("fiddler", &[("1.3", None), ("1.4", None), ("1.5", None)]);
-    account.at(now() + PERIOD);
-    account.maintainer.scheduled().await.unwrap();
-    assert!(account.changes()[1].contains(r#"{"AppVersion":"1.4"} Accepted"#), "{:?}", account.changes());
+    account.set_time(current_time() + PERIOD);
+    account.maintainer.handle_schedule().await.unwrap();
+    assert!(
+        account.change_requests()[1].contains(r#"{"AppVersion":"1.4"} Accepted"#),
+        "{:?}",
+        account.change_requests()
+    );
 }
 
-/// Downgrades are never asked for.
 #[tokio::test]
-async fn an_offer_that_leads_back_is_refused() {
+async fn downgrade_is_never_requested() {
     let config = "partner_apps: [ { app: fiddler, upgrade: auto, window: { start: MON:00:00 } } ]";
-    let account = Account::new(&["fiddler"], &[("1.3", None), ("1.2", None)], config).await;
-    account.maintainer.scheduled().await.unwrap();
-    assert_eq!(account.changes(), [""; 0]);
-    assert_eq!(account.told(), ["partner_app.blocked: fiddler: blocked, offer-leads-back"]);
+    let account = AppAccount::new(&["fiddler"], &[("1.3", None), ("1.2", None)], config).await;
+    account.maintainer.handle_schedule().await.unwrap();
+    assert_eq!(account.change_requests(), [""; 0]);
+    assert_eq!(
+        account.published_subjects(),
+        ["partner_app.blocked: fiddler: maintenance blocked: the available version is not newer"]
+    );
 }
 
-/// An answer that is lost is asked for again with the same token, and takes effect once.
+/// A request whose response is lost is repeated with the same token, and takes effect once.
 #[tokio::test]
-async fn a_lost_answer_upgrades_once() {
+async fn upgrade_with_a_lost_response_takes_effect_once() {
     let config = "partner_apps: [ { app: fiddler, upgrade: auto, window: { start: MON:00:00 } } ]";
-    let account = Account::new(&["fiddler"], &[("1.3", None), ("1.4", None)], config).await;
-    account.emulator.script(Fault::drop("UpdatePartnerApp", 1, sagemaker_emulator::When::Before));
-    account.days(1).await;
-    let changes = account.changes();
-    assert_eq!(changes.len(), 2, "{changes:?}");
-    let types = account.maintainer.topic.types();
+    let account = AppAccount::new(&["fiddler"], &[("1.3", None), ("1.4", None)], config).await;
+    account.emulator.add_fault(ScriptedFault::drop_connection("UpdatePartnerApp", 1, DropTiming::Before));
+    account.run_days(1).await;
+    let requests = account.change_requests();
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    let types = account.maintainer.notifier.topic().types();
     assert_eq!(types, ["partner_app.upgrade_available", "partner_app.upgrade_started", "partner_app.upgraded"]);
 }

@@ -1,3 +1,3 @@
-//! Work teams are brought to what `automation.yaml` declares.
+//! Keeps work teams in the desired state that `automation.yaml` declares.
 
 pub mod handler;

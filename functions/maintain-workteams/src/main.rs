@@ -1,50 +1,24 @@
-//! Lambda function: work teams are brought to what `automation.yaml` declares.
+//! Lambda function: keeps work teams in the desired state that `automation.yaml` declares.
 
-use automation::{
-    aws,
-    compilation_jobs::SageMaker,
-    config::ConfigSource,
-    ledger::{DynamoTable, Ledger},
-    objects::S3,
-    queue::SqsSource,
-    settings, telemetry,
-    topic::SnsTopic,
-    wake,
-};
+use automation::{Aws, ConfigSource};
 use jiff::Timestamp;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use maintain_workteams::handler::Maintainer;
+use maintain_workteams::handler::WorkteamMaintainer;
+use sagemaker::compilation_jobs::SageMakerClient;
+use worker::{Env, Error, env, schedule::serve_scheduled_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    telemetry::init();
-    let [topic, stack_topic, table, bucket, key] = settings::read([
-        settings::NOTIFICATIONS_TOPIC_ARN,
-        settings::WORKTEAM_TOPIC_ARN,
-        settings::LEDGER_TABLE,
-        settings::CONFIG_BUCKET,
-        settings::CONFIG_KEY,
-    ])?;
-    let aws = aws::config().await;
-    let source = SqsSource::new(aws_sdk_sqs::Client::new(&aws));
-    let maintainer = Maintainer {
-        config: ConfigSource::new(S3::new(aws_sdk_s3::Client::new(&aws)), bucket, key),
-        workteams: SageMaker::new(aws_sdk_sagemaker::Client::new(&aws)),
-        ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
-        topic: SnsTopic::new(aws_sdk_sns::Client::new(&aws), topic),
-        stack_topic,
+    let aws = Aws::from_env().await;
+    let mut env = Env::default();
+    let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
+    let maintainer = WorkteamMaintainer {
+        config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
+        workteams: SageMakerClient::from_config(aws.config()),
+        notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger),
+        stack_topic: env.var(env::WORKTEAM_TOPIC_ARN),
         clock: Timestamp::now,
     };
-    let (maintainer, source) = (&maintainer, &source);
-    lambda_runtime::run(service_fn(move |invocation: LambdaEvent<_>| {
-        // On the heap: it holds the work of four clients at once.
-        Box::pin(wake::run(
-            source,
-            Timestamp::now,
-            invocation,
-            || maintainer.scheduled(),
-            |event| maintainer.handle(event),
-        ))
-    }))
-    .await
+    env.check()?;
+    let scheduled = || maintainer.handle_schedule();
+    serve_scheduled_batches(aws.source_queue(), scheduled, |event| maintainer.handle_event(event)).await
 }

@@ -1,4 +1,9 @@
-//! An uploaded model archive becomes one compilation request per target.
+//! Plans compilations: turns uploaded archives, and model packages named in the configuration, into
+//! compilation requests.
 
-pub mod handler;
-mod own_output;
+mod decide;
+mod dispatch;
+mod handler;
+mod own_artifact;
+
+pub use handler::Planner;

@@ -1,3 +1,3 @@
-//! A compilation job's state becomes a ledger row and a notification.
+//! Records the status of compilation jobs and publishes notifications about them.
 
 pub mod handler;

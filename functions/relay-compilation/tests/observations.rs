@@ -1,52 +1,58 @@
-//! Observations of jobs in any order, doubled, late and lost: the ledger ends where the jobs are, and each state is told once.
+//! Delivers observations of jobs in any order, with duplicates, delays and losses. At the end, the
+//! ledger has the actual status of each job, and each status was published once.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 
 use automation::{
     event::{Event, JobObservation, Observer},
-    job::{JobDescription, JobStatus},
-    ledger::Ledger,
-    memory::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic},
-    scope::ForeignJobs,
+    foreign_jobs::ForeignJobs,
+    model_notifications::ModelNotifier,
 };
 use jiff::Timestamp;
-use neo::JobName;
+use ledger::Ledger;
+use neo::{JobDescription, JobName, JobStatus};
+use notifications::notifier::Notifier;
 use proptest::prelude::*;
-use relay_compilation::handler::Relay;
+use relay_compilation::handler::JobRelay;
+use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic};
 use tokio::runtime::Builder;
 
-/// Jobs of one history.
-const JOBS: u8 = 4;
+/// Number of jobs in a history.
+const JOB_COUNT: u8 = 4;
 
 /// One step of a history.
 #[derive(Debug, Clone)]
-enum Step {
-    /// SageMaker moves a job on; its event may come many times, or never.
-    Move { job: u8, ends: JobStatus, heard: u8 },
-    /// One of the observations that are on their way arrives.
-    Arrive { which: u8 },
+enum ObservationStep {
+    /// A job gets its next status in SageMaker, whose event is delivered several times, or never.
+    ProgressJob { job: u8, end: JobStatus, deliveries: u8 },
+    /// One of the pending observations is delivered.
+    Deliver { index: u8 },
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let ends = prop::sample::select(vec![JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped]);
+fn observation_step() -> impl Strategy<Value = ObservationStep> {
+    let end = prop::sample::select(vec![JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped]);
     prop_oneof![
-        (0..JOBS, ends, 0_u8..4).prop_map(|(job, ends, heard)| Step::Move { job, ends, heard }),
-        any::<u8>().prop_map(|which| Step::Arrive { which }),
+        (0..JOB_COUNT, end, 0_u8..4).prop_map(|(job, end, deliveries)| ObservationStep::ProgressJob {
+            job,
+            end,
+            deliveries
+        }),
+        any::<u8>().prop_map(|index| ObservationStep::Deliver { index }),
     ]
 }
 
-/// What follows a state.
-fn next(status: Option<JobStatus>, ends: JobStatus) -> Option<JobStatus> {
+/// The status that follows another; `None` after a terminal one.
+fn next_status(status: Option<JobStatus>, end: JobStatus) -> Option<JobStatus> {
     match status {
         None => Some(JobStatus::Starting),
         Some(JobStatus::Starting) => Some(JobStatus::InProgress),
-        Some(JobStatus::InProgress) => Some(ends),
+        Some(JobStatus::InProgress) => Some(end),
         _ => None,
     }
 }
 
-fn described(name: &str, status: JobStatus) -> JobDescription {
+fn create_description(name: &str, status: JobStatus) -> JobDescription {
     JobDescription {
         name: name.to_owned(),
         arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/{name}"),
@@ -64,71 +70,73 @@ fn described(name: &str, status: JobStatus) -> JobDescription {
     }
 }
 
-async fn play(history: &[Step]) {
+async fn run_history(history: &[ObservationStep]) {
     let jobs = MemoryJobs::default();
     let ledger = Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH);
-    let relay = Relay {
+    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
+    let objects = MemoryObjects::default();
+    let relay = JobRelay {
         jobs: jobs.clone(),
         ledger: ledger.clone(),
-        topic: MemoryTopic::default(),
+        models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects, "artifacts".to_owned()),
+        notifier,
         requests: MemoryQueue::default(),
-        objects: MemoryObjects::default(),
-        artifact_bucket: "artifacts".to_owned(),
         foreign: ForeignJobs::default(),
         clock: || Timestamp::UNIX_EPOCH,
     };
-    let observed = |name: String| Event::Job(JobObservation::hint(name, Observer::StateChange));
-    let mut on_their_way: Vec<String> = Vec::new();
+    let observation = |name: String| Event::Job(JobObservation::without_status(name, Observer::StateChange));
+    let mut pending: Vec<String> = Vec::new();
     for step in history {
         match step {
-            Step::Move { job, ends, heard } => {
+            ObservationStep::ProgressJob { job, end, deliveries } => {
                 let name = format!("job-{job}");
-                let standing = jobs.jobs.lock().get(&name).map(|job| job.status);
-                if let Some(status) = next(standing, *ends) {
-                    jobs.jobs.lock().insert(name.clone(), described(&name, status));
-                    on_their_way.extend(std::iter::repeat_n(name, usize::from(*heard)));
+                let current = jobs.jobs.lock().get(&name).map(|job| job.status);
+                if let Some(status) = next_status(current, *end) {
+                    jobs.jobs.lock().insert(name.clone(), create_description(&name, status));
+                    pending.extend(std::iter::repeat_n(name, usize::from(*deliveries)));
                 }
             }
-            Step::Arrive { which } if !on_their_way.is_empty() => {
-                let name = on_their_way.swap_remove(usize::from(*which) % on_their_way.len());
-                relay.handle(observed(name)).await.unwrap();
+            ObservationStep::Deliver { index } if !pending.is_empty() => {
+                let name = pending.swap_remove(usize::from(*index) % pending.len());
+                relay.handle_event(observation(name)).await.unwrap();
             }
-            Step::Arrive { .. } => {}
+            ObservationStep::Deliver { .. } => {}
         }
     }
-    // The sweep sees what nobody heard of.
-    let reference: BTreeMap<String, JobStatus> =
+    // The sweep finds the status changes whose events were lost.
+    let actual: BTreeMap<String, JobStatus> =
         jobs.jobs.lock().iter().map(|(name, job)| (name.clone(), job.status)).collect();
-    for name in on_their_way.into_iter().chain(reference.keys().cloned()) {
-        relay.handle(observed(name)).await.unwrap();
+    for name in pending.into_iter().chain(actual.keys().cloned()) {
+        relay.handle_event(observation(name)).await.unwrap();
     }
 
-    let mut told: BTreeMap<String, usize> = BTreeMap::new();
-    for notification in relay.topic.published.lock().iter() {
-        *told.entry(notification.id.clone()).or_default() += 1;
+    let mut published: BTreeMap<String, usize> = BTreeMap::new();
+    for notification in relay.notifier.topic().published.lock().iter() {
+        *published.entry(notification.id.clone()).or_default() += 1;
     }
-    assert!(told.values().all(|times| *times == 1), "told twice: {told:#?}");
-    for (name, status) in reference {
-        let row = ledger.job(&JobName::from(name.clone())).await.unwrap().unwrap();
+    assert!(published.values().all(|times| *times == 1), "expected each notification once: {published:#?}");
+    for (name, status) in actual {
+        let row = ledger.find_job(&JobName::from(name.clone())).await.unwrap().unwrap();
         assert_eq!(row.status, status, "{name}");
-        assert!(row.states.is_sorted_by(|a, b| a.status.leads_to(b.status)), "{:?}", row.states);
-        let what = match status {
+        assert!(row.statuses.is_sorted_by(|a, b| a.status.can_become(b.status)), "{:?}", row.statuses);
+        let event = match status {
             JobStatus::Completed => "completed",
             JobStatus::Failed => "failed",
             JobStatus::Stopped => "stopped",
             _ => "started",
         };
-        assert!(told.contains_key(&format!("job-{what}-{name}")), "{name} is {status}: {told:#?}");
+        let id = format!("job-{event}-{name}");
+        assert!(published.contains_key(&id), "missing notification {id} of a job that is {status}: {published:#?}");
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// SEMANTICS order-free: Observations may come doubled, late and in any order: the ledger ends with the state that SageMaker tells,
-    /// and each state of a job is told once.
+    /// SEMANTICS order-free: Observations can be duplicated, late and in any order: the ledger ends
+    /// with the status that SageMaker reports, and each status of a job is published once.
     #[test]
-    fn observations_come_in_any_order(history in prop::collection::vec(step(), 1..60)) {
-        Builder::new_current_thread().enable_time().build()?.block_on(play(&history));
+    fn observations_are_accepted_in_any_order(history in prop::collection::vec(observation_step(), 1..60)) {
+        Builder::new_current_thread().enable_time().build()?.block_on(run_history(&history));
     }
 }

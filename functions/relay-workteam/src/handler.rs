@@ -1,217 +1,205 @@
-//! What SageMaker tells a work team becomes a notification that says what waits and where to begin.
+//! Forwards messages to work teams together with their open labeling jobs, progress and worker
+//! portal.
 //!
-//! What SageMaker said is relayed whatever else is found out: teams and jobs are asked for within a few seconds, or left out with a note.
+//! A message is always forwarded. Teams and labeling jobs are queried for a few seconds; what
+//! cannot be queried is omitted, with a note that gives the reason.
 
 use std::{fmt::Display, time::Duration};
 
-use automation::{
-    Clock,
-    batch::Failure,
-    call::Kind,
-    event::Event,
-    labeling::{LabelingJobState, TeamMessage},
-    ledger::{BurstRow, Ledger, Table},
-    notification::{Notification, TeamNews, TeamReport},
-    queue::Wait,
-    topic::Topic,
-    workteams::{Directory, Workteams},
-};
+use automation::event::Event;
+use ledger::{BurstRow, Ledger, LedgerTable};
+use maintenance::workteam::{LabelingJobState, ObservedWorkteam, TeamMessage};
+use notifications::{Notification, TeamNews, TeamReport, notifier::Notifier, sns::Topic};
+use sagemaker::workteams::{WorkteamDirectory, Workteams};
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
+use worker::{CallError, CallErrorKind, Clock, Failure, backoff::Backoff};
 
-/// How long SageMaker is asked for what is worth knowing beside the message.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit for the queries that add teams and labeling jobs to a message.
+pub const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest message, in bytes, that is told together with others: a longer one is told by itself.
-const MAX_FOLDED: usize = 2 * 1024;
+/// Longest message, in bytes, that is combined with others into one notification.
+const MAX_COMBINED: usize = 2 * 1024;
 
-/// Tells of work.
+/// Forwards messages to work teams and status changes of labeling jobs.
 #[derive(Debug)]
-pub struct Relay<W, T, N> {
-    /// SageMaker's work teams, remembered for a while.
-    pub directory: Directory<W>,
-    /// The ledger.
+pub struct TeamRelay<W, T, N> {
+    /// SageMaker's work teams, cached for some minutes.
+    pub directory: WorkteamDirectory<W>,
     pub ledger: Ledger<T>,
-    /// The Notifications topic.
-    pub topic: N,
-    /// How long messages of one topic are gathered before they are told as one; zero: each is told at once.
-    pub burst: Duration,
-    /// How long SageMaker is asked: [`PATIENCE`].
-    pub patience: Duration,
-    /// The time.
+    pub notifier: Notifier<T, N>,
+    /// For how long messages of one topic are collected into one notification. If it is zero, each
+    /// message is published at once.
+    pub burst_window: Duration,
+    /// Time limit for queries to SageMaker: [`QUERY_TIMEOUT`].
+    pub query_timeout: Duration,
     pub clock: Clock,
 }
 
-impl<W: Workteams, T: Table, N: Topic> Relay<W, T, N> {
+impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
     /// Handles one event of the Workteam queue.
-    pub async fn handle(&self, event: Event) -> Result<(), Failure> {
+    pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {
-            Event::TeamMessage(message) => self.message(message).await,
-            Event::LabelingJobState(state) => self.labeling_job(state).await,
-            _ => Err(Failure::terminal("this is neither a message to a work team's topic nor a labeling job's state")),
+            Event::TeamMessage(message) => self.relay_message(message).await,
+            Event::LabelingJobState(state) => self.relay_labeling_job(state).await,
+            _ => Err(Failure::terminal("neither a message to a work team's topic nor a labeling job event")),
         }
     }
 
-    async fn message(&self, message: TeamMessage) -> Result<(), Failure> {
-        if self.ledger.was_done(&mark(&message.id)).await? {
+    async fn relay_message(&self, message: TeamMessage) -> Result<(), Failure> {
+        if self.ledger.was_published(&published_id(&message.id)).await? {
             return Ok(());
         }
-        info!(id = message.id, topic = message.topic_arn, message = message.message, "SageMaker said");
-        if self.burst.is_zero() || message.message.len() > MAX_FOLDED {
-            return self.tell(&message.id.clone(), &message.topic_arn.clone(), vec![message]).await;
+        let (id, topic, text) = (&message.id, &message.topic_arn, &message.message);
+        info!(id, topic, message = text, "Message to a work team received");
+        if self.burst_window.is_zero() || message.message.len() > MAX_COMBINED {
+            return self.publish_messages(&message.id.clone(), &message.topic_arn.clone(), vec![message]).await;
         }
-        let burst = self.ledger.join_burst(&message, self.burst).await?;
+        let burst = self.ledger.join_burst(&message, self.burst_window).await?;
         let now = (self.clock)();
         if !burst.is_due(now) {
             let left = burst.closes_at.duration_since(now).unsigned_abs();
-            return Err(Failure::Later {
-                cause: "it is told together with what comes in the next moments".into(),
-                // The clocks of two machines differ: it must not come back too early.
-                wait: Wait::Exact(left + Duration::from_secs(1)),
+            return Err(Failure::Deferred {
+                cause: "collecting further messages of the same topic".into(),
+                // The clocks of two machines differ: the message must not be redelivered too early.
+                backoff: Backoff::Fixed(left + Duration::from_secs(1)),
             });
         }
-        self.tell_burst(&message.topic_arn).await?;
-        if self.ledger.was_done(&mark(&message.id)).await? {
+        self.publish_burst(&message.topic_arn).await?;
+        if self.ledger.was_published(&published_id(&message.id)).await? {
             return Ok(());
         }
-        Err(Failure::busy("others of its topic are told first"))
+        Err(Failure::busy("earlier messages of the same topic are published first"))
     }
 
-    /// Tells a burst, and marks each of its messages as told before the next one can begin. Whoever does this again, after a process
-    /// died anywhere in between, ends with the same.
-    async fn tell_burst(&self, topic_arn: &str) -> Result<(), Failure> {
+    /// Publishes a burst and marks each of its messages as published before the next burst can
+    /// begin. This is idempotent: if the function crashes anywhere in between, a repetition ends
+    /// with the same result.
+    async fn publish_burst(&self, topic_arn: &str) -> Result<(), Failure> {
         let burst = self.ledger.freeze_burst(topic_arn).await?;
         if !burst.frozen {
             return Ok(());
         }
-        let told = self.publish_burst(topic_arn, &burst).await;
-        if let Err(Failure::Terminal(_)) = told {
-            // Its messages come again, and may be told in another burst: this one must not be in the topic's way.
+        let published = self.publish_unpublished(topic_arn, &burst).await;
+        if let Err(Failure::Terminal(_)) = published {
+            // Its messages are redelivered and may join another burst: this one must not block the
+            // topic.
             self.ledger.clear_burst(topic_arn, &burst).await?;
         }
-        told?;
+        published?;
         for message in &burst.messages {
-            self.ledger.once(&mark(&message.id), async { Ok(()) }).await?;
+            self.ledger.run_once(&published_id(&message.id), async { Ok(()) }).await?;
         }
         self.ledger.clear_burst(topic_arn, &burst).await?;
         Ok(())
     }
 
-    /// Publishes those messages of a burst that were not told otherwise meanwhile, such as by one who saw them before they joined it.
-    async fn publish_burst(&self, topic_arn: &str, burst: &BurstRow) -> Result<(), Failure> {
-        let id = burst.id();
-        if self.ledger.was_done(&mark(&id)).await? {
+    /// Publishes the messages of a burst that were not published on their own meanwhile, by an
+    /// invocation that received them before they joined it.
+    async fn publish_unpublished(&self, topic_arn: &str, burst: &BurstRow) -> Result<(), Failure> {
+        let id = burst.burst_id();
+        if self.ledger.was_published(&published_id(&id)).await? {
             return Ok(());
         }
-        let mut untold = Vec::with_capacity(burst.messages.len());
+        let mut unpublished = Vec::with_capacity(burst.messages.len());
         for message in &burst.messages {
-            if !self.ledger.was_done(&mark(&message.id)).await? {
-                untold.push(message.clone());
+            if !self.ledger.was_published(&published_id(&message.id)).await? {
+                unpublished.push(message.clone());
             }
         }
-        if untold.is_empty() {
+        if unpublished.is_empty() {
             return Ok(());
         }
-        self.tell(&id, topic_arn, untold).await
+        self.publish_messages(&id, topic_arn, unpublished).await
     }
 
-    async fn tell(&self, id: &str, topic_arn: &str, messages: Vec<TeamMessage>) -> Result<(), Failure> {
-        let (workteams, notes) = self.enrich(topic_arn).await;
+    async fn publish_messages(&self, id: &str, topic_arn: &str, messages: Vec<TeamMessage>) -> Result<(), Failure> {
+        let (workteams, notes) = self.query_teams(topic_arn).await;
         let news = TeamNews { topic_arn: topic_arn.to_owned(), messages, workteams, notes };
-        let notification = Notification::team_news(id, news, (self.clock)());
-        self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
+        self.notifier.publish_once(&Notification::team_news(id, news, (self.clock)())).await?;
         Ok(())
     }
 
-    /// The teams that use a topic and their open jobs, and what could not be found out.
-    async fn enrich(&self, topic_arn: &str) -> (Vec<TeamReport>, Vec<String>) {
-        let deadline = Instant::now() + self.patience;
+    /// The teams that use a topic with their open labeling jobs, and notes on what could not be
+    /// queried.
+    async fn query_teams(&self, topic_arn: &str) -> (Vec<TeamReport>, Vec<String>) {
+        let deadline = Instant::now() + self.query_timeout;
         let mut notes = Vec::new();
-        let teams = match timeout_at(deadline, self.directory.by_topic(topic_arn)).await {
-            Ok(Ok(teams)) => teams,
-            Ok(Err(error)) => return (Vec::new(), vec![unknown("the team", &error)]),
-            Err(_) => return (Vec::new(), vec![unknown("the team", &"SageMaker did not answer in time")]),
+        let query = self.directory.teams_by_topic(topic_arn);
+        let Some(teams) = query_or_note(deadline, "the team", query, &mut notes).await else {
+            return (Vec::new(), notes);
         };
         if teams.is_empty() {
             notes.push("no work team uses this topic now".to_owned());
         }
         let mut reports = Vec::with_capacity(teams.len());
         for team in &teams {
-            let jobs = match timeout_at(deadline, self.directory.workteams.open_jobs(&team.arn)).await {
-                Ok(Ok(jobs)) => Some(jobs),
-                Ok(Err(error)) if error.kind == Kind::NotFound => {
-                    self.directory.forget();
-                    notes.push(format!("the work team {} was deleted meanwhile", team.name));
-                    None
-                }
-                Ok(Err(error)) => {
-                    notes.push(unknown(&format!("the labeling jobs of {}", team.name), &error));
-                    None
-                }
-                Err(_) => {
-                    let error = "SageMaker did not answer in time";
-                    notes.push(unknown(&format!("the labeling jobs of {}", team.name), &error));
-                    None
+            let query = async {
+                match self.directory.workteams.list_open_jobs(&team.arn).await {
+                    Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
+                    jobs => jobs.map(Some),
                 }
             };
-            reports.push(TeamReport::new(team, jobs.as_deref()));
+            let subject = format!("the labeling jobs of {}", team.name);
+            let jobs = query_or_note(deadline, &subject, query, &mut notes).await;
+            if let Some(None) = jobs {
+                self.directory.forget_teams();
+                notes.push(format!("the work team {} was deleted meanwhile", team.name));
+            }
+            reports.push(TeamReport::new(team, jobs.flatten().as_deref()));
         }
         (reports, notes)
     }
 
-    /// SageMaker may tell a state several times: each is told on once.
-    async fn labeling_job(&self, state: LabelingJobState) -> Result<(), Failure> {
-        let deadline = Instant::now() + self.patience;
+    /// SageMaker may publish a status several times: each is forwarded once.
+    async fn relay_labeling_job(&self, state: LabelingJobState) -> Result<(), Failure> {
+        let deadline = Instant::now() + self.query_timeout;
         let mut notes = Vec::new();
-        let described = timeout_at(deadline, self.directory.workteams.labeling_job(state.name())).await;
-        let described = match described {
-            Ok(Ok(described)) => {
-                if described.is_none() {
-                    notes.push("SageMaker has no labeling job of this name now".to_owned());
-                }
-                described
-            }
-            Ok(Err(error)) => {
-                notes.push(unknown("the labeling job", &error));
-                None
-            }
-            Err(_) => {
-                notes.push(unknown("the labeling job", &"SageMaker did not answer in time"));
-                None
-            }
-        };
-        let mut team = None;
-        if let Some(described) = described.as_ref().filter(|described| !described.team_arn.is_empty()) {
-            team = match timeout_at(deadline, self.directory.by_arn(&described.team_arn)).await {
-                Ok(Ok(team)) => {
-                    if team.is_none() {
-                        notes.push(format!("the work team {} is not among those of this account", described.team_arn));
-                    }
-                    team
-                }
-                Ok(Err(error)) => {
-                    notes.push(unknown("the team", &error));
-                    None
-                }
-                Err(_) => {
-                    notes.push(unknown("the team", &"SageMaker did not answer in time"));
-                    None
-                }
-            };
+        let query = self.directory.workteams.describe_labeling_job(state.job_name());
+        let description = query_or_note(deadline, "the labeling job", query, &mut notes).await;
+        if let Some(None) = description {
+            notes.push("SageMaker has no labeling job of this name now".to_owned());
         }
-        let notification = Notification::labeling_job(&state, described, team.as_ref(), notes, (self.clock)());
-        self.ledger.once(&notification.id, self.topic.publish(&notification)).await?;
+        let description = description.flatten();
+        let team_arn = description.as_ref().map(|job| job.team_arn.as_str()).filter(|arn| !arn.is_empty());
+        let team = match team_arn {
+            Some(arn) => self.query_team(deadline, arn, &mut notes).await,
+            None => None,
+        };
+        let notification = Notification::labeling_job(&state, description, team.as_ref(), notes, (self.clock)());
+        self.notifier.publish_once(&notification).await?;
         Ok(())
+    }
+
+    async fn query_team(&self, deadline: Instant, arn: &str, notes: &mut Vec<String>) -> Option<ObservedWorkteam> {
+        let team = query_or_note(deadline, "the team", self.directory.team_by_arn(arn), notes).await;
+        if let Some(None) = team {
+            notes.push(format!("the work team {arn} is not a team of this account"));
+        }
+        team.flatten()
     }
 }
 
-/// What is noted of a message that was told; also the id of the notification that tells it.
-fn mark(id: &str) -> String {
-    format!("workteam-{id}")
+/// The result of a query; `None` and a note if it failed or did not finish in time.
+async fn query_or_note<R>(
+    deadline: Instant,
+    subject: &str,
+    query: impl Future<Output = Result<R, CallError>>,
+    notes: &mut Vec<String>,
+) -> Option<R> {
+    let cause: &dyn Display = match timeout_at(deadline, query).await {
+        Ok(Ok(result)) => return Some(result),
+        Ok(Err(error)) => &error.to_string(),
+        Err(_) => &"SageMaker did not answer in time",
+    };
+    notes.push(format!("{subject} could not be queried: {cause}"));
+    None
 }
 
-fn unknown(what: &str, why: &dyn Display) -> String {
-    format!("{what} could not be asked for: {why}")
+/// The id under which the ledger records that a message was published; also the id of its
+/// notification.
+fn published_id(id: &str) -> String {
+    format!("workteam-{id}")
 }
 
 #[cfg(test)]

@@ -1,3 +1,3 @@
-//! What SageMaker tells a work team becomes a notification that says what waits and where to begin.
+//! Forwards work team notifications with their labeling jobs, progress and worker portal.
 
 pub mod handler;

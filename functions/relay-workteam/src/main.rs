@@ -1,39 +1,25 @@
-//! Lambda function: what SageMaker tells a work team becomes a notification that says what waits and where to begin.
+//! Lambda function: forwards work team notifications with their labeling jobs, progress and worker portal.
 
-use std::time::Duration;
-
-use automation::{
-    aws, batch,
-    compilation_jobs::SageMaker,
-    ledger::{DynamoTable, Ledger},
-    queue::SqsSource,
-    settings, telemetry,
-    topic::SnsTopic,
-    workteams::Directory,
-};
+use automation::Aws;
 use jiff::Timestamp;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use relay_workteam::handler::{PATIENCE, Relay};
+use relay_workteam::handler::{QUERY_TIMEOUT, TeamRelay};
+use sagemaker::{compilation_jobs::SageMakerClient, workteams::WorkteamDirectory};
+use worker::{Env, Error, env, schedule::serve_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    telemetry::init();
-    let [topic, table, burst] =
-        settings::read([settings::NOTIFICATIONS_TOPIC_ARN, settings::LEDGER_TABLE, settings::WORKTEAM_BURST_SECONDS])?;
-    let aws = aws::config().await;
-    let source = SqsSource::new(aws_sdk_sqs::Client::new(&aws));
-    let sagemaker = SageMaker::new(aws_sdk_sagemaker::Client::new(&aws));
-    let relay = Relay {
-        directory: Directory::new(sagemaker, Timestamp::now),
-        ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
-        topic: SnsTopic::new(aws_sdk_sns::Client::new(&aws), topic),
-        burst: Duration::from_secs(burst.parse()?),
-        patience: PATIENCE,
+    let aws = Aws::from_env().await;
+    let mut env = Env::default();
+    let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
+    let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger);
+    let relay = TeamRelay {
+        directory: WorkteamDirectory::new(SageMakerClient::from_config(aws.config()), Timestamp::now),
+        ledger,
+        notifier,
+        burst_window: env.seconds(env::WORKTEAM_BURST_SECONDS),
+        query_timeout: QUERY_TIMEOUT,
         clock: Timestamp::now,
     };
-    let (relay, source) = (&relay, &source);
-    lambda_runtime::run(service_fn(move |invocation: LambdaEvent<_>| {
-        batch::run(source, Timestamp::now, invocation, |event| relay.handle(event))
-    }))
-    .await
+    env.check()?;
+    serve_batches(aws.source_queue(), |event| relay.handle_event(event)).await
 }

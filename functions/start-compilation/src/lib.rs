@@ -1,3 +1,3 @@
-//! A compilation request becomes a compilation job.
+//! Starts and stops compilation jobs.
 
 pub mod handler;

@@ -1,33 +1,20 @@
-//! Lambda function: a compilation request becomes a compilation job.
+//! Lambda function: starts and stops compilation jobs.
 
-use automation::{
-    aws, batch,
-    compilation_jobs::SageMaker,
-    ledger::{DynamoTable, Ledger},
-    queue::{SqsSender, SqsSource},
-    settings, telemetry,
-};
-use jiff::Timestamp;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use automation::Aws;
+use sagemaker::compilation_jobs::SageMakerClient;
 use start_compilation::handler::Starter;
+use worker::{Env, Error, env, schedule::serve_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    telemetry::init();
-    let [job_states, table, role_arn] =
-        settings::read([settings::JOB_STATES_QUEUE_URL, settings::LEDGER_TABLE, settings::COMPILATION_ROLE_ARN])?;
-    let aws = aws::config().await;
-    let sqs = aws_sdk_sqs::Client::new(&aws);
-    let source = SqsSource::new(sqs.clone());
+    let aws = Aws::from_env().await;
+    let mut env = Env::default();
     let starter = Starter {
-        jobs: SageMaker::new(aws_sdk_sagemaker::Client::new(&aws)),
-        ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
-        job_states: SqsSender::new(sqs, job_states),
-        role_arn,
+        jobs: SageMakerClient::from_config(aws.config()),
+        ledger: aws.ledger(&env.var(env::LEDGER_TABLE)),
+        job_states: aws.queue(env.var(env::JOB_STATES_QUEUE_URL)),
+        role_arn: env.var(env::COMPILATION_ROLE_ARN),
     };
-    let (starter, source) = (&starter, &source);
-    lambda_runtime::run(service_fn(move |invocation: LambdaEvent<_>| {
-        batch::run(source, Timestamp::now, invocation, |event| starter.handle(event))
-    }))
-    .await
+    env.check()?;
+    serve_batches(aws.source_queue(), |event| starter.handle_event(event)).await
 }

@@ -1,3 +1,3 @@
-//! On a schedule, compilation jobs whose state was not relayed yet are sent on to be.
+//! Finds compilation jobs whose status changes were not reported.
 
 pub mod handler;

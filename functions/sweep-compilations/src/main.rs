@@ -1,48 +1,28 @@
-//! Lambda function: on a schedule, compilation jobs whose state was not relayed yet are sent on to be.
+//! Lambda function: finds compilation jobs whose status changes were not reported.
 
-use automation::{
-    aws,
-    compilation_jobs::SageMaker,
-    ledger::{DynamoTable, Ledger},
-    metrics,
-    queue::SqsSender,
-    scope::ForeignJobs,
-    settings, telemetry,
-};
+use automation::{Aws, foreign_jobs::ForeignJobs};
 use jiff::Timestamp;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{LambdaEvent, service_fn};
+use sagemaker::compilation_jobs::SageMakerClient;
 use serde_json::Value;
 use sweep_compilations::handler::Sweeper;
+use worker::{Env, Error, env};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    telemetry::init();
-    let [job_states, requests, table] =
-        settings::read([settings::JOB_STATES_QUEUE_URL, settings::REQUESTS_QUEUE_URL, settings::LEDGER_TABLE])?;
-    let aws = aws::config().await;
-    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let aws = Aws::from_env().await;
+    let mut env = Env::default();
     let sweeper = Sweeper {
-        jobs: SageMaker::new(aws_sdk_sagemaker::Client::new(&aws)),
-        ledger: Ledger::new(DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table), Timestamp::now),
-        job_states: SqsSender::new(sqs.clone(), job_states),
-        requests: SqsSender::new(sqs, requests),
-        foreign: ForeignJobs::new(settings::read_optional(settings::FOREIGN_JOB_PREFIX)),
+        jobs: SageMakerClient::from_config(aws.config()),
+        ledger: aws.ledger(&env.var(env::LEDGER_TABLE)),
+        job_states: aws.queue(env.var(env::JOB_STATES_QUEUE_URL)),
+        requests: aws.queue(env.var(env::REQUESTS_QUEUE_URL)),
+        foreign: ForeignJobs::new(env.optional_var(env::FOREIGN_JOB_PREFIX)),
         clock: Timestamp::now,
     };
+    env.check()?;
     let sweeper = &sweeper;
-    // What the schedule sends tells nothing: the time is asked of the clock.
-    let sweep = move |_: LambdaEvent<Value>| async move {
-        let swept = sweeper.sweep().await?;
-        let counts = [
-            ("SageMakerCalls", swept.calls),
-            ("JobsSeen", swept.seen),
-            ("JobsAsked", swept.asked),
-            ("JobsUnanswered", swept.unanswered),
-            ("JobsSent", swept.sent),
-            ("RequestsReleased", swept.released),
-        ];
-        metrics::count(&counts, Timestamp::now());
-        Ok::<_, Error>(swept)
-    };
+    // The payload of the schedule carries no information: the time comes from the clock.
+    let sweep = move |_: LambdaEvent<Value>| async move { Ok::<_, Error>(sweeper.run_sweep().await?) };
     lambda_runtime::run(service_fn(sweep)).await
 }

@@ -1,21 +1,84 @@
-//! How every AWS client of the functions is set up.
+//! AWS clients of the functions.
 
 use std::time::Duration;
 
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use jiff::Timestamp;
+use ledger::{DynamoTable, Ledger};
+use notifications::{notifier::Notifier, sns::SnsTopic};
+use worker::{
+    queue::{SqsSender, SqsSourceQueue},
+    telemetry,
+};
 
-/// Longest wait for one answer. (A body that is streamed afterwards may take longer.)
-const ATTEMPT: Duration = Duration::from_secs(6);
+use crate::objects::S3;
 
-/// Longest wait for an answer with all attempts: well below a notice's claim and every function's timeout.
-const OPERATION: Duration = Duration::from_secs(20);
+/// Longest wait for one response. A body that is streamed afterwards may take longer.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Attempts of a call: what takes longer than these is left to the queues.
-const ATTEMPTS: u32 = 4;
+/// Longest wait for a response with all attempts: well below a notification's claim and every
+/// function's timeout.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Region, credentials and endpoints from the environment; the SDK itself sets no limit to how long an answer may take.
-pub async fn config() -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
-    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+/// Attempts of a call; a call that fails more often is left to the redelivery of its message.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// Region, credentials and endpoints from the environment, with timeouts: the SDK itself does not
+/// limit how long a response may take.
+pub async fn load_config() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
     aws_config::from_env().timeout_config(timeouts).retry_config(retries).load().await
+}
+
+/// What every function is built from.
+#[derive(Debug)]
+pub struct Aws {
+    config: SdkConfig,
+}
+
+impl Aws {
+    /// Starts logging and reads the configuration of the SDK from the environment.
+    pub async fn from_env() -> Self {
+        telemetry::start_logging();
+        Self { config: load_config().await }
+    }
+
+    /// The configuration of the SDK, for clients that this type does not build.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// The Region of the function.
+    pub fn region(&self) -> Option<String> {
+        self.config.region().map(ToString::to_string)
+    }
+
+    pub fn s3(&self) -> S3 {
+        S3::new(aws_sdk_s3::Client::new(&self.config))
+    }
+
+    /// The ledger in the table of this name.
+    pub fn ledger(&self, table: &str) -> Ledger<DynamoTable> {
+        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        Ledger::new(DynamoTable::new(client, table.to_owned()), Timestamp::now)
+    }
+
+    /// Publishes each notification once: to the topic of this ARN, remembered in the ledger.
+    pub fn notifier(&self, topic_arn: String, ledger: &Ledger<DynamoTable>) -> Notifier<DynamoTable, SnsTopic> {
+        Notifier::new(ledger.clone(), SnsTopic::new(aws_sdk_sns::Client::new(&self.config), topic_arn))
+    }
+
+    /// The queue of this URL, to send to.
+    pub fn queue(&self, url: String) -> SqsSender {
+        SqsSender::new(aws_sdk_sqs::Client::new(&self.config), url)
+    }
+
+    /// The queue that invokes the function.
+    pub fn source_queue(&self) -> SqsSourceQueue {
+        SqsSourceQueue::new(aws_sdk_sqs::Client::new(&self.config))
+    }
 }

@@ -1,22 +1,20 @@
-//! `automation.yaml` from the configuration bucket: the newest version that is valid is in force.
+//! `automation.yaml` from the configuration bucket: the latest valid version is active.
 
 use std::sync::{Arc, Mutex};
 
-use document::{ConfigError, Fault};
+use document::{ConfigDiagnostic, ConfigError};
 use jiff::Timestamp;
-use maintenance::Declared;
-use neo::Compilation;
+use ledger::LedgerTable;
+use maintenance::DeclaredResources;
+use neo::CompilationConfig;
+use notifications::{Notification, notifier::Notifier, sns::Topic};
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
+use worker::{CallError, CallErrorKind, Failure};
 
 use crate::{
-    batch::Failure,
-    call::{CallError, Kind},
     event::ObjectCreated,
-    ledger::{Ledger, Table},
-    notification::Notification,
     objects::{Object, Objects, OpenError},
-    topic::Topic,
 };
 
 /// Largest document that is read, in bytes: a hundred times what a large organisation writes.
@@ -27,111 +25,109 @@ const MAX_VERSIONS: usize = 20;
 
 /// The whole of `automation.yaml`.
 #[derive(Debug, Clone)]
-pub struct Document {
-    /// What is compiled.
-    pub compilation: Compilation,
-    /// What is kept as declared.
-    pub declared: Declared,
-    /// What is valid and yet worth a look.
-    pub warnings: Vec<Fault>,
+pub struct ConfigDocument {
+    /// Rules: which models are compiled for which targets.
+    pub compilation: CompilationConfig,
+    /// Desired state of work teams, partner apps and images.
+    pub declared: DeclaredResources,
+    /// Settings that are valid and may still be errors.
+    pub warnings: Vec<ConfigDiagnostic>,
 }
 
-impl Document {
-    /// Reads a document, or tells every mistake in it.
+impl ConfigDocument {
+    /// Parses a document, or returns all errors in it.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let ((compilation, declared), warnings) = document::read(text, |reader, sections| {
-            let (compilation, declared) = (Compilation::read(reader, sections), Declared::read(reader, sections));
+        let ((compilation, declared), warnings) = document::read_document(text, |reader, sections| {
+            let (compilation, declared) =
+                (CompilationConfig::read_section(reader, sections), DeclaredResources::read_sections(reader, sections));
             compilation.zip(declared)
         })?;
         Ok(Self { compilation, declared, warnings })
     }
 }
 
-/// The configuration in force.
+/// The active configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The document.
-    pub document: Arc<Document>,
-    /// A newer version that was refused.
-    pub refused: Option<Refused>,
+    pub document: Arc<ConfigDocument>,
+    /// A later version that was rejected.
+    pub rejected: Option<RejectedConfig>,
     version: Option<String>,
 }
 
 impl Config {
-    /// The version id of the document in force.
+    /// The S3 version id of the active document.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
 }
 
-/// A document that was refused.
+/// A document that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Its version id.
+pub struct RejectedConfig {
+    /// Its S3 version id.
     pub version: Option<String>,
-    /// Why, and how to mend it.
+    /// All errors in it, with their fixes.
     pub error: String,
 }
 
-/// Why there is no configuration.
+/// Why there is no active configuration.
 #[derive(Debug, Error)]
 pub enum LoadError {
-    /// Nobody wrote one.
     #[error("there is no configuration at s3://{bucket}/{key}")]
     Missing {
         /// The configuration bucket.
         bucket: String,
-        /// The object key that is looked at.
+        /// The object key of the configuration.
         key: String,
     },
-    /// No version of it is valid.
     #[error("the configuration is not valid: {}", .0.error)]
-    Invalid(Refused),
-    /// S3 could not be asked.
+    Invalid(RejectedConfig),
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
-type Identity = (String, Option<String>);
+/// Entity tag and version id of an object.
+type ObjectIdentity = (String, Option<String>);
 
-/// Where the configuration is.
+/// Where the configuration is stored.
 #[derive(Debug)]
 pub struct ConfigSource<O> {
     objects: O,
     bucket: String,
     key: String,
-    /// The last answer, by entity tag and version of the newest document.
-    last: Mutex<Option<(Identity, Config)>>,
+    /// The last result, with the identity of the latest document at that time.
+    last: Mutex<Option<(ObjectIdentity, Config)>>,
 }
 
 impl<O: Objects> ConfigSource<O> {
-    /// The document under this key.
     pub fn new(objects: O, bucket: String, key: String) -> Self {
         Self { objects, bucket, key, last: Mutex::default() }
     }
 
-    /// Bucket of the document.
+    /// The configuration bucket.
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// Object key of the document.
+    /// The object key of the configuration.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The configuration in force right now.
-    pub async fn load(&self) -> Result<Config, LoadError> {
-        let newest = self.open(None).await?;
-        let identity = (newest.etag.clone(), newest.version_id.clone());
+    /// Loads the active configuration: the latest version if it is valid, otherwise the last valid
+    /// one.
+    pub async fn load_active(&self) -> Result<Config, LoadError> {
+        let latest = self.open_version(None).await?;
+        let identity = (latest.etag.clone(), latest.version_id.clone());
         let cached = self.last.lock().ok().and_then(|last| last.clone());
         if let Some((_, config)) = cached.filter(|(known, _)| *known == identity) {
             return Ok(config);
         }
-        let version = newest.version_id.clone();
-        let config = match parse(newest).await? {
-            Ok(document) => Config { document: Arc::new(document), refused: None, version },
-            Err(error) => self.last_good(Refused { version, error }).await?,
+        let version = latest.version_id.clone();
+        let config = match parse_object(latest).await? {
+            ParsedConfig::Valid(document) => Config { document, rejected: None, version },
+            ParsedConfig::Invalid(error) => self.load_last_valid(RejectedConfig { version, error }).await?,
         };
         if let Ok(mut last) = self.last.lock() {
             *last = Some((identity, config.clone()));
@@ -139,137 +135,85 @@ impl<O: Objects> ConfigSource<O> {
         Ok(config)
     }
 
-    /// The configuration in force, for those who have nothing to do without one (`None`); a version that was refused is told of.
-    pub async fn in_force<T: Table>(
+    /// Loads the active configuration for a function that has nothing to do without one (`None`). A
+    /// rejected version is reported.
+    pub async fn load_or_report<T: LedgerTable, N: Topic>(
         &self,
-        ledger: &Ledger<T>,
-        topic: &impl Topic,
+        notifier: &Notifier<T, N>,
         now: Timestamp,
     ) -> Result<Option<Config>, Failure> {
-        match self.load().await {
+        match self.load_active().await {
             Ok(config) => {
-                if let Some(refused) = &config.refused {
-                    self.tell_refused(refused, config.version(), ledger, topic, now).await?;
+                if let Some(rejected) = &config.rejected {
+                    self.report_rejected(rejected, config.version(), notifier, now).await?;
                 }
                 Ok(Some(config))
             }
             Err(LoadError::Missing { .. }) => Ok(None),
-            Err(LoadError::Invalid(refused)) => {
-                self.tell_refused(&refused, None, ledger, topic, now).await?;
+            Err(LoadError::Invalid(rejected)) => {
+                self.report_rejected(&rejected, None, notifier, now).await?;
                 Ok(None)
             }
             Err(LoadError::Call(error)) => Err(error.into()),
         }
     }
 
-    /// Tells of a version that was refused, once; `in_force` is the one that stays in force.
-    pub async fn tell_refused<T: Table>(
+    /// Notifies once about a rejected version; `active` is the version that remains active.
+    pub async fn report_rejected<T: LedgerTable, N: Topic>(
         &self,
-        refused: &Refused,
-        in_force: Option<&str>,
-        ledger: &Ledger<T>,
-        topic: &impl Topic,
+        rejected: &RejectedConfig,
+        active: Option<&str>,
+        notifier: &Notifier<T, N>,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        let (bucket, key, version) = (&self.bucket, &self.key, refused.version.as_deref());
-        let notification = Notification::config_rejected(bucket, key, version, &refused.error, in_force, now);
-        ledger.once(&notification.id, topic.publish(&notification)).await?;
+        let (bucket, key, version) = (&self.bucket, &self.key, rejected.version.as_deref());
+        let notification = Notification::config_rejected(bucket, key, version, &rejected.error, active, now);
+        notifier.publish_once(&notification).await?;
         Ok(())
     }
 
-    async fn last_good(&self, refused: Refused) -> Result<Config, LoadError> {
-        for version in self.objects.versions(&self.bucket, &self.key).await?.into_iter().take(MAX_VERSIONS) {
-            if refused.version.as_ref() == Some(&version) {
+    async fn load_last_valid(&self, rejected: RejectedConfig) -> Result<Config, LoadError> {
+        for version in self.objects.list_versions(&self.bucket, &self.key).await?.into_iter().take(MAX_VERSIONS) {
+            if rejected.version.as_ref() == Some(&version) {
                 continue;
             }
-            if let Ok(document) = parse(self.open(Some(version.clone())).await?).await? {
-                return Ok(Config { document: Arc::new(document), refused: Some(refused), version: Some(version) });
+            let parsed = parse_object(self.open_version(Some(version.clone())).await?).await?;
+            if let ParsedConfig::Valid(document) = parsed {
+                return Ok(Config { document, rejected: Some(rejected), version: Some(version) });
             }
         }
-        Err(LoadError::Invalid(refused))
+        Err(LoadError::Invalid(rejected))
     }
 
-    async fn open(&self, version_id: Option<String>) -> Result<Object, LoadError> {
+    async fn open_version(&self, version_id: Option<String>) -> Result<Object, LoadError> {
         let (bucket, key) = (self.bucket.clone(), self.key.clone());
         let object = ObjectCreated { bucket, key, version_id, etag: None, size: None, sequencer: None };
-        self.objects.open(&object).await.map_err(|error| match error {
+        self.objects.open_object(&object).await.map_err(|error| match error {
             OpenError::Gone | OpenError::Overwritten => LoadError::Missing { bucket: object.bucket, key: object.key },
             OpenError::Call(error) => error.into(),
         })
     }
 }
 
-/// The outer error: it could not be read. The inner one: it is not valid.
-async fn parse(object: Object) -> Result<Result<Document, String>, CallError> {
+/// The result of parsing a document.
+enum ParsedConfig {
+    Valid(Arc<ConfigDocument>),
+    /// All errors in it, with their fixes.
+    Invalid(String),
+}
+
+async fn parse_object(object: Object) -> Result<ParsedConfig, CallError> {
     if object.size > MAX_DOCUMENT {
-        return Ok(Err(format!("the document has {} bytes; at most {MAX_DOCUMENT} are read", object.size)));
+        let size = object.size;
+        let error = format!("the document has {size} bytes, the maximum is {MAX_DOCUMENT}; remove what is not needed");
+        return Ok(ParsedConfig::Invalid(error));
     }
     let mut bytes = Vec::new();
     let read = object.body.take(MAX_DOCUMENT).read_to_end(&mut bytes).await;
-    read.map_err(|error| CallError::other("GetObject", Kind::Unanswered, error.to_string()))?;
-    Ok(match str::from_utf8(&bytes) {
-        Ok(text) => Document::parse(text).map_err(|error: ConfigError| error.to_string()),
-        Err(error) => Err(format!("the document is not UTF-8: {error}")),
+    read.map_err(|error| CallError::new("GetObject", CallErrorKind::Unanswered, error.to_string()))?;
+    Ok(match str::from_utf8(&bytes).map(ConfigDocument::parse) {
+        Ok(Ok(document)) => ParsedConfig::Valid(Arc::new(document)),
+        Ok(Err(error)) => ParsedConfig::Invalid(error.to_string()),
+        Err(error) => ParsedConfig::Invalid(format!("the document is not UTF-8 ({error}); save it as UTF-8")),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::{MemoryObjects, StoredObject};
-
-    const GOOD: &str =
-        "version: 1\ncompilation: { rules: [ { name: all, keys: '**', targets: [ { device: ml_c5 } ] } ] }";
-
-    fn put(objects: &MemoryObjects, version: &str, text: &str) {
-        let object = StoredObject {
-            version_id: Some(version.to_owned()),
-            etag: format!("etag-{version}"),
-            bytes: text.as_bytes().to_vec(),
-            ..StoredObject::default()
-        };
-        objects.put("config", "automation.yaml", object);
-    }
-
-    fn source(objects: &MemoryObjects) -> ConfigSource<MemoryObjects> {
-        ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned())
-    }
-
-    #[tokio::test]
-    async fn a_missing_document_is_named() {
-        let error = source(&MemoryObjects::default()).load().await.unwrap_err();
-        assert_eq!(error.to_string(), "there is no configuration at s3://config/automation.yaml");
-    }
-
-    /// SEMANTICS last-good-config: An invalid configuration is refused, and the last good version stays in force.
-    #[tokio::test]
-    async fn an_invalid_document_leaves_the_last_good_one_in_force() {
-        let objects = MemoryObjects::default();
-        put(&objects, "1", GOOD);
-        put(&objects, "2", "");
-        put(&objects, "3", "version: 1\ncompilatoin: {}");
-        let config = source(&objects).load().await.unwrap();
-        assert_eq!(config.version(), Some("1"));
-        let refused = config.refused.unwrap();
-        assert_eq!(refused.version.as_deref(), Some("3"));
-        assert!(refused.error.contains("compilatoin"), "{}", refused.error);
-    }
-
-    #[tokio::test]
-    async fn without_a_good_one_the_newest_mistake_is_told() {
-        let objects = MemoryObjects::default();
-        put(&objects, "1", "version: 1\ncompilation: [");
-        let error = source(&objects).load().await.unwrap_err();
-        assert!(matches!(&error, LoadError::Invalid(refused) if refused.version.as_deref() == Some("1")), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_change_is_seen_at_once() {
-        let objects = MemoryObjects::default();
-        let source = source(&objects);
-        put(&objects, "1", GOOD);
-        assert_eq!(source.load().await.unwrap().version(), Some("1"));
-        put(&objects, "2", GOOD);
-        assert_eq!(source.load().await.unwrap().version(), Some("2"));
-    }
 }

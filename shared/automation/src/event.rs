@@ -1,118 +1,116 @@
-//! The one place where raw JSON becomes a typed event.
+//! Typed events: the only place where the raw JSON of a queue message is parsed.
 
 mod observation;
 
 use aws_lambda_events::{s3::S3Event, sns::SnsMessage};
 use jiff::Timestamp;
+use maintenance::workteam::{LabelingJobState, TeamMessage};
 use neo::{CompilationRequest, ModelId, REQUEST_VERSION};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use thiserror::Error;
+use worker::Message;
 
 pub use observation::{JobObservation, Observer};
 
-use crate::labeling::{LabelingJobState, TeamMessage};
+/// Characters of an unrecognized body that are quoted in the error.
+const MAX_QUOTED: usize = 200;
 
-/// Characters of an unknown body that are quoted in the answer to it.
-const QUOTED: usize = 200;
-
-/// Everything that may stand in a queue.
+/// A message in one of the stack's queues.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// Objects were created in a bucket.
     ObjectsCreated(Vec<ObjectCreated>),
-    /// S3 tells that a notification was configured.
+    /// The test message that S3 sends when a notification is configured.
     S3Test,
-    /// A compilation job is to be started.
+    /// A request to start a compilation job.
     Compilation(Box<CompilationRequest>),
-    /// A compilation job is to be stopped: a newer version of its model arrived.
+    /// A request to stop a compilation job, because a newer version of its model arrived.
     Stop(StopRequest),
-    /// A compilation job may have changed its state.
+    /// The status of a compilation job may have changed.
     Job(JobObservation),
-    /// A call to SageMaker that failed, and so changed nothing.
+    /// A call to SageMaker that failed and therefore changed nothing.
     FailedCall(String),
-    /// An image changed its state.
+    /// The status of an image may have changed.
     ImageState(ImageState),
-    /// A message to a topic, such as SageMaker's to that of a work team.
+    /// A message published to an SNS topic, such as SageMaker's messages to the topic of a work
+    /// team.
     TeamMessage(TeamMessage),
-    /// A labeling job changed its state.
+    /// The status of a labeling job changed.
     LabelingJobState(LabelingJobState),
 }
 
-/// One object of an "object created" event. What the event leaves out is asked of S3.
+/// One object of an `Object Created` event. Members that the event omits are fetched from S3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectCreated {
-    /// Bucket name.
     pub bucket: String,
-    /// Object key, decoded.
+    /// The decoded object key.
     pub key: String,
-    /// Version id; none in a bucket without versioning.
+    /// `None` in a bucket without versioning.
     pub version_id: Option<String>,
     /// Entity tag, without quotes.
     pub etag: Option<String>,
     /// Size in bytes.
     pub size: Option<u64>,
-    /// Orders the events of one key; [`Sequencer`](crate::ledger::Sequencer) says how.
+    /// Orders the events of one key, as described by [`Sequencer`](ledger::Sequencer).
     pub sequencer: Option<String>,
 }
 
 impl ObjectCreated {
-    /// The model's id, where the event tells the object's version.
+    /// The model id; `None` if the event contains neither a version id nor an entity tag.
     pub fn model_id(&self) -> Option<ModelId> {
         let version = self.version_id.as_ref().or(self.etag.as_ref())?;
         Some(ModelId::new(&self.bucket, &self.key, version))
     }
 }
 
-/// A hint that an image changed its state: the truth is asked of SageMaker.
+/// A hint that the status of an image changed. The actual status is fetched from SageMaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageState {
-    /// The image's name.
     pub image_name: String,
 }
 
-/// Asks start-compilation to stop a job.
+/// A request to start-compilation to stop a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopRequest {
-    /// The job's name.
     pub job_name: String,
 }
 
 impl StopRequest {
-    /// The message's body.
+    /// The body of the SQS message.
     pub fn to_body(&self) -> String {
         json!({ "version": REQUEST_VERSION, "stop": self.job_name }).to_string()
     }
 }
 
-/// A body that is no event of ours.
+/// Why a message body is not a valid event.
 #[derive(Debug, Error)]
 pub enum UnknownEvent {
-    /// Not JSON at all.
     #[error("the body is not JSON ({cause}): `{body}`")]
     NotJson {
-        /// What the parser says.
         cause: serde_json::Error,
-        /// The body's beginning.
+        /// The start of the body.
         body: String,
     },
-    /// JSON, but nothing this system reads.
-    #[error("the body is no event this system reads: `{0}`")]
-    Unrecognised(String),
-    /// Of a known kind, but not of its form.
+    /// Valid JSON of an unknown kind; the start of the body.
+    #[error("unrecognized event: `{0}`")]
+    Unrecognized(String),
+    /// Of a known kind, but not valid.
     #[error("not a valid {what}: {cause}")]
     Malformed {
-        /// The kind it says it is.
+        /// The kind of event.
         what: &'static str,
-        /// What is wrong with it.
         cause: String,
     },
 }
 
-impl Event {
-    /// Ties together what belongs to one model version (its id in the ledger) or one job (its name).
-    pub fn correlation_id(&self) -> Option<String> {
+impl Message for Event {
+    type Error = UnknownEvent;
+
+    /// Groups the log lines of one model version (by its id in the ledger) or one job (by its
+    /// name).
+    fn correlation_id(&self) -> Option<String> {
         match self {
             Self::ObjectsCreated(objects) => objects.first()?.model_id().map(|id| id.to_string()),
             Self::S3Test | Self::FailedCall(_) => None,
@@ -121,61 +119,64 @@ impl Event {
             Self::Job(observation) => Some(observation.job_name.clone()),
             Self::ImageState(state) => Some(state.image_name.clone()),
             Self::TeamMessage(message) => Some(message.id.clone()),
-            Self::LabelingJobState(state) => Some(state.name().to_owned()),
+            Self::LabelingJobState(state) => Some(state.job_name().to_owned()),
         }
     }
 
-    /// Reads a message body: an EventBridge event, an S3 notification, either wrapped by SNS, or one of our own messages.
-    pub fn parse(body: &str) -> Result<Self, UnknownEvent> {
+    /// Parses a message body: an EventBridge event, an S3 notification, either of them in an SNS
+    /// envelope, or a message that a function of this stack sent.
+    fn parse(body: &str) -> Result<Self, UnknownEvent> {
         let value: Value = serde_json::from_str(body)
-            .map_err(|cause| UnknownEvent::NotJson { cause, body: body.chars().take(QUOTED).collect() })?;
+            .map_err(|cause| UnknownEvent::NotJson { cause, body: body.chars().take(MAX_QUOTED).collect() })?;
         let has = |name: &str| value.get(name).is_some();
         let is = |name: &str, text: &str| value.get(name).and_then(Value::as_str) == Some(text);
         if has("Records") {
-            s3_notification(value)
+            parse_s3_notification(value)
         } else if is("Event", "s3:TestEvent") {
             Ok(Self::S3Test)
         } else if is("Type", "Notification") && has("Message") {
-            published(read("SNS notification", value)?)
+            parse_sns_notification(parse_value("SNS notification", value)?)
         } else if is("source", "aws.s3") && is("detail-type", "Object Created") {
-            object_created(value)
+            parse_object_created(value)
         } else if is("detail-type", "SageMaker Compilation Job State Change") {
-            observation::state_change(&value)
+            observation::parse_state_change(&value)
         } else if is("detail-type", "AWS API Call via CloudTrail") {
-            observation::api_call(&value)
+            observation::parse_api_call(&value)
         } else if is("detail-type", "SageMaker Image State Change") {
-            image_state(&value)
+            parse_image_state(&value)
         } else if is("detail-type", "SageMaker Ground Truth Labeling Job State Change") {
-            labeling_job_state(&value)
+            parse_labeling_job_state(&value)
         } else if has("job_name") || has("stop") {
-            own_message(value)
+            parse_own_message(value)
         } else {
-            Err(UnknownEvent::Unrecognised(body.chars().take(QUOTED).collect()))
+            Err(UnknownEvent::Unrecognized(body.chars().take(MAX_QUOTED).collect()))
         }
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(what: &'static str, value: Value) -> Result<T, UnknownEvent> {
+fn parse_value<T: DeserializeOwned>(what: &'static str, value: Value) -> Result<T, UnknownEvent> {
     serde_json::from_value(value).map_err(|error| UnknownEvent::Malformed { what, cause: error.to_string() })
 }
 
-fn s3_notification(value: Value) -> Result<Event, UnknownEvent> {
+fn parse_s3_notification(value: Value) -> Result<Event, UnknownEvent> {
     const WHAT: &str = "S3 notification";
     let malformed = |cause: String| UnknownEvent::Malformed { what: WHAT, cause };
-    let event: S3Event = read(WHAT, value)?;
+    let event: S3Event = parse_value(WHAT, value)?;
     event
         .records
         .into_iter()
         .map(|record| {
             let name = record.event_name.unwrap_or_default();
             if !name.starts_with("ObjectCreated:") {
-                return Err(malformed(format!("eventName is `{name}`; only ObjectCreated events are read")));
+                return Err(malformed(format!(
+                    "expected an eventName that starts with ObjectCreated:, found `{name}`"
+                )));
             }
-            let absent = |what: &str| malformed(format!("s3.{what} is missing"));
+            let missing = |what: &str| malformed(format!("s3.{what} is missing"));
             let object = record.s3.object;
             Ok(ObjectCreated {
-                bucket: record.s3.bucket.name.ok_or_else(|| absent("bucket.name"))?,
-                key: decode_key(&object.key.ok_or_else(|| absent("object.key"))?).map_err(malformed)?,
+                bucket: record.s3.bucket.name.ok_or_else(|| missing("bucket.name"))?,
+                key: decode_key(&object.key.ok_or_else(|| missing("object.key"))?).map_err(malformed)?,
                 version_id: object.version_id.filter(|version| !version.is_empty()),
                 etag: object.e_tag,
                 size: object.size.and_then(|size| size.try_into().ok()),
@@ -186,7 +187,8 @@ fn s3_notification(value: Value) -> Result<Event, UnknownEvent> {
         .map(Event::ObjectsCreated)
 }
 
-/// Undoes the form encoding of keys in S3 notifications. (Keys in EventBridge events are not encoded.)
+/// Decodes the form encoding of keys in S3 notifications. (Keys in EventBridge events are not
+/// encoded.)
 fn decode_key(key: &str) -> Result<String, String> {
     let spaced = key.replace('+', " ");
     match percent_decode_str(&spaced).decode_utf8() {
@@ -221,8 +223,9 @@ struct ObjectDetail {
     sequencer: Option<String>,
 }
 
-fn object_created(value: Value) -> Result<Event, UnknownEvent> {
-    let ObjectCreatedEvent { detail: ObjectCreatedDetail { bucket, object } } = read("Object Created event", value)?;
+fn parse_object_created(value: Value) -> Result<Event, UnknownEvent> {
+    let ObjectCreatedEvent { detail: ObjectCreatedDetail { bucket, object } } =
+        parse_value("Object Created event", value)?;
     Ok(Event::ObjectsCreated(vec![ObjectCreated {
         bucket: bucket.name,
         key: object.key,
@@ -233,8 +236,9 @@ fn object_created(value: Value) -> Result<Event, UnknownEvent> {
     }]))
 }
 
-/// The status in it is in another case than the operations', and no reason of a failure is in it: only the name is taken.
-fn image_state(value: &Value) -> Result<Event, UnknownEvent> {
+/// Only the name is read: the status differs in case from that of the API, and the failure reason
+/// is missing.
+fn parse_image_state(value: &Value) -> Result<Event, UnknownEvent> {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
     let arn = || text("/detail/ImageArn").or_else(|| text("/resources/0"));
     let name = text("/detail/ImageName").or_else(|| arn()?.split_once(":image/").map(|(_, name)| name));
@@ -242,13 +246,13 @@ fn image_state(value: &Value) -> Result<Event, UnknownEvent> {
         Some(name) => Ok(Event::ImageState(ImageState { image_name: name.to_owned() })),
         None => Err(UnknownEvent::Malformed {
             what: "image state change",
-            cause: "neither detail.ImageName nor an image's ARN is in it".to_owned(),
+            cause: "it contains neither detail.ImageName nor the ARN of an image".to_owned(),
         }),
     }
 }
 
-/// S3 notifies through SNS too. Whatever else is published is nobody's but the topic's, and is kept as it is.
-fn published(envelope: SnsMessage) -> Result<Event, UnknownEvent> {
+/// S3 events can also arrive through SNS. Any other message is passed on unchanged.
+fn parse_sns_notification(envelope: SnsMessage) -> Result<Event, UnknownEvent> {
     let value = serde_json::from_str(&envelope.message).unwrap_or(Value::Null);
     let is_from_s3 = value["Records"][0]["eventSource"] == "aws:s3"
         || value["Event"] == "s3:TestEvent"
@@ -266,19 +270,19 @@ fn published(envelope: SnsMessage) -> Result<Event, UnknownEvent> {
     }))
 }
 
-/// The detail has the state alone; the job is named by its ARN.
-fn labeling_job_state(value: &Value) -> Result<Event, UnknownEvent> {
+/// The detail contains only the status; the job is identified by its ARN.
+fn parse_labeling_job_state(value: &Value) -> Result<Event, UnknownEvent> {
     let malformed =
         |cause: &str| UnknownEvent::Malformed { what: "labeling job state change", cause: cause.to_owned() };
     let arn = value["resources"][0].as_str().filter(|arn| arn.contains(":labeling-job/"));
     let status = value["detail"]["LabelingJobStatus"].as_str().filter(|status| !status.is_empty());
     Ok(Event::LabelingJobState(LabelingJobState {
-        arn: arn.ok_or_else(|| malformed("resources[0] is no labeling job's ARN"))?.to_owned(),
+        arn: arn.ok_or_else(|| malformed("resources[0] is not the ARN of a labeling job"))?.to_owned(),
         status: status.ok_or_else(|| malformed("detail.LabelingJobStatus is missing"))?.to_owned(),
     }))
 }
 
-fn own_message(value: Value) -> Result<Event, UnknownEvent> {
+fn parse_own_message(value: Value) -> Result<Event, UnknownEvent> {
     #[derive(Deserialize)]
     struct Stop {
         stop: String,
@@ -290,26 +294,22 @@ fn own_message(value: Value) -> Result<Event, UnknownEvent> {
         seen_by: Observer,
     }
     if value.get("stop").is_some() {
-        let Stop { stop } = read_version("stop request", REQUEST_VERSION, value)?;
+        let Stop { stop } = parse_versioned("stop request", REQUEST_VERSION, value)?;
         Ok(Event::Stop(StopRequest { job_name: stop }))
     } else if value.get("source").is_some() {
-        Ok(Event::Compilation(Box::new(read_version("compilation request", REQUEST_VERSION, value)?)))
+        Ok(Event::Compilation(Box::new(parse_versioned("compilation request", REQUEST_VERSION, value)?)))
     } else {
-        let State { job_name, seen_by } = read_version("job state", observation::VERSION, value)?;
-        Ok(Event::Job(JobObservation::hint(job_name, seen_by)))
+        let State { job_name, seen_by } = parse_versioned("job state", observation::VERSION, value)?;
+        Ok(Event::Job(JobObservation::without_status(job_name, seen_by)))
     }
 }
 
-fn read_version<T: serde::de::DeserializeOwned>(
-    what: &'static str,
-    known: u32,
-    value: Value,
-) -> Result<T, UnknownEvent> {
+fn parse_versioned<T: DeserializeOwned>(what: &'static str, known: u32, value: Value) -> Result<T, UnknownEvent> {
     let version = value.get("version").cloned().unwrap_or_default();
     if version == json!(known) {
-        return read(what, value);
+        return parse_value(what, value);
     }
-    let cause = format!("its version is {version}, this release reads version {known}");
+    let cause = format!("its version is {version}; this release supports version {known}");
     Err(UnknownEvent::Malformed { what, cause })
 }
 
@@ -322,13 +322,13 @@ mod tests {
 
     use super::*;
 
-    /// Every payload under `events/` that SQS delivers, read as its function reads it.
+    /// Parses every payload under `events/` that SQS delivers.
     #[test]
-    fn every_sample_event_is_read() {
+    fn every_sample_event_is_parsed() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
         let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
-        let mut read = Vec::new();
+        let mut parsed = Vec::new();
         for path in paths {
             let text = fs::read_to_string(&path).unwrap();
             let Ok(batch) = serde_json::from_str::<SqsEvent>(&text) else {
@@ -338,16 +338,16 @@ mod tests {
                 let name = path.file_stem().unwrap().to_string_lossy();
                 let event = match Event::parse(record.body.as_deref().unwrap()) {
                     Ok(event) => format!("{event:#?}"),
-                    Err(error) => format!("refused: {error}"),
+                    Err(error) => format!("rejected: {error}"),
                 };
-                read.push(format!("{name}\n{event}"));
+                parsed.push(format!("{name}\n{event}"));
             }
         }
-        insta::assert_snapshot!(read.join("\n\n"));
+        insta::assert_snapshot!(parsed.join("\n\n"));
     }
 
     #[test]
-    fn keys_mean_the_same_in_both_encodings() {
+    fn keys_are_decoded_in_both_encodings() {
         for key in ["a b.tar.gz", "a+b.tar.gz", "100%.tar.gz", "%2B.tar.gz", "ünï/日本.tar.gz", "a&b=c;d.tar.gz"] {
             let encoded: String =
                 percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC).to_string();
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_refused_with_its_cause() {
+    fn invalid_events_are_rejected_with_the_cause() {
         let cases = [
             "",
             "{",
@@ -387,8 +387,8 @@ mod tests {
             r#"{"version":1,"job_name":"a","source":{}}"#,
             r#"{"version":1,"stop":7}"#,
         ];
-        let answers = cases.map(|body| format!("{body}\n  => {}", Event::parse(body).unwrap_err()));
-        insta::assert_snapshot!(answers.join("\n"));
+        let errors = cases.map(|body| format!("{body}\n  => {}", Event::parse(body).unwrap_err()));
+        insta::assert_snapshot!(errors.join("\n"));
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Objects in S3, read as streams.
+//! S3 objects: opening, listing and writing them.
 
 use std::{
     collections::HashMap,
@@ -13,12 +13,13 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt},
     runtime::Handle,
 };
+use worker::CallError;
 
-use crate::{call::CallError, event::ObjectCreated};
+use crate::event::ObjectCreated;
 
-/// An object that is being read.
+/// An open object.
 pub struct Object {
-    /// Version id; none in a bucket without versioning.
+    /// `None` in a bucket without versioning.
     pub version_id: Option<String>,
     /// Entity tag, without quotes.
     pub etag: String,
@@ -26,34 +27,30 @@ pub struct Object {
     pub size: u64,
     /// User metadata, without its `x-amz-meta-` prefix.
     pub metadata: HashMap<String, String>,
-    /// The bytes.
     pub body: Pin<Box<dyn AsyncRead + Send>>,
 }
 
 /// Why an object could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// It was deleted.
-    #[error("the object is gone")]
+    #[error("the object was deleted")]
     Gone,
-    /// Another one took its place.
+    /// Another upload replaced it, in a bucket without versioning.
     #[error("the object was overwritten")]
     Overwritten,
-    /// S3 could not be asked.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
-/// Buckets.
+/// The S3 operations that the functions use.
 pub trait Objects: Sync {
-    /// Opens exactly the object that an event tells of.
-    fn open(&self, object: &ObjectCreated) -> impl Future<Output = Result<Object, OpenError>> + Send;
+    /// Opens exactly the object that an event names.
+    fn open_object(&self, object: &ObjectCreated) -> impl Future<Output = Result<Object, OpenError>> + Send;
 
     /// The version ids under a key, newest first.
-    fn versions(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
+    fn list_versions(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
 
-    /// Writes an object.
-    fn write(
+    fn write_object(
         &self,
         bucket: &str,
         key: &str,
@@ -62,24 +59,24 @@ pub trait Objects: Sync {
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
-/// S3.
+/// Objects in Amazon S3.
 #[derive(Debug, Clone)]
 pub struct S3 {
     client: Client,
 }
 
 impl S3 {
-    /// Uses this client.
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 }
 
 impl Objects for S3 {
-    async fn open(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
-        // A version never changes; without versions, only the entity tag tells an overwritten object.
+    async fn open_object(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
+        // A version never changes. Without versioning, only the entity tag shows that an object was
+        // overwritten.
         let etag = object.etag.as_ref().filter(|_| object.version_id.is_none());
-        let answer = self
+        let response = self
             .client
             .get_object()
             .bucket(&object.bucket)
@@ -88,7 +85,7 @@ impl Objects for S3 {
             .set_if_match(etag.map(|etag| format!("\"{etag}\"")))
             .send()
             .await;
-        let output = answer.map_err(|error| {
+        let output = response.map_err(|error| {
             let status = match &error {
                 SdkError::ServiceError(error) => error.raw().status().as_u16(),
                 _ => 0,
@@ -97,7 +94,7 @@ impl Objects for S3 {
                 // 405: the version is a delete marker.
                 404 | 405 => OpenError::Gone,
                 412 => OpenError::Overwritten,
-                _ => OpenError::Call(CallError::new("GetObject", error)),
+                _ => OpenError::Call(CallError::from_sdk("GetObject", error)),
             }
         })?;
         Ok(Object {
@@ -109,21 +106,22 @@ impl Objects for S3 {
         })
     }
 
-    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {
-        let answer = self.client.list_object_versions().bucket(bucket).prefix(key).send().await;
-        let answer = answer.map_err(|error| CallError::new("ListObjectVersions", error))?;
-        let versions = answer.versions.unwrap_or_default().into_iter();
+    async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {
+        let response = self.client.list_object_versions().bucket(bucket).prefix(key).send().await;
+        let response = response.map_err(|error| CallError::from_sdk("ListObjectVersions", error))?;
+        let versions = response.versions.unwrap_or_default().into_iter();
         Ok(versions.filter(|version| version.key() == Some(key)).filter_map(|version| version.version_id).collect())
     }
 
-    async fn write(&self, bucket: &str, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+    async fn write_object(&self, bucket: &str, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), CallError> {
         let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type).body(bytes.into());
-        put.send().await.map(drop).map_err(|error| CallError::new("PutObject", error))
+        put.send().await.map(drop).map_err(|error| CallError::from_sdk("PutObject", error))
     }
 }
 
-/// Reads a stream from a blocking thread. When the future that waits for that thread is dropped, `alive` is too, and the
-/// next read fails: nothing reads on after its invocation ended.
+/// Reads a stream from a blocking thread. When the future that waits for that thread is dropped,
+/// `alive` is dropped with it, and the next read fails: no read continues after its invocation has
+/// ended.
 pub struct BlockingReader {
     body: Pin<Box<dyn AsyncRead + Send>>,
     runtime: Handle,
@@ -140,7 +138,7 @@ impl BlockingReader {
 impl Read for BlockingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.alive.strong_count() == 0 {
-            return Err(io::Error::other("the invocation that wanted this object has ended"));
+            return Err(io::Error::other("the invocation that read this object has ended"));
         }
         self.runtime.block_on(self.body.read(buffer))
     }

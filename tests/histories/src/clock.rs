@@ -1,22 +1,21 @@
-//! A clock of this thread's own.
+//! A simulated clock per thread.
 
 use std::cell::Cell;
 
 use jiff::Timestamp;
 
-/// Some day in 2026.
+/// A day in September 2026, in epoch seconds.
 const START: i64 = 1_790_000_000;
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(START) };
 }
 
-/// The time.
 pub(crate) fn now() -> Timestamp {
     NOW.with(|now| Timestamp::from_second(now.get()).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
-/// Moves the clock.
-pub fn advance(seconds: i64) {
+/// `seconds` may be negative, to simulate clock skew.
+pub fn advance_clock(seconds: i64) {
     NOW.with(|now| now.set(now.get() + seconds));
 }

@@ -1,12 +1,13 @@
-//! The four handlers over in-memory edges, driven through histories that AWS allows: messages doubled, reordered and kept, calls that
-//! fail before or after their effect, processes that die between any two calls, clocks that jump.
+//! Runs the four compilation handlers with in-memory edges through histories that AWS permits:
+//! messages that are duplicated, reordered and redelivered, calls that fail before or after their
+//! effect, processes that crash between any two calls, and clocks that jump.
 
 #![allow(clippy::panic, clippy::missing_panics_doc, reason = "a test double: it fails by panicking")]
 
 mod clock;
-mod faults;
-mod world;
+mod crashes;
+mod simulated_stack;
 
-pub use clock::advance;
-pub use faults::Faults;
-pub use world::{Action, World};
+pub use clock::advance_clock;
+pub use crashes::CrashSchedule;
+pub use simulated_stack::{HistoryStep, SimulatedStack};

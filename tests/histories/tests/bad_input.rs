@@ -1,4 +1,4 @@
-//! What a function may be handed, and where each of it ends.
+//! Inputs and faults that a function must handle, and the outcome of each.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
@@ -11,72 +11,78 @@ use std::{
     time::Duration,
 };
 
-use automation::{
-    batch::Failure,
-    call::{CallError, Kind},
-    config::ConfigSource,
-    event::Event,
-    ledger::{Ledger, List, Once, Part, Row, Table, Versioned},
-    memory::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject},
-};
-use common::Queue;
+use automation::{config::ConfigSource, event::Event, model_notifications::ModelNotifier};
+use common::TestQueue;
 use jiff::{Timestamp, ToSpan};
-use plan_compilation::handler::Planner;
+use ledger::{Execution, Ledger, LedgerRow, LedgerTable, List, ListRange, Versioned};
+use notifications::notifier::Notifier;
+use plan_compilation::Planner;
 use serde_json::json;
 use start_compilation::handler::Starter;
+use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
+use worker::{CallError, CallErrorKind, Failure, Message};
 
 const CONFIG: &str = "
 version: 1
 compilation:
   rules: [ { name: all, keys: '**', framework: XGBOOST, targets: [ { device: ml_c5 } ] } ]
 ";
-const TIME: Duration = Duration::from_secs(30);
-/// The largest message that S3, EventBridge and SNS hand to a queue.
-const LARGEST: usize = 256 * 1024;
+const TIME_LEFT: Duration = Duration::from_secs(30);
+/// Size of the largest message that S3, EventBridge and SNS send to a queue.
+const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// A ledger's table that is throttled the next few times.
+/// A ledger table that throttles the next `times` writes.
 #[derive(Clone, Default)]
-struct Throttled {
+struct ThrottledTable {
     table: MemoryTable,
     times: Arc<AtomicUsize>,
 }
 
-impl Throttled {
-    fn admit(&self) -> Result<(), CallError> {
+impl ThrottledTable {
+    fn admit_call(&self) -> Result<(), CallError> {
         let left = self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
-        left.map_or(Ok(()), |_| Err(CallError::other("PutItem", Kind::Throttled, "rate exceeded")))
+        left.map_or(Ok(()), |_| Err(CallError::new("PutItem", CallErrorKind::Throttled, "rate exceeded")))
     }
 }
 
-impl Table for Throttled {
-    async fn get<R: Row>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
-        self.table.get(key).await
+impl LedgerTable for ThrottledTable {
+    async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
+        self.table.get_row(key).await
     }
 
-    async fn get_all<R: Row>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
-        self.table.get_all(keys).await
+    async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
+        self.table.get_rows(keys).await
     }
 
-    async fn list<R: Row>(&self, list: List, part: Part, count: usize) -> Result<Vec<R>, CallError> {
-        self.table.list(list, part, count).await
+    async fn list_rows<R: LedgerRow>(&self, list: List, part: ListRange, count: usize) -> Result<Vec<R>, CallError> {
+        self.table.list_rows(list, part, count).await
     }
 
-    async fn put<R: Row>(&self, key: &str, over: Option<u64>, row: &R, until: Timestamp) -> Result<bool, CallError> {
-        self.admit()?;
-        self.table.put(key, over, row, until).await
+    async fn put_row<R: LedgerRow>(
+        &self,
+        key: &str,
+        over: Option<u64>,
+        row: &R,
+        until: Timestamp,
+    ) -> Result<bool, CallError> {
+        self.admit_call()?;
+        self.table.put_row(key, over, row, until).await
     }
 }
 
-type TestPlanner = Planner<MemoryObjects, Throttled, MemoryTopic, MemoryQueue>;
+type TestPlanner = Planner<MemoryObjects, ThrottledTable, MemoryTopic, MemoryQueue>;
 
-fn planner() -> TestPlanner {
+fn create_planner() -> TestPlanner {
     let objects = MemoryObjects::default();
-    put(&objects, "config", "automation.yaml", "c1", CONFIG);
+    put_object(&objects, "config", "automation.yaml", "c1", CONFIG);
+    let ledger = Ledger::new(ThrottledTable::default(), Timestamp::now);
+    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
     Planner {
         config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
-        objects,
-        ledger: Ledger::new(Throttled::default(), Timestamp::now),
-        topic: MemoryTopic::default(),
+        models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
+        archives: objects,
+        ledger,
+        notifier,
         requests: MemoryQueue::default(),
         model_bucket: "models".to_owned(),
         artifact_bucket: "artifacts".to_owned(),
@@ -85,7 +91,7 @@ fn planner() -> TestPlanner {
     }
 }
 
-fn starter() -> Starter<MemoryJobs, MemoryTable, MemoryQueue> {
+fn create_starter() -> Starter<MemoryJobs, MemoryTable, MemoryQueue> {
     Starter {
         jobs: MemoryJobs::default(),
         ledger: Ledger::new(MemoryTable::default(), Timestamp::now),
@@ -94,128 +100,150 @@ fn starter() -> Starter<MemoryJobs, MemoryTable, MemoryQueue> {
     }
 }
 
-fn put(objects: &MemoryObjects, bucket: &str, key: &str, version: &str, text: &str) {
+fn put_object(objects: &MemoryObjects, bucket: &str, key: &str, version: &str, text: &str) {
     let (version_id, bytes) = (Some(version.to_owned()), text.as_bytes().to_vec());
-    objects.put(bucket, key, StoredObject { version_id, etag: version.to_owned(), bytes, ..StoredObject::default() });
+    objects.put_version(
+        bucket,
+        key,
+        StoredObject { version_id, etag: version.to_owned(), bytes, ..StoredObject::default() },
+    );
 }
 
-fn upload(key: &str) -> String {
+fn upload_event(key: &str) -> String {
     json!({ "source": "aws.s3", "detail-type": "Object Created",
             "detail": { "bucket": { "name": "models" },
                         "object": { "key": key, "size": 9, "etag": "v1", "version-id": "v1" } } })
     .to_string()
 }
 
-/// SEMANTICS poison: A record that no delivery can make succeed reaches the dead-letter queue with its cause.
+/// SEMANTICS poison: A record that no delivery can process successfully is moved to the dead-letter
+/// queue with its cause.
 #[tokio::test]
-async fn what_no_delivery_can_make_succeed_is_a_dead_letter_at_once() {
-    let padding = " ".repeat(LARGEST);
+async fn unprocessable_messages_are_dead_lettered_at_once() {
+    let padding = " ".repeat(MAX_BODY_BYTES);
     let cases = [
-        ("no JSON", "{".to_owned(), "the body is not JSON"),
-        ("no JSON, as large as can be", "x".repeat(LARGEST), "the body is not JSON"),
-        ("no event, as large as can be", format!(r#"{{"a":"{padding}"}}"#), "no event this system reads"),
-        ("a version from the future", r#"{"version":99,"job_name":"a"}"#.to_owned(), "its version is 99"),
-        ("another function's", upload("a.tar.gz"), "this is no compilation request"),
-        ("a request of half its members", r#"{"version":1,"model":"m","source":{}}"#.to_owned(), ""),
+        ("not JSON", "{".to_owned(), "the body is not JSON"),
+        ("not JSON, of the maximum size", "x".repeat(MAX_BODY_BYTES), "the body is not JSON"),
+        ("not an event, of the maximum size", format!(r#"{{"a":"{padding}"}}"#), "unrecognized event"),
+        ("a future version", r#"{"version":99,"job_name":"a"}"#.to_owned(), "its version is 99"),
+        ("a message for another function", upload_event("a.tar.gz"), "not a compilation request"),
+        ("a request with missing members", r#"{"version":1,"model":"m","source":{}}"#.to_owned(), ""),
     ];
-    for (what, body, said) in cases {
-        let starter = starter();
-        let mut queue = Queue::of([body]);
-        queue.deliver(10, TIME, |event| starter.handle(event)).await;
-        assert!(queue.waiting.is_empty(), "{what}: it comes again");
-        let [(_, cause)] = queue.dead.as_slice() else { panic!("{what}: {queue:?}") };
-        assert!(cause.contains(said) && cause.len() < 1000, "{what}: {cause}");
-        assert!(starter.jobs.jobs.lock().is_empty(), "{what}");
+    for (case, body, expected) in cases {
+        let starter = create_starter();
+        let mut queue = TestQueue::from_bodies([body]);
+        queue.deliver_batch(10, TIME_LEFT, |event| starter.handle_event(event)).await;
+        assert!(queue.messages.is_empty(), "{case}: it is redelivered");
+        let [(_, cause)] = queue.dead_letters.as_slice() else { panic!("{case}: {queue:?}") };
+        assert!(cause.contains(expected) && cause.len() < 1000, "{case}: {cause}");
+        assert!(starter.jobs.jobs.lock().is_empty(), "{case}");
     }
 }
 
 #[tokio::test]
-async fn an_upload_that_was_deleted_is_answered_once() {
-    let planner = planner();
-    let mut queue = Queue::of([upload("gone.tar.gz"), upload("gone.tar.gz")]);
-    queue.deliver(10, TIME, |event| planner.handle(event)).await;
-    while !queue.waiting.is_empty() {
-        queue.deliver(10, TIME, |event| planner.handle(event)).await;
+async fn deleted_upload_is_rejected_once() {
+    let planner = create_planner();
+    let mut queue = TestQueue::from_bodies([upload_event("gone.tar.gz"), upload_event("gone.tar.gz")]);
+    queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+    while !queue.messages.is_empty() {
+        queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
     }
-    assert_eq!((planner.topic.types(), queue.dead), (vec!["compilation.rejected"], vec![]));
-    assert!(planner.topic.published.lock()[0].text.contains("was deleted before it could be read"));
+    assert_eq!((planner.notifier.topic().types(), queue.dead_letters), (vec!["compilation.rejected"], vec![]));
+    assert!(planner.notifier.topic().published.lock()[0].text.contains("was deleted before it could be read"));
 }
 
-/// SEMANTICS last-good-config: An invalid configuration is refused, and the last good version stays in force.
+/// SEMANTICS last-good-config: An invalid configuration is rejected, and the last valid version
+/// remains active.
 #[tokio::test]
-async fn a_configuration_that_becomes_invalid_between_two_deliveries_is_not_used() {
-    let planner = planner();
-    put(&planner.objects, "models", "a.tar.gz", "v1", "not gzip");
-    // The first delivery ends before it has told anybody.
-    *planner.topic.failures.lock() = 1;
-    let mut queue = Queue::of([upload("a.tar.gz")]);
-    queue.deliver(10, TIME, |event| planner.handle(event)).await;
-    assert_eq!((queue.waiting.len(), planner.topic.types()), (1, vec![]));
-    put(&planner.objects, "config", "automation.yaml", "c2", "version: 1\ncompilation: { rules: [ { name: all } ] }");
-    queue.deliver(10, TIME, |event| planner.handle(event)).await;
-    assert_eq!(planner.topic.types(), ["compilation.rejected"], "it was decided by the version of then");
-    put(&planner.objects, "models", "b.tar.gz", "v1", "not gzip");
-    let mut queue = Queue::of([upload("b.tar.gz")]);
-    queue.deliver(10, TIME, |event| planner.handle(event)).await;
-    let told = ["compilation.rejected", "config.rejected", "compilation.rejected"];
-    assert_eq!(planner.topic.types(), told, "the mistake is told, and the last good version decides");
-    assert!(planner.topic.published.lock()[2].text.contains("gzip"), "by the rule that was good");
+async fn invalid_configuration_between_two_deliveries_is_not_used() {
+    let planner = create_planner();
+    put_object(&planner.archives, "models", "a.tar.gz", "v1", "not gzip");
+    // The first delivery fails before it has published a notification.
+    *planner.notifier.topic().failures.lock() = 1;
+    let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
+    queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+    assert_eq!((queue.messages.len(), planner.notifier.topic().types()), (1, vec![]));
+    put_object(
+        &planner.archives,
+        "config",
+        "automation.yaml",
+        "c2",
+        "version: 1\ncompilation: { rules: [ { name: all } ] }",
+    );
+    queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+    assert_eq!(
+        planner.notifier.topic().types(),
+        ["compilation.rejected"],
+        "the upload was planned with the version that was active at its first delivery"
+    );
+    put_object(&planner.archives, "models", "b.tar.gz", "v1", "not gzip");
+    let mut queue = TestQueue::from_bodies([upload_event("b.tar.gz")]);
+    queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+    let expected = ["compilation.rejected", "config.rejected", "compilation.rejected"];
+    assert_eq!(planner.notifier.topic().types(), expected, "the error is reported, and the last valid version is used");
+    assert!(planner.notifier.topic().published.lock()[2].text.contains("gzip"), "planned with the last valid rule");
 }
 
-/// SEMANTICS throttle-waits: A throttled request is delayed, and its deliveries are not used up.
+/// SEMANTICS throttle-waits: A throttled request is delayed, and the delay does not count as a
+/// receive.
 #[tokio::test]
-async fn a_ledger_that_throttles_delays_and_loses_nothing() {
-    let planner = planner();
-    put(&planner.objects, "models", "a.tar.gz", "v1", "not gzip");
-    let mut queue = Queue::of([upload("a.tar.gz")]);
+async fn throttled_ledger_delays_messages_and_loses_none() {
+    let planner = create_planner();
+    put_object(&planner.archives, "models", "a.tar.gz", "v1", "not gzip");
+    let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
     for _ in 0..20 {
         planner.ledger.table().times.store(1, Ordering::Relaxed);
-        queue.deliver(10, TIME, |event| planner.handle(event)).await;
-        assert_eq!((queue.waiting[0].deliveries, planner.topic.types()), (0, vec![]), "it waits");
+        queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+        assert_eq!(
+            (queue.messages[0].deliveries, planner.notifier.topic().types()),
+            (0, vec![]),
+            "the message is delayed"
+        );
     }
     planner.ledger.table().times.store(0, Ordering::Relaxed);
-    queue.deliver(10, TIME, |event| planner.handle(event)).await;
-    assert_eq!((queue.waiting.len(), planner.topic.types()), (0, vec!["compilation.rejected"]));
+    queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+    assert_eq!((queue.messages.len(), planner.notifier.topic().types()), (0, vec!["compilation.rejected"]));
 }
 
 #[tokio::test]
-async fn a_topic_that_refuses_is_asked_again_until_the_letter_is_dead_with_its_cause() {
-    let planner = planner();
-    put(&planner.objects, "models", "a.tar.gz", "v1", "not gzip");
-    *planner.topic.failures.lock() = 3;
-    let mut queue = Queue::of([upload("a.tar.gz")]);
+async fn message_is_dead_lettered_with_its_cause_after_retries() {
+    let planner = create_planner();
+    put_object(&planner.archives, "models", "a.tar.gz", "v1", "not gzip");
+    *planner.notifier.topic().failures.lock() = 3;
+    let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
     for delivery in 1..=2 {
-        queue.deliver(10, TIME, |event| planner.handle(event)).await;
-        assert_eq!(queue.waiting[0].deliveries, delivery);
+        queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+        assert_eq!(queue.messages[0].deliveries, delivery);
     }
-    queue.deliver(10, TIME, |event| planner.handle(event)).await;
-    assert_eq!(queue.dead, [("m0".to_owned(), "Publish: the topic refuses".to_owned())]);
-    // Sent back when the topic works again, it is told after all.
-    let mut queue = Queue::of([upload("a.tar.gz")]);
-    queue.deliver(10, TIME, |event| planner.handle(event)).await;
-    assert_eq!((queue.waiting.len(), planner.topic.types()), (0, vec!["compilation.rejected"]));
+    queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+    assert_eq!(queue.dead_letters, [("m0".to_owned(), "Publish: the topic did not respond".to_owned())]);
+    // After a redrive, when the topic works again, the notification is published.
+    let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
+    queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
+    assert_eq!((queue.messages.len(), planner.notifier.topic().types()), (0, vec!["compilation.rejected"]));
 }
 
-/// Of two functions, the clock of one is an hour ahead, and it dies over a publication: the other waits, and then does it.
+/// The clock of one function instance is one hour ahead, and it crashes while it publishes. The
+/// other instance waits, and then publishes.
 #[tokio::test]
-async fn a_clock_that_is_ahead_delays_a_publication_and_does_not_lose_it() {
+async fn clock_that_is_ahead_delays_a_publication_but_loses_none() {
     let table = MemoryTable::default();
     let ahead = Ledger::new(table.clone(), || Timestamp::now().saturating_add(1.hour()).unwrap());
     let claimed = async {
         let never = std::future::pending::<Result<(), CallError>>();
-        tokio::time::timeout(Duration::from_millis(10), ahead.once("notice", never)).await.unwrap_err();
+        tokio::time::timeout(Duration::from_millis(10), ahead.run_once("notice", never)).await.unwrap_err();
     };
     claimed.await;
-    let right = Ledger::new(table.clone(), Timestamp::now);
-    let told = right.once("notice", async { Ok(()) }).await;
-    assert!(matches!(told, Err(Failure::Later { .. })), "it waits: {told:?}");
+    let correct = Ledger::new(table.clone(), Timestamp::now);
+    let result = correct.run_once("notice", async { Ok(()) }).await;
+    assert!(matches!(result, Err(Failure::Deferred { .. })), "expected it to be deferred: {result:?}");
     let later = Ledger::new(table, || Timestamp::now().saturating_add(2.hours()).unwrap());
-    assert_eq!(later.once("notice", async { Ok(()) }).await.unwrap(), Once::Now);
+    assert_eq!(later.run_once("notice", async { Ok(()) }).await.unwrap(), Execution::Ran);
 }
 
-/// What stands in a queue is read by every function alike.
+/// All functions parse messages in the same way.
 #[test]
-fn the_largest_body_is_read_and_quoted_in_part() {
-    let error = Event::parse(&"x".repeat(LARGEST)).unwrap_err().to_string();
+fn error_quotes_only_a_part_of_the_largest_body() {
+    let error = Event::parse(&"x".repeat(MAX_BODY_BYTES)).unwrap_err().to_string();
     assert!(error.len() < 1000, "{}", error.len());
 }

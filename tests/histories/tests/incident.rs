@@ -1,6 +1,9 @@
-//! A public project of this kind turned 4,384 uploads into 14,727 billed executions, while every alarm was green: a function timed out in
-//! the middle of a batch, all of which came again (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws
-//! issue 904). Here its batch of 50 meets a slow downstream and a deadline that is far too short for it.
+//! Replays a published incident. In a similar public project, 4,384 uploads caused 14,727 billed
+//! executions, and no alarm went off: a function timed out in the middle of a batch, and the whole
+//! batch was redelivered
+//! (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws issue 904).
+//! Here, the same batch of 50 is processed with a slow downstream service and a deadline that is
+//! far too short.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -10,62 +13,60 @@ use std::{
     time::Duration,
 };
 
-use automation::{
-    call::CallError,
-    compilation_jobs::{CompilationJobs, CreateError, JobPage},
-    job::{JobDescription, JobStatus},
-    ledger::Ledger,
-    memory::{MemoryJobs, MemoryQueue, MemoryTable},
-};
-use common::Queue;
+use common::TestQueue;
 use jiff::Timestamp;
-use neo::{CompilationRequest, JobName};
+use ledger::Ledger;
+use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
+use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage};
 use serde_json::json;
 use start_compilation::handler::Starter;
+use support::{MemoryJobs, MemoryQueue, MemoryTable};
+use worker::CallError;
 
-/// Records of the batch.
-const BATCH: usize = 50;
+const BATCH_SIZE: usize = 50;
 
-/// A thirtieth of the incident's times: of 30 s, 27 s are for work, and the downstream takes 8 s to answer.
-const WORK: Duration = Duration::from_millis(900);
-const ANSWER: Duration = Duration::from_millis(270);
+/// One thirtieth of the incident's times: 27 of 30 s are available for work, and the downstream
+/// service takes 8 s to respond.
+const TIME_FOR_WORK: Duration = Duration::from_millis(900);
+const RESPONSE_TIME: Duration = Duration::from_millis(270);
 
-/// What a function keeps free at its end, whatever its deadline.
-const ANSWER_TIME: Duration = Duration::from_secs(3);
+/// The time that a function reserves before its deadline.
+const RESERVED_TIME: Duration = Duration::from_secs(3);
 
-/// SageMaker, which does at once what it is asked for and answers late: who does not wait for the answer does not know.
-struct Slow {
+/// SageMaker that creates a job immediately but responds late: a caller that does not wait for the
+/// response does not know that the job exists.
+struct SlowCompilationJobs {
     jobs: MemoryJobs,
-    asked: AtomicUsize,
+    calls: AtomicUsize,
 }
 
-impl CompilationJobs for Slow {
-    async fn create(&self, request: &CompilationRequest, role_arn: &str) -> Result<(), CreateError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = self.jobs.create(request, role_arn).await;
-        tokio::time::sleep(ANSWER).await;
+impl CompilationJobs for SlowCompilationJobs {
+    async fn create_job(&self, request: &CompilationRequest, role_arn: &str) -> Result<(), CreateJobError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let answer = self.jobs.create_job(request, role_arn).await;
+        tokio::time::sleep(RESPONSE_TIME).await;
         answer
     }
 
-    async fn describe(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
-        self.jobs.describe(name).await
+    async fn describe_job(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
+        self.jobs.describe_job(name).await
     }
 
-    async fn stop(&self, name: &str) -> Result<(), CallError> {
-        self.jobs.stop(name).await
+    async fn stop_job(&self, name: &str) -> Result<(), CallError> {
+        self.jobs.stop_job(name).await
     }
 
-    async fn modified_between(
+    async fn list_modified_between(
         &self,
         after: Timestamp,
         until: Timestamp,
         page: Option<String>,
     ) -> Result<JobPage, CallError> {
-        self.jobs.modified_between(after, until, page).await
+        self.jobs.list_modified_between(after, until, page).await
     }
 }
 
-fn request(number: usize) -> String {
+fn request_body(number: usize) -> String {
     json!({
         "version": 1, "job_name": format!("resnet-{number}"), "model": format!("m{number}"), "content": format!("c{number}"),
         "source": { "bucket": "models", "key": format!("{number}.tar.gz"), "version_id": "v1", "etag": "e", "size": 1 },
@@ -76,32 +77,33 @@ fn request(number: usize) -> String {
     .to_string()
 }
 
-/// SEMANTICS deadline: A record that cannot finish before the invocation's deadline is handed back.
-/// SEMANTICS once-per-target: One accepted upload version gives exactly one compilation job per target, however
-/// often it is told and whatever is lost in between.
+/// SEMANTICS deadline: A record that cannot be finished before the invocation's deadline is
+/// returned to its queue.
+/// SEMANTICS once-per-target: Each accepted upload version results in exactly one compilation job
+/// per target, no matter how often its event is delivered and what is lost in between.
 #[tokio::test]
-async fn a_batch_that_takes_longer_than_its_function_may_makes_no_second_job_and_loses_nothing() {
+async fn batch_that_exceeds_the_deadline_starts_each_job_once() {
     let starter = Starter {
-        jobs: Slow { jobs: MemoryJobs::default(), asked: AtomicUsize::new(0) },
+        jobs: SlowCompilationJobs { jobs: MemoryJobs::default(), calls: AtomicUsize::new(0) },
         ledger: Ledger::new(MemoryTable::default(), Timestamp::now),
         job_states: MemoryQueue::default(),
         role_arn: "role".to_owned(),
     };
-    let mut queue = Queue::of((0..BATCH).map(request));
+    let mut queue = TestQueue::from_bodies((0..BATCH_SIZE).map(request_body));
     let mut invocations = 0;
-    while !queue.waiting.is_empty() {
-        queue.deliver(BATCH, ANSWER_TIME + WORK, |event| starter.handle(event)).await;
+    while !queue.messages.is_empty() {
+        queue.deliver_batch(BATCH_SIZE, RESERVED_TIME + TIME_FOR_WORK, |event| starter.handle_event(event)).await;
         invocations += 1;
-        assert!(invocations < BATCH, "it does not come to an end: {queue:?}");
+        assert!(invocations < BATCH_SIZE, "the queue is not drained: {queue:?}");
     }
-    assert!(invocations > 1, "the batch was to take longer than one invocation");
-    assert_eq!(queue.dead, [], "nobody's time was up but the batch's");
-    assert_eq!(starter.jobs.jobs.jobs.lock().len(), BATCH, "one job each");
-    let asked = starter.jobs.asked.load(Ordering::Relaxed);
-    assert!(asked > BATCH, "some answers were to come too late, {asked} were asked for");
-    assert!(asked < 2 * BATCH, "what was not begun is not begun twice: {asked} were asked for");
-    for number in 0..BATCH {
-        let row = starter.ledger.job(&JobName::from(format!("resnet-{number}"))).await.unwrap().unwrap();
+    assert!(invocations > 1, "expected the batch to need more than one invocation");
+    assert_eq!(queue.dead_letters, [], "only the batch exceeds its deadline, not a single record");
+    assert_eq!(starter.jobs.jobs.jobs.lock().len(), BATCH_SIZE, "one job per record");
+    let calls = starter.jobs.calls.load(Ordering::Relaxed);
+    assert!(calls > BATCH_SIZE, "expected some responses to be too late, with {calls} calls");
+    assert!(calls < 2 * BATCH_SIZE, "expected records that were not started to be started once, with {calls} calls");
+    for number in 0..BATCH_SIZE {
+        let row = starter.ledger.find_job(&JobName::from(format!("resnet-{number}"))).await.unwrap().unwrap();
         assert_eq!(row.status, JobStatus::Starting);
         let hint = format!(r#""job_name":"resnet-{number}""#);
         assert!(starter.job_states.bodies.lock().iter().any(|body| body.contains(&hint)), "{hint} was not sent");

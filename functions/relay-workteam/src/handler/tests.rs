@@ -1,33 +1,32 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use automation::{
-    labeling::{LabelingJob, LabelingJobDescription},
-    memory::{MemoryTable, MemoryTopic, MemoryWorkteams, standing_team},
-};
 use jiff::Timestamp;
+use maintenance::workteam::{LabelingJob, LabelingJobDescription};
+use support::{MemoryTable, MemoryTopic, MemoryWorkteams, observed_team};
 
 use super::*;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:stack-WorkteamTopic";
 
-type TestRelay = Relay<MemoryWorkteams, MemoryTable, MemoryTopic>;
+type TestRelay = TeamRelay<MemoryWorkteams, MemoryTable, MemoryTopic>;
 
-fn relay(clock: Clock, burst: u64) -> TestRelay {
+fn create_relay(clock: Clock, burst_seconds: u64) -> TestRelay {
     let workteams = MemoryWorkteams::default();
-    workteams.teams.lock().push(standing_team("radiology", Some(TOPIC)));
+    workteams.teams.lock().push(observed_team("radiology", Some(TOPIC)));
     let arn = workteams.teams.lock()[0].arn.clone();
-    workteams.jobs.lock().insert(arn, vec![job("chest")]);
-    Relay {
-        directory: Directory::new(workteams, clock),
-        ledger: Ledger::new(MemoryTable::default(), clock),
-        topic: MemoryTopic::default(),
-        burst: Duration::from_secs(burst),
-        patience: PATIENCE,
+    workteams.jobs.lock().insert(arn, vec![labeling_job("chest")]);
+    let ledger = Ledger::new(MemoryTable::default(), clock);
+    TeamRelay {
+        directory: WorkteamDirectory::new(workteams, clock),
+        notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
+        ledger,
+        burst_window: Duration::from_secs(burst_seconds),
+        query_timeout: QUERY_TIMEOUT,
         clock,
     }
 }
 
-fn job(name: &str) -> LabelingJob {
+fn labeling_job(name: &str) -> LabelingJob {
     LabelingJob {
         name: name.to_owned(),
         created_at: Timestamp::UNIX_EPOCH,
@@ -38,11 +37,12 @@ fn job(name: &str) -> LabelingJob {
     }
 }
 
-fn at_once() -> TestRelay {
-    relay(|| Timestamp::UNIX_EPOCH, 0)
+/// A relay that publishes each message at once.
+fn create_immediate_relay() -> TestRelay {
+    create_relay(|| Timestamp::UNIX_EPOCH, 0)
 }
 
-fn message(id: &str, text: &str) -> Event {
+fn team_message(id: &str, text: &str) -> Event {
     Event::TeamMessage(TeamMessage {
         id: id.to_owned(),
         topic_arn: TOPIC.to_owned(),
@@ -52,43 +52,44 @@ fn message(id: &str, text: &str) -> Event {
     })
 }
 
-fn texts(relay: &TestRelay) -> Vec<String> {
-    relay.topic.published.lock().iter().map(|told| told.text.clone()).collect()
+fn published_texts(relay: &TestRelay) -> Vec<String> {
+    relay.notifier.topic().published.lock().iter().map(|notification| notification.text.clone()).collect()
 }
 
-fn state(status: &str) -> Event {
+fn labeling_job_event(status: &str) -> Event {
     let arn = "arn:aws:sagemaker:eu-west-1:123456789012:labeling-job/chest".to_owned();
     Event::LabelingJobState(LabelingJobState { arn, status: status.to_owned() })
 }
 
 #[tokio::test]
-async fn the_message_is_told_once_with_the_team_its_jobs_and_where_to_begin() {
-    let relay = at_once();
+async fn message_is_forwarded_once_with_its_team_jobs_and_portal() {
+    let relay = create_immediate_relay();
     for _ in 0..10 {
-        relay.handle(message("m-1", "items are available")).await.unwrap();
+        relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
     }
-    let told = relay.topic.published.lock().clone();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].subject, "radiology: 740 objects wait in 1 labeling job");
+    let published = relay.notifier.topic().published.lock().clone();
+    assert_eq!(published.len(), 1);
+    assert_eq!(published[0].subject, "radiology: 740 objects left in 1 labeling job");
     for part in
         ["████░░ 63 %  1,260 / 2,000", "3 workers per object", "https://abcdefghij.labeling", "items are available"]
     {
-        assert!(told[0].text.contains(part), "{part}: {}", told[0].text);
+        assert!(published[0].text.contains(part), "{part}: {}", published[0].text);
     }
 }
 
-/// Its name, what is noted, and what makes it so.
-type Case = (&'static str, &'static str, fn(&TestRelay));
+/// The name of a case, the expected note, and the setup.
+type NoteCase = (&'static str, &'static str, fn(&TestRelay));
 
-/// SEMANTICS message-first: What SageMaker tells a work team is relayed, with a note, whatever cannot be found out about it.
+/// SEMANTICS message-first: A message that SageMaker sends to a work team is always relayed; a note
+/// lists the details that could not be retrieved.
 #[tokio::test]
-async fn whatever_cannot_be_found_out_is_a_note_and_the_message_goes_on() {
-    let cases: [Case; 5] = [
-        ("throttled", "the team could not be asked for: ListWorkteams", |relay| {
-            relay.directory.workteams.failures.lock().push(Kind::Throttled);
+async fn failed_query_becomes_a_note_of_the_forwarded_message() {
+    let cases: [NoteCase; 5] = [
+        ("throttled", "the team could not be queried: ListWorkteams", |relay| {
+            relay.directory.workteams.failures.lock().push(CallErrorKind::Throttled);
         }),
-        ("jobs unknown", "the labeling jobs of radiology could not be asked for", |relay| {
-            relay.directory.workteams.failures.lock().push(Kind::Unanswered);
+        ("jobs unknown", "the labeling jobs of radiology could not be queried", |relay| {
+            relay.directory.workteams.failures.lock().push(CallErrorKind::Unanswered);
         }),
         ("unknown topic", "no work team uses this topic", |relay| {
             relay.directory.workteams.teams.lock()[0].topic = None;
@@ -96,218 +97,237 @@ async fn whatever_cannot_be_found_out_is_a_note_and_the_message_goes_on() {
         ("deleted between", "was deleted meanwhile", |relay| {
             relay.directory.workteams.teams.lock().clear();
         }),
-        ("no open jobs", "no objects wait", |relay| relay.directory.workteams.jobs.lock().clear()),
+        ("no open jobs", "no objects left to label", |relay| relay.directory.workteams.jobs.lock().clear()),
     ];
-    for (case, said, arrange) in cases {
-        let relay = at_once();
+    for (case, note, arrange) in cases {
+        let relay = create_immediate_relay();
         if case == "deleted between" || case == "jobs unknown" {
-            // The teams are remembered from before.
-            relay.handle(message("m-0", "before")).await.unwrap();
+            // The teams are cached.
+            relay.handle_event(team_message("m-0", "before")).await.unwrap();
         }
         arrange(&relay);
-        relay.handle(message("m-1", "items are available")).await.unwrap();
-        let text = texts(&relay).pop().unwrap();
-        assert!(text.contains(said) && text.contains("items are available"), "{case}: {text}");
+        relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
+        let text = published_texts(&relay).pop().unwrap();
+        assert!(text.contains(note) && text.contains("items are available"), "{case}: {text}");
     }
 }
 
 #[tokio::test]
-async fn a_message_does_not_wait_for_an_answer_that_does_not_come() {
-    let relay = Relay { patience: Duration::from_millis(20), ..at_once() };
+async fn message_is_forwarded_when_the_queries_time_out() {
+    let relay = TeamRelay { query_timeout: Duration::from_millis(20), ..create_immediate_relay() };
     *relay.directory.workteams.hangs.lock() = true;
-    relay.handle(message("m-1", "items are available")).await.unwrap();
-    let text = texts(&relay).pop().unwrap();
+    relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
+    let text = published_texts(&relay).pop().unwrap();
     assert!(text.contains("did not answer in time"), "{text}");
 }
 
 #[tokio::test]
-async fn several_teams_may_share_a_topic() {
-    let relay = at_once();
-    relay.directory.workteams.teams.lock().push(standing_team("audit", Some(TOPIC)));
-    relay.handle(message("m-1", "x")).await.unwrap();
-    let told = relay.topic.published.lock()[0].clone();
-    assert_eq!(told.subject, "radiology and 1 other team: 740 objects wait");
-    assert!(told.text.contains("audit: no objects wait"), "{}", told.text);
+async fn teams_that_share_a_topic_are_in_one_notification() {
+    let relay = create_immediate_relay();
+    relay.directory.workteams.teams.lock().push(observed_team("audit", Some(TOPIC)));
+    relay.handle_event(team_message("m-1", "x")).await.unwrap();
+    let notification = relay.notifier.topic().published.lock()[0].clone();
+    assert_eq!(notification.subject, "radiology and 1 other team: 740 objects left to label");
+    assert!(notification.text.contains("audit: no objects left to label"), "{}", notification.text);
 }
 
 #[tokio::test]
-async fn each_state_of_a_labeling_job_is_told_once() {
-    let relay = at_once();
-    let team_arn = standing_team("radiology", None).arn;
-    let described = LabelingJobDescription { job: job("Chest"), team_arn, failure_reason: None };
+async fn each_labeling_job_status_is_published_once() {
+    let relay = create_immediate_relay();
+    let team_arn = observed_team("radiology", None).arn;
+    let described = LabelingJobDescription { job: labeling_job("Chest"), team_arn, failure_reason: None };
     relay.directory.workteams.described.lock().insert("chest".to_owned(), described);
     for status in ["InProgress", "InProgress", "Completed"] {
-        relay.handle(state(status)).await.unwrap();
+        relay.handle_event(labeling_job_event(status)).await.unwrap();
     }
-    let subjects: Vec<_> = relay.topic.published.lock().iter().map(|told| told.subject.clone()).collect();
+    let published = relay.notifier.topic().published.lock().clone();
+    let subjects: Vec<_> = published.iter().map(|notification| notification.subject.as_str()).collect();
     assert_eq!(subjects, ["Labeling job Chest is in progress", "Labeling job Chest is completed"]);
-    assert!(texts(&relay)[0].contains("radiology"));
+    assert!(published_texts(&relay)[0].contains("radiology"));
 }
 
 #[tokio::test]
-async fn a_labeling_job_that_cannot_be_asked_for_is_told_with_a_note() {
-    let relay = at_once();
-    relay.directory.workteams.failures.lock().push(Kind::Throttled);
-    relay.handle(state("Failed")).await.unwrap();
-    let text = texts(&relay).pop().unwrap();
-    assert!(text.contains("The labeling job chest failed.") && text.contains("could not be asked for"), "{text}");
+async fn failed_query_of_a_labeling_job_becomes_a_note() {
+    let relay = create_immediate_relay();
+    relay.directory.workteams.failures.lock().push(CallErrorKind::Throttled);
+    relay.handle_event(labeling_job_event("Failed")).await.unwrap();
+    let text = published_texts(&relay).pop().unwrap();
+    assert!(text.contains("The labeling job chest failed.") && text.contains("could not be queried"), "{text}");
 }
 
 #[tokio::test]
-async fn a_labeling_job_or_a_team_that_is_not_there_is_a_note() {
-    let relay = at_once();
-    relay.handle(state("Completed")).await.unwrap();
+async fn missing_labeling_job_becomes_a_note() {
+    let relay = create_immediate_relay();
+    relay.handle_event(labeling_job_event("Completed")).await.unwrap();
+    let text = published_texts(&relay).pop().unwrap();
+    assert!(text.contains("has no labeling job of this name"), "{text}");
+}
+
+#[tokio::test]
+async fn missing_team_of_a_labeling_job_becomes_a_note() {
+    let relay = create_immediate_relay();
     let described =
-        LabelingJobDescription { job: job("chest"), team_arn: "of-others".to_owned(), failure_reason: None };
+        LabelingJobDescription { job: labeling_job("chest"), team_arn: "of-others".to_owned(), failure_reason: None };
     relay.directory.workteams.described.lock().insert("chest".to_owned(), described);
-    relay.handle(state("STOPPED")).await.unwrap();
-    let texts = texts(&relay);
-    assert!(texts[0].contains("has no labeling job of this name"), "{}", texts[0]);
-    assert!(texts[1].contains("was stopped") && texts[1].contains("the work team of-others is not"), "{}", texts[1]);
+    relay.handle_event(labeling_job_event("STOPPED")).await.unwrap();
+    let text = published_texts(&relay).pop().unwrap();
+    assert!(text.contains("was stopped") && text.contains("the work team of-others is not"), "{text}");
 }
 
 #[tokio::test]
-async fn of_several_teams_nothing_is_counted_if_one_could_not_be_asked_for() {
-    let relay = at_once();
-    relay.directory.workteams.teams.lock().push(standing_team("audit", Some(TOPIC)));
-    relay.handle(message("m-0", "x")).await.unwrap();
-    relay.directory.workteams.failures.lock().push(Kind::Unanswered);
-    relay.handle(message("m-1", "x")).await.unwrap();
-    assert_eq!(relay.topic.published.lock()[1].subject, "radiology and 1 other team: SageMaker tells of work");
+async fn objects_are_not_counted_if_a_team_cannot_be_queried() {
+    let relay = create_immediate_relay();
+    relay.directory.workteams.teams.lock().push(observed_team("audit", Some(TOPIC)));
+    relay.handle_event(team_message("m-0", "x")).await.unwrap();
+    relay.directory.workteams.failures.lock().push(CallErrorKind::Unanswered);
+    relay.handle_event(team_message("m-1", "x")).await.unwrap();
+    assert_eq!(
+        relay.notifier.topic().published.lock()[1].subject,
+        "radiology and 1 other team: SageMaker sent a notification"
+    );
 }
 
-/// The seconds of the burst tests; each test has its own.
-macro_rules! clock {
+/// Creates a clock, and the seconds that it shows. Each test has its own.
+macro_rules! create_clock {
     () => {{
         static NOW: AtomicI64 = AtomicI64::new(0);
         (&NOW, || Timestamp::from_second(NOW.load(Ordering::Relaxed)).unwrap())
     }};
 }
 
-async fn later(relay: &TestRelay, event: &Event) -> Duration {
-    match relay.handle(event.clone()).await {
-        Err(Failure::Later { wait: Wait::Exact(wait) | Wait::Growing(wait), .. }) => wait,
-        other => panic!("{other:?}"),
+/// Delivers an event that must be deferred, and returns for how long.
+async fn defer_event(relay: &TestRelay, event: &Event) -> Duration {
+    match relay.handle_event(event.clone()).await {
+        Err(Failure::Deferred { backoff: Backoff::Fixed(delay) | Backoff::Exponential(delay), .. }) => delay,
+        other => panic!("expected it to be deferred: {other:?}"),
     }
 }
 
-/// SEMANTICS folded: Messages that come to one topic within the burst time are told in one notification that counts them, and none is
-/// lost if the process dies at any point.
+/// SEMANTICS folded: Messages that arrive at one topic within the burst time are combined into one
+/// notification that counts them, and none is lost if the function crashes at any point.
 #[tokio::test]
-async fn a_burst_is_told_in_one_that_counts_it() {
-    let (now, clock) = clock!();
-    let relay = relay(clock, 60);
-    let all = ["m-1", "m-2", "m-3"].map(|id| message(id, "items are available"));
-    for event in &all {
-        // It waits exactly until its minute is over, however often it comes in between.
+async fn burst_is_combined_into_one_notification() {
+    let (now, clock) = create_clock!();
+    let relay = create_relay(clock, 60);
+    let messages = ["m-1", "m-2", "m-3"].map(|id| team_message(id, "items are available"));
+    for event in &messages {
+        // It is deferred exactly until its minute is over, however often it is delivered meanwhile.
         for _ in 0..2 {
-            assert_eq!(later(&relay, event).await, Duration::from_secs(61));
+            assert_eq!(defer_event(&relay, event).await, Duration::from_secs(61));
         }
     }
     now.store(61, Ordering::Relaxed);
-    for event in &all {
-        relay.handle(event.clone()).await.unwrap();
+    for event in &messages {
+        relay.handle_event(event.clone()).await.unwrap();
     }
-    assert_eq!(texts(&relay).len(), 1);
+    assert_eq!(published_texts(&relay).len(), 1);
     assert!(
-        texts(&relay)[0].contains("SageMaker said (3 notifications):\n3 × items are available"),
+        published_texts(&relay)[0].contains("Messages from SageMaker (3):\n3 × items are available"),
         "{}",
-        texts(&relay)[0]
+        published_texts(&relay)[0]
     );
-    later(&relay, &message("m-4", "more")).await;
-    relay.handle(all[1].clone()).await.unwrap();
+    defer_event(&relay, &team_message("m-4", "more")).await;
+    relay.handle_event(messages[1].clone()).await.unwrap();
     now.store(200, Ordering::Relaxed);
-    relay.handle(message("m-4", "more")).await.unwrap();
-    assert_eq!(texts(&relay).len(), 2);
+    relay.handle_event(team_message("m-4", "more")).await.unwrap();
+    assert_eq!(published_texts(&relay).len(), 2);
 }
 
 #[tokio::test]
-async fn nothing_of_a_burst_is_lost_or_told_twice_when_the_process_dies() {
-    let (now, clock) = clock!();
-    let relay = relay(clock, 60);
-    let (first, second, third) = (message("m-1", "a"), message("m-2", "b"), message("m-3", "c"));
-    later(&relay, &first).await;
-    later(&relay, &second).await;
+async fn crash_neither_loses_nor_repeats_messages_of_a_burst() {
+    let (now, clock) = create_clock!();
+    let relay = create_relay(clock, 60);
+    let (first, second, third) = (team_message("m-1", "a"), team_message("m-2", "b"), team_message("m-3", "c"));
+    defer_event(&relay, &first).await;
+    defer_event(&relay, &second).await;
     now.store(61, Ordering::Relaxed);
-    // It dies before it publishes: a message that comes meanwhile waits.
+    // The function crashes before it publishes.
     relay.ledger.freeze_burst(TOPIC).await.unwrap();
-    *relay.topic.failures.lock() = 1;
-    assert!(matches!(relay.handle(second.clone()).await, Err(Failure::Transient(_))));
-    // It dies after it published, before anything is noted of its messages.
-    *relay.topic.failures.lock() = 0;
+    *relay.notifier.topic().failures.lock() = 1;
+    assert!(matches!(relay.handle_event(second.clone()).await, Err(Failure::Transient(_))));
+    // The function crashes after it published, before it marks any message as published. A message
+    // that arrives meanwhile is deferred.
+    *relay.notifier.topic().failures.lock() = 0;
     let burst = relay.ledger.freeze_burst(TOPIC).await.unwrap();
-    relay.publish_burst(TOPIC, &burst).await.unwrap();
-    assert_eq!(later(&relay, &third).await, Duration::from_secs(1), "the burst is told to its end first");
-    relay.handle(second.clone()).await.unwrap();
-    relay.handle(first.clone()).await.unwrap();
-    later(&relay, &third).await;
+    relay.publish_unpublished(TOPIC, &burst).await.unwrap();
+    assert_eq!(defer_event(&relay, &third).await, Duration::from_secs(1), "expected the burst to be completed first");
+    relay.handle_event(second.clone()).await.unwrap();
+    relay.handle_event(first.clone()).await.unwrap();
+    defer_event(&relay, &third).await;
     now.store(200, Ordering::Relaxed);
-    relay.handle(third).await.unwrap();
-    let texts = texts(&relay);
+    relay.handle_event(third).await.unwrap();
+    let texts = published_texts(&relay);
     assert_eq!(texts.len(), 2);
-    assert!(texts[0].contains("(2 notifications)"), "{}", texts[0]);
+    assert!(texts[0].contains("Messages from SageMaker (2):"), "{}", texts[0]);
 }
 
 #[tokio::test]
-async fn a_message_of_a_burst_that_was_told_otherwise_takes_no_other_with_it() {
-    let (now, clock) = clock!();
-    let relay = relay(clock, 60);
-    let (first, second) = (message("m-1", "a"), message("m-2", "b"));
-    later(&relay, &first).await;
-    later(&relay, &second).await;
-    relay.ledger.once("workteam-m-1", async { Ok(()) }).await.unwrap();
+async fn message_published_on_its_own_is_omitted_from_its_burst() {
+    let (now, clock) = create_clock!();
+    let relay = create_relay(clock, 60);
+    let (first, second) = (team_message("m-1", "a"), team_message("m-2", "b"));
+    defer_event(&relay, &first).await;
+    defer_event(&relay, &second).await;
+    relay.ledger.run_once("workteam-m-1", async { Ok(()) }).await.unwrap();
     now.store(61, Ordering::Relaxed);
-    relay.handle(first).await.unwrap();
-    assert!(texts(&relay).is_empty());
-    relay.handle(second).await.unwrap();
-    let [text] = &texts(&relay)[..] else { panic!("told once") };
-    assert!(text.contains("SageMaker said:\nb"), "{text}");
-    // Of the next burst there is none that was told: it begins anew.
-    later(&relay, &message("m-3", "c")).await;
+    relay.handle_event(first).await.unwrap();
+    assert!(published_texts(&relay).is_empty());
+    relay.handle_event(second).await.unwrap();
+    let [text] = &published_texts(&relay)[..] else { panic!("expected one notification") };
+    assert!(text.contains("Message from SageMaker:\nb"), "{text}");
+    // No message of the next burst was published, so its burst window starts again.
+    defer_event(&relay, &team_message("m-3", "c")).await;
 }
 
 #[tokio::test]
-async fn a_burst_that_is_not_due_is_not_told() {
-    let relay = relay(|| Timestamp::UNIX_EPOCH, 60);
-    let first = message("m-1", "a");
-    later(&relay, &first).await;
-    relay.tell_burst(TOPIC).await.unwrap();
-    assert!(texts(&relay).is_empty());
-    assert_eq!(later(&relay, &first).await, Duration::from_secs(61));
+async fn burst_that_is_not_due_is_not_published() {
+    let relay = create_relay(|| Timestamp::UNIX_EPOCH, 60);
+    let first = team_message("m-1", "a");
+    defer_event(&relay, &first).await;
+    relay.publish_burst(TOPIC).await.unwrap();
+    assert!(published_texts(&relay).is_empty());
+    assert_eq!(defer_event(&relay, &first).await, Duration::from_secs(61));
 }
 
 #[tokio::test]
-async fn a_burst_that_is_refused_for_good_does_not_block_its_topic() {
-    let (now, clock) = clock!();
-    let relay = relay(clock, 60);
-    let (first, second) = (message("m-1", "a"), message("m-2", "b"));
-    later(&relay, &first).await;
-    later(&relay, &second).await;
+async fn permanently_refused_burst_does_not_block_its_topic() {
+    let (now, clock) = create_clock!();
+    let relay = create_relay(clock, 60);
+    let (first, second) = (team_message("m-1", "a"), team_message("m-2", "b"));
+    defer_event(&relay, &first).await;
+    defer_event(&relay, &second).await;
     now.store(61, Ordering::Relaxed);
-    *relay.topic.refuses.lock() = true;
-    assert!(matches!(relay.handle(first).await, Err(Failure::Terminal(_))));
-    *relay.topic.refuses.lock() = false;
-    later(&relay, &second).await;
+    *relay.notifier.topic().refuses.lock() = true;
+    assert!(matches!(relay.handle_event(first).await, Err(Failure::Terminal(_))));
+    *relay.notifier.topic().refuses.lock() = false;
+    defer_event(&relay, &second).await;
     now.store(200, Ordering::Relaxed);
-    relay.handle(second).await.unwrap();
-    assert!(texts(&relay)[0].contains("SageMaker said:\nb"), "{:?}", texts(&relay));
+    relay.handle_event(second).await.unwrap();
+    assert!(published_texts(&relay)[0].contains("Message from SageMaker:\nb"), "{:?}", published_texts(&relay));
 }
 
 #[tokio::test]
-async fn a_full_burst_is_told_before_its_time_and_a_long_message_by_itself() {
-    let relay = relay(|| Timestamp::UNIX_EPOCH, 60);
+async fn full_burst_is_published_early() {
+    let relay = create_relay(|| Timestamp::UNIX_EPOCH, 60);
     for number in 0..49 {
-        later(&relay, &message(&format!("m-{number}"), "a")).await;
+        defer_event(&relay, &team_message(&format!("m-{number}"), "a")).await;
     }
-    relay.handle(message("m-49", "a")).await.unwrap();
-    assert!(texts(&relay)[0].contains("(50 notifications)"));
-    later(&relay, &message("m-50", "a")).await;
-    relay.handle(message("long", &"🩻".repeat(51_200))).await.unwrap();
-    assert_eq!(texts(&relay).len(), 2);
+    relay.handle_event(team_message("m-49", "a")).await.unwrap();
+    assert!(published_texts(&relay)[0].contains("Messages from SageMaker (50):"));
+    // The next message begins a new burst.
+    defer_event(&relay, &team_message("m-50", "a")).await;
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_a_dead_letter() {
-    let error = at_once().handle(Event::S3Test).await.unwrap_err();
+async fn long_message_is_published_on_its_own() {
+    let relay = create_relay(|| Timestamp::UNIX_EPOCH, 60);
+    defer_event(&relay, &team_message("m-1", "a")).await;
+    relay.handle_event(team_message("long", &"🩻".repeat(51_200))).await.unwrap();
+    assert_eq!(published_texts(&relay).len(), 1);
+}
+
+#[tokio::test]
+async fn other_events_are_terminal_failures() {
+    let error = create_immediate_relay().handle_event(Event::S3Test).await.unwrap_err();
     assert!(matches!(error, Failure::Terminal(_)), "{error:?}");
 }

@@ -1,51 +1,49 @@
-//! A queue of messages and the batches that Lambda makes of them.
-#![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests; not every test uses all of it")]
+//! An SQS queue, and its batches as Lambda delivers them to a function.
+#![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests; no test file uses all of this")]
 
 use std::{
     collections::VecDeque,
     time::{Duration, SystemTime},
 };
 
-use automation::{
-    batch::{self, Failure},
-    event::Event,
-    memory::MemorySource,
-};
+use automation::event::Event;
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
+use support::MemorySource;
+use worker::{Failure, batch};
 
-/// A message, and how often it was delivered before.
+/// A message and the number of its earlier deliveries.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct QueuedMessage {
     pub id: String,
     pub body: String,
     pub deliveries: u32,
 }
 
-/// A queue, and what became of its messages.
+/// A queue and its dead-letter queue.
 #[derive(Debug, Default)]
-pub struct Queue {
-    pub waiting: VecDeque<Waiting>,
-    /// Message ids and causes.
-    pub dead: Vec<(String, String)>,
+pub struct TestQueue {
+    pub messages: VecDeque<QueuedMessage>,
+    /// Message id and cause of each message in the dead-letter queue.
+    pub dead_letters: Vec<(String, String)>,
 }
 
-impl Queue {
-    pub fn of(bodies: impl IntoIterator<Item = String>) -> Self {
-        let waiting = bodies.into_iter().enumerate();
-        let waiting = waiting.map(|(number, body)| Waiting { id: format!("m{number}"), body, deliveries: 0 });
-        Self { waiting: waiting.collect(), dead: Vec::new() }
+impl TestQueue {
+    pub fn from_bodies(bodies: impl IntoIterator<Item = String>) -> Self {
+        let messages = bodies.into_iter().enumerate();
+        let messages = messages.map(|(number, body)| QueuedMessage { id: format!("m{number}"), body, deliveries: 0 });
+        Self { messages: messages.collect(), dead_letters: Vec::new() }
     }
 
-    /// Delivers up to `count` messages as one batch to a function that has this much time. What it delays or does not finish waits
-    /// again, as SQS would have it.
-    pub async fn deliver<H, F>(&mut self, count: usize, time: Duration, handle: H)
+    /// Delivers up to `count` messages as one batch to a function with this much time until its
+    /// deadline. As in SQS, messages that are delayed or not processed return to the queue.
+    pub async fn deliver_batch<H, F>(&mut self, count: usize, time: Duration, handle: H)
     where
         H: Fn(Event) -> F,
         F: Future<Output = Result<(), Failure>>,
     {
-        let batch: Vec<_> = self.waiting.drain(..count.min(self.waiting.len())).collect();
+        let batch: Vec<_> = self.messages.drain(..count.min(self.messages.len())).collect();
         let records: Vec<_> = batch
             .iter()
             .map(|message| {
@@ -58,17 +56,18 @@ impl Queue {
         context.deadline = deadline.as_millis().try_into().unwrap();
         let payload = serde_json::from_value(json!({ "Records": records })).unwrap();
         let source = MemorySource::default();
-        let answer = batch::run(&source, Timestamp::now, LambdaEvent { payload, context }, handle).await.unwrap();
+        let answer =
+            batch::process_batch(&source, Timestamp::now, LambdaEvent { payload, context }, handle).await.unwrap();
         let failed: Vec<_> = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-        let (delayed, dead) = (source.delayed.lock().clone(), source.dead_letters.lock().clone());
+        let (delayed, dead_letters) = (source.delayed.lock().clone(), source.dead_letters.lock().clone());
         for message in batch {
-            if let Some(letter) = dead.iter().find(|(id, _)| *id == message.id) {
-                self.dead.push(letter.clone());
+            if let Some(dead_letter) = dead_letters.iter().find(|(id, _)| *id == message.id) {
+                self.dead_letters.push(dead_letter.clone());
             } else if delayed.contains(&message.id) {
-                // A copy of it, whose deliveries are counted anew.
-                self.waiting.push_back(Waiting { deliveries: 0, ..message });
+                // The function sends a copy, so counting of deliveries restarts.
+                self.messages.push_back(QueuedMessage { deliveries: 0, ..message });
             } else if failed.contains(&message.id) {
-                self.waiting.push_back(Waiting { deliveries: message.deliveries + 1, ..message });
+                self.messages.push_back(QueuedMessage { deliveries: message.deliveries + 1, ..message });
             }
         }
     }

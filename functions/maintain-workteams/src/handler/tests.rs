@@ -1,0 +1,168 @@
+use jiff::Timestamp;
+use ledger::Ledger;
+use maintenance::workteam::WorkteamCall;
+use serde_json::json;
+use support::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, StoredObject, observed_team};
+
+use super::*;
+
+type TestMaintainer = WorkteamMaintainer<MemoryObjects, MemoryWorkteams, MemoryTable, MemoryTopic>;
+
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:stack-WorkteamTopic";
+const TEAMS: &str = "
+workteams:
+  - { name: radiology, description: Radiologists, members: { oidc: { groups: [radiologists] } }, notifications: stack }
+  - { name: audit, description: Auditors, members: { oidc: { groups: [auditors] } } }
+";
+
+fn create_maintainer(objects: &MemoryObjects) -> TestMaintainer {
+    let clock: Clock = || Timestamp::UNIX_EPOCH;
+    WorkteamMaintainer {
+        config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+        workteams: MemoryWorkteams::default(),
+        notifier: Notifier::new(Ledger::new(MemoryTable::default(), clock), MemoryTopic::default()),
+        stack_topic: TOPIC.to_owned(),
+        clock,
+    }
+}
+
+fn create_configured_maintainer(sections: &str) -> TestMaintainer {
+    let objects = MemoryObjects::default();
+    put_config(&objects, "1", sections);
+    create_maintainer(&objects)
+}
+
+fn put_config(objects: &MemoryObjects, version: &str, sections: &str) {
+    let bytes = format!("version: 1\n{sections}").into_bytes();
+    let version_id = Some(version.to_owned());
+    objects.put_version(
+        "config",
+        "automation.yaml",
+        StoredObject { version_id, etag: version.to_owned(), bytes, ..StoredObject::default() },
+    );
+}
+
+impl TestMaintainer {
+    /// The next call for a team fails.
+    fn fail_next_call(&self, team: &str, kind: CallErrorKind) {
+        self.workteams.refused.lock().push((team.to_owned(), kind));
+    }
+
+    async fn deliver_config_event(&self) -> Result<(), Failure> {
+        self.handle_event(Event::ObjectsCreated(Vec::new())).await
+    }
+}
+
+#[tokio::test]
+async fn declared_teams_are_created_once() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    maintainer.workteams.teams.lock().push(observed_team("of-others", None));
+    let counts = maintainer.handle_schedule().await.unwrap();
+    assert_eq!(counts, json!({ "unchanged": 0, "planned": 0, "applied": 2, "later": 0, "failed": 0 }));
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.created"; 2]);
+    assert_eq!(maintainer.workteams.teams.lock()[1].topic.as_deref(), Some(TOPIC));
+    assert_eq!(maintainer.workteams.teams.lock()[0], observed_team("of-others", None));
+
+    maintainer.deliver_config_event().await.unwrap();
+    assert_eq!(maintainer.workteams.calls.lock().len(), 2, "expected no calls in the second run");
+}
+
+#[tokio::test]
+async fn manual_change_of_a_team_is_reverted() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    maintainer.workteams.teams.lock().push(observed_team("of-others", None));
+    maintainer.handle_schedule().await.unwrap();
+    maintainer.workteams.teams.lock()[1].description = "Changed by hand".to_owned();
+    maintainer.handle_schedule().await.unwrap();
+    assert_eq!(maintainer.workteams.teams.lock()[1].description, "Radiologists");
+    assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.updated"]);
+    let text = maintainer.notifier.topic().published.lock()[2].text.clone();
+    assert!(text.contains("description: Changed by hand → Radiologists"), "{text}");
+    assert_eq!(maintainer.workteams.teams.lock()[0], observed_team("of-others", None));
+}
+
+/// SEMANTICS items-alone: A failure to reconcile one declared resource does not prevent the others
+/// from being reconciled.
+#[tokio::test]
+async fn failed_team_is_reported_once_and_does_not_block_the_others() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    for _ in 0..2 {
+        // The list succeeds; the first call that changes a team does not.
+        maintainer.fail_next_call("radiology", CallErrorKind::Invalid);
+        maintainer.handle_schedule().await.unwrap();
+    }
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.failed", "workteam.created"]);
+}
+
+#[tokio::test]
+async fn throttled_team_is_deferred_without_a_notification() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    maintainer.fail_next_call("radiology", CallErrorKind::Invalid);
+    maintainer.handle_schedule().await.unwrap();
+    maintainer.fail_next_call("radiology", CallErrorKind::Throttled);
+    let counts = maintainer.handle_schedule().await.unwrap();
+    assert_eq!((&counts["later"], &counts["unchanged"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        maintainer.notifier.topic().types(),
+        ["workteam.failed", "workteam.created"],
+        "expected the next run to retry"
+    );
+}
+
+#[tokio::test]
+async fn config_event_is_deferred_until_every_team_is_reconciled() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    maintainer.fail_next_call("radiology", CallErrorKind::Throttled);
+    let deferred = maintainer.deliver_config_event().await;
+    assert!(matches!(deferred, Err(Failure::Deferred { .. })), "{deferred:?}");
+    maintainer.deliver_config_event().await.unwrap();
+    assert_eq!(maintainer.workteams.teams.lock().len(), 2);
+}
+
+#[tokio::test]
+async fn conflict_is_a_failure_if_the_team_is_not_listed() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    maintainer.fail_next_call("radiology", CallErrorKind::Conflict);
+    let counts = maintainer.handle_schedule().await.unwrap();
+    assert_eq!((&counts["failed"], &counts["later"]), (&json!(1), &json!(0)));
+}
+
+/// The team was created by someone else between the list and the call: the next run compares it.
+#[tokio::test]
+async fn conflict_is_transient_if_the_team_is_listed() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    maintainer.workteams.teams.lock().push(observed_team("radiology", None));
+    let action = WorkteamAction::Create(WorkteamCall { name: "radiology".to_owned(), ..WorkteamCall::default() });
+    maintainer.fail_next_call("radiology", CallErrorKind::Conflict);
+    assert_eq!(maintainer.apply_action(action).await.unwrap_err().kind, CallErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn notify_mode_reports_drift_and_changes_nothing() {
+    let maintainer = create_configured_maintainer(&TEAMS.replace("notifications: stack", "mode: notify"));
+    for _ in 0..2 {
+        maintainer.handle_schedule().await.unwrap();
+    }
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.drift", "workteam.created"]);
+    assert!(!maintainer.workteams.teams.lock().iter().any(|team| team.name == "radiology"));
+}
+
+#[tokio::test]
+async fn invalid_configuration_is_reported_and_changes_nothing() {
+    let objects = MemoryObjects::default();
+    let maintainer = create_maintainer(&objects);
+    maintainer.handle_schedule().await.unwrap();
+    put_config(&objects, "1", "workteams: [ { name: a_b } ]");
+    maintainer.handle_schedule().await.unwrap();
+    put_config(&objects, "2", "");
+    maintainer.handle_schedule().await.unwrap();
+    assert_eq!(maintainer.notifier.topic().types(), ["config.rejected"]);
+    assert_eq!(*maintainer.workteams.listed.lock(), 0, "expected no calls to SageMaker");
+}
+
+#[tokio::test]
+async fn other_events_are_terminal_failures() {
+    let maintainer = create_maintainer(&MemoryObjects::default());
+    let error = maintainer.handle_event(Event::FailedCall("x".to_owned())).await.unwrap_err();
+    assert!(matches!(error, Failure::Terminal(_)), "{error:?}");
+}

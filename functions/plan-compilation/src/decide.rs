@@ -1,0 +1,183 @@
+//! Decides which compilation requests an upload leads to, or which problems prevent them.
+
+use std::sync::Arc;
+
+use automation::{
+    config::{Config, LoadError},
+    event::ObjectCreated,
+    objects::{BlockingReader, Object, Objects, OpenError},
+};
+use ledger::LedgerTable;
+use model_archive::{Inspection, Limits, Problem};
+use neo::{
+    CompilationPlan, CompilationRequest, CompilationRule, ModelSource, NewVersionPolicy, Overrides, PlanInput, Upload,
+};
+use notifications::sns::Topic;
+use tracing::{info, warn};
+use worker::{Failure, queue::Sender};
+
+use crate::Planner;
+
+/// The requests and problems that result from an upload or a model package.
+pub(crate) struct Decision {
+    pub source: ModelSource,
+    /// The rule that matched; `None` if there is none.
+    pub rule: Option<String>,
+    /// Whether the jobs of older versions are stopped.
+    pub stops_older: bool,
+    /// One for each target that can be compiled.
+    pub requests: Vec<CompilationRequest>,
+    /// Problems that prevent compilation, for all or for some of the targets.
+    pub problems: Vec<Problem>,
+}
+
+impl Decision {
+    fn rejected(upload: Upload, rule: Option<&CompilationRule>, problems: Vec<Problem>) -> Self {
+        let rule = rule.map(|rule| rule.name.clone());
+        Self { source: upload.into(), rule, stops_older: false, requests: Vec::new(), problems }
+    }
+
+    fn from_plan(source: ModelSource, rule: &CompilationRule, plan: &CompilationPlan, stops_older: bool) -> Self {
+        for warning in plan.all_warnings() {
+            warn!(source = source.to_uri(), rule = rule.name, warning = %warning, "Plan has a warning");
+        }
+        Self {
+            source,
+            rule: Some(rule.name.clone()),
+            stops_older,
+            requests: plan.requests().cloned().collect(),
+            problems: plan.all_problems(),
+        }
+    }
+
+    /// The decision for a model package; a package has no older versions to stop.
+    pub(crate) fn from_package_plan(source: ModelSource, rule: &CompilationRule, plan: &CompilationPlan) -> Self {
+        Self::from_plan(source, rule, plan, false)
+    }
+}
+
+impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
+    /// Decides about an upload; `None` if it is skipped, because a newer upload replaced it or it
+    /// is empty.
+    pub(crate) async fn decide_upload(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {
+        let config = match self.config.load_active().await {
+            Ok(config) => config,
+            Err(LoadError::Call(error)) => return Err(error.into()),
+            Err(error) => {
+                if let LoadError::Invalid(rejected) = &error {
+                    self.config.report_rejected(rejected, None, &self.notifier, (self.clock)()).await?;
+                }
+                let problems = vec![self.no_configuration_problem(&error)];
+                return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
+            }
+        };
+        self.report_rejected_config(&config).await?;
+        let Some(rule) = config.document.compilation.find_rule(&object.key) else {
+            let problems = vec![no_matching_rule_problem(&config, &object.key)];
+            return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
+        };
+        match self.archives.open_object(object).await {
+            Ok(archive) => self.decide_archive(object, archive, rule, &config).await,
+            Err(OpenError::Call(error)) => Err(error.into()),
+            Err(OpenError::Overwritten) => {
+                info!(key = object.key, "Upload skipped: it was overwritten, and the newer upload has its own event");
+                Ok(None)
+            }
+            Err(OpenError::Gone) => {
+                let problems = vec![object_deleted_problem(object)];
+                Ok(Some(Decision::rejected(upload_from_event(object), Some(rule), problems)))
+            }
+        }
+    }
+
+    async fn decide_archive(
+        &self,
+        object: &ObjectCreated,
+        archive: Object,
+        rule: &CompilationRule,
+        config: &Config,
+    ) -> Result<Option<Decision>, Failure> {
+        let upload = Upload {
+            bucket: object.bucket.clone(),
+            key: object.key.clone(),
+            version_id: archive.version_id.clone(),
+            etag: archive.etag.clone(),
+            size: archive.size,
+        };
+        if upload.size == 0 {
+            info!(key = object.key, "Upload skipped: the object is empty");
+            return Ok(None);
+        }
+        let metadata = archive.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let overrides = match Overrides::from_metadata(metadata) {
+            Ok(overrides) => overrides,
+            Err(problems) => return Ok(Some(Decision::rejected(upload, Some(rule), problems))),
+        };
+        let inspection = inspect_archive(archive).await?;
+        let plan = neo::plan_upload(&PlanInput {
+            upload: &upload,
+            overrides: &overrides,
+            rule,
+            defaults: &config.document.compilation.defaults,
+            inspection: &inspection,
+            artifact_bucket: &self.artifact_bucket,
+            region: self.region.as_deref(),
+        });
+        let stops_older = plan.on_new_version == NewVersionPolicy::Stop;
+        Ok(Some(Decision::from_plan(upload.into(), rule, &plan, stops_older)))
+    }
+
+    fn no_configuration_problem(&self, error: &LoadError) -> Problem {
+        let uri = format!("s3://{}/{}", self.config.bucket(), self.config.key());
+        Problem::new(
+            "no-configuration",
+            error.to_string(),
+            format!(
+                "upload a valid automation.yaml to {uri} (see config/automation.example.yaml), then upload the archive again"
+            ),
+        )
+    }
+}
+
+/// The upload as its event describes it, for answers that do not need the object itself.
+pub(crate) fn upload_from_event(object: &ObjectCreated) -> Upload {
+    Upload {
+        bucket: object.bucket.clone(),
+        key: object.key.clone(),
+        version_id: object.version_id.clone(),
+        etag: object.etag.clone().unwrap_or_default(),
+        size: object.size.unwrap_or_default(),
+    }
+}
+
+fn no_matching_rule_problem(config: &Config, key: &str) -> Problem {
+    let rules = &config.document.compilation.rules;
+    let with_keys = rules.iter().filter_map(|rule| Some((&rule.name, rule.key_pattern()?)));
+    let patterns: Vec<_> = with_keys.map(|(name, keys)| format!("{name} ({})", keys.as_str())).collect();
+    let known = if patterns.is_empty() { "there are no rules for uploads".to_owned() } else { patterns.join(", ") };
+    Problem::new(
+        "no-rule",
+        format!("no rule matches the key `{key}`: {known}"),
+        "add a rule to automation.yaml whose keys match it, or upload the archive under a key that a rule matches",
+    )
+}
+
+fn object_deleted_problem(object: &ObjectCreated) -> Problem {
+    Problem::new(
+        "object-gone",
+        format!("s3://{}/{} was deleted before it could be read", object.bucket, object.key),
+        "upload the archive again",
+    )
+}
+
+/// Streams an archive through the inspector, on a thread that may block.
+async fn inspect_archive(object: Object) -> Result<Inspection, Failure> {
+    let alive = Arc::new(());
+    let reader = BlockingReader::new(object.body, &alive);
+    let inspect = move || model_archive::inspect_archive(reader, &Limits::default());
+    match tokio::task::spawn_blocking(inspect).await {
+        Ok(Ok(inspection)) => Ok(inspection),
+        Ok(Err(error)) => Err(Failure::Transient(Box::new(error))),
+        Err(error) => Err(Failure::Transient(Box::new(error))),
+    }
+}

@@ -1,0 +1,144 @@
+//! Carries out a stored decision: sends the requests, stops the jobs of older versions, and
+//! publishes the problems. This is idempotent.
+
+use std::collections::BTreeSet;
+
+use automation::{event::StopRequest, objects::Objects};
+use ledger::{JobRow, LedgerTable, ModelRow, ModelState, Reuse, Sequencer, VersionOrder};
+use neo::{JobStatus, ModelId, ModelSource};
+use notifications::{Notification, sns::Topic};
+use tracing::{info, warn};
+use worker::{Failure, queue::Sender};
+
+use crate::{Planner, decide::Decision};
+
+impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
+    /// Stores a decision in the ledger, then carries it out.
+    pub(crate) async fn record_and_dispatch(
+        &self,
+        decision: Decision,
+        sequencer: Option<String>,
+    ) -> Result<(), Failure> {
+        let Decision { source, rule, stops_older, requests, problems } = decision;
+        let id = source.model_id();
+        let mut jobs = Vec::with_capacity(requests.len());
+        for request in &requests {
+            let reuse = match (request.reuse, stops_older) {
+                (false, _) => Reuse::Never,
+                // A job that is still running may be about to be stopped.
+                (true, true) => Reuse::Completed,
+                (true, false) => Reuse::Running,
+            };
+            jobs.push(self.ledger.claim_job(request, reuse).await?);
+        }
+        let state = if requests.is_empty() { ModelState::Rejected } else { ModelState::Planned };
+        let planned_at = (self.clock)();
+        let sequencer = sequencer.map(Sequencer::from);
+        let model = ModelRow { source, rule, state, jobs, problems, planned_at, sequencer, stops_older };
+        let model = self.ledger.create_model(&id, model).await?;
+        self.dispatch_model(&id, &model).await
+    }
+
+    /// Carries out the decision in a model's row.
+    pub(crate) async fn dispatch_model(&self, id: &ModelId, model: &ModelRow) -> Result<(), Failure> {
+        match model.state {
+            ModelState::Requested | ModelState::Reused | ModelState::Superseded => {
+                info!(key = log_key(model), model = id.as_str(), state = ?model.state, "Model was planned before");
+            }
+            ModelState::Planned => {
+                self.publish_problems(id, model).await?;
+                self.request_jobs(id, model).await?;
+            }
+            ModelState::Rejected => self.publish_problems(id, model).await?,
+        }
+        Ok(())
+    }
+
+    /// Publishes the problems of a model, once.
+    async fn publish_problems(&self, id: &ModelId, model: &ModelRow) -> Result<(), Failure> {
+        let Some(first) = model.problems.first() else { return Ok(()) };
+        self.notifier.publish_once(&Notification::upload_rejected(id, model, (self.clock)())).await?;
+        let (key, jobs) = (log_key(model), model.jobs.len());
+        warn!(key, model = id.as_str(), problem = first.problem, jobs, "Model rejected, for all or for some targets");
+        Ok(())
+    }
+
+    /// Sends the requests of a planned model, and stops the jobs of the versions it replaces.
+    async fn request_jobs(&self, id: &ModelId, model: &ModelRow) -> Result<(), Failure> {
+        let key = log_key(model);
+        let jobs = self.ledger.find_jobs(&model.jobs).await?;
+        let (own, reused): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.was_requested_by(id));
+        let stops = match self.supersede_older(id, model).await? {
+            Superseding::Older(stops) => stops,
+            Superseding::ByNewer => return self.cancel_superseded(id, model, &own).await,
+        };
+        let stop_count = stops.len();
+        // A reused job whose request may never have been sent is requested too: its name makes that
+        // harmless.
+        let state = if own.is_empty() { ModelState::Reused } else { ModelState::Requested };
+        let unsent = own.into_iter().chain(reused).filter(|job| job.status == JobStatus::Requested);
+        let mut bodies = stops;
+        for request in unsent.filter_map(|job| job.request) {
+            bodies.push(serde_json::to_string(&request).map_err(Failure::terminal)?);
+        }
+        let job_count = bodies.len() - stop_count;
+        self.requests.send_bodies(bodies).await?;
+        self.models.notify_jobs_ended_before(id, model, &jobs, (self.clock)()).await?;
+        self.ledger.mark_planned_as(id, state).await?;
+        let (model_id, reused) = (id.as_str(), state == ModelState::Reused);
+        info!(key, model = model_id, jobs = job_count, stops = stop_count, reused, rule = model.rule, "Jobs requested");
+        Ok(())
+    }
+
+    /// Compares a model with the other versions of its key, if its rule stops older ones.
+    async fn supersede_older(&self, id: &ModelId, model: &ModelRow) -> Result<Superseding, Failure> {
+        let (true, Some(sequencer), ModelSource::Upload(upload)) = (model.stops_older, &model.sequencer, &model.source)
+        else {
+            return Ok(Superseding::Older(Vec::new()));
+        };
+        match self.ledger.record_arrival(upload, id, sequencer).await? {
+            VersionOrder::Superseded => Ok(Superseding::ByNewer),
+            VersionOrder::Newest(older) => {
+                // First, so that none of their jobs is retried after its status was read below.
+                for model in &older {
+                    self.ledger.mark_model_superseded(model).await?;
+                }
+                Ok(Superseding::Older(self.stop_requests(&older, model).await?))
+            }
+        }
+    }
+
+    async fn cancel_superseded(&self, id: &ModelId, model: &ModelRow, own: &[JobRow]) -> Result<(), Failure> {
+        for job in own {
+            self.ledger.cancel_job(&job.name).await?;
+        }
+        self.ledger.mark_planned_as(id, ModelState::Superseded).await?;
+        info!(key = log_key(model), model = id.as_str(), "Model superseded by a newer version that arrived before");
+        Ok(())
+    }
+
+    /// Requests to stop the jobs of older versions, except those that the newest version shares.
+    async fn stop_requests(&self, older: &[ModelId], newest: &ModelRow) -> Result<Vec<String>, Failure> {
+        let mut names = BTreeSet::new();
+        for id in older {
+            names.extend(self.ledger.find_model(id).await?.map(|row| row.jobs).unwrap_or_default());
+        }
+        let names: Vec<_> = names.into_iter().filter(|name| !newest.jobs.contains(name)).collect();
+        let running = self.ledger.find_jobs(&names).await?.into_iter().filter(|job| !job.status.is_terminal());
+        Ok(running.map(|job| StopRequest { job_name: job.name.to_string() }.to_body()).collect())
+    }
+}
+
+/// Whether a version of a key replaces others or is replaced.
+enum Superseding {
+    /// This version replaces older ones, if there are any. Holds the bodies of the requests that
+    /// stop their jobs.
+    Older(Vec<String>),
+    /// A newer version replaces this one.
+    ByNewer,
+}
+
+/// The name of a model in logs.
+fn log_key(model: &ModelRow) -> &str {
+    model.source.as_upload().map_or_else(|| model.source.display_name(), |upload| &upload.key)
+}

@@ -1,0 +1,474 @@
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs::File,
+    io::Read,
+    path::Path,
+};
+
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use jiff::Timestamp;
+use ledger::{ModelState, Reuse};
+use neo::{CompilationRequest, JobName, ModelId};
+use support::{MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
+use worker::Message;
+
+use super::*;
+
+const CONFIG: &str = r#"
+version: 1
+compilation:
+  defaults: { symbolic_dims: { default: 1 } }
+  rules:
+    - name: edge
+      keys: "vision/**"
+      targets: [ { device: jetson_nano }, { device: ml_c5 } ]
+    - { name: latest, keys: "latest/**", on_new_version: stop, targets: [ { device: ml_c5 } ] }
+"#;
+
+type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue>;
+
+fn create_planner(config: Option<&str>) -> TestPlanner {
+    let clock: Clock = || Timestamp::UNIX_EPOCH;
+    let objects = MemoryObjects::default();
+    if let Some(config) = config {
+        put_config(&objects, "c1", config);
+    }
+    let ledger = Ledger::new(MemoryTable::default(), clock);
+    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
+    let models = ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned());
+    Planner {
+        config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+        archives: objects,
+        ledger,
+        notifier,
+        models,
+        requests: MemoryQueue::default(),
+        model_bucket: "models".to_owned(),
+        artifact_bucket: "artifacts".to_owned(),
+        region: None,
+        clock,
+    }
+}
+
+fn put_config(objects: &MemoryObjects, version: &str, config: &str) {
+    let object = StoredObject {
+        version_id: Some(version.to_owned()),
+        etag: version.to_owned(),
+        bytes: config.as_bytes().to_vec(),
+        ..StoredObject::default()
+    };
+    objects.put_version("config", "automation.yaml", object);
+}
+
+/// Reads a real model of the `onnx` package. Its input is `data_0`, of shape 1×3×224×224.
+fn read_squeezenet() -> Vec<u8> {
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models/onnx/suite.tar.gz");
+    let mut suite = tar::Archive::new(GzDecoder::new(File::open(suite).unwrap()));
+    let mut entries = suite.entries().unwrap().map(Result::unwrap);
+    let mut entry = entries.find(|entry| entry.path().unwrap().ends_with("light_squeezenet.onnx")).unwrap();
+    let mut bytes = Vec::new();
+    entry.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Builds an archive that can be compiled.
+fn build_model_archive() -> Vec<u8> {
+    build_archive(&[("m.onnx", &read_squeezenet())])
+}
+
+fn build_archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+impl TestPlanner {
+    /// Uploads a version of an object and returns its event. The same bytes have the same entity
+    /// tag.
+    fn upload_object(&self, key: &str, version: &str, bytes: Vec<u8>, metadata: &[(&str, &str)]) -> Event {
+        let etag = format!("etag-{}", bytes.len());
+        let metadata: HashMap<_, _> =
+            metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let size = Some(bytes.len() as u64);
+        let object = StoredObject { version_id: Some(version.to_owned()), etag: etag.clone(), metadata, bytes };
+        self.archives.put_version("models", key, object);
+        Event::ObjectsCreated(vec![ObjectCreated {
+            bucket: "models".to_owned(),
+            key: key.to_owned(),
+            version_id: Some(version.to_owned()),
+            etag: Some(etag),
+            size,
+            sequencer: Some(version.to_owned()),
+        }])
+    }
+
+    fn sent_requests(&self) -> Vec<CompilationRequest> {
+        self.requests.bodies.lock().iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+    }
+
+    /// Uploads an archive that must be rejected, and returns the first problem that is reported.
+    async fn upload_rejected_object(&self, key: &str, bytes: Vec<u8>, metadata: &[(&str, &str)]) -> String {
+        let event = self.upload_object(key, "v1", bytes, metadata);
+        self.handle_event(event).await.unwrap();
+        assert_eq!(self.notifier.topic().types(), ["compilation.rejected"], "{key}");
+        assert!(self.sent_requests().is_empty(), "{key}");
+        self.notifier.topic().published.lock()[0].text.lines().nth(2).unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn model_without_metadata_is_requested_for_every_target() {
+    let planner = create_planner(Some(CONFIG));
+    let event = planner.upload_object("vision/a b+c ü.tar.gz", "v1", build_model_archive(), &[]);
+    planner.handle_event(event).await.unwrap();
+    let requests = planner.sent_requests();
+    let targets: Vec<_> = requests.iter().map(|request| request.target.to_string()).collect();
+    assert_eq!(targets, ["jetson_nano", "ml_c5"]);
+    for request in &requests {
+        assert_eq!(request.data_input_config.as_deref(), Some(r#"{"data_0":[1,3,224,224]}"#));
+        assert_eq!(request.source.to_uri(), "s3://models/vision/a b+c ü.tar.gz");
+        assert!(request.output_location.starts_with("s3://artifacts/vision/a b+c ü/"), "{}", request.output_location);
+    }
+    assert!(planner.notifier.topic().types().is_empty());
+}
+
+fn requested_jobs(planner: &TestPlanner) -> BTreeSet<JobName> {
+    planner.sent_requests().into_iter().map(|request| request.job_name).collect()
+}
+
+/// SEMANTICS once-per-target: Each accepted upload version results in exactly one compilation job
+/// per target, no matter how often its event is delivered and what is lost in between.
+#[tokio::test]
+async fn each_version_is_planned_once() {
+    let planner = create_planner(Some(CONFIG));
+    let model = build_model_archive();
+    let event = planner.upload_object("vision/a.tar.gz", "v1", model, &[]);
+    for _ in 0..10 {
+        planner.handle_event(event.clone()).await.unwrap();
+    }
+    assert_eq!(*planner.archives.opened.lock(), 2, "expected one read of the configuration and one of the archive");
+    assert_eq!(requested_jobs(&planner).len(), 2);
+}
+
+/// SEMANTICS same-bytes-once: When the same bytes are uploaded again under the same key, they are
+/// not compiled again with the same settings, unless the earlier job failed, was stopped or was
+/// rejected.
+#[tokio::test]
+async fn same_bytes_are_compiled_once() {
+    let planner = create_planner(Some(CONFIG));
+    let model = build_model_archive();
+    for version in ["v1", "v2", "v3", "v4", "v5"] {
+        let event = planner.upload_object("vision/a.tar.gz", version, model.clone(), &[]);
+        planner.handle_event(event).await.unwrap();
+    }
+    assert_eq!(requested_jobs(&planner).len(), 2);
+    let changed = build_archive(&[("m.onnx", &read_squeezenet()), ("notes.txt", b"new")]);
+    let event = planner.upload_object("vision/a.tar.gz", "v6", changed, &[]);
+    planner.handle_event(event).await.unwrap();
+    assert_eq!(requested_jobs(&planner).len(), 4, "expected other bytes to be compiled");
+}
+
+#[tokio::test]
+async fn requests_that_may_be_unsent_are_sent_again() {
+    let planner = create_planner(Some(CONFIG));
+    let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+    planner.handle_event(event.clone()).await.unwrap();
+    let first = planner.sent_requests();
+    let id = ModelId::new("models", "vision/a.tar.gz", "v1");
+    let key = format!("model#{id}");
+    let mut row = planner.ledger.find_model(&id).await.unwrap().unwrap();
+    // As if the function had crashed after it wrote the row.
+    row.state = ModelState::Planned;
+    let fresh = TestPlanner { ledger: Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH), ..planner };
+    for request in &first {
+        fresh.ledger.claim_job(request, Reuse::Running).await.unwrap();
+    }
+    fresh.ledger.create_model(&id, row).await.unwrap();
+    fresh.handle_event(event).await.unwrap();
+    assert_eq!(fresh.sent_requests()[2..], first, "{key}");
+}
+
+/// SEMANTICS answered-once: An upload that cannot be compiled is rejected once, before any job
+/// starts, with the reason and how to fix it.
+#[tokio::test]
+async fn broken_archive_is_rejected_once() {
+    let planner = create_planner(Some(CONFIG));
+    let whole = build_model_archive();
+    let event = planner.upload_object("vision/a.tar.gz", "v1", whole[..whole.len() / 2].to_vec(), &[]);
+    for _ in 0..3 {
+        planner.handle_event(event.clone()).await.unwrap();
+    }
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+}
+
+#[tokio::test]
+async fn problems_that_block_compilation_are_reported() {
+    let cases = [
+        ("no-rule/a.tar.gz", build_model_archive(), vec![], "no rule matches the key"),
+        ("vision/a.zip", build_model_archive(), vec![], "the key `vision/a.zip` does not end in .tar.gz"),
+        ("vision/a.tar.gz", b"PK\x03\x04".to_vec(), vec![], "zip"),
+        ("vision/a.tar.gz", build_archive(&[("readme.txt", b"hello")]), vec![], "no model"),
+        (
+            "vision/a.tar.gz",
+            build_archive(&[("a.onnx", &read_squeezenet()), ("b.onnx", &read_squeezenet())]),
+            vec![],
+            "b.onnx",
+        ),
+        ("vision/a.tar.gz", build_model_archive(), vec![("neo-targets", "toaster")], "unknown target device `toaster`"),
+        ("vision/a.tar.gz", build_model_archive(), vec![("neo-framework", "PYTORCH")], "framework is set to PYTORCH"),
+        ("vision/a.tar.gz", build_model_archive(), vec![("neo-inputs", "[[1,3,224,224]]")], "not for ONNX"),
+    ];
+    for (key, bytes, metadata, expected) in cases {
+        let problem = create_planner(Some(CONFIG)).upload_rejected_object(key, bytes, &metadata).await;
+        assert!(problem.contains(expected), "{key} {metadata:?}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn upload_without_a_configuration_is_rejected() {
+    let model = build_model_archive();
+    let problem = create_planner(None).upload_rejected_object("vision/a.tar.gz", model, &[]).await;
+    assert_eq!(problem, "Problem: there is no configuration at s3://config/automation.yaml");
+}
+
+#[tokio::test]
+async fn upload_with_an_invalid_configuration_is_rejected() {
+    let planner = create_planner(Some("version: 1\ncompilation: { rules: [ { name: a } ] }"));
+    let model = build_model_archive();
+    let event = planner.upload_object("vision/a.tar.gz", "v1", model, &[]);
+    planner.handle_event(event).await.unwrap();
+    assert_eq!(planner.notifier.topic().types(), ["config.rejected", "compilation.rejected"]);
+}
+
+const ARN: &str = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+
+impl TestPlanner {
+    /// Activates a configuration with one rule for a model package, and returns its event.
+    fn put_package_config(&self, version: &str, rule: &str) -> Event {
+        let text = format!(
+            "version: 1\ncompilation: {{ rules: [ {{ name: registry, model_package_version: '{ARN}', {rule} }} ] }}"
+        );
+        put_config(&self.archives, version, &text);
+        Event::ObjectsCreated(vec![ObjectCreated {
+            bucket: "config".to_owned(),
+            key: "automation.yaml".to_owned(),
+            version_id: Some(version.to_owned()),
+            etag: None,
+            size: None,
+            sequencer: None,
+        }])
+    }
+}
+
+/// SEMANTICS package-once: A model package version named by a rule is compiled once per target, no
+/// matter how often the configuration is written.
+#[tokio::test]
+async fn model_package_is_requested_once() {
+    let planner = create_planner(None);
+    let first = planner.put_package_config("c1", "targets: [ { device: ml_c5 } ]");
+    for _ in 0..3 {
+        planner.handle_event(first.clone()).await.unwrap();
+    }
+    // Written again, with a change that does not concern the model package.
+    let same = planner.put_package_config(
+        "c2",
+        "targets: [ { device: ml_c5 } ] }, { name: all, keys: '**', targets: [ { device: ml_m5 } ]",
+    );
+    planner.handle_event(same).await.unwrap();
+    let requests = planner.sent_requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!((requests[0].source.to_uri().as_str(), requests[0].framework), (ARN, None));
+    assert!(planner.notifier.topic().types().is_empty(), "{:?}", planner.notifier.topic().types());
+}
+
+#[tokio::test]
+async fn new_target_of_a_model_package_is_requested() {
+    let planner = create_planner(None);
+    let first = planner.put_package_config("c1", "targets: [ { device: ml_c5 } ]");
+    planner.handle_event(first).await.unwrap();
+    planner.ledger.mark_job_accepted(&planner.sent_requests()[0]).await.unwrap();
+    let more = planner.put_package_config("c3", "targets: [ { device: ml_c5 }, { device: ml_m5 } ]");
+    planner.handle_event(more).await.unwrap();
+    let targets: Vec<_> = planner.sent_requests().iter().map(|request| request.target.to_string()).collect();
+    assert_eq!(targets, ["ml_c5", "ml_m5"]);
+    assert!(planner.notifier.topic().types().is_empty(), "{:?}", planner.notifier.topic().types());
+}
+
+#[tokio::test]
+async fn changed_rule_requests_failed_jobs_of_a_package_again() {
+    let planner = create_planner(None);
+    let first = planner.put_package_config("c1", "targets: [ { device: ml_c5 } ]");
+    planner.handle_event(first).await.unwrap();
+    planner.ledger.mark_job_rejected(&planner.sent_requests()[0], "the role may not read the archive").await.unwrap();
+    let role = "role_arn: 'arn:aws:iam::123456789012:role/other', targets: [ { device: ml_c5 } ]";
+    let changed = planner.put_package_config("c2", role);
+    planner.handle_event(changed).await.unwrap();
+    let requests = planner.sent_requests();
+    assert_eq!(requests.len(), 2);
+    assert_ne!(requests[0].job_name, requests[1].job_name);
+}
+
+#[tokio::test]
+async fn rejected_model_package_is_reported_once() {
+    let planner = create_planner(None);
+    let rule = "output: 's3://models/{job}', targets: [ { device: ml_c5 } ]";
+    for version in ["c1", "c2"] {
+        let event = planner.put_package_config(version, rule);
+        planner.handle_event(event).await.unwrap();
+    }
+    assert!(planner.sent_requests().is_empty());
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+    assert!(planner.notifier.topic().published.lock()[0].text.contains(ARN));
+}
+
+#[tokio::test]
+async fn configuration_without_model_packages_requests_nothing() {
+    for (config, expected) in [(None, &[][..]), (Some(CONFIG), &[]), (Some("version: 2"), &["config.rejected"])] {
+        let planner = create_planner(config);
+        let Event::ObjectsCreated(mut objects) = planner.upload_object("automation.yaml", "c1", vec![1], &[]) else {
+            panic!()
+        };
+        objects[0].bucket = "config".to_owned();
+        planner.handle_event(Event::ObjectsCreated(objects)).await.unwrap();
+        assert!(planner.sent_requests().is_empty());
+        assert_eq!(planner.notifier.topic().types(), expected);
+    }
+}
+
+#[tokio::test]
+async fn metadata_overrides_the_rule_and_the_archive() {
+    let planner = create_planner(Some(CONFIG));
+    let metadata = [("neo-targets", "rasp4b"), ("neo-inputs", r#"{"data_0":[8,3,224,224]}"#)];
+    let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &metadata);
+    planner.handle_event(event).await.unwrap();
+    let requests = planner.sent_requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].target.to_string(), "rasp4b");
+    assert_eq!(requests[0].data_input_config.as_deref(), Some(r#"{"data_0":[8,3,224,224]}"#));
+}
+
+#[tokio::test]
+async fn folders_empty_objects_and_test_events_are_skipped() {
+    let planner = create_planner(Some(CONFIG));
+    for key in ["vision/", "vision/empty.tar.gz"] {
+        let event = planner.upload_object(key, "v1", Vec::new(), &[]);
+        planner.handle_event(event).await.unwrap();
+    }
+    planner.handle_event(Event::S3Test).await.unwrap();
+    assert!(planner.notifier.topic().types().is_empty() && planner.sent_requests().is_empty());
+}
+
+#[tokio::test]
+async fn overwritten_object_is_left_to_its_newer_event() {
+    let planner = create_planner(Some(CONFIG));
+    planner.upload_object("vision/a.tar.gz", "v2", vec![1], &[]);
+    planner.handle_event(unversioned_event("vision/a.tar.gz", "older")).await.unwrap();
+    assert!(planner.notifier.topic().types().is_empty());
+}
+
+#[tokio::test]
+async fn deleted_object_is_rejected() {
+    let planner = create_planner(Some(CONFIG));
+    planner.handle_event(unversioned_event("vision/gone.tar.gz", "e")).await.unwrap();
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+}
+
+/// The event of an upload to a bucket without versions.
+fn unversioned_event(key: &str, etag: &str) -> Event {
+    Event::ObjectsCreated(vec![ObjectCreated {
+        bucket: "models".to_owned(),
+        key: key.to_owned(),
+        version_id: None,
+        etag: Some(etag.to_owned()),
+        size: Some(9),
+        sequencer: None,
+    }])
+}
+
+/// SEMANTICS superseded: With `on_new_version: stop`, the events of one key can arrive in any order
+/// and the jobs of the newest version end up as the current ones: running jobs of older versions
+/// are stopped, and no other jobs are stopped.
+#[tokio::test]
+async fn newest_version_stops_jobs_of_older_ones_in_any_order() {
+    let versions = ["v1", "v2", "v3"];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [0, 2, 1]] {
+        let planner = create_planner(Some(CONFIG));
+        let mut jobs = Vec::new();
+        let events: Vec<_> = versions
+            .iter()
+            .map(|version| {
+                let bytes =
+                    build_archive(&[("m.onnx", &read_squeezenet()), ("version.txt", version.repeat(99).as_bytes())]);
+                planner.upload_object("latest/a.tar.gz", version, [bytes, version.as_bytes().to_vec()].concat(), &[])
+            })
+            .collect();
+        for position in order {
+            planner.handle_event(events[position].clone()).await.unwrap();
+        }
+        let (mut requested, mut stopped) = (Vec::new(), Vec::new());
+        for body in planner.requests.bodies.lock().iter() {
+            match Event::parse(body).unwrap() {
+                Event::Compilation(request) => {
+                    jobs.push((request.job_name.to_string(), request.source.version().to_owned()));
+                    requested.push(request.source.version().to_owned());
+                }
+                Event::Stop(stop) => {
+                    stopped.push(jobs.iter().find(|(name, _)| *name == stop.job_name).unwrap().1.clone());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(requested.last().unwrap(), "v3", "{order:?}");
+        let older: Vec<_> = requested.iter().filter(|version| *version != "v3").collect();
+        stopped.dedup();
+        stopped.sort();
+        stopped.dedup();
+        assert_eq!(stopped.iter().collect::<Vec<_>>(), older, "{order:?}");
+    }
+}
+
+/// SEMANTICS no-loop: The system never compiles its own output.
+#[tokio::test]
+async fn own_artifacts_are_never_compiled() {
+    let planner = create_planner(Some(CONFIG));
+    let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+    planner.handle_event(event).await.unwrap();
+    let requests = planner.sent_requests();
+    let artifact_key = |request: &CompilationRequest| {
+        let folder = request.output_location.strip_prefix("s3://artifacts/").unwrap();
+        format!("{folder}a-{}.tar.gz", request.target)
+    };
+    // A tool copies the artifacts into the model bucket, or the rule includes the artifact bucket.
+    for (number, request) in requests.iter().enumerate() {
+        let copied = planner.upload_object(&artifact_key(request), &format!("c{number}"), build_model_archive(), &[]);
+        let Event::ObjectsCreated(mut objects) = copied.clone() else { panic!("{copied:?}") };
+        objects[0].bucket = "artifacts".to_owned();
+        for event in [copied, Event::ObjectsCreated(objects)] {
+            planner.handle_event(event).await.unwrap();
+        }
+    }
+    assert_eq!(planner.sent_requests().len(), requests.len(), "expected no request for an artifact");
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"; 2], "expected one notification per bucket");
+    for notification in planner.notifier.topic().published.lock().iter() {
+        assert!(notification.text.contains("artifact"), "{}", notification.text);
+    }
+    let event = planner.upload_object("vision/of-another-job/a.tar.gz", "v1", build_model_archive(), &[]);
+    planner.handle_event(event).await.unwrap();
+    assert_eq!(planner.sent_requests().len(), 2 * requests.len(), "expected a folder of any other name to be accepted");
+}
+
+/// SEMANTICS no-loop: The system never compiles its own output.
+#[tokio::test]
+async fn output_that_would_start_compilations_is_rejected() {
+    for output in ["s3://models/{key}/{job}", "s3://models/compiled/{job}", "s3://models/{job}"] {
+        let config = CONFIG.replacen("defaults: {", &format!("defaults: {{ output: '{output}', "), 1);
+        let planner = create_planner(Some(&config));
+        let problem = planner.upload_rejected_object("vision/a.tar.gz", build_model_archive(), &[]).await;
+        assert!(problem.contains("the bucket that starts compilations"), "{output}: {problem}");
+    }
+}

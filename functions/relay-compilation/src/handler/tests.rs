@@ -1,0 +1,289 @@
+use std::collections::BTreeSet;
+
+use automation::event::Observer;
+use jiff::Timestamp;
+use ledger::{ModelRow, ModelState, Reuse};
+use neo::{JobDescription, ModelId, Upload};
+use serde_json::{Value, json};
+use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic};
+use worker::Message;
+
+use super::*;
+
+type TestRelay = JobRelay<MemoryJobs, MemoryTable, MemoryTopic, MemoryQueue, MemoryObjects>;
+
+/// Creates a relay whose ledger has a model with two requested jobs.
+async fn create_relay() -> (TestRelay, [CompilationRequest; 2]) {
+    let clock: Clock = || Timestamp::UNIX_EPOCH;
+    let upload = Upload {
+        bucket: "models".to_owned(),
+        key: "resnet.tar.gz".to_owned(),
+        version_id: Some("v1".to_owned()),
+        etag: "e".to_owned(),
+        size: 1,
+    };
+    let model = ModelId::new(&upload.bucket, &upload.key, upload.version());
+    let requests = ["ml_c5", "ml_m5"].map(|target| {
+        serde_json::from_value::<CompilationRequest>(json!({
+            "version": 1, "job_name": format!("resnet-{target}"), "model": model, "content": target, "source": upload,
+            "rule": "all", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
+            "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/",
+            "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+        }))
+        .unwrap()
+    });
+    let ledger = Ledger::new(MemoryTable::default(), clock);
+    for request in &requests {
+        ledger.claim_job(request, Reuse::Running).await.unwrap();
+    }
+    let jobs = requests.iter().map(|request| request.job_name.clone()).collect();
+    let rule = Some("all".to_owned());
+    let row = ModelRow {
+        source: upload.into(),
+        rule,
+        state: ModelState::Requested,
+        jobs,
+        problems: Vec::new(),
+        planned_at: clock(),
+        sequencer: None,
+        stops_older: false,
+    };
+    ledger.create_model(&model, row).await.unwrap();
+    let (jobs, queue, foreign) = (MemoryJobs::default(), MemoryQueue::default(), ForeignJobs::default());
+    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
+    let models = ModelNotifier::new(ledger.clone(), notifier.clone(), MemoryObjects::default(), "artifacts".to_owned());
+    (JobRelay { jobs, ledger, notifier, models, requests: queue, foreign, clock }, requests)
+}
+
+/// Sets the status of a job in SageMaker, and delivers an observation of it.
+async fn observe_status(relay: &TestRelay, request: &CompilationRequest, status: JobStatus) -> Result<(), Failure> {
+    let name = request.job_name.to_string();
+    let job = JobDescription {
+        name: name.clone(),
+        arn: format!("arn:{name}"),
+        status,
+        source: request.source.to_uri(),
+        framework: "ONNX".to_owned(),
+        data_input_config: None,
+        target: request.target.to_string(),
+        output_location: request.output_location.clone(),
+        artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/{name}.tar.gz")),
+        failure_reason: (status == JobStatus::Failed).then(|| "ClientError: no".to_owned()),
+        created_at: None,
+        started_at: None,
+        ended_at: None,
+    };
+    relay.jobs.jobs.lock().insert(name.clone(), job);
+    deliver_hint(relay, &name).await
+}
+
+async fn deliver_hint(relay: &TestRelay, name: &str) -> Result<(), Failure> {
+    relay.handle_event(Event::Job(JobObservation::without_status(name, Observer::Sweep))).await
+}
+
+/// SEMANTICS every-end-notified: Every terminal job state is published; duplicates are suppressed.
+#[tokio::test]
+async fn each_status_is_published_once() {
+    let (relay, [first, second]) = create_relay().await;
+    for status in [JobStatus::Starting, JobStatus::InProgress, JobStatus::Completed, JobStatus::Completed] {
+        observe_status(&relay, &first, status).await.unwrap();
+    }
+    assert_eq!(relay.notifier.topic().types(), ["compilation.started", "compilation.completed"]);
+    for _ in 0..2 {
+        observe_status(&relay, &second, JobStatus::Failed).await.unwrap();
+    }
+    assert_eq!(relay.notifier.topic().types()[2..], ["compilation.failed", "model.summary"]);
+}
+
+/// SEMANTICS one-summary: When the last target of a model finishes, one summary of the whole model
+/// is published.
+#[tokio::test]
+async fn one_summary_follows_the_last_job_of_a_model() {
+    let (relay, [first, second]) = create_relay().await;
+    observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
+    for _ in 0..2 {
+        observe_status(&relay, &second, JobStatus::Failed).await.unwrap();
+    }
+    assert_eq!(relay.notifier.topic().types(), ["compilation.completed", "compilation.failed", "model.summary"]);
+    let subject = relay.notifier.topic().published.lock().last().unwrap().subject.clone();
+    assert_eq!(subject, "resnet: compiled for 1 of 2 targets");
+    let versions =
+        relay.models.objects().objects.lock()[&("artifacts".to_owned(), "resnet/v1/summary.json".to_owned())].clone();
+    let document: Value = serde_json::from_slice(&versions[0].bytes).unwrap();
+    assert_eq!((versions.len(), document["subject"].as_str()), (1, Some(subject.as_str())));
+    assert_eq!(document["summary"], "s3://artifacts/resnet/v1/summary.json");
+}
+
+/// SEMANTICS reused-told: For a model that an earlier job compiled, a notification reports the
+/// existing artifact with `reused_from`, and a model summary is published.
+#[tokio::test]
+async fn reused_jobs_are_reported_once_for_the_model_reusing_them() {
+    let (relay, requests) = create_relay().await;
+    let again = ModelId::new("models", "resnet.tar.gz", "v2");
+    for request in &requests {
+        let request =
+            CompilationRequest { model: again.clone(), job_name: "again".to_owned().into(), ..request.clone() };
+        assert_ne!(relay.ledger.claim_job(&request, Reuse::Running).await.unwrap(), request.job_name);
+    }
+    let first = relay.ledger.find_model(&requests[0].model).await.unwrap().unwrap();
+    relay.ledger.create_model(&again, ModelRow { state: ModelState::Reused, ..first }).await.unwrap();
+    for request in &requests {
+        observe_status(&relay, request, JobStatus::Completed).await.unwrap();
+        observe_status(&relay, request, JobStatus::Completed).await.unwrap();
+    }
+    let types = relay.notifier.topic().types();
+    assert_eq!(types[..2], ["compilation.completed"; 2], "notifications about the first target");
+    assert_eq!(
+        types[2..].iter().copied().collect::<BTreeSet<_>>(),
+        BTreeSet::from(["compilation.completed", "model.summary"]),
+        "notifications about the second target and both models"
+    );
+    let published = relay.notifier.topic().published.lock();
+    let reused: Vec<_> =
+        published.iter().filter(|notification| notification.text.contains("was already compiled")).collect();
+    assert_eq!(reused.len(), requests.len());
+    let document = serde_json::to_value(reused[0]).unwrap();
+    assert_eq!(document["reused_from"], requests[0].job_name.as_str());
+    assert_eq!(published.len(), 6);
+}
+
+#[tokio::test]
+async fn finished_job_releases_a_parked_request() {
+    let (relay, [first, second]) = create_relay().await;
+    assert!(relay.ledger.park_request(&second).await.unwrap());
+    observe_status(&relay, &first, JobStatus::InProgress).await.unwrap();
+    assert!(relay.requests.bodies.lock().is_empty());
+    observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
+    let released = relay.requests.bodies.lock().clone();
+    assert_eq!(released.len(), 1);
+    assert!(matches!(Event::parse(&released[0]).unwrap(), Event::Compilation(request) if *request == second));
+}
+
+#[tokio::test]
+async fn rejected_request_counts_as_finished() {
+    let (relay, [first, second]) = create_relay().await;
+    relay.ledger.mark_job_rejected(&first, "no such target").await.unwrap();
+    deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
+    assert_eq!(relay.notifier.topic().types(), ["compilation.rejected"]);
+    observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
+    assert_eq!(relay.notifier.topic().types()[1..], ["compilation.completed", "model.summary"]);
+}
+
+#[tokio::test]
+async fn failure_of_the_service_is_retried_before_the_summary() {
+    let (relay, [first, second]) = create_relay().await;
+    observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
+    let mut attempt = first;
+    for number in 2..=3 {
+        fail_job(&relay, &attempt, "ServerError: There was an internal server error").await;
+        let (_, parked) = relay.ledger.next_parked_requests(9).await.unwrap();
+        assert_eq!(parked.len(), 1);
+        relay.ledger.remove_parked(&[parked[0].job_name.clone()]).await.unwrap();
+        attempt = parked[0].clone();
+        assert_eq!(attempt.attempt, number);
+        assert!(
+            relay.notifier.topic().published.lock().last().unwrap().text.contains(&format!("attempt {number} of 3"))
+        );
+    }
+    assert!(!relay.notifier.topic().types().contains(&"model.summary"));
+    fail_job(&relay, &attempt, "ServerError: There was an internal server error").await;
+    assert!(relay.ledger.next_parked_requests(9).await.unwrap().1.is_empty(), "expected no fourth attempt");
+    assert_eq!(
+        relay.notifier.topic().types()[1..],
+        ["compilation.failed", "compilation.failed", "compilation.failed", "model.summary"]
+    );
+}
+
+#[tokio::test]
+async fn failure_of_the_model_is_not_retried() {
+    let (relay, [first, _]) = create_relay().await;
+    fail_job(&relay, &first, "ClientError: InputConfiguration: TVM cannot convert").await;
+    assert!(relay.ledger.next_parked_requests(9).await.unwrap().1.is_empty());
+}
+
+/// Lets a job start and fail, and forgets the notification about its start.
+async fn fail_job(relay: &TestRelay, request: &CompilationRequest, reason: &str) {
+    observe_status(relay, request, JobStatus::InProgress).await.unwrap();
+    let name = request.job_name.to_string();
+    if let Some(job) = relay.jobs.jobs.lock().get_mut(&name) {
+        job.status = JobStatus::Failed;
+        job.failure_reason = Some(reason.to_owned());
+    }
+    deliver_hint(relay, &name).await.unwrap();
+    relay.notifier.topic().published.lock().retain(|notification| notification.kind.as_str() != "compilation.started");
+}
+
+#[tokio::test]
+async fn failed_publication_is_retried() {
+    let (relay, [first, _]) = create_relay().await;
+    *relay.notifier.topic().failures.lock() = 1;
+    assert!(matches!(observe_status(&relay, &first, JobStatus::Completed).await, Err(Failure::Transient(_))));
+    observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
+    assert_eq!(relay.notifier.topic().types(), ["compilation.completed"]);
+}
+
+#[tokio::test]
+async fn foreign_job_is_reported() {
+    let (relay, [first, _]) = create_relay().await;
+    let foreign = CompilationRequest { job_name: "by-hand".to_owned().into(), ..first };
+    observe_status(&relay, &foreign, JobStatus::Completed).await.unwrap();
+    assert_eq!(relay.notifier.topic().types(), ["compilation.completed"]);
+    assert_eq!(relay.notifier.topic().published.lock()[0].subject, "Compilation completed: by-hand for ml_c5");
+}
+
+#[tokio::test]
+async fn foreign_job_is_not_reported_if_disabled() {
+    let (relay, [first, _]) = create_relay().await;
+    let relay = JobRelay { foreign: ForeignJobs::exclude_all(), ..relay };
+    let foreign = CompilationRequest { job_name: "by-hand".to_owned().into(), ..first.clone() };
+    observe_status(&relay, &foreign, JobStatus::Completed).await.unwrap();
+    assert!(relay.notifier.topic().types().is_empty());
+    observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
+    assert_eq!(relay.notifier.topic().types(), ["compilation.completed"], "expected jobs of this stack to be reported");
+}
+
+#[tokio::test]
+async fn failed_api_call_is_ignored() {
+    let (relay, _) = create_relay().await;
+    relay.handle_event(Event::FailedCall("StopCompilationJob of x".to_owned())).await.unwrap();
+    assert!(relay.notifier.topic().types().is_empty());
+}
+
+#[tokio::test]
+async fn foreign_job_missing_in_sagemaker_is_not_reported() {
+    let (relay, _) = create_relay().await;
+    deliver_hint(&relay, "missing").await.unwrap();
+    assert!(relay.notifier.topic().types().is_empty());
+}
+
+/// SageMaker may not show a job yet that it has just accepted.
+#[tokio::test]
+async fn own_job_missing_in_sagemaker_is_a_transient_failure() {
+    let (relay, [first, _]) = create_relay().await;
+    assert!(matches!(deliver_hint(&relay, first.job_name.as_str()).await, Err(Failure::Transient(_))));
+}
+
+#[tokio::test]
+async fn job_of_a_superseded_version_is_not_retried() {
+    let (relay, [first, second]) = create_relay().await;
+    relay.ledger.mark_model_superseded(&first.model).await.unwrap();
+    fail_job(&relay, &first, "CapacityError: no machine").await;
+    assert!(relay.ledger.next_parked_requests(9).await.unwrap().1.is_empty());
+    observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
+    assert_eq!(relay.notifier.topic().types(), ["compilation.failed", "compilation.completed", "model.summary"]);
+}
+
+#[tokio::test]
+async fn repeated_terminal_status_frees_one_quota_slot() {
+    let (relay, [first, second]) = create_relay().await;
+    for number in 0..3 {
+        let parked = CompilationRequest { job_name: format!("parked-{number}").into(), ..second.clone() };
+        assert!(relay.ledger.park_request(&parked).await.unwrap());
+    }
+    fail_job(&relay, &first, "CapacityError: no machine").await;
+    deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
+    let released = relay.requests.bodies.lock().clone();
+    assert_eq!(released.len(), 1, "{released:?}");
+    let (parked, _) = relay.ledger.next_parked_requests(9).await.unwrap();
+    assert_eq!(parked.len(), 3, "expected two of the parked requests, and the next attempt");
+}

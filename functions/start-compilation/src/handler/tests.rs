@@ -1,0 +1,157 @@
+use jiff::Timestamp;
+use ledger::Reuse;
+use serde_json::json;
+use support::{MemoryJobs, MemoryQueue, MemoryTable, ScriptedAnswer};
+use worker::Message;
+
+use super::*;
+
+type TestStarter = Starter<MemoryJobs, MemoryTable, MemoryQueue>;
+
+fn create_starter() -> TestStarter {
+    Starter {
+        jobs: MemoryJobs::default(),
+        ledger: Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH),
+        job_states: MemoryQueue::default(),
+        role_arn: "arn:aws:iam::123456789012:role/neo".to_owned(),
+    }
+}
+
+fn request_event(key: &str) -> Event {
+    let body = json!({
+        "version": 1, "job_name": "resnet-ml-c5-abc", "model": "m", "content": "c",
+        "source": { "bucket": "models", "key": key, "version_id": "v1", "etag": "e", "size": 1 },
+        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
+        "data_input_config": "{\"data\":[1,3]}", "compiler_options": null, "output_location": "s3://artifacts/",
+        "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+    });
+    Event::parse(&body.to_string()).unwrap()
+}
+
+fn stop_event() -> Event {
+    Event::parse(r#"{"version":1,"stop":"resnet-ml-c5-abc"}"#).unwrap()
+}
+
+/// Status and failure reason of the job in the ledger.
+async fn find_status(starter: &TestStarter) -> Option<(JobStatus, Option<String>)> {
+    let row = starter.ledger.find_job(&JobName::from("resnet-ml-c5-abc".to_owned())).await.unwrap();
+    row.map(|row| (row.status, row.failure_reason))
+}
+
+/// SEMANTICS once-per-target: Each accepted upload version results in exactly one compilation job
+/// per target, no matter how often its event is delivered and what is lost in between.
+#[tokio::test]
+async fn request_delivered_twice_starts_one_job() {
+    let starter = create_starter();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(starter.jobs.jobs.lock().len(), 1);
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+    assert_eq!(
+        *starter.job_states.bodies.lock(),
+        [r#"{"version":1,"job_name":"resnet-ml-c5-abc","seen_by":"start"}"#; 2]
+    );
+}
+
+#[tokio::test]
+async fn request_with_a_lost_response_is_retried() {
+    let starter = create_starter();
+    starter.jobs.answers.lock().push(ScriptedAnswer::Lost);
+    assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(starter.jobs.jobs.lock().len(), 1);
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+/// SEMANTICS quota-waits: A quota error parks the request until the quota has room; this does not
+/// count as a receive, and nothing is lost.
+#[tokio::test]
+async fn exceeded_quota_parks_the_request_until_it_is_released() {
+    let starter = create_starter();
+    starter.jobs.answers.lock().push(ScriptedAnswer::Quota);
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Requested, None)));
+    assert!(starter.jobs.jobs.lock().is_empty() && starter.job_states.bodies.lock().is_empty());
+    let released = MemoryQueue::default();
+    assert_eq!(starter.ledger.release_parked(&released, 5).await.unwrap(), 1);
+    assert_eq!(starter.ledger.release_parked(&released, 5).await.unwrap(), 0);
+    let body = released.bodies.lock().remove(0);
+    starter.handle_event(Event::parse(&body).unwrap()).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+#[tokio::test]
+async fn refusal_is_recorded_and_reported() {
+    let starter = create_starter();
+    starter.jobs.answers.lock().push(ScriptedAnswer::Refused("Unsupported framework version".to_owned()));
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    let rejected = (JobStatus::Rejected, Some("Unsupported framework version".to_owned()));
+    assert_eq!(find_status(&starter).await, Some(rejected));
+    assert_eq!(starter.job_states.bodies.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn refusal_after_a_lost_response_keeps_the_running_job() {
+    let starter = create_starter();
+    *starter.jobs.answers.lock() = vec![ScriptedAnswer::Refused("no such role".to_owned()), ScriptedAnswer::Lost];
+    assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+#[tokio::test]
+async fn request_is_rejected_if_its_job_name_is_taken() {
+    let starter = create_starter();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    let fresh = TestStarter { ledger: create_starter().ledger, ..starter };
+    fresh.handle_event(request_event("b.tar.gz")).await.unwrap();
+    let (status, reason) = find_status(&fresh).await.unwrap();
+    assert_eq!(status, JobStatus::Rejected);
+    assert!(reason.unwrap().contains("exists for another model (s3://models/a.tar.gz)"));
+}
+
+#[tokio::test]
+async fn model_package_is_identified_by_its_arn() {
+    let starter = create_starter();
+    let package_event = |number: u32| {
+        let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/{number}");
+        let Event::Compilation(mut request) = request_event("a.tar.gz") else { panic!() };
+        let source = json!({ "model_package_version_arn": arn, "version": "1-abc" });
+        request.source = serde_json::from_value(source).unwrap();
+        (request.framework, request.data_input_config) = (None, None);
+        Event::Compilation(request)
+    };
+    starter.handle_event(package_event(1)).await.unwrap();
+    // The same job, with a framework that SageMaker has detected.
+    starter.jobs.jobs.lock().get_mut("resnet-ml-c5-abc").unwrap().framework = "ONNX".to_owned();
+    let fresh = TestStarter { ledger: create_starter().ledger, ..starter };
+    fresh.handle_event(package_event(1)).await.unwrap();
+    assert_eq!(find_status(&fresh).await, Some((JobStatus::Starting, None)));
+    let fresh = TestStarter { ledger: create_starter().ledger, ..fresh };
+    fresh.handle_event(package_event(2)).await.unwrap();
+    assert!(find_status(&fresh).await.unwrap().1.unwrap().contains("exists for another model (arn:aws:sagemaker"));
+}
+
+#[tokio::test]
+async fn job_stopped_before_its_start_is_not_started() {
+    let starter = create_starter();
+    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+    starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
+    starter.handle_event(stop_event()).await.unwrap();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert!(starter.jobs.jobs.lock().is_empty());
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Stopped, None)));
+}
+
+#[tokio::test]
+async fn running_job_is_stopped() {
+    let starter = create_starter();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    starter.handle_event(stop_event()).await.unwrap();
+    assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
+}
+
+#[tokio::test]
+async fn other_events_are_terminal_failures() {
+    assert!(matches!(create_starter().handle_event(Event::S3Test).await, Err(Failure::Terminal(_))));
+}

@@ -1,0 +1,109 @@
+//! Notifications about a model as a whole: artifacts reused from earlier jobs, and the summary.
+//! Each is published once, whichever function gets to it first.
+
+use jiff::Timestamp;
+use ledger::{JobRow, Ledger, LedgerTable, ModelRow, ModelState};
+use neo::{JobStatus, ModelId};
+use notifications::{Notification, notifier::Notifier, sns::Topic};
+use worker::Failure;
+
+use crate::objects::Objects;
+
+/// The file name of a summary's object.
+const SUMMARY: &str = "summary.json";
+
+/// Publishes notifications about models.
+#[derive(Debug, Clone)]
+pub struct ModelNotifier<T, N, O> {
+    ledger: Ledger<T>,
+    notifier: Notifier<T, N>,
+    objects: O,
+    artifact_bucket: String,
+}
+
+impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
+    /// Summaries are also written as objects to `artifact_bucket`.
+    pub fn new(ledger: Ledger<T>, notifier: Notifier<T, N>, objects: O, artifact_bucket: String) -> Self {
+        Self { ledger, notifier, objects, artifact_bucket }
+    }
+
+    /// Where summaries are written to.
+    pub fn objects(&self) -> &O {
+        &self.objects
+    }
+
+    /// Notifies every model of a finished job: of the artifact, if the model only shares the job,
+    /// and of its summary, if this was its last job.
+    pub async fn notify_job_ended(&self, job: &JobRow, now: Timestamp) -> Result<(), Failure> {
+        let mut notified = Ok(());
+        for id in &job.models {
+            // A failure for one model does not block the others.
+            let model = self.notify_model(id, job, now).await;
+            notified = notified.and(model);
+        }
+        notified
+    }
+
+    async fn notify_model(&self, id: &ModelId, job: &JobRow, now: Timestamp) -> Result<(), Failure> {
+        // If the model's row is not written yet, the function that writes it notifies of jobs that
+        // ended before.
+        let Some(model) = self.ledger.find_model(id).await? else { return Ok(()) };
+        if model.state != ModelState::Superseded {
+            self.publish_reused(id, &model, job, now).await?;
+        }
+        self.publish_summary(id, &model, now).await
+    }
+
+    /// Notifies a new model of the jobs it shares that ended before: no job event will follow.
+    pub async fn notify_jobs_ended_before(
+        &self,
+        id: &ModelId,
+        model: &ModelRow,
+        jobs: &[JobRow],
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        for job in jobs {
+            self.publish_reused(id, model, job, now).await?;
+        }
+        if jobs.iter().any(|job| job.status.is_terminal()) {
+            self.publish_summary(id, model, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish_reused(
+        &self,
+        id: &ModelId,
+        model: &ModelRow,
+        job: &JobRow,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        if job.status == JobStatus::Completed
+            && !job.was_requested_by(id)
+            && let Some(notification) = Notification::reused_artifact(id, model, job, now)
+        {
+            self.notifier.publish_once(&notification).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes the summary if all jobs of the model have finished.
+    async fn publish_summary(&self, id: &ModelId, model: &ModelRow, now: Timestamp) -> Result<(), Failure> {
+        let jobs = self.ledger.find_jobs(&model.jobs).await?;
+        if jobs.len() < model.jobs.len() || !jobs.iter().all(|job| job.status.is_terminal()) {
+            return Ok(());
+        }
+        // Beside the artifacts, unless the rule sets another output.
+        let key = format!("{}/{}/{SUMMARY}", model.source.model_folder(), model.source.version());
+        let uri = format!("s3://{}/{key}", self.artifact_bucket);
+        let summary = Notification::model_summary(model, id, &jobs, &uri, now);
+        let document = serde_json::to_vec_pretty(&summary).map_err(Failure::terminal)?;
+        // The object is written first, so that it exists when the notification names it.
+        let publish = async {
+            self.objects.write_object(&self.artifact_bucket, &key, "application/json", document).await?;
+            self.notifier.topic().publish(&summary).await
+        };
+        self.ledger.run_once(&summary.id, publish).await?;
+        Ok(())
+    }
+}

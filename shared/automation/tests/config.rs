@@ -1,0 +1,60 @@
+//! The active configuration, for different versions in the bucket.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use automation::config::{ConfigSource, LoadError};
+use support::{MemoryObjects, StoredObject};
+
+const GOOD: &str = "version: 1\ncompilation: { rules: [ { name: all, keys: '**', targets: [ { device: ml_c5 } ] } ] }";
+
+fn put_document(objects: &MemoryObjects, version: &str, text: &str) {
+    let object = StoredObject {
+        version_id: Some(version.to_owned()),
+        etag: format!("etag-{version}"),
+        bytes: text.as_bytes().to_vec(),
+        ..StoredObject::default()
+    };
+    objects.put_version("config", "automation.yaml", object);
+}
+
+fn config_source(objects: &MemoryObjects) -> ConfigSource<MemoryObjects> {
+    ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned())
+}
+
+#[tokio::test]
+async fn missing_document_is_named_in_the_error() {
+    let error = config_source(&MemoryObjects::default()).load_active().await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no configuration at s3://config/automation.yaml");
+}
+
+/// SEMANTICS last-good-config: An invalid configuration is rejected, and the last valid version
+/// remains active.
+#[tokio::test]
+async fn last_valid_version_stays_active_after_an_invalid_one() {
+    let objects = MemoryObjects::default();
+    put_document(&objects, "1", GOOD);
+    put_document(&objects, "2", "");
+    put_document(&objects, "3", "version: 1\ncompilatoin: {}");
+    let config = config_source(&objects).load_active().await.unwrap();
+    assert_eq!(config.version(), Some("1"));
+    let rejected = config.rejected.unwrap();
+    assert_eq!(rejected.version.as_deref(), Some("3"));
+    assert!(rejected.error.contains("compilatoin"), "{}", rejected.error);
+}
+
+#[tokio::test]
+async fn latest_error_is_returned_without_a_valid_version() {
+    let objects = MemoryObjects::default();
+    put_document(&objects, "1", "version: 1\ncompilation: [");
+    let error = config_source(&objects).load_active().await.unwrap_err();
+    assert!(matches!(&error, LoadError::Invalid(rejected) if rejected.version.as_deref() == Some("1")), "{error}");
+}
+
+#[tokio::test]
+async fn change_is_effective_at_once() {
+    let objects = MemoryObjects::default();
+    let source = config_source(&objects);
+    put_document(&objects, "1", GOOD);
+    assert_eq!(source.load_active().await.unwrap().version(), Some("1"));
+    put_document(&objects, "2", GOOD);
+    assert_eq!(source.load_active().await.unwrap().version(), Some("2"));
+}

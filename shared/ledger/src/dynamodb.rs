@@ -1,0 +1,166 @@
+//! The ledger table in DynamoDB.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, KeysAndAttributes},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use worker::{CallError, CallErrorKind};
+
+use crate::table::{LedgerRow, LedgerTable, List, ListRange, Versioned};
+
+/// Maximum number of keys of one `BatchGetItem` (API reference).
+const MAX_BATCH_KEYS: usize = 100;
+
+/// An item of the table.
+#[derive(Debug, Serialize, Deserialize)]
+struct Item<R> {
+    pk: String,
+    revision: u64,
+    /// Seconds since the epoch, as required by DynamoDB's time to live.
+    expires_at: i64,
+    row: R,
+    /// Partition key of the index [`BY_LIST`]; the index contains only rows that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    list: Option<String>,
+    /// Sort key of the index, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+}
+
+/// The global secondary index by list and time.
+const BY_LIST: &str = "by-list";
+
+/// A DynamoDB table with the string partition key `pk`, and the index `by-list` with the string
+/// partition key `list` and the number sort key `at`.
+#[derive(Debug, Clone)]
+pub struct DynamoTable {
+    client: Client,
+    name: String,
+}
+
+impl DynamoTable {
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+}
+
+fn primary_key(pk: &str) -> HashMap<String, AttributeValue> {
+    HashMap::from([("pk".to_owned(), AttributeValue::S(pk.to_owned()))])
+}
+
+fn conversion_error(error: &serde_dynamo::Error) -> CallError {
+    CallError::local(CallErrorKind::Unanswered, error.to_string())
+}
+
+impl LedgerTable for DynamoTable {
+    async fn get_row<R: LedgerRow>(&self, pk: &str) -> Result<Option<Versioned<R>>, CallError> {
+        let response = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(primary_key(pk)))
+            .consistent_read(true)
+            .send()
+            .await;
+        let Some(item) = response.map_err(|error| CallError::from_sdk("GetItem", error))?.item else {
+            return Ok(None);
+        };
+        let item: Item<R> = serde_dynamo::from_item(item).map_err(|error| conversion_error(&error))?;
+        Ok(Some(Versioned { revision: item.revision, row: item.row }))
+    }
+
+    async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
+        let mut rows = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(MAX_BATCH_KEYS) {
+            let requested = KeysAndAttributes::builder()
+                .set_keys(Some(chunk.iter().map(|pk| primary_key(pk)).collect()))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| CallError::new("BatchGetItem", CallErrorKind::Invalid, error.to_string()))?;
+            let mut unprocessed = Some(HashMap::from([(self.name.clone(), requested)]));
+            while let Some(request) = unprocessed.take() {
+                let response = self.client.batch_get_item().set_request_items(Some(request)).send().await;
+                let response = response.map_err(|error| CallError::from_sdk("BatchGetItem", error))?;
+                for item in response.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                    rows.push(
+                        serde_dynamo::from_item::<_, Item<R>>(item).map_err(|error| conversion_error(&error))?.row,
+                    );
+                }
+                unprocessed = response.unprocessed_keys.filter(|keys| !keys.is_empty());
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
+        let after = match range {
+            ListRange::Newest => i64::MIN,
+            ListRange::After(time) => time.as_millisecond(),
+        };
+        let mut rows = Vec::new();
+        let mut start_key = None;
+        while rows.len() < count {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(BY_LIST)
+                // `list` and `at` are reserved words in DynamoDB expressions.
+                .key_condition_expression("#list = :list AND #at > :after")
+                .expression_attribute_names("#list", "list")
+                .expression_attribute_names("#at", "at")
+                .expression_attribute_values(":list", AttributeValue::S(list.as_str().to_owned()))
+                .expression_attribute_values(":after", AttributeValue::N(after.to_string()))
+                .scan_index_forward(range != ListRange::Newest)
+                .limit(i32::try_from(count - rows.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start_key);
+            let response = query.send().await.map_err(|error| CallError::from_sdk("Query", error))?;
+            for item in response.items.unwrap_or_default() {
+                rows.push(serde_dynamo::from_item::<_, Item<R>>(item).map_err(|error| conversion_error(&error))?.row);
+            }
+            start_key = response.last_evaluated_key;
+            if start_key.is_none() {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn put_row<R: LedgerRow>(
+        &self,
+        pk: &str,
+        expected_revision: Option<u64>,
+        row: &R,
+        expires_at: Timestamp,
+    ) -> Result<bool, CallError> {
+        let entry = row.list_entry();
+        let item = Item {
+            pk: pk.to_owned(),
+            revision: expected_revision.unwrap_or(0) + 1,
+            expires_at: expires_at.as_second(),
+            row,
+            list: entry.map(|entry| entry.list.as_str().to_owned()),
+            at: entry.map(|entry| entry.at.as_millisecond()),
+        };
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(serde_dynamo::to_item(item).map_err(|error| conversion_error(&error))?));
+        let put = match expected_revision {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(revision) => put
+                .condition_expression("revision = :expected")
+                .expression_attribute_values(":expected", AttributeValue::N(revision.to_string())),
+        };
+        match put.send().await.map_err(|error| CallError::from_sdk("PutItem", error)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == CallErrorKind::Conflict => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

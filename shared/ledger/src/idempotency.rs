@@ -1,0 +1,75 @@
+//! Runs work once per id: claim it, do it, record that it is done.
+//!
+//! A message can be delivered more than once, and two invocations can process the same message at
+//! the same time. Before the work starts, a row is therefore claimed with a conditional write: only
+//! one invocation holds the claim. A claim expires, because its holder may have crashed. The row is
+//! marked as done only after the work succeeded, so a crash never loses the work; a crash between
+//! the work and this last write repeats it. That is the only way in which work is done twice, and
+//! the reason why every notification carries an `id` by which subscribers recognize duplicates.
+
+use jiff::{SignedDuration, Timestamp};
+use worker::{CallError, Failure};
+
+use crate::{ClaimRow, Ledger, LedgerTable, Versioned};
+
+/// How long a claim is held: longer than a publication takes with all its retries, so that two
+/// invocations never hold a claim at the same time.
+const CLAIM_DURATION: SignedDuration = SignedDuration::from_secs(60);
+
+/// Whether [`Ledger::run_once`] ran the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// This call ran it.
+    Ran,
+    /// An earlier call did.
+    AlreadyDone,
+}
+
+impl<T: LedgerTable> Ledger<T> {
+    /// Runs the work identified by `id`, unless it was done before.
+    ///
+    /// # Errors
+    /// [`Failure::Deferred`] if another invocation holds the claim; otherwise the error of the work
+    /// or of the ledger.
+    pub async fn run_once<F>(&self, id: &str, work: F) -> Result<Execution, Failure>
+    where
+        F: Future<Output = Result<(), CallError>>,
+    {
+        let key = claim_key(id);
+        let now = (self.clock)();
+        let current: Option<Versioned<ClaimRow>> = self.table.get_row(&key).await?;
+        match current {
+            Some(Versioned { row: ClaimRow::Published { .. }, .. }) => return Ok(Execution::AlreadyDone),
+            Some(Versioned { row: ClaimRow::Claimed { until }, .. }) if until > now => {
+                return Err(claimed_elsewhere(id));
+            }
+            _ => {}
+        }
+        let revision = current.map(|versioned| versioned.revision);
+        let claim = ClaimRow::Claimed { until: now.saturating_add(CLAIM_DURATION).unwrap_or(Timestamp::MAX) };
+        if !self.write_row(&key, revision, &claim).await? {
+            return Err(claimed_elsewhere(id));
+        }
+        let claimed = Some(revision.map_or(1, |revision| revision + 1));
+        if let Err(error) = work.await {
+            // Releases the claim. If this fails too, the claim expires.
+            let _ = self.write_row(&key, claimed, &ClaimRow::Claimed { until: now }).await;
+            return Err(error.into());
+        }
+        self.write_row(&key, claimed, &ClaimRow::Published { at: (self.clock)() }).await?;
+        Ok(Execution::Ran)
+    }
+
+    /// Whether the work identified by `id` was done and recorded.
+    pub async fn was_published(&self, id: &str) -> Result<bool, CallError> {
+        Ok(matches!(self.read_row(&claim_key(id)).await?, Some(ClaimRow::Published { .. })))
+    }
+}
+
+fn claim_key(id: &str) -> String {
+    format!("notice#{id}")
+}
+
+fn claimed_elsewhere(id: &str) -> Failure {
+    Failure::busy(format!("{id} is being published by another invocation"))
+}

@@ -1,0 +1,199 @@
+//! Rows of compilation jobs: claimed before they start, and updated with each observed status.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelId};
+use worker::CallError;
+
+use crate::{
+    ContentRow, JobRow, Ledger, LedgerTable, List, ListRange, ModelRow, ModelState, Versioned, WRITE_TRIES,
+    contended_error, content_key, job_key, model_key,
+};
+
+/// Which earlier jobs of the same bytes and settings can be reused for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    Never,
+    /// Jobs that have completed.
+    Completed,
+    /// Jobs that have completed, or that are running.
+    Running,
+}
+
+impl Reuse {
+    fn allows_status(self, status: JobStatus) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Completed => status == JobStatus::Completed,
+            Self::Running => status == JobStatus::Completed || !status.is_terminal() && status != JobStatus::Stopping,
+        }
+    }
+}
+
+impl<T: LedgerTable> Ledger<T> {
+    pub async fn find_job(&self, name: &JobName) -> Result<Option<JobRow>, CallError> {
+        self.read_row(&job_key(name)).await
+    }
+
+    /// The rows of these jobs; jobs without a row are skipped.
+    pub async fn find_jobs(&self, names: &[JobName]) -> Result<Vec<JobRow>, CallError> {
+        // DynamoDB rejects a request that contains a key twice.
+        let keys: BTreeSet<_> = names.iter().map(job_key).collect();
+        self.table.get_rows(&keys.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Finds the job for a request: an earlier one that compiled the same bytes with the same
+    /// settings, if `reuse` allows it; otherwise the request's own job, whose row is written.
+    pub async fn claim_job(&self, request: &CompilationRequest, reuse: Reuse) -> Result<JobName, CallError> {
+        let key = content_key(&request.content);
+        let own = &request.job_name;
+        for _ in 0..WRITE_TRIES {
+            let current: Option<Versioned<ContentRow>> = self.table.get_row(&key).await?;
+            if let Some(Versioned { row: ContentRow { job }, .. }) = &current
+                && job != own
+                && self.join_job(job, &request.model, reuse).await?
+            {
+                // An earlier iteration may have written the row before another writer claimed the
+                // content.
+                self.cancel_job(own).await?;
+                return Ok(job.clone());
+            }
+            let new_job = JobRow::new_requested(request, (self.clock)());
+            self.update_row(&job_key(own), |current| current.is_none().then(|| new_job.clone())).await?;
+            if self.write_row(&key, current.map(|row| row.revision), &ContentRow { job: own.clone() }).await? {
+                return Ok(own.clone());
+            }
+        }
+        Err(contended_error(&key))
+    }
+
+    /// Lets a model share an earlier job if the status of the job allows it at the time of the
+    /// write.
+    async fn join_job(&self, job: &JobName, model: &ModelId, reuse: Reuse) -> Result<bool, CallError> {
+        let add_model = |row: Option<JobRow>| {
+            let mut row = row.filter(|row| reuse.allows_status(row.status))?;
+            row.models.insert(model.clone()).then_some(row)
+        };
+        let row = self.update_row(&job_key(job), add_model).await?.row;
+        Ok(row.is_some_and(|row| reuse.allows_status(row.status)))
+    }
+
+    /// Records what was observed of a job, unless that would move its status backwards. Returns
+    /// the current row.
+    pub async fn record_observation(&self, description: &JobDescription) -> Result<JobRow, CallError> {
+        let name = JobName::from(description.name.clone());
+        let now = (self.clock)();
+        let row = self
+            .update_row(&job_key(&name), |current: Option<JobRow>| match current {
+                Some(row) if !row.status.can_become(description.status) => None,
+                current => {
+                    let row = current.unwrap_or_else(|| JobRow::new_foreign(name.clone(), now));
+                    Some(row.with_description(description, now))
+                }
+            })
+            .await?
+            .row;
+        row.ok_or_else(|| contended_error(&job_key(&name)))
+    }
+
+    /// Records that SageMaker accepted the request of a job. Returns the current status, which is a
+    /// different one if the job was stopped in the meantime.
+    pub async fn mark_job_accepted(&self, request: &CompilationRequest) -> Result<JobStatus, CallError> {
+        self.advance_job(request, |row, now| row.with_status(JobStatus::Starting, now)).await
+    }
+
+    /// Records that SageMaker rejected the request of a job.
+    pub async fn mark_job_rejected(&self, request: &CompilationRequest, reason: &str) -> Result<(), CallError> {
+        let reject = |row: JobRow, now| JobRow {
+            failure_reason: Some(reason.to_owned()),
+            ended_at: Some(now),
+            ..row.with_status(JobStatus::Rejected, now)
+        };
+        self.advance_job(request, reject).await.map(drop)
+    }
+
+    /// Withdraws a job that was not sent to SageMaker yet; any other job is unchanged.
+    pub async fn cancel_job(&self, name: &JobName) -> Result<(), CallError> {
+        let now = (self.clock)();
+        let stop = |row: Option<JobRow>| {
+            let waiting = row.filter(|row| row.status == JobStatus::Requested)?;
+            Some(JobRow { ended_at: Some(now), ..waiting.with_status(JobStatus::Stopped, now) })
+        };
+        self.update_row(&job_key(name), stop).await.map(drop)
+    }
+
+    async fn advance_job(
+        &self,
+        request: &CompilationRequest,
+        advance: impl Fn(JobRow, Timestamp) -> JobRow + Sync,
+    ) -> Result<JobStatus, CallError> {
+        let now = (self.clock)();
+        let change = |current: Option<JobRow>| {
+            let row = current.unwrap_or_else(|| JobRow::new_requested(request, now));
+            let next = advance(row.clone(), now);
+            row.status.can_become(next.status).then_some(next)
+        };
+        let row = self.update_row(&job_key(&request.job_name), change).await?.row;
+        row.map(|row| row.status).ok_or_else(|| contended_error(&job_key(&request.job_name)))
+    }
+
+    /// Replaces a failed job by its next attempt, in every model that shares it. Returns false if
+    /// no model needs the job any more because all of them were superseded.
+    pub async fn replace_failed_job(&self, failed: &JobRow, next: &CompilationRequest) -> Result<bool, CallError> {
+        let now = (self.clock)();
+        // The row of the next attempt is written first: a newer version that supersedes a model
+        // from now on finds the attempt in it, and stops it.
+        let waiting = JobRow { models: failed.models.clone(), ..JobRow::new_requested(next, now) };
+        self.update_row(&job_key(&next.job_name), |row| row.is_none().then(|| waiting.clone())).await?;
+        let mut is_needed = false;
+        for model in &failed.models {
+            let replace = |row: Option<ModelRow>| {
+                let mut row = row.filter(|row| row.state != ModelState::Superseded)?;
+                let job = row.jobs.iter_mut().find(|job| **job == failed.name)?;
+                *job = next.job_name.clone();
+                Some(row)
+            };
+            let row = self.update_row(&model_key(model), replace).await?.row;
+            is_needed |=
+                row.is_some_and(|row| row.state != ModelState::Superseded && row.jobs.contains(&next.job_name));
+        }
+        if !is_needed {
+            self.cancel_job(&next.job_name).await?;
+            return Ok(false);
+        }
+        // A later upload of the same bytes joins the new attempt.
+        let redirect = |row: Option<ContentRow>| {
+            row.filter(|row| row.job == failed.name).map(|_| ContentRow { job: next.job_name.clone() })
+        };
+        self.update_row(&content_key(&next.content), redirect).await?;
+        Ok(true)
+    }
+
+    /// Records as failed a running job that no longer exists in SageMaker.
+    pub async fn mark_job_lost(&self, name: &JobName) -> Result<(), CallError> {
+        let now = (self.clock)();
+        let fail = |row: Option<JobRow>| {
+            let running = row.filter(|row| !row.status.is_terminal())?;
+            let reason = "The job no longer exists in SageMaker: it was deleted before its final status was observed";
+            Some(JobRow {
+                failure_reason: Some(reason.to_owned()),
+                ended_at: Some(now),
+                ..running.with_status(JobStatus::Failed, now)
+            })
+        };
+        self.update_row(&job_key(name), fail).await.map(drop)
+    }
+
+    /// At most `count` jobs that have not finished, of those last updated after a time; the least
+    /// recently updated first.
+    pub async fn running_jobs(&self, after: Option<Timestamp>, count: usize) -> Result<Vec<JobRow>, CallError> {
+        let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
+        self.table.list_rows(List::RunningJobs, ListRange::After(after), count).await
+    }
+
+    /// The jobs that finished last, newest first.
+    pub async fn ended_jobs(&self, count: usize) -> Result<Vec<JobRow>, CallError> {
+        self.table.list_rows(List::EndedJobs, ListRange::Newest, count).await
+    }
+}

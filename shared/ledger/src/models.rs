@@ -1,0 +1,41 @@
+//! Rows of model versions: what was planned for each of them.
+
+use neo::ModelId;
+use worker::CallError;
+
+use crate::{Ledger, LedgerTable, List, ListRange, ModelRow, ModelState, model_key};
+
+impl<T: LedgerTable> Ledger<T> {
+    pub async fn find_model(&self, id: &ModelId) -> Result<Option<ModelRow>, CallError> {
+        self.read_row(&model_key(id)).await
+    }
+
+    /// Writes the row of a model version unless it has one. Returns the current row.
+    pub async fn create_model(&self, id: &ModelId, row: ModelRow) -> Result<ModelRow, CallError> {
+        self.update_row(&model_key(id), |current| current.is_none().then(|| row.clone()))
+            .await
+            .map(|updated| updated.row.unwrap_or(row))
+    }
+
+    /// Moves a planned model to another state; a model in any other state is unchanged.
+    pub async fn mark_planned_as(&self, id: &ModelId, state: ModelState) -> Result<(), CallError> {
+        let conclude = |row: Option<ModelRow>| {
+            row.filter(|row| row.state == ModelState::Planned).map(|row| ModelRow { state, ..row })
+        };
+        self.update_row(&model_key(id), conclude).await.map(drop)
+    }
+
+    /// Records that a newer version replaced a model whose jobs were already requested.
+    pub async fn mark_model_superseded(&self, id: &ModelId) -> Result<(), CallError> {
+        let supersede = |row: Option<ModelRow>| {
+            let requested = row.filter(|row| matches!(row.state, ModelState::Requested | ModelState::Reused))?;
+            Some(ModelRow { state: ModelState::Superseded, ..requested })
+        };
+        self.update_row(&model_key(id), supersede).await.map(drop)
+    }
+
+    /// The model versions that were planned last, newest first.
+    pub async fn recent_models(&self, count: usize) -> Result<Vec<ModelRow>, CallError> {
+        self.table.list_rows(List::Models, ListRange::Newest, count).await
+    }
+}

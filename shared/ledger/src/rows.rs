@@ -1,0 +1,221 @@
+//! The rows of the ledger.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use model_archive::Problem;
+use neo::{CompilationRequest, FailureClass, JobDescription, JobName, JobStatus, ModelId, ModelSource};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Sequencer,
+    table::{LedgerRow, List, ListEntry},
+};
+
+/// One version of a model, and what was planned for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelRow {
+    /// The archive or model package that is compiled.
+    #[serde(rename = "upload")]
+    pub source: ModelSource,
+    /// Name of the rule that matched.
+    pub rule: Option<String>,
+    pub state: ModelState,
+    /// The compilation jobs, one per target.
+    pub jobs: Vec<JobName>,
+    /// Problems that prevent compilation.
+    pub problems: Vec<Problem>,
+    pub planned_at: Timestamp,
+    /// Orders the upload among the events of its key; `None` if its event has no sequencer.
+    pub sequencer: Option<Sequencer>,
+    /// Whether the model stops the running jobs of older versions and is superseded by newer ones.
+    pub stops_older: bool,
+}
+
+/// Progress of a model through its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelState {
+    /// Planned; some requests may not have been sent yet.
+    Planned,
+    /// Every request was sent.
+    Requested,
+    /// It cannot be compiled.
+    Rejected,
+    /// The same bytes were already compiled with the same settings.
+    Reused,
+    /// A newer version has replaced it.
+    Superseded,
+}
+
+/// The versions of one key that supersede each other, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrivalsRow {
+    pub arrivals: Vec<Arrival>,
+}
+
+/// One version of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    pub sequencer: Sequencer,
+    pub model: ModelId,
+}
+
+/// The job that compiled, or is compiling, these bytes with these settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentRow {
+    pub job: JobName,
+}
+
+/// One compilation job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobRow {
+    pub name: JobName,
+    /// The last observed status.
+    pub status: JobStatus,
+    /// Every observed status, in order, with the time at which it was first observed.
+    #[serde(default, rename = "states")]
+    pub statuses: Vec<StatusSeen>,
+    /// The model versions it compiles; empty for a job not started by this stack.
+    pub models: BTreeSet<ModelId>,
+    /// The target, as SageMaker Neo names it.
+    pub target: String,
+    /// What was requested from SageMaker; `None` for a job not started by this stack.
+    pub request: Option<CompilationRequest>,
+    pub arn: Option<String>,
+    /// The `s3://` URI of the artifact.
+    pub artifact: Option<String>,
+    /// Why the job failed or its request was rejected.
+    pub failure_reason: Option<String>,
+    /// When SageMaker accepted the request.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// When compilation, and billing, started.
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// When this row last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A status of a job, and when this stack first observed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusSeen {
+    pub status: JobStatus,
+    pub at: Timestamp,
+}
+
+impl LedgerRow for ModelRow {
+    fn list_entry(&self) -> Option<ListEntry> {
+        Some(ListEntry { list: List::Models, at: self.planned_at })
+    }
+}
+
+impl LedgerRow for JobRow {
+    fn list_entry(&self) -> Option<ListEntry> {
+        let list = if self.status.is_terminal() { List::EndedJobs } else { List::RunningJobs };
+        Some(ListEntry { list, at: self.updated_at })
+    }
+}
+
+impl LedgerRow for ArrivalsRow {}
+impl LedgerRow for ContentRow {}
+impl LedgerRow for ClaimRow {}
+impl LedgerRow for SweepRow {}
+
+impl JobRow {
+    /// A job that will be requested from SageMaker.
+    pub(super) fn new_requested(request: &CompilationRequest, now: Timestamp) -> Self {
+        Self {
+            status: JobStatus::Requested,
+            statuses: vec![StatusSeen { status: JobStatus::Requested, at: now }],
+            models: BTreeSet::from([request.model.clone()]),
+            target: request.target.to_string(),
+            request: Some(request.clone()),
+            ..Self::new_foreign(request.job_name.clone(), now)
+        }
+    }
+
+    /// A job not started by this stack.
+    pub(super) fn new_foreign(name: JobName, now: Timestamp) -> Self {
+        Self {
+            name,
+            status: JobStatus::Unknown,
+            statuses: Vec::new(),
+            models: BTreeSet::new(),
+            target: String::new(),
+            request: None,
+            arn: None,
+            artifact: None,
+            failure_reason: None,
+            created_at: None,
+            started_at: None,
+            ended_at: None,
+            updated_at: now,
+        }
+    }
+
+    /// Updates the row with what `DescribeCompilationJob` returned.
+    pub(super) fn with_description(self, description: &JobDescription, now: Timestamp) -> Self {
+        Self {
+            target: description.target.clone(),
+            arn: Some(description.arn.clone()),
+            artifact: description.artifact.clone(),
+            failure_reason: description.failure_reason.clone(),
+            created_at: description.created_at,
+            started_at: description.started_at,
+            ended_at: description.ended_at,
+            ..self.with_status(description.status, now)
+        }
+    }
+
+    pub(super) fn with_status(mut self, status: JobStatus, now: Timestamp) -> Self {
+        self.statuses.push(StatusSeen { status, at: now });
+        Self { status, updated_at: now, ..self }
+    }
+
+    /// Whether this model version requested the job; other models may share the job.
+    pub fn was_requested_by(&self, model: &ModelId) -> bool {
+        self.request.as_ref().is_some_and(|request| request.model == *model)
+    }
+
+    /// Whole seconds from the time SageMaker accepted the request to the end of the job.
+    pub fn duration_seconds(&self) -> Option<i64> {
+        Some(self.ended_at?.as_second() - self.created_at?.as_second())
+    }
+
+    /// Whole seconds of compilation, which are billed (API reference, `DescribeCompilationJob`).
+    pub fn billed_seconds(&self) -> Option<i64> {
+        Some(self.ended_at?.as_second() - self.started_at?.as_second())
+    }
+
+    /// The class of the failure; `None` for a job that did not fail.
+    pub fn failure_class(&self) -> Option<FailureClass> {
+        (self.status == JobStatus::Failed)
+            .then(|| FailureClass::from_reason(self.failure_reason.as_deref().unwrap_or_default()))
+    }
+}
+
+/// A notification that is published once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum ClaimRow {
+    /// An invocation is about to publish it.
+    Claimed {
+        /// When the claim expires: another invocation may then publish it.
+        until: Timestamp,
+    },
+    Published {
+        at: Timestamp,
+    },
+}
+
+/// The position of the sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepRow {
+    /// Every job modified before this time was listed.
+    pub until: Timestamp,
+    /// Running jobs that SageMaker did not list are described one by one, the least recently
+    /// updated first: those last updated before this time were described; `None` if all were.
+    #[serde(default, rename = "asked_until")]
+    pub described_until: Option<Timestamp>,
+}

@@ -1,0 +1,20 @@
+//! The position of the sweep, which lists recently modified compilation jobs.
+
+use worker::CallError;
+
+use crate::{Ledger, LedgerTable, SweepRow};
+
+const SWEEP_KEY: &str = "sweep#compilation-jobs";
+
+impl<T: LedgerTable> Ledger<T> {
+    /// The position at which the last sweep ended; `None` before the first sweep.
+    pub async fn sweep_position(&self) -> Result<Option<SweepRow>, CallError> {
+        self.read_row(SWEEP_KEY).await
+    }
+
+    /// Records the position that a sweep has reached; the position never moves backwards.
+    pub async fn record_sweep_position(&self, reached: SweepRow) -> Result<(), CallError> {
+        let advance = |row: Option<SweepRow>| row.is_none_or(|row| row.until <= reached.until).then_some(reached);
+        self.update_row(SWEEP_KEY, advance).await.map(drop)
+    }
+}

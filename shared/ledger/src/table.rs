@@ -1,0 +1,91 @@
+//! The table interface of the ledger: consistent reads, and writes that succeed only if the row
+//! still has the revision that was read.
+
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use worker::CallError;
+
+/// A kind of row.
+pub trait LedgerRow: Serialize + DeserializeOwned + Clone + Debug + Send + Sync {
+    /// The row's current entry in a list; `None` for rows that are only read by their key.
+    fn list_entry(&self) -> Option<ListEntry> {
+        None
+    }
+}
+
+/// A row's position in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListEntry {
+    pub list: List,
+    /// The time by which the list is ordered.
+    pub at: Timestamp,
+}
+
+/// A list of rows, stored as an index of the table. It is eventually consistent: less than a second
+/// behind the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum List {
+    /// Jobs that have not finished, by the time of their last change.
+    RunningJobs,
+    /// Finished jobs, by the time they finished.
+    EndedJobs,
+    /// Model versions, by the time they were planned.
+    Models,
+}
+
+impl List {
+    /// The name of the list in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunningJobs => "jobs-running",
+            Self::EndedJobs => "jobs-ended",
+            Self::Models => "models",
+        }
+    }
+}
+
+/// Part of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListRange {
+    /// The newest rows, newest first.
+    Newest,
+    /// The rows after a time, oldest first.
+    After(Timestamp),
+}
+
+/// A row with the revision that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<R> {
+    /// Number of times the row was written.
+    pub revision: u64,
+    pub row: R,
+}
+
+/// A table of rows by key, with consistent reads.
+pub trait LedgerTable: Sync {
+    fn get_row<R: LedgerRow>(&self, key: &str) -> impl Future<Output = Result<Option<Versioned<R>>, CallError>> + Send;
+
+    /// The rows of these keys, in any order. Keys without a row are skipped; a key must not occur
+    /// twice.
+    fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> impl Future<Output = Result<Vec<R>, CallError>> + Send;
+
+    /// At most `count` rows of a list.
+    fn list_rows<R: LedgerRow>(
+        &self,
+        list: List,
+        range: ListRange,
+        count: usize,
+    ) -> impl Future<Output = Result<Vec<R>, CallError>> + Send;
+
+    /// Writes a row if it still has the expected revision (`None`: if there is no row). Returns
+    /// false if another writer was first.
+    fn put_row<R: LedgerRow>(
+        &self,
+        key: &str,
+        expected_revision: Option<u64>,
+        row: &R,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<bool, CallError>> + Send;
+}

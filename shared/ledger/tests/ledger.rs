@@ -1,0 +1,165 @@
+//! The ledger under redeliveries, late observations and concurrent writers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use jiff::Timestamp;
+use ledger::{Execution, Ledger, Reuse, SweepRow};
+use maintenance::image::{ImageHistory, PendingImageUpdate};
+use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
+use support::MemoryTable;
+use worker::{CallError, CallErrorKind, Failure};
+
+fn new_ledger() -> Ledger<MemoryTable> {
+    Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH)
+}
+
+fn compilation_request(version: &str) -> CompilationRequest {
+    let job = format!("resnet-ml-c5-{version}");
+    serde_json::from_value(serde_json::json!({
+        "version": 1, "job_name": job, "model": format!("model-{version}"), "content": "same",
+        "source": { "bucket": "models", "key": "resnet.tar.gz", "version_id": version, "etag": "e", "size": 1 },
+        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
+        "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/resnet/",
+        "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+    }))
+    .unwrap()
+}
+
+fn described_job(job: &JobName, status: JobStatus) -> JobDescription {
+    JobDescription {
+        name: job.to_string(),
+        arn: format!("arn:{job}"),
+        status,
+        source: "s3://models/resnet.tar.gz".to_owned(),
+        framework: "ONNX".to_owned(),
+        data_input_config: None,
+        target: "ml_c5".to_owned(),
+        output_location: "s3://artifacts/resnet/".to_owned(),
+        artifact: None,
+        failure_reason: None,
+        created_at: None,
+        started_at: None,
+        ended_at: None,
+    }
+}
+
+/// SEMANTICS same-bytes-once: When the same bytes are uploaded again under the same key, they are
+/// not compiled again with the same settings, unless the earlier job failed, was stopped or was
+/// rejected.
+#[tokio::test]
+async fn same_bytes_are_compiled_again_only_after_a_failure() {
+    let ledger = new_ledger();
+    let (first, second, third) = (compilation_request("v1"), compilation_request("v2"), compilation_request("v3"));
+    assert_eq!(ledger.claim_job(&first, Reuse::Running).await.unwrap(), first.job_name);
+    assert_eq!(
+        ledger.claim_job(&first, Reuse::Running).await.unwrap(),
+        first.job_name,
+        "a redelivered request finds its own job"
+    );
+    assert_eq!(
+        ledger.claim_job(&second, Reuse::Running).await.unwrap(),
+        first.job_name,
+        "another upload finds the running job"
+    );
+    let row = ledger.find_job(&first.job_name).await.unwrap().unwrap();
+    assert_eq!(row.models.len(), 2, "both models share the job");
+    ledger.record_observation(&described_job(&first.job_name, JobStatus::Failed)).await.unwrap();
+    assert_eq!(ledger.claim_job(&third, Reuse::Running).await.unwrap(), third.job_name);
+}
+
+/// SEMANTICS never-backwards: The status of a job never moves backwards in the ledger, regardless
+/// of the order in which it is observed.
+#[tokio::test]
+async fn late_observation_changes_nothing() {
+    let ledger = new_ledger();
+    let job = compilation_request("v1").job_name;
+    for (status, expected) in [
+        (JobStatus::InProgress, JobStatus::InProgress),
+        (JobStatus::Starting, JobStatus::InProgress),
+        (JobStatus::Completed, JobStatus::Completed),
+        (JobStatus::Failed, JobStatus::Completed),
+    ] {
+        assert_eq!(ledger.record_observation(&described_job(&job, status)).await.unwrap().status, expected);
+    }
+}
+
+#[tokio::test]
+async fn rejected_request_stays_rejected() {
+    let ledger = new_ledger();
+    let request = compilation_request("v1");
+    ledger.mark_job_rejected(&request, "no such target").await.unwrap();
+    ledger.mark_job_accepted(&request).await.unwrap();
+    let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
+    assert_eq!((row.status, row.failure_reason.as_deref()), (JobStatus::Rejected, Some("no such target")));
+    assert_eq!(row.request, Some(request));
+}
+
+#[tokio::test]
+async fn work_runs_once_and_a_failure_releases_the_claim() {
+    let ledger = new_ledger();
+    let fails = async { Err(CallError::new("Publish", CallErrorKind::Unanswered, "no")) };
+    assert!(matches!(ledger.run_once("a", fails).await, Err(Failure::Transient(_))));
+    assert_eq!(ledger.run_once("a", async { Ok(()) }).await.unwrap(), Execution::Ran);
+    let never = async { panic!("the work ran twice") };
+    assert_eq!(ledger.run_once("a", never).await.unwrap(), Execution::AlreadyDone);
+}
+
+#[tokio::test]
+async fn work_is_deferred_while_another_call_runs_it() {
+    let ledger = new_ledger();
+    let inner = async {
+        let never = async { panic!("the work ran twice") };
+        assert!(matches!(ledger.run_once("a", never).await, Err(Failure::Deferred { .. })));
+        Ok(())
+    };
+    assert_eq!(ledger.run_once("a", inner).await.unwrap(), Execution::Ran);
+}
+
+/// SEMANTICS fair: Parked requests are released round-robin, one request per model at a time.
+#[tokio::test]
+async fn parked_requests_are_released_one_per_model_in_turn() {
+    let ledger = new_ledger();
+    let request_for =
+        |model: &str, job: &str| CompilationRequest { job_name: job.to_owned().into(), ..compilation_request(model) };
+    for target in 0..4 {
+        assert!(ledger.park_request(&request_for("large", &format!("large-{target}"))).await.unwrap());
+    }
+    assert!(ledger.park_request(&request_for("small", "small-0")).await.unwrap());
+    assert!(!ledger.park_request(&request_for("small", "small-0")).await.unwrap(), "a request is parked only once");
+    let mut order = Vec::new();
+    loop {
+        let (names, requests) = ledger.next_parked_requests(1).await.unwrap();
+        assert_eq!(names.len(), requests.len());
+        let Some(name) = names.first() else { break };
+        order.push(name.to_string());
+        ledger.remove_parked(&names).await.unwrap();
+    }
+    assert_eq!(order, ["large-0", "small-0", "large-1", "large-2", "large-3"]);
+}
+
+#[tokio::test]
+async fn sweep_position_never_moves_backwards() {
+    let ledger = new_ledger();
+    assert_eq!(ledger.sweep_position().await.unwrap(), None);
+    let later = SweepRow { until: Timestamp::from_second(100).unwrap(), described_until: None };
+    ledger.record_sweep_position(later).await.unwrap();
+    ledger.record_sweep_position(SweepRow { until: Timestamp::UNIX_EPOCH, described_until: None }).await.unwrap();
+    assert_eq!(ledger.sweep_position().await.unwrap(), Some(later));
+}
+
+/// Rows that earlier releases wrote must stay readable.
+#[tokio::test]
+async fn stored_field_names_are_those_of_earlier_releases() {
+    let ledger = new_ledger();
+    ledger.claim_job(&compilation_request("v1"), Reuse::Running).await.unwrap();
+    ledger.record_sweep_position(SweepRow { until: Timestamp::UNIX_EPOCH, described_until: None }).await.unwrap();
+    let pending =
+        PendingImageUpdate { digest: "d".to_owned(), changes: Vec::new(), requested_at: Timestamp::UNIX_EPOCH };
+    let history = ImageHistory { pending: Some(pending), failed: None };
+    ledger.record_image_history("base", &ImageHistory::default(), &history).await.unwrap();
+    let rows = ledger.table().rows.lock();
+    for (key, field) in
+        [("job#resnet-ml-c5-v1", "states"), ("sweep#compilation-jobs", "asked_until"), ("image#base", "of")]
+    {
+        assert!(rows[key].1.get(field).is_some(), "{key}: {}", rows[key].1);
+    }
+}

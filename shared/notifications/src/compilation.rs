@@ -1,0 +1,497 @@
+//! Notifications about models and their compilation jobs.
+
+use jiff::Timestamp;
+use ledger::{JobRow, ModelRow};
+use model_archive::Problem;
+use neo::{
+    CompilationRequest, FailureClass, JobName, JobStatus, ModelId, ModelSource, Upload, find_unsupported_operators,
+};
+use serde::Serialize;
+
+use crate::{
+    Notification, NotificationType, Severity,
+    console::{job_console_url, object_console_url},
+    notification::format_ascii_subject,
+    text,
+};
+
+/// Problems listed in a notification; further ones are counted. Keeps the message below the SNS
+/// limit of 256 KiB.
+const MAX_PROBLEMS: usize = 20;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ModelReport {
+    #[serde(flatten)]
+    pub source: ModelSource,
+    /// `None` for a model package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_uri: Option<String>,
+    /// The value of the message attribute `model`.
+    #[serde(skip)]
+    pub uri: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct JobReport {
+    pub name: JobName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    pub target: String,
+    pub status: JobStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_class: Option<FailureClass>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsupported_operators: Vec<String>,
+    /// How to fix it. Only in a summary: in a job's own notification it is part of the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// The next attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried_as: Option<JobName>,
+    /// Whether another model version requested the job.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billed_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "JobConsoleLinks::is_empty")]
+    pub links: JobConsoleLinks,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(super) struct JobConsoleLinks {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+}
+
+impl JobConsoleLinks {
+    fn is_empty(&self) -> bool {
+        self.job.is_none() && self.artifact.is_none()
+    }
+}
+
+impl From<&ModelSource> for ModelReport {
+    fn from(source: &ModelSource) -> Self {
+        Self { source: source.clone(), s3_uri: source.as_upload().map(Upload::s3_uri), uri: source.to_uri() }
+    }
+}
+
+impl From<&JobRow> for JobReport {
+    fn from(row: &JobRow) -> Self {
+        let failure_class = row.failure_class();
+        let reason = row.failure_reason.as_deref().filter(|_| failure_class.is_some());
+        let links = row.arn.as_deref().map(|arn| JobConsoleLinks {
+            job: job_console_url(arn),
+            artifact: row.artifact.as_deref().and_then(|artifact| object_console_url(artifact, arn)),
+        });
+        Self {
+            name: row.name.clone(),
+            arn: row.arn.clone(),
+            target: row.target.clone(),
+            status: row.status,
+            attempt: row.request.as_ref().map(|request| request.attempt),
+            artifact: row.artifact.clone(),
+            failure_reason: row.failure_reason.clone(),
+            failure_class,
+            unsupported_operators: reason.map(find_unsupported_operators).unwrap_or_default(),
+            remedy: None,
+            retried_as: None,
+            reused: false,
+            duration_seconds: row.duration_seconds(),
+            billed_seconds: row.billed_seconds(),
+            links: links.unwrap_or_default(),
+        }
+    }
+}
+
+impl Notification {
+    /// A model that cannot be compiled, or not for all of its targets.
+    pub fn upload_rejected(model: &ModelId, row: &ModelRow, time: Timestamp) -> Self {
+        let (source, rule) = (&row.source, row.rule.as_deref());
+        let severity = if row.jobs.is_empty() { Severity::Error } else { Severity::Warning };
+        let rejected = if row.jobs.is_empty() { "rejected" } else { "rejected for some targets" };
+        let problems = limit_problems(&row.problems);
+        Self {
+            subject: format_ascii_subject(&format!("Compilation {rejected}: {}", source.display_name())),
+            text: text::format_upload_rejected_text(source, rule, row.jobs.len(), &problems),
+            model: Some(source.into()),
+            rule: row.rule.clone(),
+            problems,
+            ..Self::new(NotificationType::CompilationRejected, severity, format!("upload-rejected-{model}"), time)
+        }
+    }
+
+    /// An artifact of this stack was uploaded as a model, and skipped. The id is the same for all
+    /// of a bucket and day: otherwise a loop would publish notifications without end.
+    pub fn own_output(upload: &Upload, problem: Problem, time: Timestamp) -> Self {
+        let id = format!("own-output-{}-{}", upload.bucket, time.strftime("%F"));
+        let problems = vec![problem];
+        let source = ModelSource::from(upload.clone());
+        Self {
+            subject: format_ascii_subject(&format!(
+                "Skipped: {} is a compiled artifact, not a new model",
+                source.display_name()
+            )),
+            text: text::format_own_output_text(&source, &problems),
+            model: Some((&source).into()),
+            problems,
+            ..Self::new(NotificationType::CompilationRejected, Severity::Warning, id, time)
+        }
+    }
+
+    /// The status of a job; `None` for a status that is not published. `next_attempt` is the retry
+    /// of a failed job.
+    pub fn job_status(row: &JobRow, next_attempt: Option<&CompilationRequest>, time: Timestamp) -> Option<Self> {
+        use NotificationType::{
+            CompilationCompleted, CompilationFailed, CompilationRejected, CompilationStarted, CompilationStopped,
+        };
+        let (kind, severity) = match row.status {
+            JobStatus::Starting | JobStatus::InProgress => (CompilationStarted, Severity::Info),
+            JobStatus::Completed => (CompilationCompleted, Severity::Info),
+            JobStatus::Failed if next_attempt.is_some() => (CompilationFailed, Severity::Warning),
+            JobStatus::Failed => (CompilationFailed, Severity::Error),
+            JobStatus::Stopped => (CompilationStopped, Severity::Warning),
+            JobStatus::Rejected => (CompilationRejected, Severity::Error),
+            JobStatus::Requested | JobStatus::Stopping | JobStatus::Unknown => return None,
+        };
+        let status = kind.as_str().strip_prefix("compilation.").unwrap_or_default();
+        let job = JobReport { retried_as: next_attempt.map(|next| next.job_name.clone()), ..JobReport::from(row) };
+        let request = row.request.as_ref();
+        let name = request.map_or(row.name.as_str(), |request| request.source.display_name());
+        let problems = match kind {
+            CompilationRejected => vec![rejected_job_problem(row)],
+            CompilationFailed => vec![failed_job_problem(row, next_attempt)],
+            _ => Vec::new(),
+        };
+        let mut notification = Self {
+            subject: format_ascii_subject(&format!("Compilation {status}: {name} for {}", job.target)),
+            model: request.map(|request| (&request.source).into()),
+            rule: request.map(|request| request.rule.clone()),
+            problems,
+            ..Self::new(kind, severity, format!("job-{status}-{}", row.name), time)
+        };
+        notification.text = text::format_job_text(kind, name, &job, &notification);
+        notification.job = Some(job);
+        Some(notification)
+    }
+
+    /// An earlier job compiled the same bytes, or model package, with the same settings. `None` if
+    /// that job has not completed.
+    pub fn reused_artifact(id: &ModelId, model: &ModelRow, job: &JobRow, time: Timestamp) -> Option<Self> {
+        let completed =
+            Self::job_status(job, None, time).filter(|job| job.kind == NotificationType::CompilationCompleted)?;
+        let name = model.source.display_name();
+        let mut notification = Self {
+            id: format!("{}-{id}", completed.id),
+            subject: format_ascii_subject(&format!(
+                "Compilation completed: {name} for {}, reused from an earlier job",
+                job.target
+            )),
+            model: Some((&model.source).into()),
+            rule: model.rule.clone(),
+            reused_from: Some(job.name.clone()),
+            ..completed
+        };
+        notification.text = text::format_job_text(notification.kind, name, &JobReport::from(job), &notification);
+        Some(notification)
+    }
+
+    /// The last job of a model version finished. `summary_uri` is the S3 URI of this notification
+    /// as an object.
+    pub fn model_summary(model: &ModelRow, id: &ModelId, rows: &[JobRow], summary_uri: &str, time: Timestamp) -> Self {
+        let jobs: Vec<JobReport> = rows
+            .iter()
+            .map(|row| JobReport {
+                remedy: matches!(row.status, JobStatus::Failed | JobStatus::Rejected).then(|| suggest_job_fix(row)),
+                reused: !row.was_requested_by(id),
+                ..JobReport::from(row)
+            })
+            .collect();
+        let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
+        let stopped = jobs.iter().filter(|job| job.status == JobStatus::Stopped).count();
+        let problems = limit_problems(&model.problems);
+        let severity = match jobs.len() - completed {
+            0 if problems.is_empty() => Severity::Info,
+            0 => Severity::Warning,
+            not_completed if not_completed == stopped => Severity::Warning,
+            _ => Severity::Error,
+        };
+        let source = &model.source;
+        Self {
+            subject: format_ascii_subject(&format!(
+                "{}: compiled for {completed} of {} targets",
+                source.display_name(),
+                jobs.len()
+            )),
+            text: text::format_summary_text(source, model.rule.as_deref(), &jobs, &problems, summary_uri),
+            model: Some(source.into()),
+            rule: model.rule.clone(),
+            jobs,
+            problems,
+            summary: Some(summary_uri.to_owned()),
+            ..Self::new(NotificationType::ModelSummary, severity, format!("summary-{id}"), time)
+        }
+    }
+}
+
+fn rejected_job_problem(row: &JobRow) -> Problem {
+    let reason = row.failure_reason.as_deref().unwrap_or("no reason given");
+    let problem = format!("SageMaker rejected the compilation job: {reason}");
+    Problem::new("refused-by-sagemaker", problem, suggest_job_fix(row))
+}
+
+fn failed_job_problem(row: &JobRow, next_attempt: Option<&CompilationRequest>) -> Problem {
+    let reason = row.failure_reason.as_deref().unwrap_or("SageMaker gave no reason");
+    let fix = match next_attempt {
+        Some(next) => {
+            let has_longer_limit =
+                row.request.as_ref().is_some_and(|request| request.max_runtime_seconds < next.max_runtime_seconds);
+            let limit = if has_longer_limit {
+                format!(" with max_runtime_seconds {}", next.max_runtime_seconds)
+            } else {
+                String::new()
+            };
+            let (attempt, attempts) = (next.attempt, next.retries + 1);
+            format!("no action needed: it will be retried automatically{limit} (attempt {attempt} of {attempts})")
+        }
+        None => suggest_job_fix(row),
+    };
+    Problem::new("compilation-failed", reason, fix)
+}
+
+/// How to fix a job that failed or was rejected.
+fn suggest_job_fix(row: &JobRow) -> String {
+    let request = row.request.as_ref();
+    let source = request.map(|request| &request.source);
+    match row.failure_class() {
+        None if source.is_some_and(|source| source.as_upload().is_none()) => {
+            "fix the rule or the model package as described by SageMaker; the job is then requested again".to_owned()
+        }
+        None => "fix the rule or the model as described by SageMaker, then upload the archive again".to_owned(),
+        Some(class) => class.suggest_fix(request.map(|request| request.rule.as_str()), source),
+    }
+}
+
+/// Keeps the first [`MAX_PROBLEMS`] and counts the others.
+fn limit_problems(problems: &[Problem]) -> Vec<Problem> {
+    let mut listed = problems[..problems.len().min(MAX_PROBLEMS)].to_vec();
+    if problems.len() > MAX_PROBLEMS {
+        let more = format!("{} more problems are not listed", problems.len() - MAX_PROBLEMS);
+        listed.push(Problem::new("more", more, "fix these first and upload the archive again"));
+    }
+    listed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::notification::MAX_SUBJECT;
+
+    fn sample_upload() -> Upload {
+        Upload {
+            bucket: "models".to_owned(),
+            key: "vision/résumé model.tar.gz".to_owned(),
+            version_id: Some("3HL4kqtJlcpXroDTDmJ".to_owned()),
+            etag: "b1946ac92492d2347c6235b4d2611184".to_owned(),
+            size: 102_400,
+        }
+    }
+
+    fn job_row(target: &str, status: JobStatus) -> JobRow {
+        let request = serde_json::from_value(json!({
+            "version": 1, "job_name": format!("model-{target}-abc"), "model": model_id(), "content": "c", "source": sample_upload(),
+            "rule": "edge-vision", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
+            "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/model/",
+            "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+        }))
+        .unwrap();
+        JobRow {
+            name: format!("model-{}-abc", target.replace('_', "-")).into(),
+            status,
+            statuses: Vec::new(),
+            models: BTreeSet::new(),
+            target: target.to_owned(),
+            request: Some(request),
+            arn: (status != JobStatus::Rejected).then(|| {
+                let name = target.replace('_', "-");
+                format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{name}-abc")
+            }),
+            artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
+            failure_reason: match status {
+                JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
+                JobStatus::Rejected => Some("Unsupported framework version field for target".to_owned()),
+                _ => None,
+            },
+            created_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(70).unwrap()),
+            started_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(100).unwrap()),
+            ended_at: status.is_terminal().then(|| Timestamp::from_second(350).unwrap()),
+            updated_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn model_id() -> ModelId {
+        ModelId::new("models", "vision/résumé model.tar.gz", "3HL4kqtJlcpXroDTDmJ")
+    }
+
+    fn rejected_model(problems: &[Problem]) -> ModelRow {
+        ModelRow {
+            source: sample_upload().into(),
+            rule: Some("edge-vision".to_owned()),
+            state: ledger::ModelState::Rejected,
+            jobs: Vec::new(),
+            problems: problems.to_vec(),
+            planned_at: Timestamp::UNIX_EPOCH,
+            sequencer: None,
+            stops_older: false,
+        }
+    }
+
+    const SUMMARY: &str = "s3://artifacts/vision/model/3HL4kqtJlcpXroDTDmJ/summary.json";
+
+    fn compiled_model() -> ModelRow {
+        ModelRow { state: ledger::ModelState::Requested, ..rejected_model(&[]) }
+    }
+
+    fn package_notifications(now: Timestamp) -> Vec<Notification> {
+        let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+        let source: ModelSource =
+            serde_json::from_value(json!({ "model_package_version_arn": arn, "version": "3-abc" })).unwrap();
+        let (id, model) = (source.model_id(), ModelRow { source: source.clone(), ..compiled_model() });
+        let job = |target, status| {
+            let mut row = job_row(target, status);
+            if let Some(request) = &mut row.request {
+                (request.source, request.framework, request.model) = (source.clone(), None, id.clone());
+            }
+            row
+        };
+        let mut failed = job("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("ClientError: InputConfiguration: unable to extract DataInputConfig".to_owned());
+        let refused = job("ml_c5", JobStatus::Rejected);
+        let completed = job("ml_m5", JobStatus::Completed);
+        let summary = "s3://artifacts/resnet/3-abc/summary.json";
+        let mut notifications = Vec::new();
+        notifications.extend(Notification::job_status(&failed, None, now));
+        notifications.extend(Notification::job_status(&refused, None, now));
+        let another = ModelId::new("", arn, "3-def");
+        notifications.extend(Notification::reused_artifact(&another, &model, &completed, now));
+        notifications.push(Notification::model_summary(&model, &another, &[failed, completed], summary, now));
+        notifications
+    }
+
+    fn sample_notifications() -> Vec<Notification> {
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let problems = [Problem::new(
+            "not-gzip",
+            "the archive is not gzip: it starts with PK, as a zip file does",
+            "pack it with tar -czf",
+        )];
+        let statuses =
+            [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
+        let mut all: Vec<_> = statuses
+            .iter()
+            .filter_map(|status| Notification::job_status(&job_row("ml_c5", *status), None, now))
+            .collect();
+        let mut failed = job_row("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("ClientError: Access Denied when calling sts:AssumeRole".to_owned());
+        all.extend(Notification::job_status(&failed, None, now));
+        failed.failure_reason =
+            Some("ServerError: There was an internal server error during the compilation job".to_owned());
+        let next = failed.request.as_ref().and_then(|request| request.next_attempt(FailureClass::Service));
+        all.extend(Notification::job_status(&failed, next.as_ref(), now));
+        all.push(Notification::upload_rejected(&model_id(), &rejected_model(&problems), now));
+        let problem = Problem::new(
+            "own-output",
+            "s3://models/a.tar.gz is an artifact of the compilation job a",
+            "stop copying artifacts into the bucket whose uploads are compiled",
+        );
+        all.push(Notification::own_output(&sample_upload(), problem, now));
+        all.extend(Notification::reused_artifact(
+            &model_id(),
+            &rejected_model(&[]),
+            &job_row("ml_c5", JobStatus::Completed),
+            now,
+        ));
+        let mut reused = job_row("ml_m5", JobStatus::Completed);
+        if let Some(request) = &mut reused.request {
+            request.model = ModelId::new("models", "vision/résumé model.tar.gz", "an earlier one");
+        }
+        let rows = [job_row("ml_c5", JobStatus::Completed), job_row("jetson_nano", JobStatus::Failed), reused];
+        all.push(Notification::model_summary(&compiled_model(), &model_id(), &rows, SUMMARY, now));
+        all.extend(package_notifications(now));
+        all.push(Notification::config_rejected(
+            "config",
+            "automation.yaml",
+            Some("v2"),
+            "version: found 2",
+            Some("v1"),
+            now,
+        ));
+        all
+    }
+
+    #[test]
+    fn texts_are_readable() {
+        let texts: Vec<_> = sample_notifications().iter().map(|n| format!("# {}\n{}", n.subject, n.text)).collect();
+        insta::assert_snapshot!(texts.join("\n----\n"));
+    }
+
+    #[test]
+    fn documents_are_versioned_and_complete() {
+        insta::assert_json_snapshot!(sample_notifications());
+    }
+
+    #[test]
+    fn sns_accepts_every_message() {
+        for notification in sample_notifications() {
+            let message: Value = serde_json::from_str(&notification.sns_message().unwrap()).unwrap();
+            let document: Value = serde_json::from_str(message["default"].as_str().unwrap()).unwrap();
+            assert_eq!(document["type"], notification.kind.as_str());
+            assert_eq!(document["version"], 1);
+            let chat: Value = serde_json::from_str(message["https"].as_str().unwrap()).unwrap();
+            assert_eq!(chat["source"], "custom");
+            assert!(notification.subject.is_ascii() && notification.subject.len() <= MAX_SUBJECT);
+            assert!(notification.subject.starts_with(|c: char| c.is_ascii_alphanumeric()));
+            assert!(notification.message_attributes().iter().all(|(_, value)| !value.is_empty()));
+        }
+    }
+
+    #[test]
+    fn intermediate_statuses_are_not_published() {
+        for status in [JobStatus::Requested, JobStatus::Stopping, JobStatus::Unknown] {
+            assert_eq!(Notification::job_status(&job_row("ml_c5", status), None, Timestamp::UNIX_EPOCH), None);
+        }
+    }
+
+    #[test]
+    fn a_summary_of_many_targets_fits_into_a_message() {
+        let mut failed = job_row("ml_c5", JobStatus::Failed);
+        failed.failure_reason = Some("\"é\"".repeat(256));
+        let rows = vec![failed; 60];
+        let summary =
+            Notification::model_summary(&compiled_model(), &model_id(), &rows, SUMMARY, Timestamp::UNIX_EPOCH);
+        assert!(summary.sns_message().unwrap().len() < 256 * 1024, "{}", summary.sns_message().unwrap().len());
+    }
+
+    #[test]
+    fn a_thousand_problems_fit_into_a_message() {
+        let long = "x".repeat(2000);
+        let problems: Vec<_> = (0..1000).map(|n| Problem::new("p", format!("{n} {long}"), "none")).collect();
+        let notification =
+            Notification::upload_rejected(&model_id(), &rejected_model(&problems), Timestamp::UNIX_EPOCH);
+        assert!(notification.sns_message().unwrap().len() < 256 * 1024);
+        assert_eq!(notification.problems.len(), MAX_PROBLEMS + 1);
+    }
+}

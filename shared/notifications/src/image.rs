@@ -1,0 +1,102 @@
+//! Notifications about images.
+
+use jiff::Timestamp;
+use maintenance::{Change, image::ImageUpdateOutcome};
+use model_archive::Problem;
+use serde::Serialize;
+
+use crate::{Notification, NotificationType, Severity, notification::format_ascii_subject, text};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ImageReport {
+    pub name: String,
+}
+
+impl Notification {
+    /// The outcome of an update that was requested at `requested_at`.
+    pub fn image_outcome(name: &str, outcome: &ImageUpdateOutcome, requested_at: Timestamp, time: Timestamp) -> Self {
+        match outcome {
+            ImageUpdateOutcome::Updated { changes } => {
+                let mut text = format!("{name} now matches the configuration.\n");
+                text::append_changes(&mut text, "Settings updated", changes);
+                Self {
+                    subject: format_ascii_subject(&format!("Image {name} was updated")),
+                    text,
+                    changes: changes.clone(),
+                    ..Self::new_for_image(
+                        NotificationType::ImageUpdated,
+                        Severity::Info,
+                        name,
+                        &format!("updated-{requested_at}"),
+                        time,
+                    )
+                }
+            }
+            ImageUpdateOutcome::Failed { changes, reason } => {
+                let problem = Problem::new(
+                    "image-update-failed",
+                    format!("the update of {name} failed: {reason}"),
+                    "correct the configuration; the image is updated again once its entry changes",
+                );
+                Self {
+                    changes: changes.clone(),
+                    ..Self::image_not_updated(name, &problem, changes, &requested_at.to_string(), time)
+                }
+            }
+        }
+    }
+
+    /// A problem prevents the update of an image. Reported again for each new version of the
+    /// configuration, `config_version`.
+    pub fn image_blocked(name: &str, problem: &Problem, config_version: Option<&str>, time: Timestamp) -> Self {
+        Self::image_not_updated(name, problem, &[], config_version.unwrap_or("unversioned"), time)
+    }
+
+    fn image_not_updated(name: &str, problem: &Problem, changes: &[Change], id_suffix: &str, time: Timestamp) -> Self {
+        let mut text = format!("{name} does not match the configuration.\n");
+        text::append_problems(&mut text, std::slice::from_ref(problem));
+        text::append_changes(&mut text, text::NOT_APPLIED, changes);
+        let id = format!("{}-{id_suffix}", problem.code);
+        Self {
+            subject: format_ascii_subject(&format!("Image {name} could not be updated")),
+            text,
+            problems: vec![problem.clone()],
+            ..Self::new_for_image(NotificationType::ImageUpdateFailed, Severity::Error, name, &id, time)
+        }
+    }
+
+    fn new_for_image(kind: NotificationType, severity: Severity, name: &str, id: &str, time: Timestamp) -> Self {
+        let image = Some(ImageReport { name: name.to_owned() });
+        Self { image, ..Self::new(kind, severity, format!("image-{name}-{id}"), time) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The examples in docs/NOTIFICATIONS.md are generated from this snapshot.
+    #[test]
+    fn documents_are_versioned_and_complete() {
+        let now: Timestamp = "2026-12-01T03:45:00Z".parse().unwrap();
+        let change = |field: &str, from: &str, to: Option<&str>| Change {
+            field: field.to_owned(),
+            from: Some(from.to_owned()),
+            to: to.map(str::to_owned),
+        };
+        let changes = vec![change("display_name", "Base", Some("Training base")), change("description", "old", None)];
+        let failed =
+            ImageUpdateOutcome::Failed { changes: changes.clone(), reason: "the role cannot be assumed".to_owned() };
+        let unknown = Problem::new(
+            "unknown-image",
+            "there is no image training-bsae in this account and Region",
+            "correct the name, create the image, or remove the entry; this stack does not create images",
+        );
+        let notifications = [
+            Notification::image_outcome("training-base", &ImageUpdateOutcome::Updated { changes }, now, now),
+            Notification::image_outcome("training-base", &failed, now, now),
+            Notification::image_blocked("training-bsae", &unknown, Some("3HL4kqtJlcpXroDTDmJ"), now),
+        ];
+        insta::assert_json_snapshot!(notifications);
+    }
+}

@@ -1,0 +1,17 @@
+//! Notifications: a versioned JSON document for programs and text for people. Each notification is
+//! published once.
+
+mod compilation;
+pub mod console;
+mod image;
+mod notification;
+mod notification_type;
+pub mod notifier;
+mod partner_app;
+pub mod sns;
+mod text;
+mod workteam;
+
+pub use notification::Notification;
+pub use notification_type::{NotificationType, Severity};
+pub use workteam::{TeamNews, TeamReport};

@@ -1,0 +1,241 @@
+//! Compilation jobs of SageMaker Neo.
+
+use aws_config::SdkConfig;
+use aws_sdk_sagemaker::{
+    Client,
+    operation::describe_compilation_job::DescribeCompilationJobOutput,
+    primitives::DateTime,
+    types::{
+        Framework, InputConfig, NeoVpcConfig, OutputConfig, StoppingCondition, Tag, TargetDevice, TargetPlatform,
+        TargetPlatformAccelerator, TargetPlatformArch, TargetPlatformOs,
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use neo::{CompilationRequest, JobDescription, JobStatus, ModelSource, Target};
+use thiserror::Error;
+use worker::{CallError, CallErrorKind};
+
+/// Added to the end of a window: SageMaker does not document whether the end is included.
+const WINDOW_MARGIN: SignedDuration = SignedDuration::from_secs(1);
+
+/// Maximum number of summaries of one `ListCompilationJobs` page (API reference).
+const PAGE_SIZE: i32 = 100;
+
+/// Why `CreateCompilationJob` did not create a job.
+#[derive(Debug, Error)]
+pub enum CreateJobError {
+    #[error("a compilation job of this name already exists")]
+    Exists,
+    /// The request is not valid; the message of SageMaker says why.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// A job as `ListCompilationJobs` returns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSummary {
+    pub name: String,
+    pub status: JobStatus,
+}
+
+/// A page of jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobPage {
+    pub jobs: Vec<JobSummary>,
+    /// Token of the next page; `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// The compilation job operations of SageMaker.
+pub trait CompilationJobs: Sync {
+    /// Creates a job. `role_arn` is the compilation role, unless the request names another one.
+    fn create_job(
+        &self,
+        request: &CompilationRequest,
+        role_arn: &str,
+    ) -> impl Future<Output = Result<(), CreateJobError>> + Send;
+
+    /// Describes a job; `None` if there is no job of this name.
+    fn describe_job(&self, name: &str) -> impl Future<Output = Result<Option<JobDescription>, CallError>> + Send;
+
+    /// Stops a job. Succeeds if the job has already finished or does not exist.
+    fn stop_job(&self, name: &str) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// A page of the jobs modified between two times. Jobs modified shortly before or after may be
+    /// listed too.
+    fn list_modified_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        page: Option<String>,
+    ) -> impl Future<Output = Result<JobPage, CallError>> + Send;
+}
+
+/// Compilation jobs and work teams in Amazon SageMaker.
+#[derive(Debug, Clone)]
+pub struct SageMakerClient {
+    pub(crate) client: Client,
+}
+
+impl SageMakerClient {
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    pub fn from_config(config: &SdkConfig) -> Self {
+        Self::new(Client::new(config))
+    }
+}
+
+impl CompilationJobs for SageMakerClient {
+    async fn create_job(&self, request: &CompilationRequest, role_arn: &str) -> Result<(), CreateJobError> {
+        // SageMaker rejects a request that has both (API reference, `ModelPackageVersionArn`).
+        let (input, package) = match &request.source {
+            ModelSource::Upload(upload) => {
+                let input = InputConfig::builder()
+                    .s3_uri(upload.s3_uri())
+                    .set_framework(request.framework.map(|framework| Framework::from(framework.as_str())))
+                    .set_framework_version(request.framework_version.clone())
+                    .set_data_input_config(request.data_input_config.clone());
+                (Some(input.build()), None)
+            }
+            ModelSource::Package(package) => (None, Some(package.model_package_version_arn.as_str().to_owned())),
+        };
+        let output = OutputConfig::builder()
+            .s3_output_location(&request.output_location)
+            .set_compiler_options(request.compiler_options.clone())
+            .set_kms_key_id(request.kms_key_id.clone());
+        let output = match &request.target {
+            Target::Device(device) => output.target_device(TargetDevice::from(device.as_str())),
+            Target::Platform(platform) => output.target_platform(
+                TargetPlatform::builder()
+                    .os(TargetPlatformOs::from(platform.os.as_str()))
+                    .arch(TargetPlatformArch::from(platform.arch.as_str()))
+                    .set_accelerator(platform.accelerator.as_deref().map(TargetPlatformAccelerator::from))
+                    .build(),
+            ),
+        };
+        let vpc = request.vpc.as_ref().map(|vpc| {
+            NeoVpcConfig::builder()
+                .set_security_group_ids(Some(vpc.security_group_ids.clone()))
+                .set_subnets(Some(vpc.subnets.clone()))
+                .build()
+        });
+        let runtime = i32::try_from(request.max_runtime_seconds).unwrap_or(i32::MAX);
+        let tags = request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let response = self
+            .client
+            .create_compilation_job()
+            .compilation_job_name(request.job_name.as_str())
+            .role_arn(request.role_arn.as_deref().unwrap_or(role_arn))
+            .set_input_config(input)
+            .set_model_package_version_arn(package)
+            .output_config(output.build())
+            .set_vpc_config(vpc)
+            .stopping_condition(StoppingCondition::builder().max_runtime_in_seconds(runtime).build())
+            .set_tags(Some(tags))
+            .send()
+            .await;
+        let Err(error) = response.map_err(|error| CallError::from_sdk("CreateCompilationJob", error)) else {
+            return Ok(());
+        };
+        Err(match error.kind {
+            CallErrorKind::Conflict => CreateJobError::Exists,
+            CallErrorKind::Invalid => CreateJobError::Refused(error.message),
+            _ => CreateJobError::Call(error),
+        })
+    }
+
+    async fn describe_job(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
+        let response = self.client.describe_compilation_job().compilation_job_name(name).send().await;
+        match response.map_err(|error| CallError::from_sdk("DescribeCompilationJob", error)) {
+            Ok(output) => Ok(Some(convert_description(&output))),
+            // SageMaker has reported a missing job with either of these errors.
+            Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind == CallErrorKind::Invalid && error.message.contains("Could not find") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn stop_job(&self, name: &str) -> Result<(), CallError> {
+        let response = self.client.stop_compilation_job().compilation_job_name(name).send().await;
+        match response.map_err(|error| CallError::from_sdk("StopCompilationJob", error)) {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.kind, CallErrorKind::NotFound | CallErrorKind::Invalid) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list_modified_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        page: Option<String>,
+    ) -> Result<JobPage, CallError> {
+        // The start is rounded down to milliseconds and the end is extended: listing a job twice is
+        // harmless, missing it is not.
+        let milliseconds = |time: Timestamp| DateTime::from_millis(time.as_millisecond());
+        let output = self
+            .client
+            .list_compilation_jobs()
+            .last_modified_time_after(milliseconds(after))
+            .last_modified_time_before(milliseconds(until + WINDOW_MARGIN))
+            .max_results(PAGE_SIZE)
+            .set_next_token(page)
+            .send()
+            .await
+            .map_err(|error| CallError::from_sdk("ListCompilationJobs", error))?;
+        let jobs = output.compilation_job_summaries().iter().map(|job| JobSummary {
+            name: job.compilation_job_name().unwrap_or_default().to_owned(),
+            status: job.compilation_job_status().map_or(JobStatus::Unknown, |status| JobStatus::from(status.as_str())),
+        });
+        Ok(JobPage { jobs: jobs.collect(), next: output.next_token })
+    }
+}
+
+/// The SDK fills missing required members with empty text and the epoch, which are treated as
+/// missing here.
+fn convert_description(output: &DescribeCompilationJobOutput) -> JobDescription {
+    let non_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let time = |time: Option<&DateTime>| {
+        Timestamp::from_millisecond(time?.to_millis().ok()?).ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
+    };
+    let status = output.compilation_job_status().map_or(JobStatus::Unknown, |status| JobStatus::from(status.as_str()));
+    let input = output.input_config();
+    let destination = output.output_config();
+    let artifact = output.model_artifacts().and_then(|artifacts| artifacts.s3_model_artifacts());
+    JobDescription {
+        name: output.compilation_job_name().unwrap_or_default().to_owned(),
+        arn: output.compilation_job_arn().unwrap_or_default().to_owned(),
+        status,
+        source: non_empty(output.model_package_version_arn())
+            .or_else(|| non_empty(input.and_then(InputConfig::s3_uri)))
+            .unwrap_or_default(),
+        framework: input
+            .and_then(InputConfig::framework)
+            .map(|framework| framework.as_str().to_owned())
+            .unwrap_or_default(),
+        data_input_config: non_empty(input.and_then(InputConfig::data_input_config)),
+        target: destination.map(format_target).unwrap_or_default(),
+        output_location: destination.and_then(OutputConfig::s3_output_location).unwrap_or_default().to_owned(),
+        artifact: non_empty(artifact).filter(|_| status == JobStatus::Completed),
+        failure_reason: non_empty(output.failure_reason()),
+        created_at: time(output.creation_time()),
+        started_at: time(output.compilation_start_time()),
+        ended_at: time(output.compilation_end_time()).filter(|_| status.is_terminal()),
+    }
+}
+
+fn format_target(output: &OutputConfig) -> String {
+    let Some(platform) = output.target_platform() else {
+        return output.target_device().map(|device| device.as_str().to_owned()).unwrap_or_default();
+    };
+    let names = [
+        platform.os().map(TargetPlatformOs::as_str),
+        platform.arch().map(TargetPlatformArch::as_str),
+        platform.accelerator().map(TargetPlatformAccelerator::as_str),
+    ];
+    names.into_iter().flatten().collect::<Vec<_>>().join("_")
+}

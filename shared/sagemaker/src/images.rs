@@ -1,0 +1,127 @@
+//! SageMaker images.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_sagemaker::{Client, operation::describe_image::DescribeImageOutput, types::ImageStatus as ImageState};
+use maintenance::image::{Image, ImageObservation, ImageStatus, ImageUpdate, ObservedImage};
+use worker::{CallError, CallErrorKind};
+
+use crate::tags;
+
+/// The image operations of SageMaker.
+pub trait Images: Sync {
+    /// Describes an image, without its tags; `None` if there is no image of this name.
+    fn describe_image(&self, name: &str) -> impl Future<Output = Result<Option<ObservedImage>, CallError>> + Send;
+
+    fn list_tags(&self, arn: &str) -> impl Future<Output = Result<BTreeMap<String, String>, CallError>> + Send;
+
+    /// Adds tags to an image; a tag that exists gets the new value.
+    fn add_tags(
+        &self,
+        arn: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    fn update_image(&self, update: &ImageUpdate) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// The observed state of the declared images.
+#[derive(Debug, Clone)]
+pub struct ImageReading {
+    /// The images, in the order of the configuration.
+    pub observed: Vec<ImageObservation>,
+    /// Number of API calls that were made.
+    pub calls: usize,
+}
+
+/// Reads the declared images. An image that cannot be read does not prevent the others from being
+/// read.
+pub async fn read_images(images: &impl Images, declared: &[Image]) -> ImageReading {
+    let mut reading = ImageReading { observed: Vec::with_capacity(declared.len()), calls: 0 };
+    for image in declared {
+        let observed = read_image(images, image, &mut reading.calls).await;
+        reading
+            .observed
+            .push(observed.unwrap_or_else(|error| ImageObservation::Unreadable { cause: error.to_string() }));
+    }
+    reading
+}
+
+async fn read_image(images: &impl Images, image: &Image, calls: &mut usize) -> Result<ImageObservation, CallError> {
+    *calls += 1;
+    let Some(mut observed) = images.describe_image(&image.name).await? else { return Ok(ImageObservation::Missing) };
+    if !image.tags.is_empty() {
+        *calls += 1;
+        observed.tags = Some(images.list_tags(&observed.arn).await?);
+    }
+    Ok(ImageObservation::Described(Box::new(observed)))
+}
+
+/// Images in Amazon SageMaker.
+#[derive(Debug, Clone)]
+pub struct SageMakerImages {
+    client: Client,
+}
+
+impl SageMakerImages {
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    pub fn from_config(config: &SdkConfig) -> Self {
+        Self::new(Client::new(config))
+    }
+}
+
+impl Images for SageMakerImages {
+    async fn describe_image(&self, name: &str) -> Result<Option<ObservedImage>, CallError> {
+        let response = self.client.describe_image().image_name(name).send().await;
+        match response.map_err(|error| CallError::from_sdk("DescribeImage", error)) {
+            Ok(output) => Ok(Some(convert_image(name, &output))),
+            Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
+            // The Terraform provider handles this form of a missing image as well.
+            Err(error) if error.kind == CallErrorKind::Invalid && error.message.contains("does not exist") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
+        tags::list_tags(&self.client, arn).await
+    }
+
+    async fn add_tags(&self, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+        tags::add_tags(&self.client, arn, tags).await
+    }
+
+    async fn update_image(&self, update: &ImageUpdate) -> Result<(), CallError> {
+        let delete: Vec<_> = update.delete.iter().map(|&property| property.to_owned()).collect();
+        let response = self
+            .client
+            .update_image()
+            .image_name(&update.name)
+            .set_display_name(update.display_name.clone())
+            .set_description(update.description.clone())
+            .set_role_arn(update.role_arn.clone())
+            .set_delete_properties((!delete.is_empty()).then_some(delete))
+            .send()
+            .await;
+        response.map(drop).map_err(|error| CallError::from_sdk("UpdateImage", error))
+    }
+}
+
+fn convert_image(name: &str, output: &DescribeImageOutput) -> ObservedImage {
+    let non_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let status = output.image_status().map(ImageState::as_str).unwrap_or_default();
+    ObservedImage {
+        name: name.to_owned(),
+        arn: output.image_arn().unwrap_or_default().to_owned(),
+        status: ImageStatus::from(status),
+        status_text: status.to_owned(),
+        failure_reason: non_empty(output.failure_reason()),
+        display_name: non_empty(output.display_name()),
+        description: non_empty(output.description()),
+        role_arn: non_empty(output.role_arn()),
+        tags: None,
+    }
+}

@@ -1,0 +1,280 @@
+//! Amazon SageMaker Partner AI Apps.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_sagemaker::{
+    Client,
+    operation::describe_partner_app::DescribePartnerAppOutput,
+    primitives::DateTime,
+    types::{PartnerAppConfig, PartnerAppMaintenanceConfig, RoleGroupAssignment},
+};
+use jiff::Timestamp;
+use ledger::{Ledger, LedgerTable};
+use maintenance::partner_app::{
+    AppHistory, AppObservation, AppStatus, ApplicationConfig, AvailableUpgrade, ObservedApp, PartnerApp,
+    PartnerAppAction, PendingAppUpdate, SettingsUpdate, VersionUpgrade,
+};
+use worker::{CallError, CallErrorKind};
+
+use crate::tags;
+
+/// Maximum number of summaries of one `ListPartnerApps` page (service model 2017-07-24).
+const PAGE_SIZE: i32 = 100;
+
+/// A page of apps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppPage {
+    /// The ARN and the name of each app.
+    pub apps: Vec<(String, String)>,
+    /// Token of the next page; `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// The partner app operations of SageMaker.
+pub trait PartnerApps: Sync {
+    /// A page of the apps of the account and Region.
+    fn list_apps(&self, page: Option<String>) -> impl Future<Output = Result<AppPage, CallError>> + Send;
+
+    /// Describes an app with its available upgrade, and without its tags.
+    fn describe_app(&self, arn: &str) -> impl Future<Output = Result<ObservedApp, CallError>> + Send;
+
+    fn list_tags(&self, arn: &str) -> impl Future<Output = Result<BTreeMap<String, String>, CallError>> + Send;
+
+    /// Adds tags to an app; a tag that exists gets the new value.
+    fn add_tags(
+        &self,
+        arn: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Starts an upgrade to the version that SageMaker offers.
+    ///
+    /// # Errors
+    /// Of kind `Conflict` if SageMaker no longer offers this version.
+    fn upgrade_app(&self, upgrade: &VersionUpgrade) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Starts a change of the settings.
+    fn update_app(&self, update: &SettingsUpdate) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// The observed state of the partner apps in the account and Region.
+#[derive(Debug, Clone)]
+pub struct AppReading {
+    /// All apps; those that the configuration does not name are not described.
+    pub observed: Vec<AppObservation>,
+    /// Number of API calls that were made.
+    pub calls: usize,
+}
+
+/// Reads the apps that are declared, or for which a declared app waits. An app that cannot be read
+/// does not prevent the others from being read.
+pub async fn read_apps(apps: &impl PartnerApps, declared: &[PartnerApp]) -> Result<AppReading, CallError> {
+    let (mut listed, mut calls, mut next) = (Vec::new(), 0, None);
+    loop {
+        let page = apps.list_apps(next).await?;
+        calls += 1;
+        listed.extend(page.apps);
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    let mut observed = Vec::with_capacity(listed.len());
+    for (arn, name) in listed {
+        let declared_app = declared.iter().find(|app| app.app.matches_app(&name, &arn));
+        let is_awaited =
+            || declared.iter().filter_map(|app| app.after.as_ref()).any(|period| period.app.matches_app(&name, &arn));
+        if declared_app.is_none() && !is_awaited() {
+            observed.push(AppObservation::Unreadable {
+                arn,
+                name,
+                cause: "the configuration does not name it".to_owned(),
+            });
+            continue;
+        }
+        let with_tags = declared_app.is_some_and(|app| !app.tags.is_empty());
+        calls += 1 + usize::from(with_tags);
+        observed.push(match read_app(apps, &arn, with_tags).await {
+            Ok(observed) => AppObservation::Described(Box::new(observed)),
+            Err(error) => AppObservation::Unreadable { arn, name, cause: error.to_string() },
+        });
+    }
+    Ok(AppReading { observed, calls })
+}
+
+async fn read_app(apps: &impl PartnerApps, arn: &str, with_tags: bool) -> Result<ObservedApp, CallError> {
+    let observed = apps.describe_app(arn).await?;
+    let tags = if with_tags { Some(apps.list_tags(arn).await?) } else { None };
+    Ok(ObservedApp { tags, ..observed })
+}
+
+/// Executes one action of a plan. A requested update is recorded in the ledger and returned; `None`
+/// for tags.
+pub async fn request_update<T: LedgerTable>(
+    apps: &impl PartnerApps,
+    ledger: &Ledger<T>,
+    action: &PartnerAppAction,
+    histories: &BTreeMap<String, AppHistory>,
+    now: Timestamp,
+) -> Result<Option<PendingAppUpdate>, CallError> {
+    let empty = AppHistory::default();
+    let history = histories.get(action.arn()).unwrap_or(&empty);
+    match action {
+        PartnerAppAction::AddTags { arn, tags } => apps.add_tags(arn, tags).await.map(|()| None),
+        PartnerAppAction::Upgrade(upgrade) => {
+            let pending =
+                PendingAppUpdate::Upgrade { from: upgrade.from.clone(), to: upgrade.to.clone(), requested_at: now };
+            ledger
+                .request_app_update(&upgrade.arn, history, pending, Box::pin(apps.upgrade_app(upgrade)))
+                .await
+                .map(Some)
+        }
+        PartnerAppAction::Update(update) => {
+            let (digest, changes) = (update.digest.clone(), update.changes.clone());
+            let pending = PendingAppUpdate::Settings { digest, changes, requested_at: now };
+            ledger.request_app_update(&update.arn, history, pending, Box::pin(apps.update_app(update))).await.map(Some)
+        }
+    }
+}
+
+/// Partner apps in Amazon SageMaker.
+#[derive(Debug, Clone)]
+pub struct SageMakerApps {
+    client: Client,
+}
+
+impl SageMakerApps {
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    pub fn from_config(config: &SdkConfig) -> Self {
+        Self::new(Client::new(config))
+    }
+}
+
+impl PartnerApps for SageMakerApps {
+    async fn list_apps(&self, page: Option<String>) -> Result<AppPage, CallError> {
+        let response = self.client.list_partner_apps().max_results(PAGE_SIZE).set_next_token(page).send().await;
+        let output = response.map_err(|error| CallError::from_sdk("ListPartnerApps", error))?;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let apps = output.summaries().iter().map(|app| (text(app.arn()), text(app.name()))).collect();
+        Ok(AppPage { apps, next: output.next_token })
+    }
+
+    async fn describe_app(&self, arn: &str) -> Result<ObservedApp, CallError> {
+        let response = self.client.describe_partner_app().arn(arn).include_available_upgrade(true).send().await;
+        Ok(convert_app(&response.map_err(|error| CallError::from_sdk("DescribePartnerApp", error))?))
+    }
+
+    async fn list_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
+        tags::list_tags(&self.client, arn).await
+    }
+
+    async fn add_tags(&self, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
+        tags::add_tags(&self.client, arn, tags).await
+    }
+
+    async fn upgrade_app(&self, upgrade: &VersionUpgrade) -> Result<(), CallError> {
+        let call = self.client.update_partner_app().arn(&upgrade.arn).app_version(&upgrade.to);
+        let response = call.client_token(&upgrade.client_token).send().await;
+        let Err(error) = response.map_err(|error| CallError::from_sdk("UpdatePartnerApp", error)) else {
+            return Ok(());
+        };
+        if error.kind != CallErrorKind::Invalid {
+            return Err(error);
+        }
+        // SageMaker may offer another version since the plan was made: the next run plans again.
+        let observed = self.describe_app(&upgrade.arn).await?;
+        let offered = observed.available_upgrade.map(|available| available.version.to_string());
+        if offered.as_ref() == Some(&upgrade.to) {
+            return Err(error);
+        }
+        let message = format!(
+            "SageMaker no longer offers version {}; it now offers {}",
+            upgrade.to,
+            offered.as_deref().unwrap_or("no upgrade")
+        );
+        Err(CallError::new("UpdatePartnerApp", CallErrorKind::Conflict, message))
+    }
+
+    async fn update_app(&self, update: &SettingsUpdate) -> Result<(), CallError> {
+        let start = update
+            .maintenance_window_start
+            .map(|start| PartnerAppMaintenanceConfig::builder().maintenance_window_start(start.to_string()).build());
+        let response = self
+            .client
+            .update_partner_app()
+            .arn(&update.arn)
+            .set_maintenance_config(start)
+            .set_tier(update.tier.clone())
+            .set_enable_auto_minor_version_upgrade(update.auto_minor_upgrade)
+            .set_enable_iam_session_based_identity(update.iam_session_identity)
+            .set_application_config(update.application.as_ref().map(build_application_config).transpose()?)
+            .client_token(&update.client_token)
+            .send()
+            .await;
+        response.map(drop).map_err(|error| CallError::from_sdk("UpdatePartnerApp", error))
+    }
+}
+
+fn build_application_config(application: &ApplicationConfig) -> Result<PartnerAppConfig, CallError> {
+    let assignment = |(role, groups): (&String, &Vec<String>)| {
+        RoleGroupAssignment::builder().role_name(role).set_group_patterns(Some(groups.clone())).build()
+    };
+    let roles = application.role_group_assignments.as_ref();
+    let roles = roles.map(|roles| roles.iter().map(assignment).collect::<Result<_, _>>()).transpose();
+    let roles = roles.map_err(|error| CallError::new("UpdatePartnerApp", CallErrorKind::Invalid, error.to_string()))?;
+    Ok(PartnerAppConfig::builder()
+        .set_admin_users(application.admin_users.clone())
+        .set_arguments(application.arguments.clone().map(|arguments| arguments.into_iter().collect()))
+        .set_assigned_group_patterns(application.assigned_group_patterns.clone())
+        .set_role_group_assignments(roles)
+        .build())
+}
+
+fn convert_app(output: &DescribePartnerAppOutput) -> ObservedApp {
+    let non_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let time = |time: Option<&DateTime>| Timestamp::from_millisecond(time?.to_millis().ok()?).ok();
+    let error = output.error().map(|error| {
+        let parts = [error.code(), error.reason()];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+    });
+    let available_upgrade = output.available_upgrade().and_then(|upgrade| {
+        Some(AvailableUpgrade {
+            version: upgrade.version()?.parse().ok()?,
+            release_notes: upgrade.release_notes().to_vec(),
+        })
+    });
+    let start = output.maintenance_config().and_then(|config| config.maintenance_window_start());
+    ObservedApp {
+        arn: output.arn().unwrap_or_default().to_owned(),
+        name: output.name().unwrap_or_default().to_owned(),
+        status: output.status().map_or(AppStatus::Unknown, |status| AppStatus::from(status.as_str())),
+        error: error.filter(|error| !error.is_empty()),
+        version: non_empty(output.version()),
+        available_upgrade,
+        eol: time(output.current_version_eol_date()),
+        modified_at: time(output.last_modified_time()),
+        maintenance_window_start: start.and_then(|start| start.parse().ok()),
+        tier: non_empty(output.tier()),
+        auto_minor_upgrade: output.enable_auto_minor_version_upgrade().unwrap_or_default(),
+        iam_session_identity: output.enable_iam_session_based_identity().unwrap_or_default(),
+        application: output.application_config().map(convert_application).unwrap_or_default(),
+        tags: None,
+    }
+}
+
+fn convert_application(config: &PartnerAppConfig) -> ApplicationConfig {
+    let roles = config
+        .role_group_assignments
+        .as_ref()
+        .map(|roles| roles.iter().map(|role| (role.role_name().to_owned(), role.group_patterns().to_vec())).collect());
+    ApplicationConfig {
+        admin_users: config.admin_users.clone(),
+        arguments: config.arguments.clone().map(|arguments| arguments.into_iter().collect()),
+        assigned_group_patterns: config.assigned_group_patterns.clone(),
+        role_group_assignments: roles,
+    }
+}

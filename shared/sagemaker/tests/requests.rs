@@ -1,0 +1,57 @@
+//! The client sends what `automation plan` prints: its request equals `CompilationRequest::to_api`.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use neo::CompilationRequest;
+use sagemaker::compilation_jobs::{CompilationJobs, SageMakerClient};
+use sagemaker_emulator::Emulator;
+use serde_json::{Value, json};
+use support::sdk::connect_client;
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/stack";
+
+const PACKAGE: &str = "arn:aws:sagemaker:us-east-1:123456789012:model-package/resnet/3";
+
+fn compilation_request(changes: &Value) -> CompilationRequest {
+    let mut body = json!({
+        "version": 1, "job_name": "resnet-ml-c5-abc", "model": "m", "content": "c",
+        "source": { "bucket": "models", "key": "vision/a b+ü.tar.gz", "version_id": "v1", "etag": "e", "size": 1 },
+        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
+        "data_input_config": "{\"data\":[1,3]}", "compiler_options": null, "output_location": "s3://artifacts/a/",
+        "max_runtime_seconds": 900, "tags": { "owner": "me", "team": "ü" }, "attempt": 1,
+    });
+    if let (Value::Object(body), Value::Object(changes)) = (&mut body, changes) {
+        body.extend(changes.clone());
+    }
+    serde_json::from_value(body).unwrap()
+}
+
+#[tokio::test]
+async fn client_sends_the_request_that_plan_prints() {
+    let emulator = Emulator::builder().start().await.unwrap();
+    let jobs = SageMakerClient::new(connect_client(&emulator.endpoint_url(), "us-east-1"));
+    let cases = [
+        json!({}),
+        json!({ "job_name": "b", "framework": "XGBOOST", "data_input_config": null }),
+        json!({
+            "job_name": "c", "framework": "PYTORCH", "framework_version": "1.8",
+            "target": { "platform": { "os": "LINUX", "arch": "ARM64", "accelerator": "NVIDIA" } },
+            "compiler_options": "{\"gpu-code\":\"sm_72\",\"trt-ver\":\"8.2.1\",\"cuda-ver\":\"10.2\"}",
+            "kms_key_id": "alias/models", "role_arn": "arn:aws:iam::123456789012:role/own",
+            "vpc": { "security_group_ids": ["sg-1"], "subnets": ["subnet-1", "subnet-2"] },
+        }),
+        json!({ "job_name": "d", "target": { "platform": { "os": "ANDROID", "arch": "ARM_EABI" } } }),
+        json!({
+            "job_name": "e", "framework": null, "data_input_config": null,
+            "source": { "model_package_version_arn": PACKAGE, "version": "3-abc" },
+        }),
+    ];
+    for case in &cases {
+        let request = compilation_request(case);
+        jobs.create_job(&request, ROLE).await.unwrap();
+        let sent = emulator.logged_requests().pop().unwrap();
+        assert_eq!(sent.operation, "CreateCompilationJob");
+        assert_eq!(sent.body, request.to_api(ROLE));
+        let described = jobs.describe_job(request.job_name.as_str()).await.unwrap().unwrap();
+        assert_eq!(described.source, request.source.to_uri());
+    }
+}

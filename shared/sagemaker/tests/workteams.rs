@@ -1,0 +1,111 @@
+//! Work teams and labeling jobs over HTTP: the emulator accepts the client's requests, and a team
+//! that was applied is observed with the declared settings.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::time::Duration;
+
+use maintenance::workteam::{ObservedWorkteam, plan_workteams};
+use sagemaker::{compilation_jobs::SageMakerClient, workteams::Workteams};
+use sagemaker_emulator::{Emulator, LabelingJobScript, ScriptedFault};
+use support::{ConfigDocument, sdk::connect_client};
+use worker::CallErrorKind;
+
+const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:stack-WorkteamTopic";
+
+const TEAMS: &str = "
+version: 1
+workteams:
+  - name: radiology
+    description: Radiologists
+    members:
+      cognito:
+        - { user_pool: us-east-1_x, user_group: b, client_id: abc }
+        - { user_pool: us-east-1_x, user_group: a, client_id: abc }
+    notifications: stack
+    worker_access: { source_ip: true }
+  - name: audit
+    description: Auditors
+    members: { oidc: { groups: [second, first] } }
+    worker_access: { vpc_source_ip: false }
+";
+
+async fn start_emulator() -> (Emulator, SageMakerClient) {
+    let emulator = Emulator::builder().start().await.unwrap();
+    emulator.pause_clock();
+    let sagemaker = SageMakerClient::new(connect_client(&emulator.endpoint_url(), "us-east-1"));
+    (emulator, sagemaker)
+}
+
+/// Reconciles the teams with a document; returns the number of calls.
+async fn apply_document(sagemaker: &SageMakerClient, document: &str) -> usize {
+    let declared = ConfigDocument::parse(document).unwrap().declared.workteams;
+    let plan = plan_workteams(&declared, &sagemaker.list_teams().await.unwrap(), Some(TOPIC));
+    let actions: Vec<_> = plan.items.into_iter().flat_map(|item| item.actions).collect();
+    for action in &actions {
+        sagemaker.apply_action(action.clone()).await.unwrap();
+    }
+    actions.len()
+}
+
+async fn find_team(sagemaker: &SageMakerClient, name: &str) -> ObservedWorkteam {
+    sagemaker.list_teams().await.unwrap().into_iter().find(|team| team.name == name).unwrap()
+}
+
+#[tokio::test]
+async fn applied_teams_are_observed_and_not_sent_again() {
+    let (_emulator, sagemaker) = start_emulator().await;
+    assert_eq!(apply_document(&sagemaker, TEAMS).await, 2);
+    assert_eq!(apply_document(&sagemaker, TEAMS).await, 0);
+    let changed = TEAMS.replace("user_group: b", "user_group: c").replace("source_ip: true", "source_ip: false");
+    assert_eq!(apply_document(&sagemaker, &changed).await, 1);
+    assert_eq!(apply_document(&sagemaker, &changed).await, 0);
+    assert_eq!(find_team(&sagemaker, "radiology").await.topic.as_deref(), Some(TOPIC));
+    assert!(find_team(&sagemaker, "audit").await.portal.unwrap().ends_with("sagemaker.aws"));
+}
+
+#[tokio::test]
+async fn twenty_five_teams_are_listed_and_one_more_is_rejected() {
+    let (_emulator, sagemaker) = start_emulator().await;
+    let teams = (0..25)
+        .map(|number| format!("  - {{ name: t{number}, description: d, members: {{ oidc: {{ groups: [g] }} }} }}"));
+    let teams = teams.collect::<Vec<_>>().join("\n");
+    assert_eq!(apply_document(&sagemaker, &format!("version: 1\nworkteams:\n{teams}")).await, 25);
+    assert_eq!(sagemaker.list_teams().await.unwrap().len(), 25);
+    let declared = ConfigDocument::parse(TEAMS).unwrap().declared.workteams;
+    let plan = plan_workteams(&declared, &[], Some(TOPIC));
+    let error = sagemaker.apply_action(plan.items[0].actions[0].clone()).await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Quota);
+}
+
+#[tokio::test]
+async fn open_jobs_are_found_over_all_pages_newest_first() {
+    let (emulator, sagemaker) = start_emulator().await;
+    apply_document(&sagemaker, TEAMS).await;
+    for number in 0..120 {
+        let done = if number % 10 == 0 { 5 } else { 2 };
+        emulator
+            .start_labeling_job(&LabelingJobScript {
+                labeled: done,
+                ..LabelingJobScript::new(&format!("job-{number}"), "radiology", 5)
+            })
+            .unwrap();
+        emulator.advance_clock(Duration::from_mins(1));
+    }
+    let arn = find_team(&sagemaker, "radiology").await.arn;
+    let jobs = sagemaker.list_open_jobs(&arn).await.unwrap();
+    assert_eq!(jobs.len(), 108, "jobs without objects left to label are omitted");
+    assert_eq!((jobs[0].name.as_str(), jobs[107].name.as_str()), ("job-119", "job-1"));
+    assert!(jobs.windows(2).all(|pair| pair[0].created_at > pair[1].created_at));
+    assert_eq!((jobs[0].labeled, jobs[0].pending, jobs[0].total, jobs[0].workers_per_object), (2, 3, 5, Some(1)));
+    let lists =
+        emulator.logged_requests().into_iter().filter(|request| request.operation == "ListLabelingJobsForWorkteam");
+    assert_eq!(lists.count(), 2);
+
+    let described = sagemaker.describe_labeling_job("job-119").await.unwrap().unwrap();
+    assert_eq!((described.job, described.team_arn), (jobs[0].clone(), arn));
+    assert!(sagemaker.describe_labeling_job("nothing").await.unwrap().is_none());
+    let gone = "arn:aws:sagemaker:us-east-1:000000000000:workteam/private-crowd/gone";
+    assert_eq!(sagemaker.list_open_jobs(gone).await.unwrap_err().kind, CallErrorKind::NotFound);
+    emulator.add_fault(ScriptedFault::answer_with_error("ListWorkteams", 1, "ThrottlingException", "Rate exceeded"));
+    assert_eq!(sagemaker.list_teams().await.unwrap_err().kind, CallErrorKind::Throttled);
+}

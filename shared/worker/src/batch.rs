@@ -1,0 +1,185 @@
+//! Processes SQS batches: every record on its own.
+//!
+//! Every record has exactly one outcome: done, delayed (a copy waits in the queue), failed (SQS
+//! redelivers it), or moved to the dead-letter queue with its cause.
+//!
+//! If a function fails or times out as a whole, SQS redelivers its whole batch, and the records
+//! that succeeded are processed again. Therefore a panic or an error is the failure of one record
+//! only, and work stops before the invocation's deadline: there is always time left to settle the
+//! records and to return which of them failed. Handlers do not retry: they return a [`Failure`],
+//! and the retries belong to the queue. A wait that is not the record's fault, such as throttling,
+//! is a delayed copy, because it must not use up one of the deliveries that SQS counts; for the
+//! same reason a record whose processing never started is delayed, not failed. The last delivery is
+//! moved to the dead-letter queue here and not by SQS, because SQS would not record the cause.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    time::{Duration, SystemTime},
+};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::{FutureExt, StreamExt, stream};
+use jiff::Timestamp;
+use lambda_runtime::{Error, LambdaEvent};
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::{
+    CallError, Clock, Failure, Message,
+    error::format_chain,
+    metrics,
+    queue::{SourceQueue, exceeds_max_delays},
+};
+
+/// Records of a batch that are processed concurrently.
+const CONCURRENCY: usize = 4;
+
+/// Reserved at the end of an invocation, so that its response is sent before Lambda stops it.
+pub const RESPONSE_TIME: Duration = Duration::from_secs(3);
+
+/// The part of [`RESPONSE_TIME`] that is reserved for the response alone: delaying, retrying or
+/// dead-lettering a record must end before.
+pub const LAST_MOMENT: Duration = Duration::from_millis(300);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RecordOutcome {
+    Done,
+    Delayed,
+    Failed,
+    DeadLettered,
+}
+
+/// Processes the records of a batch with `handle`, one message per call. Returns the records that
+/// SQS has to redeliver.
+pub async fn process_batch<Q, M, H, F>(
+    queue: &Q,
+    clock: Clock,
+    invocation: LambdaEvent<SqsEvent>,
+    handle: H,
+) -> Result<SqsBatchResponse, Error>
+where
+    Q: SourceQueue,
+    M: Message,
+    H: Fn(M) -> F,
+    F: Future<Output = Result<(), Failure>>,
+{
+    let left = invocation.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let now = Instant::now();
+    let deadline = now + left.saturating_sub(RESPONSE_TIME);
+    let last_moment = now + left.saturating_sub(LAST_MOMENT);
+    let outcomes: Vec<_> = stream::iter(invocation.payload.records)
+        .map(|record| {
+            let id = record.message_id.clone().unwrap_or_default();
+            let message = M::parse(record.body.as_deref().unwrap_or_default());
+            let correlation_id = message.as_ref().ok().and_then(Message::correlation_id);
+            // SQS accepts no empty attribute.
+            let correlation_id = correlation_id.filter(|id| !id.is_empty()).unwrap_or_else(|| id.clone());
+            let span = info_span!("record", message_id = id, correlation_id);
+            let handle = &handle;
+            async move {
+                let result = match message {
+                    Ok(message) => attempt_message(message, deadline, handle).await,
+                    Err(error) => Err(Failure::terminal(error)),
+                };
+                let settled = settle_record(queue, clock(), &record, &correlation_id, result);
+                (id, timeout_at(last_moment, settled).await.unwrap_or(RecordOutcome::Failed))
+            }
+            .instrument(span)
+        })
+        .buffer_unordered(CONCURRENCY)
+        .collect()
+        .await;
+
+    let count = |expected| outcomes.iter().filter(|(_, outcome)| *outcome == expected).count();
+    let counts = [
+        ("RecordsDone", count(RecordOutcome::Done)),
+        ("RecordsDelayed", count(RecordOutcome::Delayed)),
+        ("RecordsFailed", count(RecordOutcome::Failed)),
+        ("RecordsDeadLettered", count(RecordOutcome::DeadLettered)),
+    ];
+    metrics::write_counts(&counts, clock());
+
+    let mut response = SqsBatchResponse::default();
+    for (id, outcome) in outcomes {
+        // A dead-lettered record is reported too: it is deleted already, and must be redelivered if
+        // that failed.
+        if matches!(outcome, RecordOutcome::Failed | RecordOutcome::DeadLettered) {
+            response.add_failure(id);
+        }
+    }
+    Ok(response)
+}
+
+/// Handles one message; a panic and a missed deadline are failures of this record alone.
+async fn attempt_message<M, H, F>(message: M, deadline: Instant, handle: H) -> Result<(), Failure>
+where
+    H: Fn(M) -> F,
+    F: Future<Output = Result<(), Failure>>,
+{
+    if Instant::now() >= deadline {
+        // The other records of the batch used up the time: this must not cost the record a
+        // delivery.
+        return Err(Failure::busy("not started: the invocation's time is up"));
+    }
+    let work = AssertUnwindSafe(async { handle(message).await }).catch_unwind();
+    match timeout_at(deadline, work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(Failure::Transient(format!("panicked: {}", panic_message(panic.as_ref())).into())),
+        Err(_) => Err(Failure::Transient("not finished in the invocation's time".into())),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+async fn settle_record<Q: SourceQueue>(
+    queue: &Q,
+    now: Timestamp,
+    record: &SqsMessage,
+    correlation_id: &str,
+    result: Result<(), Failure>,
+) -> RecordOutcome {
+    let failure = match result {
+        Ok(()) => return RecordOutcome::Done,
+        Err(failure) => failure,
+    };
+    let cause = format_chain(&failure);
+    let settled = match &failure {
+        Failure::Deferred { .. } if exceeds_max_delays(record) => {
+            dead_letter_record(queue, now, record, correlation_id, &format!("it waited for two weeks: {cause}")).await
+        }
+        Failure::Deferred { backoff, .. } => queue.delay_record(record, *backoff, now).await.map(|wait| {
+            info!(cause, wait_seconds = wait.as_secs(), "Record delayed");
+            RecordOutcome::Delayed
+        }),
+        Failure::Terminal(_) => dead_letter_record(queue, now, record, correlation_id, &cause).await,
+        Failure::Transient(_) => match queue.is_last_delivery(record).await {
+            Ok(true) => dead_letter_record(queue, now, record, correlation_id, &cause).await,
+            Ok(false) => queue.retry_record(record).await.map(|wait| {
+                warn!(cause, wait_seconds = wait.as_secs(), "Record failed; it will be redelivered");
+                RecordOutcome::Failed
+            }),
+            Err(error) => Err(error),
+        },
+    };
+    settled.unwrap_or_else(|error| {
+        let error = format_chain(&error);
+        error!(cause, error, "Record failed, and the call to its queue failed too; it will be redelivered");
+        RecordOutcome::Failed
+    })
+}
+
+async fn dead_letter_record<Q: SourceQueue>(
+    queue: &Q,
+    now: Timestamp,
+    record: &SqsMessage,
+    correlation_id: &str,
+    cause: &str,
+) -> Result<RecordOutcome, CallError> {
+    queue.dead_letter_record(record, correlation_id, cause, now).await?;
+    error!(cause, body = record.body.as_deref().unwrap_or_default(), "Record moved to the dead-letter queue");
+    Ok(RecordOutcome::DeadLettered)
+}

@@ -1,0 +1,23 @@
+//! Consumes SQS batches in Lambda functions: every record is done, delayed, retried or moved to the
+//! dead-letter queue.
+//!
+//! This crate does not know what a message means: a function brings its own [`Message`] type.
+
+pub mod backoff;
+pub mod batch;
+pub mod dead_letters;
+pub mod env;
+pub mod error;
+pub mod message;
+pub mod metrics;
+pub mod queue;
+pub mod schedule;
+pub mod telemetry;
+
+pub use env::Env;
+pub use error::{CallError, CallErrorKind, Failure};
+pub use lambda_runtime::Error;
+pub use message::Message;
+
+/// Returns the current time; a parameter wherever time matters, so that tests can set it.
+pub type Clock = fn() -> jiff::Timestamp;

@@ -1,0 +1,489 @@
+//! The simulated environment of the functions, and the steps of its history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automation::{config::ConfigSource, event::Event, foreign_jobs::ForeignJobs, model_notifications::ModelNotifier};
+use flate2::{Compression, write::GzEncoder};
+use ledger::Ledger;
+use neo::JobStatus;
+use notifications::notifier::Notifier;
+use plan_compilation::Planner;
+use relay_compilation::handler::JobRelay;
+use serde_json::json;
+use start_compilation::handler::Starter;
+use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, ScriptedAnswer, Shared, StoredObject};
+use sweep_compilations::handler::Sweeper;
+use worker::{Failure, Message};
+
+use crate::{
+    clock::{advance_clock, now},
+    crashes::{CrashSchedule, CrashingEdge},
+};
+
+type CrashingRelay = JobRelay<
+    CrashingEdge<MemoryJobs>,
+    CrashingEdge<MemoryTable>,
+    CrashingEdge<MemoryTopic>,
+    CrashingEdge<MemoryQueue>,
+    CrashingEdge<MemoryObjects>,
+>;
+
+const CONFIG: &str = "
+version: 1
+compilation:
+  rules:
+    - name: latest
+      keys: 'latest/**'
+      framework: ONNX
+      inputs: { data: [1] }
+      targets: [ { device: ml_c5 }, { device: ml_m5 }, { device: rasp4b } ]
+      on_new_version: stop
+    - name: all
+      keys: '**'
+      framework: ONNX
+      inputs: { data: [1] }
+      targets: [ { device: ml_c5 }, { device: ml_m5 }, { device: rasp4b } ]
+";
+
+/// Longer than any claim is valid, in seconds.
+const LONGER_THAN_A_CLAIM: i64 = 120;
+
+/// Rounds after which a stack without further crashes must be idle.
+const MAX_ROUNDS: usize = 100;
+
+/// One step of a history. Numbers are indexes into the existing items, modulo their count.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the step describes its fields")]
+pub enum HistoryStep {
+    /// Upload a new version of one of three models, with one of two contents. S3 delivers 1 to 4
+    /// events for it.
+    Upload { model: u8, content: bool, deliveries: u8 },
+    /// Deliver a message of a queue to its function. The function crashes in the given call if it
+    /// makes that many calls. Without an acknowledgement, the message stays in the queue.
+    Deliver { queue: u8, message: u8, crash_in_call: u8, acknowledged: bool },
+    /// Deliver two messages concurrently: the calls of their functions interleave.
+    DeliverTwo { queues: (u8, u8), messages: (u8, u8), crash_in_calls: (u8, u8) },
+    /// Advance a running job to its next status; with `fails`, a job that is in progress fails.
+    ProgressJob { job: u8, fails: bool },
+    /// Script SageMaker's next answers to `CreateCompilationJob`: the quota is exceeded, the
+    /// request is rejected, or the response is lost after the job was created.
+    ScriptAnswers { which: u8, count: u8 },
+    /// Run the sweep, as its schedule does.
+    RunSweep { crash_in_call: u8 },
+    /// Move the clock forward, or back to simulate an instance whose clock is behind.
+    AdvanceClock { seconds: i8 },
+}
+
+/// The simulated environment of the functions: queues, table, topic, S3 and SageMaker.
+#[derive(Debug, Default)]
+pub struct SimulatedStack {
+    table: MemoryTable,
+    objects: MemoryObjects,
+    topic: MemoryTopic,
+    jobs: MemoryJobs,
+    uploads: MemoryQueue,
+    requests: MemoryQueue,
+    job_states: MemoryQueue,
+    /// Uploaded contents by object key.
+    contents: BTreeMap<String, BTreeSet<bool>>,
+    versions: usize,
+    /// Newest content by object key.
+    newest: BTreeMap<String, bool>,
+    /// Number of crashes and failed invocations. Each may cause one duplicate notification.
+    crashes: usize,
+    dead_letters: Vec<String>,
+}
+
+impl SimulatedStack {
+    /// Creates a stack that contains only a configuration.
+    pub fn new() -> Self {
+        let stack = Self::default();
+        let config = StoredObject {
+            version_id: Some("c".to_owned()),
+            etag: "c".to_owned(),
+            bytes: CONFIG.as_bytes().to_vec(),
+            ..StoredObject::default()
+        };
+        stack.objects.put_version("config", "automation.yaml", config);
+        stack
+    }
+
+    pub async fn run_step(&mut self, step: &HistoryStep) {
+        match *step {
+            HistoryStep::Upload { model, content, deliveries } => {
+                self.upload_model(model % 3, content, deliveries % 4 + 1);
+            }
+            HistoryStep::Deliver { queue, message, crash_in_call, acknowledged } => {
+                self.deliver_message(queue, message.into(), &crash_schedule(crash_in_call), acknowledged).await;
+            }
+            HistoryStep::DeliverTwo { queues, messages, crash_in_calls } => {
+                let first = self.take_message(queues.0, messages.0.into());
+                let second = self.take_message(queues.1, messages.1.into());
+                let crashes = (crash_schedule(crash_in_calls.0), crash_schedule(crash_in_calls.1));
+                let results = tokio::join!(
+                    self.handle_message(queues.0, first.as_deref(), &crashes.0),
+                    self.handle_message(queues.1, second.as_deref(), &crashes.1),
+                );
+                self.acknowledge_message(queues.0, first, results.0, true);
+                self.acknowledge_message(queues.1, second, results.1, true);
+            }
+            HistoryStep::ProgressJob { job, fails } => self.progress_job(job.into(), fails),
+            HistoryStep::ScriptAnswers { which, count } => {
+                let answer = match which % 4 {
+                    0 => ScriptedAnswer::Lost,
+                    1 => ScriptedAnswer::Refused("no such role".to_owned()),
+                    _ => ScriptedAnswer::Quota,
+                };
+                self.jobs.answers.lock().extend(vec![answer; usize::from(count % 4)]);
+            }
+            HistoryStep::RunSweep { crash_in_call } => self.run_sweep(&crash_schedule(crash_in_call)).await,
+            HistoryStep::AdvanceClock { seconds } => advance_clock(2 * i64::from(seconds)),
+        }
+    }
+
+    /// Runs without further crashes until all messages are delivered and all jobs have ended.
+    pub async fn run_until_idle(&mut self) {
+        self.jobs.answers.lock().clear();
+        for _ in 0..MAX_ROUNDS {
+            advance_clock(LONGER_THAN_A_CLAIM);
+            for queue in 0..3 {
+                let waiting = self.queue_bodies(queue).lock().len();
+                for _ in 0..waiting {
+                    self.deliver_message(queue, 0, &CrashSchedule::without_crash(), true).await;
+                }
+            }
+            let running = self.running_jobs();
+            for _ in &running {
+                self.progress_job(0, false);
+            }
+            self.run_sweep(&CrashSchedule::without_crash()).await;
+            if running.is_empty() && (0..3).all(|queue| self.queue_bodies(queue).lock().is_empty()) {
+                return;
+            }
+        }
+        panic!("the stack does not become idle: {self:#?}");
+    }
+
+    fn upload_model(&mut self, model: u8, content: bool, deliveries: u8) {
+        self.versions += 1;
+        let folder = if model == 2 { "latest" } else { "all" };
+        let key = format!("{folder}/model-{model}.tar.gz");
+        let version = format!("v{}", self.versions);
+        let bytes = build_archive(content);
+        let etag = format!("content-{content}");
+        let event = json!({
+            "source": "aws.s3", "detail-type": "Object Created",
+            "detail": { "bucket": { "name": "models" },
+                        "object": { "key": key, "size": bytes.len(), "etag": etag, "version-id": version,
+                                    "sequencer": format!("{:08X}", self.versions) } },
+        });
+        let object = StoredObject { version_id: Some(version), etag, bytes, ..StoredObject::default() };
+        self.objects.put_version("models", &key, object);
+        self.uploads.bodies.lock().extend(vec![event.to_string(); deliveries.into()]);
+        self.newest.insert(key.clone(), content);
+        self.contents.entry(key).or_default().insert(content);
+    }
+
+    fn queue_bodies(&self, queue: u8) -> &Shared<Vec<String>> {
+        match queue % 3 {
+            0 => &self.uploads.bodies,
+            1 => &self.requests.bodies,
+            _ => &self.job_states.bodies,
+        }
+    }
+
+    async fn deliver_message(&mut self, queue: u8, index: usize, crashes: &CrashSchedule, acknowledged: bool) {
+        let body = self.take_message(queue, index);
+        let result = self.handle_message(queue, body.as_deref(), crashes).await;
+        self.acknowledge_message(queue, body, result, acknowledged);
+    }
+
+    fn take_message(&self, queue: u8, index: usize) -> Option<String> {
+        let mut bodies = self.queue_bodies(queue).lock();
+        let count = bodies.len();
+        (count > 0).then(|| bodies.remove(index % count))
+    }
+
+    async fn handle_message(&self, queue: u8, body: Option<&str>, crashes: &CrashSchedule) -> Result<(), Failure> {
+        let Some(body) = body else { return Ok(()) };
+        let event = Event::parse(body).unwrap_or_else(|error| panic!("{error}"));
+        match queue % 3 {
+            0 => self.create_planner(crashes).handle_event(event).await,
+            1 => self.create_starter(crashes).handle_event(event).await,
+            _ => self.create_relay(crashes).handle_event(event).await,
+        }
+    }
+
+    /// Deletes the message if its function succeeded and SQS received the acknowledgement.
+    /// Otherwise the message is redelivered.
+    fn acknowledge_message(
+        &mut self,
+        queue: u8,
+        body: Option<String>,
+        result: Result<(), Failure>,
+        acknowledged: bool,
+    ) {
+        let Some(body) = body else { return };
+        match result {
+            Ok(()) if acknowledged => {}
+            Err(Failure::Terminal(cause)) => self.dead_letters.push(cause.to_string()),
+            result => {
+                self.crashes += usize::from(matches!(result, Err(Failure::Transient(_))));
+                self.queue_bodies(queue).lock().push(body);
+            }
+        }
+    }
+
+    async fn run_sweep(&mut self, crashes: &CrashSchedule) {
+        let sweeper = Sweeper {
+            jobs: with_crashes(&self.jobs, crashes),
+            ledger: self.create_ledger(crashes),
+            job_states: with_crashes(&self.job_states, crashes),
+            requests: with_crashes(&self.requests, crashes),
+            foreign: ForeignJobs::default(),
+            clock: now,
+        };
+        self.crashes += usize::from(sweeper.run_sweep().await.is_err());
+    }
+
+    fn running_jobs(&self) -> Vec<String> {
+        let jobs = self.jobs.jobs.lock();
+        jobs.values().filter(|job| !job.status.is_terminal()).map(|job| job.name.clone()).collect()
+    }
+
+    fn progress_job(&self, index: usize, fails: bool) {
+        let running = self.running_jobs();
+        let Some(name) = running.get(index % running.len().max(1)) else { return };
+        if let Some(job) = self.jobs.jobs.lock().get_mut(name) {
+            job.status = match job.status {
+                JobStatus::Starting => JobStatus::InProgress,
+                JobStatus::Stopping => JobStatus::Stopped,
+                _ if fails => JobStatus::Failed,
+                _ => JobStatus::Completed,
+            };
+            // Every second failure is on the side of SageMaker, which is retried.
+            if job.status == JobStatus::Failed {
+                let class = if index.is_multiple_of(2) { "ServerError: internal" } else { "ClientError: no" };
+                job.failure_reason = Some(class.to_owned());
+            }
+        }
+    }
+
+    /// Names of the jobs that are a second or later attempt.
+    fn retried_jobs(&self) -> BTreeSet<String> {
+        let rows = self.table.rows.lock();
+        let jobs = rows.iter().filter_map(|(key, (_, row))| Some((key.strip_prefix("job#")?, row)));
+        jobs.filter(|(_, row)| row["request"]["attempt"].as_u64() > Some(1)).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn create_ledger(&self, crashes: &CrashSchedule) -> Ledger<CrashingEdge<MemoryTable>> {
+        Ledger::new(with_crashes(&self.table, crashes), now)
+    }
+
+    fn create_planner(
+        &self,
+        crashes: &CrashSchedule,
+    ) -> Planner<MemoryObjects, CrashingEdge<MemoryTable>, CrashingEdge<MemoryTopic>, CrashingEdge<MemoryQueue>> {
+        let ledger = self.create_ledger(crashes);
+        let notifier = Notifier::new(ledger.clone(), with_crashes(&self.topic, crashes));
+        let objects = self.objects.clone();
+        Planner {
+            models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects, "artifacts".to_owned()),
+            config: ConfigSource::new(self.objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+            archives: self.objects.clone(),
+            ledger,
+            notifier,
+            requests: with_crashes(&self.requests, crashes),
+            model_bucket: "models".to_owned(),
+            artifact_bucket: "artifacts".to_owned(),
+            region: None,
+            clock: now,
+        }
+    }
+
+    fn create_starter(
+        &self,
+        crashes: &CrashSchedule,
+    ) -> Starter<CrashingEdge<MemoryJobs>, CrashingEdge<MemoryTable>, CrashingEdge<MemoryQueue>> {
+        Starter {
+            jobs: with_crashes(&self.jobs, crashes),
+            ledger: self.create_ledger(crashes),
+            job_states: with_crashes(&self.job_states, crashes),
+            role_arn: "role".to_owned(),
+        }
+    }
+
+    fn create_relay(&self, crashes: &CrashSchedule) -> CrashingRelay {
+        let ledger = self.create_ledger(crashes);
+        let notifier = Notifier::new(ledger.clone(), with_crashes(&self.topic, crashes));
+        let objects = with_crashes(&self.objects, crashes);
+        JobRelay {
+            jobs: with_crashes(&self.jobs, crashes),
+            models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects, "artifacts".to_owned()),
+            ledger,
+            notifier,
+            requests: with_crashes(&self.requests, crashes),
+            foreign: ForeignJobs::default(),
+            clock: now,
+        }
+    }
+
+    /// Checks the guarantees for an idle stack against the uploads alone. Panics on a violation.
+    pub fn check_invariants(&self) {
+        assert!(self.dead_letters.is_empty(), "messages in dead-letter queues: {:?}", self.dead_letters);
+        let rejected = self.rejected_requests();
+        let jobs = self.jobs.jobs.lock();
+        // Each content of each key is compiled once for each target. It is compiled again only
+        // after a failure, by a later upload. In addition, jobs that failed on the side of
+        // SageMaker are retried.
+        let retries: BTreeSet<String> = self.retried_jobs();
+        let mut by_content: BTreeMap<(&str, &str), Vec<(JobStatus, bool)>> = BTreeMap::new();
+        for job in jobs.values() {
+            let is_retry = retries.contains(&job.name);
+            by_content.entry((&job.source, &job.target)).or_default().push((job.status, is_retry));
+        }
+        for (key, contents) in self.contents.iter().filter(|(key, _)| !key.starts_with("latest/")) {
+            let source = format!("s3://models/{key}");
+            for target in ["ml_c5", "ml_m5", "rasp4b"] {
+                let all = by_content.get(&(source.as_str(), target)).cloned().unwrap_or_default();
+                let failed = all.iter().filter(|(status, _)| *status == JobStatus::Failed).count();
+                let made: Vec<_> = all.iter().filter(|(_, is_retry)| !is_retry).map(|(status, _)| *status).collect();
+                let rejected =
+                    rejected.iter().filter(|request| **request == (source.clone(), target.to_owned())).count();
+                assert!(
+                    made.len() + rejected >= contents.len(),
+                    "{key} {target}: {} contents, {rejected} rejected, jobs {made:?}",
+                    contents.len()
+                );
+                assert!(
+                    made.len() <= contents.len() + failed,
+                    "{key} {target}: {} contents, jobs {made:?}",
+                    contents.len()
+                );
+            }
+        }
+        self.check_newest_versions();
+        let published = self.topic.published.lock();
+        let mut notified: BTreeMap<&str, usize> = BTreeMap::new();
+        for notification in published.iter() {
+            *notified.entry(&notification.id).or_default() += 1;
+        }
+        for job in jobs.values() {
+            let latest = job.source.starts_with("s3://models/latest/");
+            assert!(latest || job.status != JobStatus::Stopped, "a job that must not be stopped was stopped: {job:#?}");
+            let event = match job.status {
+                JobStatus::Failed => "failed",
+                JobStatus::Stopped => "stopped",
+                _ => "completed",
+            };
+            let id = format!("job-{event}-{}", job.name);
+            assert!(notified.contains_key(id.as_str()), "missing notification {id}");
+        }
+        let repeats: usize = notified.values().map(|times| times - 1).sum();
+        assert!(
+            repeats <= self.crashes,
+            "{repeats} duplicate notifications for {} crashes: {notified:#?}",
+            self.crashes
+        );
+        self.check_summaries(&notified);
+    }
+}
+
+impl SimulatedStack {
+    /// Checks that every model has a summary, and a notification for each artifact that it reuses
+    /// from a job of another model.
+    fn check_summaries(&self, notified: &BTreeMap<&str, usize>) {
+        let rows = self.table.rows.lock();
+        for (key, (_, row)) in rows.iter() {
+            assert!(
+                !key.starts_with("job#") || row["status"] != "REQUESTED",
+                "a job is still REQUESTED in an idle stack: {row:#}"
+            );
+            let Some(model) = key.strip_prefix("model#") else { continue };
+            match row["state"].as_str() {
+                Some("requested" | "reused") => {}
+                // Its jobs may or may not have been requested before it was superseded.
+                Some("superseded") => continue,
+                state => panic!("unexpected state of a model in an idle stack: {state:?}"),
+            }
+            assert!(notified.contains_key(format!("summary-{model}").as_str()), "no summary of {row:#}");
+            for job in row["jobs"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
+                let (_, job) = &rows[&format!("job#{job}")];
+                if job["status"] == "COMPLETED" && job["request"]["model"] != model {
+                    let id = format!("job-completed-{}-{model}", job["name"].as_str().unwrap_or_default());
+                    assert!(notified.contains_key(id.as_str()), "missing notification {id}");
+                }
+            }
+        }
+    }
+
+    /// Returns source and target of every request that SageMaker rejected, and checks that each was
+    /// reported.
+    fn rejected_requests(&self) -> Vec<(String, String)> {
+        let (rows, published) = (self.table.rows.lock(), self.topic.published.lock());
+        let rejected = rows.iter().filter(|(key, (_, row))| key.starts_with("job#") && row["status"] == "REJECTED");
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let mut requests = Vec::new();
+        for (_, (_, row)) in rejected {
+            let id = format!("job-rejected-{}", text(&row["name"]));
+            assert!(published.iter().any(|notification| notification.id == id), "missing notification {id}");
+            assert!(
+                !self.jobs.jobs.lock().contains_key(&text(&row["name"])),
+                "reported as rejected, but the job exists: {row:#}"
+            );
+            requests.push((format!("s3://models/{}", text(&row["request"]["source"]["key"])), text(&row["target"])));
+        }
+        requests
+    }
+
+    /// Checks keys with `on_new_version: stop`: the newest version has a job for each target that
+    /// was not stopped.
+    fn check_newest_versions(&self) {
+        let rows = self.table.rows.lock();
+        let jobs = rows.iter().filter(|(key, _)| key.starts_with("job#")).map(|(_, (_, row))| row);
+        let mut ended = BTreeSet::new();
+        for row in jobs {
+            let source = &row["request"]["source"];
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            if row["status"] != "STOPPED" {
+                ended.insert((text(&source["key"]), text(&source["etag"]), text(&row["target"])));
+            }
+        }
+        for (key, content) in self.newest.iter().filter(|(key, _)| key.starts_with("latest/")) {
+            for target in ["ml_c5", "ml_m5", "rasp4b"] {
+                let newest = (key.clone(), format!("content-{content}"), target.to_owned());
+                assert!(
+                    ended.contains(&newest),
+                    "the newest version has no job that ended without being stopped: {newest:?} {ended:#?}"
+                );
+            }
+        }
+    }
+}
+
+fn with_crashes<E: Clone>(edge: &E, crashes: &CrashSchedule) -> CrashingEdge<E> {
+    CrashingEdge { edge: edge.clone(), crashes: crashes.clone() }
+}
+
+fn crash_schedule(crash_in_call: u8) -> CrashSchedule {
+    // Half of all processes do not crash.
+    if crash_in_call < 128 {
+        CrashSchedule::without_crash()
+    } else {
+        CrashSchedule::crash_in_call((crash_in_call % 24).into())
+    }
+}
+
+fn build_archive(content: bool) -> Vec<u8> {
+    let bytes: &[u8] = if content { FIRST_MODEL } else { SECOND_MODEL };
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, "model.onnx", bytes).and_then(|()| tar.into_inner()?.finish()).unwrap_or_default()
+}
+
+/// The smallest `ModelProto`: an IR version, and a graph with one input `data` of one float.
+const FIRST_MODEL: &[u8] = b"\x08\x08\x3a\x14\x5a\x12\x0a\x04data\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01";
+/// A second one, with another IR version.
+const SECOND_MODEL: &[u8] = b"\x08\x07\x3a\x14\x5a\x12\x0a\x04data\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01";

@@ -1,0 +1,48 @@
+//! Checks the guarantees of docs/SEMANTICS.md with random histories.
+
+use histories::{HistoryStep, SimulatedStack};
+use proptest::prelude::*;
+use tokio::runtime::Builder;
+
+/// Number of histories in a run. `PROPTEST_CASES` overrides it.
+const HISTORIES_PER_RUN: u32 = 1000;
+
+const MAX_STEPS: usize = 60;
+
+fn history_step() -> impl Strategy<Value = HistoryStep> {
+    prop_oneof![
+        2 => (any::<u8>(), any::<bool>(), any::<u8>()).prop_map(|(model, content, deliveries)| HistoryStep::Upload { model, content, deliveries }),
+        8 => (any::<u8>(), any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(queue, message, crash_in_call, acknowledged)| {
+            HistoryStep::Deliver { queue, message, crash_in_call, acknowledged }
+        }),
+        4 => any::<((u8, u8), (u8, u8), (u8, u8))>().prop_map(|(queues, messages, crash_in_calls)| {
+            HistoryStep::DeliverTwo { queues, messages, crash_in_calls }
+        }),
+        4 => (any::<u8>(), any::<bool>()).prop_map(|(job, fails)| HistoryStep::ProgressJob { job, fails }),
+        1 => any::<(u8, u8)>().prop_map(|(which, count)| HistoryStep::ScriptAnswers { which, count }),
+        1 => any::<u8>().prop_map(|crash_in_call| HistoryStep::RunSweep { crash_in_call }),
+        1 => any::<i8>().prop_map(|seconds| HistoryStep::AdvanceClock { seconds }),
+    ]
+}
+
+fn proptest_config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(cases.unwrap_or(HISTORIES_PER_RUN))
+}
+
+proptest! {
+    #![proptest_config(proptest_config())]
+
+    #[test]
+    fn every_history_keeps_the_guarantees(history in prop::collection::vec(history_step(), 1..MAX_STEPS)) {
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        runtime.block_on(async {
+            let mut stack = SimulatedStack::new();
+            for step in &history {
+                Box::pin(stack.run_step(step)).await;
+            }
+            stack.run_until_idle().await;
+            stack.check_invariants();
+        });
+    }
+}
