@@ -1,4 +1,5 @@
-//! An archive from a file, from standard input or from S3, inspected while a bar shows how far it is.
+//! Inspects an archive from a file, standard input or S3 while a progress bar shows how much was
+//! read.
 
 use std::{
     collections::HashMap,
@@ -9,19 +10,20 @@ use std::{
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use model_archive::{Inspection, Limits, inspect};
+use model_archive::{Inspection, Limits, inspect_archive};
 use tokio_util::io::SyncIoBridge;
 
 use crate::error::CliError;
 
-/// Archives from this size on are worth a bar, in bytes: smaller ones are done before it is seen.
-const WORTH_A_BAR: u64 = 16 * 1024 * 1024;
+/// Size in bytes from which an archive gets a progress bar: smaller ones finish before it is seen.
+const MIN_SIZE_FOR_BAR: u64 = 16 * 1024 * 1024;
 
-/// An archive that was read.
-pub(crate) struct Archive {
+/// An archive with the result of its inspection.
+pub(crate) struct InspectedArchive {
     pub inspection: Inspection,
+    /// In bytes.
     pub size: u64,
-    /// Of an object in S3.
+    /// `None` unless the archive is an object in S3.
     pub object: Option<S3Object>,
 }
 
@@ -33,37 +35,37 @@ pub(crate) struct S3Object {
     pub metadata: HashMap<String, String>,
 }
 
-/// Reads the archive that the command line names.
-pub(crate) fn read(name: &str) -> Result<Archive, CliError> {
-    if let Some(place) = name.strip_prefix("s3://") {
-        let (bucket, key) = place.split_once('/').unwrap_or((place, ""));
+/// Inspects the archive that the command line names: a file, `-`, or an S3 URI.
+pub(crate) fn inspect_source(name: &str) -> Result<InspectedArchive, CliError> {
+    if let Some(location) = name.strip_prefix("s3://") {
+        let (bucket, key) = location.split_once('/').unwrap_or((location, ""));
         if bucket.is_empty() || key.is_empty() {
-            return Err(CliError::NoObject(name.to_owned()));
+            return Err(CliError::NoObjectKey(name.to_owned()));
         }
-        return tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(from_s3(bucket, key));
+        return tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(inspect_object(bucket, key));
     }
     if name == "-" {
-        let mut counted = Counted { reader: io::stdin().lock(), bar: bar(None), read: 0 };
-        let inspection = inspect(&mut counted, &Limits::default())?;
-        return Ok(Archive { inspection, size: counted.read, object: None });
+        let mut reader = ProgressReader { reader: io::stdin().lock(), bar: create_bar(None), read: 0 };
+        let inspection = inspect_archive(&mut reader, &Limits::default())?;
+        return Ok(InspectedArchive { inspection, size: reader.read, object: None });
     }
     let path = Path::new(name);
-    let failed = |source| CliError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
-    let mut counted = Counted { reader: file, bar: bar(Some(size)), read: 0 };
-    let inspection = inspect(&mut counted, &Limits::default())?;
-    Ok(Archive { inspection, size, object: None })
+    let read_error = |source| CliError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(read_error)?;
+    let size = file.metadata().map_err(read_error)?.len();
+    let mut reader = ProgressReader { reader: file, bar: create_bar(Some(size)), read: 0 };
+    let inspection = inspect_archive(&mut reader, &Limits::default())?;
+    Ok(InspectedArchive { inspection, size, object: None })
 }
 
-async fn from_s3(bucket: &str, key: &str) -> Result<Archive, CliError> {
+async fn inspect_object(bucket: &str, key: &str) -> Result<InspectedArchive, CliError> {
     let config = aws_config::load_from_env().await;
     let client = aws_sdk_s3::Client::new(&config);
     let uri = format!("s3://{bucket}/{key}");
-    let answer = client.get_object().bucket(bucket).key(key).send().await;
-    let object = answer.map_err(|error| CliError::S3 { uri, source: said(error) })?;
+    let response = client.get_object().bucket(bucket).key(key).send().await;
+    let object = response.map_err(|error| CliError::S3 { uri, source: shorten_error(error) })?;
     let size = object.content_length().and_then(|length| u64::try_from(length).ok());
-    let found = S3Object {
+    let s3_object = S3Object {
         bucket: bucket.to_owned(),
         key: key.to_owned(),
         version_id: object.version_id().map(str::to_owned),
@@ -71,30 +73,30 @@ async fn from_s3(bucket: &str, key: &str) -> Result<Archive, CliError> {
         metadata: object.metadata().cloned().unwrap_or_default(),
     };
     let body = object.body.into_async_read();
-    let bar = bar(size);
+    let bar = create_bar(size);
     let (inspection, read) = tokio::task::spawn_blocking(move || {
-        let mut counted = Counted { reader: SyncIoBridge::new(body), bar, read: 0 };
-        inspect(&mut counted, &Limits::default()).map(|inspection| (inspection, counted.read))
+        let mut reader = ProgressReader { reader: SyncIoBridge::new(body), bar, read: 0 };
+        inspect_archive(&mut reader, &Limits::default()).map(|inspection| (inspection, reader.read))
     })
     .await??;
-    Ok(Archive { inspection, size: size.unwrap_or(read), object: Some(found) })
+    Ok(InspectedArchive { inspection, size: size.unwrap_or(read), object: Some(s3_object) })
 }
 
-/// What S3 said, in its words; else why it could not be asked.
-fn said<E>(error: SdkError<E>) -> Box<dyn std::error::Error + Send + Sync>
+/// Returns the error code and message of S3; if S3 sent none, the status or the SDK's error.
+fn shorten_error<E>(error: SdkError<E>) -> Box<dyn std::error::Error + Send + Sync>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match (error.code(), error.message(), error.raw_response()) {
         (Some(code), Some(message), _) => format!("{code}: {message}").into(),
         (Some(code), None, _) => code.into(),
-        (None, _, Some(answer)) => format!("S3 answered with status {}", answer.status().as_u16()).into(),
+        (None, _, Some(response)) => format!("S3 returned HTTP status {}", response.status().as_u16()).into(),
         (None, _, None) => Box::new(error),
     }
 }
 
-fn bar(size: Option<u64>) -> ProgressBar {
-    if !io::stderr().is_terminal() || size.is_some_and(|size| size < WORTH_A_BAR) {
+fn create_bar(size: Option<u64>) -> ProgressBar {
+    if !io::stderr().is_terminal() || size.is_some_and(|size| size < MIN_SIZE_FOR_BAR) {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr());
@@ -103,30 +105,31 @@ fn bar(size: Option<u64>) -> ProgressBar {
     } else {
         "{bytes:>10} {spinner} {bytes_per_sec}"
     };
-    // A template that does not parse leaves the bar as it is.
+    // If the template were not valid, the bar would have its default style.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar
 }
 
-/// A reader that moves a bar.
-struct Counted<R> {
+/// A reader that advances a progress bar.
+struct ProgressReader<R> {
     reader: R,
     bar: ProgressBar,
+    /// Bytes that were read.
     read: u64,
 }
 
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(into)?;
+impl<R: Read> Read for ProgressReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
         self.read += read as u64;
         self.bar.set_position(self.read);
         Ok(read)
     }
 }
 
-impl<R> Drop for Counted<R> {
+impl<R> Drop for ProgressReader<R> {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

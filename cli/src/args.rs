@@ -1,21 +1,21 @@
-//! The command line.
+//! The command line. The doc comments are its help.
 #![allow(clippy::doc_markdown, reason = "these comments are printed in a terminal")]
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
 use model_archive::Framework;
 
-use crate::commands::redrive::{Filter, QUEUES};
+use crate::dead_letter_queues::{MessageFilter, QUEUE_NAMES};
 
-/// What the stack would do with a model, before it is uploaded, and a way back for what it could not work off.
+/// Check models and configuration before upload, follow compilation jobs, and operate the stack
 #[derive(Debug, Parser)]
 #[command(name = "automation", version, propagate_version = true, after_help = EXAMPLES)]
-pub struct Args {
+pub struct CliArgs {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: CliCommand,
 }
 
 const EXAMPLES: &str = "\
@@ -27,172 +27,174 @@ Examples:
   automation targets --framework PYTORCH
   automation redrive requests --dry-run
 
-Exit status: 0 all is well, 1 the archive cannot be compiled, the configuration is not valid or a dead letter could not be
-sent back, 2 it could not be looked at.
+Exit status:
+  0  no problems were found
+  1  the archive cannot be compiled, the configuration is not valid, a job failed, or a message could
+     not be redriven
+  2  the command failed, for example because a file could not be read, or an argument is not valid
 
-Of maintain: 0 all is as declared, or was brought there, 1 something failed, 2 something differs.";
-
-/// A time with or without seconds.
-fn time(text: &str) -> Result<Timestamp, String> {
-    let whole = text.strip_suffix('Z').map_or_else(|| text.to_owned(), |minutes| format!("{minutes}:00Z"));
-    let read = text.parse().or_else(|_| whole.parse());
-    read.map_err(|_| "no time in UTC, such as 2026-12-01T03:40Z".to_owned())
-}
+The exit status of `automation maintain` is different: run `automation maintain --help`.";
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Tells what model is in an archive, and what stands against compiling it
+pub(crate) enum CliCommand {
+    /// Inspect a model archive and report what prevents compilation
     Inspect(InspectArgs),
-    /// Tells what would be requested for each target, or why not
+    /// Show the compilation job that would be created for each target
     Plan(Box<PlanArgs>),
-    /// Checks a configuration, and names every mistake in it
+    /// Validate a configuration file
     Validate(ValidateArgs),
-    /// Brings declared resources to what the configuration says, after showing what that changes
+    /// Plan and apply work teams, partner apps and images from the configuration
     Maintain(MaintainArgs),
-    /// Lists what can be compiled for
+    /// List the supported compilation targets
     Targets(TargetsArgs),
-    /// Tells how far uploads and their jobs are
+    /// Show the status of uploads and compilation jobs
     Status(StatusArgs),
-    /// Shows dead letters, and sends them back to where they came from
+    /// List messages in a dead-letter queue and redrive them
     Redrive(RedriveArgs),
-    /// Prints the JSON Schema of automation.yaml
+    /// Print the JSON Schema of automation.yaml
     Schema,
-    /// Prints the completions of a shell
+    /// Generate shell completions
     #[command(
         after_help = "Example:\n  automation completions bash > ~/.local/share/bash-completion/completions/automation"
     )]
     Completions {
-        /// The shell
+        /// Shell to generate the script for
         shell: Shell,
     },
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   automation inspect model.tar.gz
   automation inspect s3://models/vision/resnet.tar.gz --dim batch=1 --dim default=224
   tar cz model.onnx | automation inspect - --json")]
 pub(crate) struct InspectArgs {
-    /// A file, `-` for standard input, or s3://bucket/key
+    /// Model archive: a file, `-` for standard input, or s3://bucket/key
     pub archive: String,
-    /// The size of a dimension that the model leaves open; `default` for every other one
-    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
+    /// Size of a dynamic dimension; `default` applies to all other dynamic dimensions
+    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = parse_dimension)]
     pub dims: Vec<(String, u64)>,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   automation plan model.tar.gz --config automation.yaml --key vision/model.tar.gz
   automation plan model.tar.gz -c automation.yaml -m neo-targets=ml_c5,jetson_nano
   automation plan s3://models/vision/resnet.tar.gz -c automation.yaml --json
 
-A job's name depends on the version of the upload. For a file, the names are those of a version called `local`,
-unless --version-id says another one.")]
+Job names depend on the version ID of the uploaded object. For a local file, they are derived from
+the version ID `local`, unless --version-id sets another one.")]
 pub(crate) struct PlanArgs {
-    /// A file, `-` for standard input, or s3://bucket/key
+    /// Model archive: a file, `-` for standard input, or s3://bucket/key
     pub archive: String,
-    /// The configuration
+    /// Configuration file
     #[arg(short, long, value_name = "FILE", default_value = "automation.yaml")]
     pub config: PathBuf,
-    /// The key that the model is uploaded under; else the archive's own
+    /// S3 object key the model will be uploaded to [default: the archive's file name]
     #[arg(short, long)]
     pub key: Option<String>,
-    /// User metadata that the model is uploaded with, such as neo-targets=ml_c5
-    #[arg(short, long, value_name = "NAME=VALUE", value_parser = entry)]
+    /// S3 user metadata the model will be uploaded with, such as neo-targets=ml_c5; repeat for
+    /// several entries
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = parse_metadata)]
     pub metadata: Vec<(String, String)>,
-    /// The model bucket
+    /// Name of the model bucket
     #[arg(long, default_value = "models")]
     pub bucket: String,
-    /// The artifact bucket
+    /// Name of the artifact bucket
     #[arg(long, default_value = "artifacts")]
     pub artifact_bucket: String,
-    /// The version that the upload gets
+    /// S3 version ID of the uploaded object
     #[arg(long)]
     pub version_id: Option<String>,
-    /// The region of the stack; some targets are compiled in one region only
+    /// Region of the stack; some targets are supported in one Region only
     #[arg(long, env = "AWS_REGION")]
     pub region: Option<String>,
-    /// The role of the stack
+    /// The stack's compilation role
     #[arg(long, value_name = "ARN", default_value = "arn:aws:iam::123456789012:role/compilation")]
     pub role_arn: String,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  automation validate automation.yaml && aws s3 cp automation.yaml s3://$ConfigBucketName/"
 )]
 pub(crate) struct ValidateArgs {
-    /// The configuration
+    /// Configuration file, or `-` for standard input
     #[arg(default_value = "automation.yaml")]
     pub config: PathBuf,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// What is kept as declared.
+/// A resource type that is reconciled with the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Maintained {
-    /// Work teams of Ground Truth
+pub(crate) enum ManagedResource {
+    /// Ground Truth work teams
     Workteams,
-    /// Partner AI Apps: settings, tags and upgrades, inside their windows
+    /// Partner AI Apps (settings, tags, and version upgrades inside maintenance windows)
     PartnerApps,
-    /// Images: display names, descriptions, roles and tags
+    /// SageMaker images (display names, descriptions, roles and tags)
     Images,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   automation maintain workteams --plan --config automation.yaml
   automation maintain workteams --yes
   set -a; . .local/env; set +a; automation maintain workteams --plan      # against `make up`
 
-Nothing is deleted, and what the configuration does not name is left alone.
+Nothing is deleted, and resources that the configuration does not list are never changed.
 
-Exit status: 0 all is as declared, or was brought there, 1 something failed, 2 something differs.")]
-#[allow(clippy::struct_excessive_bools)] // one a flag
+Exit status:
+  0  every resource matches the configuration, or was updated to match it
+  1  an error occurred
+  2  a resource differs from the configuration: with --plan, there are changes; without it, changes
+     are still waiting or were skipped")]
+#[allow(clippy::struct_excessive_bools)] // one per flag
 pub(crate) struct MaintainArgs {
-    /// What is maintained
-    pub kind: Maintained,
-    /// The configuration; else the one in force in the stack's bucket, else automation.yaml
+    /// Type of the resources to plan and apply
+    pub kind: ManagedResource,
+    /// Configuration file [default: the active one in the stack's bucket, or ./automation.yaml]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The stack's configuration bucket
     #[arg(long, value_name = "BUCKET", env = "ConfigBucketName", hide_env_values = true)]
     pub config_bucket: Option<String>,
-    /// The stack's Workteam topic, which `notifications: stack` means
+    /// ARN of the stack's Workteam topic, to which `notifications: stack` refers
     #[arg(long, value_name = "ARN", env = "WorkteamTopicArn", hide_env_values = true)]
     pub workteam_topic: Option<String>,
-    /// Shows what would be done, and does nothing; exits with 2 if something differs
+    /// Show the changes without applying them; the exit status is 2 if there are any
     #[arg(long)]
     pub plan: bool,
-    /// Shows what would be done at that time, such as 2026-12-01T03:40Z (partner apps)
-    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "yes")]
+    /// Show the changes that would be applied at this time, such as 2026-12-01T03:40Z (partner apps
+    /// only)
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "yes")]
     pub at: Option<Timestamp>,
-    /// Shows what the coming two weeks bring, as far as that can be said now (partner apps)
+    /// Show the maintenance calendar for the next two weeks (partner apps only)
     #[arg(long, conflicts_with_all = ["yes", "json"])]
     pub calendar: bool,
-    /// The stack's table, its output LedgerTableName: what is known from earlier runs
+    /// The stack's ledger table, which records earlier updates (partner apps and images only)
     #[arg(long, env = "LedgerTableName", hide_env_values = true)]
     pub table: Option<String>,
-    /// Applies the plan without asking
+    /// Apply the changes without asking for confirmation
     #[arg(short, long, conflicts_with = "plan")]
     pub yes: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   automation targets
@@ -200,57 +202,60 @@ Examples:
   automation targets --framework TFLITE
   automation targets jetson --json
 
-In the list of options, an asterisk marks what a target must have.")]
+In the compiler options of a target, an asterisk marks the required ones.")]
 pub(crate) struct TargetsArgs {
-    /// A target, such as ml_c5 or LINUX_ARM64_NVIDIA, or part of its name
+    /// Name of a target, such as ml_c5 or LINUX_ARM64_NVIDIA, or part of a name
     pub name: Option<String>,
-    /// Only targets that this framework is compiled for
+    /// Only targets that support this framework
     #[arg(short, long)]
     pub framework: Option<Framework>,
-    /// Only targets that are compiled in this region
+    /// Only targets that are supported in this Region
     #[arg(long)]
     pub region: Option<String>,
-    /// Leaves retired targets out
+    /// Omit retired targets
     #[arg(long)]
     pub current: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   set -a; . .local/env; set +a                              # or export the outputs of the stack on AWS
-  automation status                                         # the last uploads, with their jobs
+  automation status                                         # the latest uploads and their jobs
   automation status s3://models/vision/resnet.tar.gz --watch
   automation status resnet-ml-c5-lxbs4xnt6bqcgpq6 --json
   automation status --running
 
-With --watch, it ends when every job that is shown has ended; an upload that is not planned yet and an answer of AWS that does
-not come are waited for, 15 minutes at most. Exit status 1 says that one failed or was rejected.")]
+With --watch, the command exits when all listed jobs have finished. It waits up to 15 minutes for an
+upload to be picked up, and retries temporary AWS errors for up to 15 minutes.
+
+The exit status is 1 if a job failed or an upload was rejected.")]
 pub(crate) struct StatusArgs {
-    /// An upload as s3://bucket/key, the ARN of a model package's version, or the name of a job; else the last uploads
+    /// Upload as s3://bucket/key, ARN of a model package version, or name of a job [default: the
+    /// latest uploads]
     #[arg(conflicts_with_all = ["running", "recent"])]
     pub what: Option<String>,
-    /// Jobs that have not ended, the longest unchanged first
+    /// Only running jobs, least recently updated first
     #[arg(long, conflicts_with = "recent")]
     pub running: bool,
-    /// The last uploads, with their jobs, and the last ended jobs that something else started
+    /// The latest uploads with their jobs, and the latest finished jobs not started by this stack
     #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "10")]
     pub recent: Option<usize>,
-    /// Looks again every two seconds until all has ended
+    /// Refresh every two seconds until all jobs have finished
     #[arg(long)]
     pub watch: bool,
-    /// The stack's table: its output LedgerTableName
+    /// The stack's ledger table (output LedgerTableName)
     #[arg(long, env = "LedgerTableName")]
     pub table: String,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   set -a; . .local/env; set +a                              # or export the outputs of the stack on AWS
@@ -259,36 +264,47 @@ Examples:
   automation redrive job-states --filter 'function=*Relay*' --filter correlation_id=8f3a --json
   automation redrive https://sqs.eu-west-1.amazonaws.com/123456789012/stack-UploadsDeadLetterQueue-abc
 
-A letter is deleted only after it was sent. Sending one back that was worked off before changes nothing.
+A message is deleted from the dead-letter queue only after it has been sent. Redriving a message that
+was already processed is safe.
 
-Exit status 1 says that a letter was not sent, not deleted or not given back; the latter two are in the queue again after
-five minutes.")]
+The exit status is 1 if a message could not be sent, deleted, or released to other consumers. A
+message that could not be deleted or released is visible again after five minutes.")]
 pub(crate) struct RedriveArgs {
-    #[arg(help = format!("A dead-letter queue: its URL, its name, or a short one: {}", QUEUES.join(", ")))]
+    #[arg(help = format!("Dead-letter queue: URL, queue name, or one of {}", QUEUE_NAMES.join(", ")))]
     pub queue: String,
-    /// Shows the letters and leaves them where they are
+    /// List the messages without redriving them
     #[arg(long)]
     pub dry_run: bool,
-    /// Only letters whose cause, function or correlation_id has this text in it, or is of this pattern (`*`, `?`); all of several
-    #[arg(long = "filter", value_name = "FIELD=TEXT", value_parser = Filter::parse)]
-    pub filters: Vec<Filter>,
-    /// Most letters that are looked at
+    /// Only messages whose cause, function or correlation_id contains TEXT (`*` and `?` are
+    /// wildcards); repeat to combine
+    #[arg(long = "filter", value_name = "FIELD=TEXT", value_parser = MessageFilter::parse)]
+    pub filters: Vec<MessageFilter>,
+    /// Maximum number of messages to read
     #[arg(long, default_value_t = 1000, value_name = "COUNT")]
     pub limit: usize,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-fn entry(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    // As S3 has it, and as the console shows it.
+/// Parses a UTC time with or without seconds.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let with_seconds = text.strip_suffix('Z').map_or_else(|| text.to_owned(), |minutes| format!("{minutes}:00Z"));
+    let time = text.parse().or_else(|_| with_seconds.parse());
+    time.map_err(|_| "expected a UTC time such as 2026-12-01T03:40Z".to_owned())
+}
+
+fn parse_metadata(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    // The prefix that S3 and its console show.
     let name = name.strip_prefix("x-amz-meta-").unwrap_or(name);
     Ok((name.to_lowercase(), value.to_owned()))
 }
 
-fn dim(text: &str) -> Result<(String, u64), String> {
-    let (name, size) = text.split_once('=').ok_or("write NAME=SIZE")?;
-    let size: u64 = size.parse().map_err(|error| format!("{error}"))?;
-    if size == 0 { Err("a size is at least 1".to_owned()) } else { Ok((name.to_owned(), size)) }
+fn parse_dimension(text: &str) -> Result<(String, u64), String> {
+    let (name, size) = text.split_once('=').ok_or("expected NAME=SIZE")?;
+    match size.parse() {
+        Ok(size) if size > 0 => Ok((name.to_owned(), size)),
+        _ => Err(format!("expected a whole number of at least 1 as SIZE, found `{size}`")),
+    }
 }

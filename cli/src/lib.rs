@@ -1,74 +1,71 @@
-//! Inspects archives, plans compilations, validates configurations and redrives dead letters from a terminal.
+//! The command line tool `automation`: checks models and configuration before upload, follows
+//! compilation jobs, and operates the stack.
 
 mod archive;
 mod args;
 mod commands;
+mod config_file;
+mod dead_letter_queues;
 mod error;
 mod output;
+mod problems;
 mod schema;
 mod table;
-mod time;
+mod verdict;
 
 use std::process::ExitCode;
 
-pub use args::Args;
-pub use schema::schema;
+pub use args::CliArgs;
+pub use schema::generate_schema;
 
-use args::Command;
+use args::CliCommand;
 use error::CliError;
-use output::{ERROR, Output};
+use output::{CliOutput, ERROR};
+use verdict::Verdict;
+use worker::error::format_chain;
 
-/// What a command found out.
-enum Verdict {
-    /// All is well.
-    Good,
-    /// The archive cannot be compiled, the configuration is not valid, or a dead letter could not be sent back.
-    Bad,
-    /// Something is not as it is declared.
-    Changes,
-}
+/// Exit status of a command that found problems in its input.
+const PROBLEMS: u8 = 1;
 
-/// Exit status where a command found something wrong with what it looked at.
-const BAD: u8 = 1;
-
-/// Exit status where a command could not look; that of a wrong command line as well.
+/// Exit status of a command that failed; clap uses it for a wrong command line, too.
 const FAILED: u8 = 2;
 
-/// Exit status of `maintain` where something is not as it is declared; where it could not look, it exits with [`BAD`].
+/// Exit status of `maintain` if there are changes. If it fails, it exits with [`PROBLEMS`].
 const CHANGES: u8 = 2;
 
-/// Does what the command line says, and writes to the terminal.
-pub fn run(args: Args) -> ExitCode {
-    let mut out = Output::stdout();
-    let failed = if matches!(args.command, Command::Maintain(_)) { BAD } else { FAILED };
+/// Runs the command and prints to the terminal.
+pub fn run_command(args: CliArgs) -> ExitCode {
+    let mut out = CliOutput::stdout();
+    let failed = if matches!(args.command, CliCommand::Maintain(_)) { PROBLEMS } else { FAILED };
     let verdict = match args.command {
-        Command::Inspect(args) => commands::inspect::run(&args, &mut out),
-        Command::Plan(args) => commands::plan::run(&args, &mut out),
-        Command::Maintain(args) => commands::maintain::run(&args, &mut out),
-        Command::Validate(args) => commands::validate::run(&args, &mut out),
-        Command::Targets(args) => commands::targets::run(&args, &mut out),
-        Command::Status(args) => commands::status::run(&args, &mut out),
-        Command::Redrive(args) => commands::redrive::run(&args, &mut out),
-        Command::Schema => commands::schema::run(&mut out),
-        Command::Completions { shell } => commands::completions::run(shell, &mut out),
+        CliCommand::Inspect(args) => commands::inspect::inspect_model(&args, &mut out),
+        CliCommand::Plan(args) => commands::plan::show_plan(&args, &mut out),
+        CliCommand::Maintain(args) => commands::maintain::maintain_resources(&args, &mut out),
+        CliCommand::Validate(args) => commands::validate::validate_config(&args, &mut out),
+        CliCommand::Targets(args) => commands::targets::list_targets(&args, &mut out),
+        CliCommand::Status(args) => commands::status::show_status(&args, &mut out),
+        CliCommand::Redrive(args) => commands::redrive::redrive_messages(&args, &mut out),
+        CliCommand::Schema => commands::schema::print_schema(&mut out),
+        CliCommand::Completions { shell } => commands::completions::generate_completions(shell, &mut out),
     };
     match verdict {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
-        Ok(Verdict::Bad) => ExitCode::from(BAD),
+        Ok(Verdict::Bad) => ExitCode::from(PROBLEMS),
         Ok(Verdict::Changes) => ExitCode::from(CHANGES),
-        // Whoever reads the output has read enough.
+        // The reader of the output closed it, as `head` does.
         Err(CliError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            let mut text = error.to_string();
-            let mut cause = std::error::Error::source(&error);
-            while let Some(error) = cause {
-                text = format!("{text}: {error}");
-                cause = error.source();
-            }
-            let mut stderr = Output::stderr();
-            // There is nobody left to tell.
-            let _ = stderr.line(format_args!("{ERROR}error{ERROR:#}: {text}"));
+            // If stderr is closed, the exit status has to do.
+            let _ = print_error(&error, &mut CliOutput::stderr());
             ExitCode::from(failed)
         }
+    }
+}
+
+fn print_error(error: &CliError, stderr: &mut CliOutput) -> Result<(), CliError> {
+    stderr.print_line(format_args!("{ERROR}error{ERROR:#}: {}", format_chain(error)))?;
+    match error.suggest_fix() {
+        Some(fix) => stderr.print_line(format_args!("  Fix: {fix}")),
+        None => Ok(()),
     }
 }

@@ -1,10 +1,10 @@
-//! `automation`: what the stack would do with a model, before it is uploaded.
+//! `automation`: the command line tool. See the library for its commands.
 
 use std::process::ExitCode;
 
-use automation_cli::{Args, run};
+use automation_cli::{CliArgs, run_command};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    run(Args::parse())
+    run_command(CliArgs::parse())
 }

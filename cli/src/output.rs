@@ -1,4 +1,4 @@
-//! Where commands write, and in which colours: none unless it is a terminal.
+//! The terminal's output streams, and the colors, which are used on a terminal only.
 
 use std::{borrow::Cow, fmt, io, io::Write};
 
@@ -12,21 +12,27 @@ pub(crate) const HEADER: Style = Style::new().bold();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// What a plan adds and removes.
+/// What a plan adds.
 pub(crate) const ADDED: Style = AnsiColor::Green.on_default();
+/// What a plan removes.
 pub(crate) const REMOVED: Style = AnsiColor::Red.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// A name from elsewhere on one line: it may hold line ends, or what a terminal takes for commands.
-pub(crate) fn printable(name: &str) -> Cow<'_, str> {
-    if name.contains(char::is_control) { name.escape_debug().to_string().into() } else { name.into() }
+/// Escapes the control characters of text from an archive, such as line ends and terminal commands.
+pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) { text.escape_debug().to_string().into() } else { text.into() }
 }
 
-pub(crate) struct Output {
+/// Formats a count with its noun, such as `1 rule` or `2 rules`.
+pub(crate) fn format_count(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+pub(crate) struct CliOutput {
     stream: Box<dyn Write>,
 }
 
-impl Output {
+impl CliOutput {
     pub fn stdout() -> Self {
         Self { stream: Box::new(AutoStream::auto(io::stdout())) }
     }
@@ -35,16 +41,16 @@ impl Output {
         Self { stream: Box::new(AutoStream::auto(io::stderr())) }
     }
 
-    pub fn line(&mut self, line: impl fmt::Display) -> Result<(), CliError> {
+    pub fn print_line(&mut self, line: impl fmt::Display) -> Result<(), CliError> {
         Ok(writeln!(self.stream, "{line}")?)
     }
 
-    pub fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+    pub fn print_json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(value)?;
-        self.line(text)
+        self.print_line(text)
     }
 
-    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         Ok(self.stream.write_all(bytes)?)
     }
 }

@@ -1,78 +1,79 @@
-//! Columns as wide as what is in them.
+//! Tables with columns as wide as their content.
 
 use anstyle::Style;
 
 use crate::{
     error::CliError,
-    output::{HEADER, Output},
+    output::{CliOutput, HEADER},
 };
 
-/// Between two columns.
+/// Spaces between two columns.
 const GAP: &str = "  ";
 
-pub(crate) struct Table {
+pub(crate) struct TextTable {
     indent: usize,
     header: Vec<String>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Vec<TableCell>>,
 }
 
-pub(crate) struct Cell {
+pub(crate) struct TableCell {
     text: String,
     style: Style,
 }
 
-impl Cell {
-    pub fn styled(text: impl Into<String>, style: Style) -> Self {
+impl TableCell {
+    pub fn with_style(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style }
     }
 }
 
-impl<T: Into<String>> From<T> for Cell {
+impl<T: Into<String>> From<T> for TableCell {
     fn from(text: T) -> Self {
-        Self::styled(text, Style::new())
+        Self::with_style(text, Style::new())
     }
 }
 
-impl Table {
+impl TextTable {
     pub fn new<const N: usize>(header: [&str; N]) -> Self {
         Self { indent: 0, header: header.map(str::to_owned).to_vec(), rows: Vec::new() }
     }
 
-    pub fn indented(self, indent: usize) -> Self {
+    pub fn with_indent(self, indent: usize) -> Self {
         Self { indent, ..self }
     }
 
-    pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
+    pub fn add_row<const N: usize>(&mut self, cells: [TableCell; N]) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Writes the rows under their header. The last column runs on; empty columns are left out.
-    pub fn write(&self, out: &mut Output) -> Result<(), CliError> {
+    /// Prints the rows under their header. The last column is not padded; empty columns are
+    /// omitted.
+    pub fn print_to(&self, out: &mut CliOutput) -> Result<(), CliError> {
         let width = |column: usize| {
             let cells = self.rows.iter().map(|row| row[column].text.chars().count());
             cells.max().filter(|width| *width > 0).map(|width| width.max(self.header[column].chars().count()))
         };
         let columns: Vec<_> = (0..self.header.len()).filter_map(|column| Some((column, width(column)?))).collect();
         let header = columns.iter().map(|(column, width)| (self.header[*column].as_str(), HEADER, *width));
-        out.line(self.joined(header))?;
+        out.print_line(self.format_row(header))?;
         for row in &self.rows {
             let cells = columns.iter().map(|(column, width)| (row[*column].text.as_str(), row[*column].style, *width));
-            out.line(self.joined(cells))?;
+            out.print_line(self.format_row(cells))?;
         }
         Ok(())
     }
 
-    fn joined<'a>(&self, cells: impl Iterator<Item = (&'a str, Style, usize)>) -> String {
+    fn format_row<'a>(&self, cells: impl Iterator<Item = (&'a str, Style, usize)>) -> String {
         let mut line = " ".repeat(self.indent);
-        let mut owed = 0;
+        let mut padding = 0;
         for (text, style, width) in cells {
-            // Blanks are written before the next cell, so that no line ends with them.
+            // Padding is written before the next cell, so that no line ends with spaces.
             if !text.is_empty() {
-                line.push_str(&" ".repeat(owed));
+                line.push_str(&" ".repeat(padding));
                 line.extend([style.render().to_string().as_str(), text, style.render_reset().to_string().as_str()]);
-                owed = 0;
+                padding = 0;
             }
-            owed += width.saturating_sub(text.chars().count()) + GAP.len();
+            padding += width.saturating_sub(text.chars().count()) + GAP.len();
         }
         line
     }

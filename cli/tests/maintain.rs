@@ -1,4 +1,4 @@
-//! `automation maintain`: what it shows, what it does and its exit status, against the emulator.
+//! `automation maintain` against the emulator: its output, its API calls and its exit status.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::{
@@ -33,16 +33,16 @@ impl Scene {
         fs::create_dir_all(&folder).unwrap();
         let owner = Owner { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
         let scene = Self { folder, emulator: Emulator::builder().owner(owner).start().await.unwrap() };
-        scene.put(TEAMS);
+        scene.write_config(TEAMS);
         scene
     }
 
-    fn put(&self, text: &str) {
+    fn write_config(&self, text: &str) {
         fs::write(self.folder.join("automation.yaml"), text).unwrap();
     }
 
-    /// Runs `automation` here; its status and what it printed.
-    async fn run(&self, args: &[&str]) -> String {
+    /// Runs `automation` in the folder; returns its output and its exit status.
+    async fn run_cli(&self, args: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_automation"));
         command
             .args(args)
@@ -53,19 +53,19 @@ impl Scene {
                 ("AWS_REGION", "eu-west-1"),
                 ("AWS_ACCESS_KEY_ID", "test"),
                 ("AWS_SECRET_ACCESS_KEY", "test"),
-                ("AWS_ENDPOINT_URL_SAGEMAKER", &self.emulator.url()),
+                ("AWS_ENDPOINT_URL_SAGEMAKER", &self.emulator.endpoint_url()),
                 ("WorkteamTopicArn", "arn:aws:sns:eu-west-1:123456789012:stack-WorkteamTopic"),
             ])
             .stdin(Stdio::null());
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert!(!text.contains('\u{1b}'), "no colours but on a terminal: {text}");
+        assert!(!text.contains('\u{1b}'), "colors are printed on a terminal only: {text}");
         format!("$ automation {}\n{text}exit status {}", args.join(" "), output.status.code().unwrap())
     }
 
-    /// The calls that changed something.
-    fn changes(&self) -> Vec<String> {
-        let requests = self.emulator.requests().into_iter().map(|request| request.operation);
+    /// The mutating API calls.
+    fn mutating_calls(&self) -> Vec<String> {
+        let requests = self.emulator.logged_requests().into_iter().map(|request| request.operation);
         requests.filter(|operation| !operation.starts_with("List")).collect()
     }
 }
@@ -80,56 +80,55 @@ const PLAN: [&str; 3] = ["maintain", "workteams", "--plan"];
 const APPLY: [&str; 3] = ["maintain", "workteams", "--yes"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_is_shown_applied_and_then_there_is_nothing_to_do() {
+async fn a_plan_is_shown_and_applied_once() {
     let scene = Scene::new("maintain-flow").await;
-    let mut said = vec![scene.run(&PLAN).await];
-    assert!(scene.changes().is_empty(), "a plan changes nothing");
-    said.push(scene.run(&["maintain", "workteams"]).await);
-    assert!(scene.changes().is_empty(), "there is nobody to ask");
-    said.push(scene.run(&APPLY).await);
-    said.push(scene.run(&APPLY).await);
-    assert_eq!(scene.changes(), ["CreateWorkteam"]);
-    scene.put(&TEAMS.replace("user_group: residents", "user_group: interns").replace(", mode: notify", ""));
-    said.push(scene.run(&PLAN).await);
-    said.push(scene.run(&APPLY).await);
-    scene.put(
+    let mut printed = vec![scene.run_cli(&PLAN).await];
+    assert!(scene.mutating_calls().is_empty(), "--plan changes nothing");
+    printed.push(scene.run_cli(&["maintain", "workteams"]).await);
+    assert!(scene.mutating_calls().is_empty(), "nothing changes without confirmation");
+    printed.push(scene.run_cli(&APPLY).await);
+    printed.push(scene.run_cli(&APPLY).await);
+    assert_eq!(scene.mutating_calls(), ["CreateWorkteam"]);
+    scene.write_config(&TEAMS.replace("user_group: residents", "user_group: interns").replace(", mode: notify", ""));
+    printed.push(scene.run_cli(&PLAN).await);
+    printed.push(scene.run_cli(&APPLY).await);
+    scene.write_config(
         &TEAMS.replace("user_group: residents", "user_group: a").replace("user_group: radiologists", "user_group: b"),
     );
-    said.push(scene.run(&PLAN).await);
-    said.push(scene.run(&APPLY).await);
-    assert_eq!(scene.changes().len(), 3, "{:?}", scene.changes());
-    insta::assert_snapshot!(said.join("\n\n"));
+    printed.push(scene.run_cli(&PLAN).await);
+    printed.push(scene.run_cli(&APPLY).await);
+    assert_eq!(scene.mutating_calls().len(), 3, "{:?}", scene.mutating_calls());
+    insta::assert_snapshot!(printed.join("\n\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn json_says_the_same() {
+async fn json_contains_the_plan_and_the_outcomes() {
     let scene = Scene::new("maintain-json").await;
-    let mut said = vec![scene.run(&["maintain", "workteams", "--plan", "--json"]).await];
-    said.push(scene.run(&["maintain", "workteams", "--yes", "--json"]).await);
-    scene.put("version: 1\nworkteams: [ { name: a_b, description: d, members: {} } ]");
-    said.push(scene.run(&["maintain", "workteams", "--plan", "--json"]).await);
-    said.push(scene.run(&PLAN).await);
-    insta::assert_snapshot!(said.join("\n\n"));
+    let mut printed = vec![scene.run_cli(&["maintain", "workteams", "--plan", "--json"]).await];
+    printed.push(scene.run_cli(&["maintain", "workteams", "--yes", "--json"]).await);
+    scene.write_config("version: 1\nworkteams: [ { name: a_b, description: d, members: {} } ]");
+    printed.push(scene.run_cli(&["maintain", "workteams", "--plan", "--json"]).await);
+    printed.push(scene.run_cli(&PLAN).await);
+    insta::assert_snapshot!(printed.join("\n\n"));
 }
 
-/// What docs/MAINTENANCE.md shows is what is printed.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_documentation_shows_a_real_plan() {
+async fn the_documentation_shows_the_real_output() {
     let scene = Scene::new("maintain-docs").await;
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/MAINTENANCE.md");
-    scene.run(&APPLY).await;
-    scene.put(
+    scene.run_cli(&APPLY).await;
+    scene.write_config(
         &TEAMS
             .replace("Radiologists", "Radiologists of all sites")
             .replace("user_group: residents", "user_group: interns"),
     );
-    let plan = scene.run(&PLAN).await;
+    let plan = scene.run_cli(&PLAN).await;
     let text = fs::read_to_string(&docs).unwrap();
     let (before, rest) = text.split_once("```console\n").unwrap();
     let (shown, after) = rest.split_once("\n```\n").unwrap();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&docs, format!("{before}```console\n{plan}\n```\n{after}")).unwrap();
     } else {
-        assert_eq!(shown, plan, "docs/MAINTENANCE.md is old: run this test with UPDATE_DOCS=1");
+        assert_eq!(shown, plan, "docs/MAINTENANCE.md is out of date: run this test with UPDATE_DOCS=1");
     }
 }

@@ -1,4 +1,4 @@
-//! `automation redrive` against a queue that answers some calls with an error: what it says, and its exit status.
+//! `automation redrive` against a queue that rejects some calls: its output and its exit status.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::{
@@ -11,42 +11,42 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// Calls by their operation and a letter's number.
+/// Calls by operation and number of the message.
 type Calls = [(&'static str, usize)];
 
 /// A dead-letter queue.
 struct Queue {
-    letters: usize,
-    /// The calls that it refuses; a `ReceiveMessage` by the letter that would be the first.
-    refused: &'static Calls,
-    taken: usize,
-    /// What was done, in order.
+    messages: usize,
+    /// Calls that are rejected; a `ReceiveMessage` by the first message that it would return.
+    rejected: &'static Calls,
+    received: usize,
+    /// The calls that succeeded, in order.
     done: Vec<(String, usize)>,
 }
 
 impl Queue {
-    fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, String> {
+    fn answer_call(&mut self, operation: &str, request: &Value) -> Result<Value, String> {
         let number = ["ReceiptHandle", "MessageBody"].iter().find_map(|name| request[name].as_str()?.parse().ok());
         if let Some(number) = number {
-            if self.refused.contains(&(operation, number)) {
-                return Err(format!("letter {number} stays"));
+            if self.rejected.contains(&(operation, number)) {
+                return Err(format!("message {number} is rejected"));
             }
             self.done.push((operation.to_owned(), number));
         }
         Ok(match operation {
             "ListDeadLetterSourceQueues" => json!({ "queueUrls": ["http://127.0.0.1/1/source"] }),
-            "ReceiveMessage" if self.refused.contains(&("ReceiveMessage", self.taken)) => {
+            "ReceiveMessage" if self.rejected.contains(&("ReceiveMessage", self.received)) => {
                 return Err("no more".to_owned());
             }
             "ReceiveMessage" => {
                 let most = request["MaxNumberOfMessages"].as_u64().unwrap().try_into().unwrap();
-                let numbers = (self.taken..self.letters).take(most);
+                let numbers = (self.received..self.messages).take(most);
                 let messages = numbers.map(|number| {
                     json!({ "MessageId": format!("m-{number}"), "ReceiptHandle": number.to_string(),
                         "Body": number.to_string(), "Attributes": { "SentTimestamp": "1790000000000" } })
                 });
                 let messages: Vec<_> = messages.collect();
-                self.taken += messages.len();
+                self.received += messages.len();
                 json!({ "Messages": messages })
             }
             _ => json!({}),
@@ -54,20 +54,20 @@ impl Queue {
     }
 }
 
-/// Answers requests of Amazon SQS in its JSON protocol until the test ends; its address.
-fn serve(queue: &Arc<Mutex<Queue>>) -> String {
+/// Starts a server with the JSON protocol of Amazon SQS; returns its URL.
+fn serve_queue(queue: &Arc<Mutex<Queue>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let queue = Arc::clone(queue);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            one(stream.unwrap(), &queue);
+            answer_request(stream.unwrap(), &queue);
         }
     });
     url
 }
 
-fn one(mut stream: TcpStream, queue: &Mutex<Queue>) {
+fn answer_request(mut stream: TcpStream, queue: &Mutex<Queue>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut operation, mut length) = (String::new(), 0);
     for line in reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
@@ -80,7 +80,7 @@ fn one(mut stream: TcpStream, queue: &Mutex<Queue>) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    let answer = queue.lock().unwrap().answer(&operation, &serde_json::from_slice(&body).unwrap());
+    let answer = queue.lock().unwrap().answer_call(&operation, &serde_json::from_slice(&body).unwrap());
     let (status, body) = match answer {
         Ok(body) => ("200 OK", body),
         Err(message) => ("400 Bad Request", json!({ "__type": "InvalidParameterValue", "message": message })),
@@ -90,10 +90,10 @@ fn one(mut stream: TcpStream, queue: &Mutex<Queue>) {
     stream.write_all((head + &body).as_bytes()).unwrap();
 }
 
-/// Runs `automation redrive`: what was done, its output and its exit status.
-fn redrive(letters: usize, refused: &'static Calls, args: &[&str]) -> (Vec<(String, usize)>, String, i32) {
-    let queue = Arc::new(Mutex::new(Queue { letters, refused, taken: 0, done: Vec::new() }));
-    let url = serve(&queue);
+/// Runs `automation redrive`; returns the calls that succeeded, the output and the exit status.
+fn run_redrive(messages: usize, rejected: &'static Calls, args: &[&str]) -> (Vec<(String, usize)>, String, i32) {
+    let queue = Arc::new(Mutex::new(Queue { messages, rejected, received: 0, done: Vec::new() }));
+    let url = serve_queue(&queue);
     let output = Command::new(env!("CARGO_BIN_EXE_automation"))
         .args(["redrive", &format!("{url}/1/dead")])
         .args(args)
@@ -106,45 +106,55 @@ fn redrive(letters: usize, refused: &'static Calls, args: &[&str]) -> (Vec<(Stri
     (done, text, output.status.code().unwrap())
 }
 
-fn numbers(done: &[(String, usize)], operation: &str) -> BTreeSet<usize> {
+fn message_numbers(done: &[(String, usize)], operation: &str) -> BTreeSet<usize> {
     done.iter().filter(|(name, _)| name == operation).map(|(_, number)| *number).collect()
 }
 
 #[test]
-fn each_letter_is_sent_and_deleted_in_turn() {
-    let (done, text, status) = redrive(25, &[], &["--limit", "23"]);
-    assert!(text.contains("23 sent back\nthere may be more: only 23 were looked at") && status == 0, "{text}");
+fn each_message_is_sent_and_then_deleted() {
+    let (done, text, status) = run_redrive(25, &[], &["--limit", "23"]);
+    assert!(
+        text.contains("23 messages redriven\nThere may be more messages: only 23 were read") && status == 0,
+        "{text}"
+    );
     let done: Vec<_> = done.iter().map(|(name, number)| (name.as_str(), *number)).collect();
     let expected = (0..23).flat_map(|number| ["SendMessage", "DeleteMessage"].map(|name| (name, number)));
     assert_eq!(done, expected.collect::<Vec<_>>());
 }
 
 #[test]
-fn an_error_is_told_and_stops_no_other_letter() {
+fn an_error_is_reported_and_does_not_stop_the_run() {
     let (done, text, status) =
-        redrive(12, &[("SendMessage", 1), ("DeleteMessage", 2), ("ChangeMessageVisibility", 1)], &[]);
-    for said in [
-        "not sent m-1: SendMessage: letter 1 stays",
-        "sent, not deleted m-2: DeleteMessage: letter 2 stays",
-        "hidden for five minutes m-1: ChangeMessageVisibility: letter 1 stays",
-        "11 of 12 sent back",
+        run_redrive(12, &[("SendMessage", 1), ("DeleteMessage", 2), ("ChangeMessageVisibility", 1)], &[]);
+    for expected in [
+        "not sent m-1: SendMessage: message 1 is rejected",
+        "sent, but not deleted m-2: DeleteMessage: message 2 is rejected",
+        "not released, visible again in five minutes m-1: ChangeMessageVisibility: message 1 is rejected",
+        "11 of 12 messages redriven",
     ] {
-        assert!(text.contains(said), "{said}: {text}");
+        assert!(text.contains(expected), "{expected}: {text}");
     }
-    assert_eq!((numbers(&done, "SendMessage").len(), numbers(&done, "DeleteMessage").len(), status), (11, 10, 1));
+    assert_eq!(
+        (message_numbers(&done, "SendMessage").len(), message_numbers(&done, "DeleteMessage").len(), status),
+        (11, 10, 1)
+    );
 
-    let (_, text, status) = redrive(12, &[("ReceiveMessage", 10)], &["--json"]);
-    let told: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((told["letters"].as_array().unwrap().len(), status), (10, 1));
-    assert!(told["stopped"].as_str().unwrap().starts_with("ReceiveMessage: no more"), "{told}");
-    let (_, text, status) = redrive(12, &[("ReceiveMessage", 0)], &[]);
+    let (_, text, status) = run_redrive(12, &[("ReceiveMessage", 10)], &["--json"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((report["letters"].as_array().unwrap().len(), status), (10, 1));
+    assert!(report["stopped"].as_str().unwrap().starts_with("ReceiveMessage: no more"), "{report}");
+    let (_, text, status) = run_redrive(12, &[("ReceiveMessage", 0)], &[]);
     assert!(text.contains("error: ReceiveMessage: no more") && status == 2, "{text}");
 }
 
 #[test]
-fn what_is_only_looked_at_is_given_back() {
+fn messages_that_are_not_redriven_are_released() {
     for args in [&["--dry-run"][..], &["--filter", "cause=nothing like it"]] {
-        let (done, text, status) = redrive(12, &[], args);
-        assert_eq!((numbers(&done, "ChangeMessageVisibility").len(), done.len(), status), (12, 12, 0), "{text}");
+        let (done, text, status) = run_redrive(12, &[], args);
+        assert_eq!(
+            (message_numbers(&done, "ChangeMessageVisibility").len(), done.len(), status),
+            (12, 12, 0),
+            "{text}"
+        );
     }
 }

@@ -1,68 +1,68 @@
-//! The schema is what is committed, what `neo` reads, and what the documentation tells.
+//! The JSON Schema matches the committed file, the keys that are read, and the documentation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use automation::config::Document;
+use automation::config::ConfigDocument;
 use serde_json::Value;
 
-fn schema() -> Value {
-    serde_json::to_value(automation_cli::schema()).unwrap()
+fn schema_json() -> Value {
+    serde_json::to_value(automation_cli::generate_schema()).unwrap()
 }
 
-fn root() -> &'static Path {
+fn repository_root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 #[test]
 fn the_committed_schema_is_current() {
-    let path = root().join("config/automation.schema.json");
-    let text = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    let path = repository_root().join("config/automation.schema.json");
+    let text = serde_json::to_string_pretty(&schema_json()).unwrap() + "\n";
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         fs::write(&path, &text).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap();
     assert!(
         committed == text,
-        "config/automation.schema.json is old: run `automation schema > config/automation.schema.json`"
+        "config/automation.schema.json is out of date: run `automation schema > config/automation.schema.json`"
     );
 }
 
 #[test]
 fn the_example_names_the_schema() {
-    let example = fs::read_to_string(root().join("config/automation.example.yaml")).unwrap();
+    let example = fs::read_to_string(repository_root().join("config/automation.example.yaml")).unwrap();
     assert_eq!(example.lines().next(), Some("# yaml-language-server: $schema=automation.schema.json"));
 }
 
 #[test]
 fn the_example_of_apps_and_images_is_valid() {
-    let example = fs::read_to_string(root().join("config/apps-and-images.example.yaml")).unwrap();
-    let document = Document::parse(&example).unwrap();
+    let example = fs::read_to_string(repository_root().join("config/apps-and-images.example.yaml")).unwrap();
+    let document = ConfigDocument::parse(&example).unwrap();
     assert!(document.warnings.is_empty(), "{:?}", document.warnings);
     assert_eq!((document.declared.partner_apps.len(), document.declared.images.len()), (2, 1));
 }
 
-/// The keys of the schema's mappings.
-fn properties(schema: &Value, name: &str) -> BTreeSet<String> {
-    let mapping = if name.is_empty() { schema } else { &schema["$defs"][name] };
-    assert_eq!(mapping["additionalProperties"], false, "{name} has no keys but these");
-    mapping["properties"].as_object().unwrap().keys().cloned().collect()
+/// The keys of a map in the schema.
+fn schema_keys(schema: &Value, name: &str) -> BTreeSet<String> {
+    let map = if name.is_empty() { schema } else { &schema["$defs"][name] };
+    assert_eq!(map["additionalProperties"], false, "{name} allows unknown keys");
+    map["properties"].as_object().unwrap().keys().cloned().collect()
 }
 
-/// The keys that are read where this document has one that it does not know: its error lists them.
-fn read(document: &str) -> BTreeSet<String> {
-    let error = Document::parse(document).unwrap_err();
-    let unknown = error.faults.iter().find(|fault| fault.message.contains("unknown key `QQQQ`")).expect(document);
+/// The keys that are read where the document has an unknown key: the error lists them.
+fn known_keys(document: &str) -> BTreeSet<String> {
+    let error = ConfigDocument::parse(document).unwrap_err();
+    let unknown = error.errors.iter().find(|error| error.message.contains("unknown key `QQQQ`")).expect(document);
     let (_, allowed) = unknown.message.split_once("allowed: ").expect("all keys are listed");
     allowed.split(", ").map(str::to_owned).collect()
 }
 
 #[test]
-fn every_key_of_the_schema_is_read_and_every_key_that_is_read_is_in_the_schema() {
+fn the_schema_has_the_keys_that_are_read() {
     let app = |text: &str| format!("version: 1\npartner_apps: [ {{ {text} }} ]");
     let team = |text: &str| format!("version: 1\nworkteams: [ {{ {text} }} ]");
     let rule = |text: &str| format!("version: 1\ncompilation: {{ rules: [ {{ {text} }} ] }}");
-    let schema = schema();
+    let schema = schema_json();
     for (name, document) in [
         ("", "version: 1\nQQQQ: 1".to_owned()),
         ("Compilation", "version: 1\ncompilation: { QQQQ: 1 }".to_owned()),
@@ -83,53 +83,55 @@ fn every_key_of_the_schema_is_read_and_every_key_that_is_read_is_in_the_schema()
         ("OidcGroups", team("members: { oidc: { QQQQ: 1 } }")),
         ("WorkerAccess", team("worker_access: { QQQQ: 1 }")),
     ] {
-        assert_eq!(properties(&schema, name), read(&document), "{name}");
+        assert_eq!(schema_keys(&schema, name), known_keys(&document), "{name}");
     }
 }
 
-/// Every key has a row in the documentation, with its default and an example; no row is of a key that does not exist.
+/// Every key has a row in the documentation, with its default and an example, and every row a key.
 #[test]
 fn the_documentation_has_every_key() {
-    let text = fs::read_to_string(root().join("docs/CONFIGURATION.md")).unwrap();
-    let schema = schema();
+    let text = fs::read_to_string(repository_root().join("docs/CONFIGURATION.md")).unwrap();
+    let schema = schema_json();
     let mut known = BTreeSet::new();
     for name in [
         "", "Compilation", "Defaults", "Rule", "Target", "Platform", "Vpc", "CoreMlInput", "PartnerApp", "Window",
         "After", "Application", "Image", "Workteam", "Members", "CognitoGroup", "OidcGroups", "WorkerAccess",
     ] {
-        known.extend(properties(&schema, name));
+        known.extend(schema_keys(&schema, name));
     }
     let rows: Vec<Vec<&str>> = text
         .lines()
         .filter(|line| line.starts_with("| `"))
         .map(|line| line.split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect())
         .collect();
-    let told: BTreeSet<_> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
-    assert_eq!(told, known);
+    let documented: BTreeSet<_> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    assert_eq!(documented, known);
     for row in &rows {
-        assert!(row.len() == 4 && row.iter().all(|cell| !cell.is_empty()), "key, meaning, default, example: {row:?}");
+        assert!(
+            row.len() == 4 && row.iter().all(|cell| !cell.is_empty()),
+            "key, description, default, example: {row:?}"
+        );
     }
-    for (key, default) in defaults(&schema) {
+    for (key, default) in schema_defaults(&schema) {
         let row = rows.iter().find(|row| row[0] == format!("`{key}`")).unwrap();
         assert!(row[2].contains(&default), "the default of {key} is {default}: {row:?}");
     }
 }
 
-/// The defaults that the schema states.
-fn defaults(schema: &Value) -> Vec<(String, String)> {
+/// The defaults in the schema.
+fn schema_defaults(schema: &Value) -> Vec<(String, String)> {
     let rule = schema["$defs"]["Rule"]["properties"].as_object().unwrap();
     let stated = rule.iter().filter(|(_, value)| !value["default"].is_null());
     stated.map(|(key, value)| (key.clone(), value["default"].to_string().trim_matches('"').to_owned())).collect()
 }
 
-/// The documents in the documentation are valid.
 #[test]
 fn the_documents_in_the_documentation_are_valid() {
-    let text = fs::read_to_string(root().join("docs/CONFIGURATION.md")).unwrap();
+    let text = fs::read_to_string(repository_root().join("docs/CONFIGURATION.md")).unwrap();
     let documents: Vec<_> = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(!documents.is_empty());
     for document in documents {
-        if let Err(error) = Document::parse(document) {
+        if let Err(error) = ConfigDocument::parse(document) {
             panic!("{error}\n{document}");
         }
     }

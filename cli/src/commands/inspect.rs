@@ -1,126 +1,140 @@
 //! `automation inspect`
 
-use model_archive::{Dim, Inspection, Layout, Problem};
-use neo::SymbolicDims;
+use model_archive::{Dim, InputLayout, InspectedModel, Inspection, Problem};
+use neo::{InputShapes, SymbolicDims};
 use serde_json::json;
 
-use super::told;
 use crate::{
-    Verdict, archive,
+    archive::inspect_source,
     args::InspectArgs,
     error::CliError,
-    output::{ERROR, FAINT, GOOD, HEADER, Output, WARNING, printable},
-    table::Table,
+    output::{CliOutput, ERROR, FAINT, GOOD, HEADER, WARNING, escape_controls},
+    problems::{print_problems, print_warnings},
+    table::TextTable,
+    verdict::Verdict,
 };
 
-/// Members of the archive that are listed.
-const LISTED: usize = 20;
+/// Maximum number of files of the archive that are listed.
+const MAX_FILES: usize = 20;
 
-pub(crate) fn run(args: &InspectArgs, out: &mut Output) -> Result<Verdict, CliError> {
-    let archive = archive::read(&args.archive)?;
+/// Code of the problem of a dimension that has no size.
+const DYNAMIC_DIMENSION: &str = "input-dimension-open";
+
+/// The input shapes, `None` if SageMaker needs none, or what has to be set for them.
+type DerivedInputs = Result<Option<InputShapes>, Vec<Problem>>;
+
+pub(crate) fn inspect_model(args: &InspectArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
+    let archive = inspect_source(&args.archive)?;
     let inspection = &archive.inspection;
     let dims: SymbolicDims = args.dims.iter().cloned().collect();
-    let config = inspection.model.as_ref().map(|model| neo::data_input_config(model, &dims));
-    let fit = inspection.model.is_some() && inspection.problems.is_empty();
+    let inputs = inspection.model.as_ref().map(|model| neo::derive_data_input_config(model, &dims));
+    let can_compile = inspection.model.is_some() && inspection.problems.is_empty();
     if args.json {
-        let (text, open) = match &config {
-            Some(Ok(inputs)) => (inputs.as_ref().map(neo::Inputs::to_json), Vec::new()),
+        let (config, open) = match &inputs {
+            Some(Ok(inputs)) => (inputs.as_ref().map(InputShapes::to_json), Vec::new()),
             Some(Err(open)) => (None, open.clone()),
             None => (None, Vec::new()),
         };
         let mut json = serde_json::to_value(inspection)?;
         json["archive"] = json!({ "name": args.archive, "size": archive.size });
-        json["data_input_config"] = text.into();
+        json["data_input_config"] = config.into();
         json["open"] = serde_json::to_value(open)?;
-        out.json(&json)?;
+        out.print_json(&json)?;
     } else {
-        write(args, archive.size, inspection, config, out)?;
+        print_files(&args.archive, archive.size, inspection, out)?;
+        if let Some(model) = &inspection.model {
+            print_model(model, out)?;
+        }
+        print_result(inspection, inputs, out)?;
     }
-    Ok(if fit { Verdict::Good } else { Verdict::Bad })
+    Ok(if can_compile { Verdict::Good } else { Verdict::Bad })
 }
 
-fn write(
-    args: &InspectArgs,
-    size: u64,
-    inspection: &Inspection,
-    config: Option<Result<Option<neo::Inputs>, Vec<Problem>>>,
-    out: &mut Output,
-) -> Result<(), CliError> {
-    let files = inspection.member_count;
-    let plural = if files == 1 { "file" } else { "files" };
-    out.line(format_args!("{HEADER}{}{HEADER:#}  {}, {files} {plural}", args.archive, bytes(size)))?;
-    for member in inspection.members.iter().take(LISTED) {
-        out.line(format_args!("  {FAINT}{:>10}{FAINT:#}  {}", bytes(member.size), printable(&member.path)))?;
+fn print_files(name: &str, size: u64, inspection: &Inspection, out: &mut CliOutput) -> Result<(), CliError> {
+    let count = inspection.member_count;
+    let noun = if count == 1 { "file" } else { "files" };
+    out.print_line(format_args!("{HEADER}{name}{HEADER:#}  {}, {count} {noun}", format_size(size)))?;
+    for member in inspection.members.iter().take(MAX_FILES) {
+        let (size, path) = (format_size(member.size), escape_controls(&member.path));
+        out.print_line(format_args!("  {FAINT}{size:>10}{FAINT:#}  {path}"))?;
     }
-    let more = files.saturating_sub(LISTED as u64);
+    let more = count.saturating_sub(MAX_FILES as u64);
     if more > 0 {
-        out.line(format_args!("  {:>10}  and {more} more", ""))?;
+        out.print_line(format_args!("  {:>10}  and {more} more", ""))?;
     }
-    if let Some(model) = &inspection.model {
-        out.line("")?;
-        let told = |before: &str, what: Option<&str>| what.map(|what| format!(", {before}{}", printable(what)));
-        let version = told("", model.format_version.as_deref()).unwrap_or_default();
-        let producer = told("by ", model.producer.as_deref()).unwrap_or_default();
-        let path = printable(&model.path);
-        out.line(format_args!("{HEADER}{}{HEADER:#}  {path}{version}{producer}", model.framework))?;
-        if !model.inputs.is_empty() {
-            out.line("")?;
-            let layout = match model.layout {
-                Layout::Nchw => "shape (images as NCHW)",
-                Layout::Nhwc => "shape (images as NHWC)",
-                Layout::None => "shape",
+    Ok(())
+}
+
+fn print_model(model: &InspectedModel, out: &mut CliOutput) -> Result<(), CliError> {
+    let suffix = |prefix: &str, text: Option<&str>| text.map(|text| format!(", {prefix}{}", escape_controls(text)));
+    let version = suffix("", model.format_version.as_deref()).unwrap_or_default();
+    let producer = suffix("produced by ", model.producer.as_deref()).unwrap_or_default();
+    let path = escape_controls(&model.path);
+    out.print_line("")?;
+    out.print_line(format_args!("{HEADER}{}{HEADER:#}  {path}{version}{producer}", model.framework))?;
+    if !model.inputs.is_empty() {
+        let shape_header = match model.layout {
+            InputLayout::Nchw => "shape (images as NCHW)",
+            InputLayout::Nhwc => "shape (images as NHWC)",
+            InputLayout::None => "shape",
+        };
+        let mut table = TextTable::new(["input", "type", shape_header]).with_indent(2);
+        for input in &model.inputs {
+            let name = match &input.tensor {
+                Some(tensor) => format!("{} ({})", escape_controls(&input.name), escape_controls(tensor)).into(),
+                None => escape_controls(&input.name),
             };
-            let mut table = Table::new(["input", "type", layout]).indented(2);
-            for input in &model.inputs {
-                let name = match &input.tensor {
-                    Some(tensor) => format!("{} ({})", printable(&input.name), printable(tensor)).into(),
-                    None => printable(&input.name),
-                };
-                let shape = input.dims.as_deref().map_or("?".to_owned(), shape);
-                table.row([name.into(), printable(input.element_type.as_str()).into(), shape.into()]);
-            }
-            table.write(out)?;
+            let shape = input.dims.as_deref().map_or("?".to_owned(), format_shape);
+            table.add_row([name.into(), escape_controls(input.element_type.as_str()).into(), shape.into()]);
         }
-        out.line("")?;
+        out.print_line("")?;
+        table.print_to(out)?;
     }
+    out.print_line("")
+}
+
+fn print_result(inspection: &Inspection, inputs: Option<DerivedInputs>, out: &mut CliOutput) -> Result<(), CliError> {
     let mut open = Vec::new();
-    match config {
-        Some(Ok(Some(inputs))) => out.line(format_args!("DataInputConfig  {inputs}"))?,
-        Some(Ok(None)) => out.line("DataInputConfig  none is needed")?,
+    match inputs {
+        Some(Ok(Some(inputs))) => out.print_line(format_args!("DataInputConfig  {inputs}"))?,
+        Some(Ok(None)) => out.print_line("DataInputConfig  not required")?,
         Some(Err(problems)) => open = problems,
         None => {}
     }
-    let is_open = !open.is_empty();
-    for Problem { problem, remedy, .. } in open {
-        out.line(format_args!("{WARNING}open{WARNING:#}    {problem}"))?;
-        out.line(format_args!("        {remedy}"))?;
+    // The model can still be compiled: a rule can set what is missing.
+    for Problem { code, problem, remedy, .. } in &open {
+        out.print_line(format_args!("{WARNING}warning{WARNING:#}: {problem} [{code}]"))?;
+        out.print_line(format_args!("  Fix: {remedy}"))?;
     }
-    told(out, "", &inspection.problems, &inspection.warnings)?;
+    print_problems(out, "", &inspection.problems)?;
+    print_warnings(out, "", &inspection.warnings)?;
     match &inspection.model {
-        Some(_) if inspection.problems.is_empty() && is_open => {
-            out.line(format_args!("{WARNING}It can be compiled once what is open is set.{WARNING:#}"))
+        Some(_) if inspection.problems.is_empty() && !open.is_empty() => {
+            let is_dynamic = open.iter().all(|problem| problem.code == DYNAMIC_DIMENSION);
+            let missing = if is_dynamic { "dynamic dimensions" } else { "inputs" };
+            out.print_line(format_args!("{WARNING}Set the {missing} above to compile it.{WARNING:#}"))
         }
         Some(model) if inspection.problems.is_empty() => {
-            let far = if model.read { "" } else { " as far as it was read" };
-            out.line(format_args!(
-                "{GOOD}Nothing stands against compiling it{far}.{GOOD:#} `automation plan` tells for which targets."
+            let far = if model.read { "" } else { " in the parts that were read" };
+            out.print_line(format_args!(
+                "{GOOD}No problems found{far}.{GOOD:#} Run `automation plan` to see the jobs for your targets."
             ))
         }
-        _ => out.line(format_args!("{ERROR}It cannot be compiled.{ERROR:#}")),
+        _ => out.print_line(format_args!("{ERROR}The archive cannot be compiled.{ERROR:#}")),
     }
 }
 
-fn shape(dims: &[Dim]) -> String {
+fn format_shape(dims: &[Dim]) -> String {
     let dims = dims.iter().map(|dim| match dim {
         Dim::Known(size) => size.to_string(),
-        Dim::Symbolic(name) => printable(name).into_owned(),
+        Dim::Symbolic(name) => escape_controls(name).into_owned(),
         Dim::Unknown => "?".to_owned(),
     });
     let dims: Vec<_> = dims.collect();
     if dims.is_empty() { "scalar".to_owned() } else { dims.join(" × ") }
 }
 
-/// As people say it.
-fn bytes(size: u64) -> String {
-    indicatif::HumanBytes(size).to_string()
+/// Formats a number of bytes, such as `15.25 KiB`.
+fn format_size(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
 }

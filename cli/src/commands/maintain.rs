@@ -1,148 +1,26 @@
-//! `automation maintain`: the plan of one kind of resource, and its carrying out.
+//! `automation maintain`: plans one type of resource, and applies the plan.
 
 mod configuration;
-mod diff;
 mod images;
 mod partner_apps;
+mod plan_output;
+mod reconcile;
 mod workteams;
 
-use std::io::{self, IsTerminal, Write};
-
-use automation::{
-    call::CallError,
-    reconcile::{self, Outcome, Reconciled},
-};
-use maintenance::Plan;
-use serde::Serialize;
-use serde_json::json;
-
 use crate::{
-    Verdict,
-    args::{MaintainArgs, Maintained},
+    args::{MaintainArgs, ManagedResource},
     error::CliError,
-    output::{ERROR, GOOD, Output, WARNING},
+    output::CliOutput,
+    verdict::Verdict,
 };
 
-/// A kind of resource that is kept as declared.
-struct Kind<A> {
-    /// What its items are called, such as `work team`.
-    name: &'static str,
-    /// What an action does, such as `create`.
-    verb: fn(&A) -> &'static str,
-}
-
-pub(crate) fn run(args: &MaintainArgs, out: &mut Output) -> Result<Verdict, CliError> {
+pub(crate) fn maintain_resources(args: &MaintainArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
     tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(async {
-        let Some(declared) = configuration::read(args, out).await? else { return Ok(Verdict::Bad) };
+        let Some(declared) = configuration::load_declared(args, out).await? else { return Ok(Verdict::Bad) };
         match args.kind {
-            Maintained::Workteams => workteams::run(args, &declared.workteams, out).await,
-            Maintained::PartnerApps => partner_apps::run(args, &declared.partner_apps, out).await,
-            Maintained::Images => images::run(args, &declared.images, out).await,
+            ManagedResource::Workteams => workteams::maintain_workteams(args, &declared.workteams, out).await,
+            ManagedResource::PartnerApps => partner_apps::maintain_apps(args, &declared.partner_apps, out).await,
+            ManagedResource::Images => images::maintain_images(args, &declared.images, out).await,
         }
     })
-}
-
-/// Shows a plan and, unless only that was asked for, carries it out with `act`, which makes one call.
-async fn follow<A, F>(
-    args: &MaintainArgs,
-    kind: &Kind<A>,
-    plan: Plan<A>,
-    act: impl Fn(A) -> F,
-    out: &mut Output,
-) -> Result<Verdict, CliError>
-where
-    A: Clone + Serialize,
-    F: Future<Output = Result<(), CallError>>,
-{
-    if args.plan || args.at.is_some() {
-        if args.json {
-            out.json(&plan)?;
-        } else {
-            diff::write(kind, &plan, out)?;
-        }
-        return Ok(verdict(&plan));
-    }
-    if !args.json {
-        diff::write(kind, &plan, out)?;
-    }
-    if plan.has_actions() && !args.yes && !agreed()? {
-        out.line("Nothing was changed.")?;
-        return Ok(Verdict::Changes);
-    }
-    let reconciled = reconcile::apply(plan, act).await;
-    if args.json {
-        out.json(&json!({ "items": reconciled }))?;
-    } else {
-        outcomes(&reconciled, out)?;
-    }
-    Ok(settled(&reconciled))
-}
-
-/// What is left after a plan was carried out.
-fn settled<A>(reconciled: &[Reconciled<A>]) -> Verdict {
-    let any = |wanted: fn(&Outcome) -> bool| reconciled.iter().any(|done| wanted(&done.outcome));
-    if any(|outcome| matches!(outcome, Outcome::Failed(_))) {
-        Verdict::Bad
-    } else if any(|outcome| matches!(outcome, Outcome::Later(_) | Outcome::Planned)) {
-        Verdict::Changes
-    } else {
-        Verdict::Good
-    }
-}
-
-fn verdict<A>(plan: &Plan<A>) -> Verdict {
-    if plan.items.iter().any(|item| !item.changes.is_empty()) {
-        Verdict::Changes
-    } else if plan.items.iter().any(|item| item.problem.is_some()) {
-        Verdict::Bad
-    } else {
-        Verdict::Good
-    }
-}
-
-/// Whether whoever sits at the terminal agrees.
-fn agreed() -> Result<bool, CliError> {
-    if !io::stdin().is_terminal() {
-        return Err(CliError::NobodyToAsk);
-    }
-    // Beside the output, which may be read by something else.
-    write!(io::stderr(), "Apply this plan? [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
-}
-
-fn outcomes<A>(reconciled: &[Reconciled<A>], out: &mut Output) -> Result<(), CliError> {
-    for Reconciled { item, outcome } in reconciled {
-        let style = match outcome {
-            // The plan said it.
-            Outcome::Unchanged | Outcome::Planned => continue,
-            Outcome::Applied => GOOD,
-            Outcome::Later(_) => WARNING,
-            Outcome::Failed(_) => ERROR,
-        };
-        let reason = outcome.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
-        out.line(format_args!("{style}{outcome}{style:#}  {}{reason}", item.name))?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use maintenance::Item;
-
-    use super::*;
-
-    #[test]
-    fn what_is_left_decides_the_exit_status() {
-        let of = |outcomes: &[Outcome]| {
-            let done = |outcome: &Outcome| Reconciled { item: Item::<()>::unchanged("a"), outcome: outcome.clone() };
-            settled(&outcomes.iter().map(done).collect::<Vec<_>>())
-        };
-        let (later, failed) = (Outcome::Later("busy".to_owned()), Outcome::Failed("refused".to_owned()));
-        assert!(matches!(of(&[Outcome::Applied, Outcome::Unchanged]), Verdict::Good));
-        assert!(matches!(of(&[Outcome::Applied, Outcome::Planned]), Verdict::Changes));
-        assert!(matches!(of(std::slice::from_ref(&later)), Verdict::Changes));
-        assert!(matches!(of(&[later, failed]), Verdict::Bad));
-    }
 }

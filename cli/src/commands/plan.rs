@@ -2,43 +2,32 @@
 
 use std::path::Path;
 
-use automation::config::Document;
 use model_archive::{Framework, Problem, Warning};
-use neo::{Overrides, Plan, Planned, TargetPlan, Upload};
+use neo::{CompilationPlan, Overrides, PlanInput, TargetPlan, Upload};
 use serde_json::{Value, json};
 
-use super::{told, validate};
 use crate::{
-    Verdict,
-    archive::{self, Archive},
+    archive::{InspectedArchive, inspect_source},
     args::PlanArgs,
+    config_file::load_config,
     error::CliError,
-    output::{ERROR, FAINT, GOOD, HEADER, Output},
-    table::{Cell, Table},
+    output::{CliOutput, ERROR, FAINT, GOOD, HEADER},
+    problems::{print_problems, print_warnings},
+    table::{TableCell, TextTable},
+    verdict::Verdict,
 };
 
-/// The version of a file that nobody has uploaded.
+/// Version ID and entity tag of a local file.
 const LOCAL: &str = "local";
 
-pub(crate) fn run(args: &PlanArgs, out: &mut Output) -> Result<Verdict, CliError> {
-    let text = validate::read(&args.config)?;
-    let document = match Document::parse(&text) {
-        Ok(document) => document,
-        Err(error) => {
-            if args.json {
-                out.json(&json!({ "errors": error.faults }))?;
-            } else {
-                validate::faults(&args.config, &text, &error.faults, &[], out)?;
-            }
-            return Ok(Verdict::Bad);
-        }
+pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
+    let Some(document) = load_config(&args.config, args.json, out)? else { return Ok(Verdict::Bad) };
+    let key = resolve_key(args);
+    let Some(rule) = document.compilation.find_rule(&key) else {
+        return Err(CliError::NoMatchingRule { path: args.config.clone(), key });
     };
-    let key = key(args);
-    let Some(rule) = document.compilation.rule_for(&key) else {
-        return Err(CliError::NoRule { path: args.config.clone(), key });
-    };
-    let archive = archive::read(&args.archive)?;
-    let upload = upload(args, key, &archive);
+    let archive = inspect_source(&args.archive)?;
+    let upload = build_upload(args, key, &archive);
     let mut metadata = archive.object.as_ref().map(|object| object.metadata.clone()).unwrap_or_default();
     metadata.extend(args.metadata.iter().cloned());
     let metadata = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -46,14 +35,14 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Output) -> Result<Verdict, CliError
         Ok(overrides) => overrides,
         Err(problems) => {
             if args.json {
-                out.json(&json!({ "rule": rule.name, "problems": problems, "warnings": [], "targets": [] }))?;
+                out.print_json(&json!({ "rule": rule.name, "problems": problems, "warnings": [], "targets": [] }))?;
             } else {
-                told(out, "", &problems, &[])?;
+                print_problems(out, "", &problems)?;
             }
             return Ok(Verdict::Bad);
         }
     };
-    let plan = neo::plan(&Planned {
+    let plan = neo::plan_upload(&PlanInput {
         upload: &upload,
         overrides: &overrides,
         rule,
@@ -63,28 +52,29 @@ pub(crate) fn run(args: &PlanArgs, out: &mut Output) -> Result<Verdict, CliError
         region: args.region.as_deref().filter(|region| !region.is_empty()),
     });
     if args.json {
-        out.json(&to_json(args, &rule.name, &upload, &plan))?;
+        out.print_json(&to_json(args, &rule.name, &upload, &plan))?;
     } else {
-        out.line(format_args!("{} as {}: rule {HEADER}{}{HEADER:#}", args.archive, upload.s3_uri(), rule.name))?;
-        write(args, &plan, out)?;
+        let uri = upload.s3_uri();
+        out.print_line(format_args!("{} as {uri}, rule {HEADER}{}{HEADER:#}", args.archive, rule.name))?;
+        print_plan(args, &plan, out)?;
     }
     Ok(if plan.all_problems().is_empty() && plan.requests().count() > 0 { Verdict::Good } else { Verdict::Bad })
 }
 
-/// The key that the upload has, or will have.
-fn key(args: &PlanArgs) -> String {
+/// Returns the key that the upload has or will have.
+fn resolve_key(args: &PlanArgs) -> String {
     if let Some(key) = &args.key {
         return key.clone();
     }
-    let of_object = args.archive.strip_prefix("s3://").and_then(|place| place.split_once('/')).map(|(_, key)| key);
-    let of_file = || Path::new(&args.archive).file_name().and_then(|name| name.to_str());
-    match of_object.or_else(of_file) {
+    let object_key = args.archive.strip_prefix("s3://").and_then(|uri| uri.split_once('/')).map(|(_, key)| key);
+    let file_name = || Path::new(&args.archive).file_name().and_then(|name| name.to_str());
+    match object_key.or_else(file_name) {
         Some("-") | None => "model.tar.gz".to_owned(),
         Some(key) => key.to_owned(),
     }
 }
 
-fn upload(args: &PlanArgs, key: String, archive: &Archive) -> Upload {
+fn build_upload(args: &PlanArgs, key: String, archive: &InspectedArchive) -> Upload {
     let size = archive.size;
     match &archive.object {
         Some(object) => Upload {
@@ -104,7 +94,7 @@ fn upload(args: &PlanArgs, key: String, archive: &Archive) -> Upload {
     }
 }
 
-fn to_json(args: &PlanArgs, rule: &str, upload: &Upload, plan: &Plan) -> Value {
+fn to_json(args: &PlanArgs, rule: &str, upload: &Upload, plan: &CompilationPlan) -> Value {
     let target = |target: &TargetPlan| {
         let (request, problems): (Option<Value>, &[Problem]) = match &target.outcome {
             Ok(request) => (Some(request.to_api(&args.role_arn)), &[]),
@@ -115,7 +105,7 @@ fn to_json(args: &PlanArgs, rule: &str, upload: &Upload, plan: &Plan) -> Value {
             "request": request,
             "problems": problems,
             "warnings": target.warnings,
-            "decisions": target.decisions,
+            "decisions": target.resolved_settings,
         })
     };
     json!({
@@ -128,13 +118,14 @@ fn to_json(args: &PlanArgs, rule: &str, upload: &Upload, plan: &Plan) -> Value {
     })
 }
 
-fn write(args: &PlanArgs, plan: &Plan, out: &mut Output) -> Result<(), CliError> {
-    out.line("")?;
-    told(out, "", &plan.problems, &plan.warnings)?;
+fn print_plan(args: &PlanArgs, plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), CliError> {
+    out.print_line("")?;
+    print_problems(out, "", &plan.problems)?;
+    print_warnings(out, "", &plan.warnings)?;
     if !plan.targets.is_empty() {
-        summary(plan, out)?;
+        print_overview(plan, out)?;
     }
-    // What is said of every target is said once.
+    // A warning that all targets share is printed once.
     let common: Vec<&Warning> = match plan.targets.as_slice() {
         [first, rest @ ..] if !rest.is_empty() => first
             .warnings
@@ -144,58 +135,74 @@ fn write(args: &PlanArgs, plan: &Plan, out: &mut Output) -> Result<(), CliError>
         _ => Vec::new(),
     };
     if !common.is_empty() {
-        out.line("")?;
+        out.print_line("")?;
     }
-    for warning in &common {
-        told(out, "", &[], std::slice::from_ref(*warning))?;
-    }
+    print_warnings(out, "", common.iter().copied())?;
     for target in &plan.targets {
-        out.line("")?;
-        out.line(format_args!("{HEADER}{}{HEADER:#}", target.target))?;
-        let mut table = Table::new(["setting", "value", "from"]).indented(2);
-        for decision in &target.decisions {
-            table.row([decision.setting.into(), shortened(&decision.value).into(), decision.origin.to_string().into()]);
-        }
-        table.write(out)?;
-        let problems: &[Problem] = target.outcome.as_ref().err().map_or(&[], Vec::as_slice);
-        let warnings: Vec<_> = target.warnings.iter().filter(|warning| !common.contains(warning)).cloned().collect();
-        told(out, "  ", problems, &warnings)?;
-        if let Ok(request) = target.outcome.as_ref()
-            && plan.problems.is_empty()
-        {
-            out.line(format_args!("  {FAINT}CreateCompilationJob{FAINT:#}"))?;
-            for line in serde_json::to_string_pretty(&request.to_api(&args.role_arn))?.lines() {
-                out.line(format_args!("  {line}"))?;
-            }
+        print_target(args, plan, target, &common, out)?;
+    }
+    Ok(())
+}
+
+fn print_overview(plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), CliError> {
+    let mut table = TextTable::new(["target", "outcome", "framework", "version", "inputs", "compiler options"]);
+    for target in &plan.targets {
+        let name = target.target.to_string();
+        let without_job = |outcome| [name.as_str().into(), outcome, "".into(), "".into(), "".into(), "".into()];
+        table.add_row(match &target.outcome {
+            Ok(request) if plan.problems.is_empty() => [
+                name.into(),
+                TableCell::with_style("planned", GOOD),
+                request.framework.map(Framework::as_str).unwrap_or_default().into(),
+                request.framework_version.as_deref().unwrap_or("").into(),
+                shorten_value(request.data_input_config.as_deref().unwrap_or("not required")).into(),
+                request.compiler_options.as_deref().unwrap_or("").into(),
+            ],
+            Ok(_) => without_job("not planned".into()),
+            Err(_) => without_job(TableCell::with_style("rejected", ERROR)),
+        });
+    }
+    table.print_to(out)
+}
+
+/// Prints the settings of a target, then its problems or its request. `common` are the warnings
+/// that were already printed.
+fn print_target(
+    args: &PlanArgs,
+    plan: &CompilationPlan,
+    target: &TargetPlan,
+    common: &[&Warning],
+    out: &mut CliOutput,
+) -> Result<(), CliError> {
+    out.print_line("")?;
+    out.print_line(format_args!("{HEADER}{}{HEADER:#}", target.target))?;
+    let mut table = TextTable::new(["setting", "value", "source"]).with_indent(2);
+    for setting in &target.resolved_settings {
+        let value = shorten_value(&setting.value);
+        table.add_row([setting.setting.into(), value.into(), setting.origin.to_string().into()]);
+    }
+    table.print_to(out)?;
+    if let Err(problems) = &target.outcome {
+        print_problems(out, "  ", problems)?;
+    }
+    print_warnings(out, "  ", target.warnings.iter().filter(|warning| !common.contains(warning)))?;
+    if let Ok(request) = target.outcome.as_ref()
+        && plan.problems.is_empty()
+    {
+        out.print_line(format_args!("  {FAINT}CreateCompilationJob{FAINT:#}"))?;
+        for line in serde_json::to_string_pretty(&request.to_api(&args.role_arn))?.lines() {
+            out.print_line(format_args!("  {line}"))?;
         }
     }
     Ok(())
 }
 
-fn summary(plan: &Plan, out: &mut Output) -> Result<(), CliError> {
-    let mut table = Table::new(["target", "outcome", "framework", "version", "inputs", "compiler options"]);
-    for target in &plan.targets {
-        let name = target.target.to_string();
-        match &target.outcome {
-            Ok(request) if plan.problems.is_empty() => table.row([
-                name.into(),
-                Cell::styled("requested", GOOD),
-                request.framework.map(Framework::as_str).unwrap_or_default().into(),
-                request.framework_version.as_deref().unwrap_or("").into(),
-                shortened(request.data_input_config.as_deref().unwrap_or("none")).into(),
-                request.compiler_options.as_deref().unwrap_or("").into(),
-            ]),
-            Ok(_) => table.row([name.into(), "not requested".into(), "".into(), "".into(), "".into(), "".into()]),
-            Err(_) => {
-                table.row([name.into(), Cell::styled("rejected", ERROR), "".into(), "".into(), "".into(), "".into()]);
-            }
-        }
+/// Cuts a long value; the request contains all of it.
+fn shorten_value(value: &str) -> String {
+    const MAX_CHARACTERS: usize = 60;
+    if value.chars().count() <= MAX_CHARACTERS {
+        value.to_owned()
+    } else {
+        value.chars().take(MAX_CHARACTERS).chain(['…']).collect()
     }
-    table.write(out)
-}
-
-/// A long value's beginning: the request has all of it.
-fn shortened(value: &str) -> String {
-    const MOST: usize = 60;
-    if value.chars().count() <= MOST { value.to_owned() } else { value.chars().take(MOST).chain(['…']).collect() }
 }

@@ -1,8 +1,8 @@
 //! `automation schema`
 
-use crate::{Verdict, error::CliError, output::Output, schema::schema};
+use crate::{error::CliError, output::CliOutput, schema::generate_schema, verdict::Verdict};
 
-pub(crate) fn run(out: &mut Output) -> Result<Verdict, CliError> {
-    out.json(&schema())?;
+pub(crate) fn print_schema(out: &mut CliOutput) -> Result<Verdict, CliError> {
+    out.print_json(&generate_schema())?;
     Ok(Verdict::Good)
 }

@@ -4,109 +4,116 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-/// A partner app that is kept as it is declared here. Apps that are not named are left alone.
+/// A partner app to reconcile. Apps that are not listed are never changed.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape, never a value")]
-pub(super) struct PartnerApp {
-    /// The app's name or ARN.
+#[schemars(rename = "PartnerApp", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct PartnerAppSchema {
+    /// Name or ARN of the app.
     #[schemars(regex(
         pattern = r"^([a-zA-Z0-9-]{1,256}|arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:partner-app/app-[A-Z0-9]{12})$"
     ))]
     app: String,
-    /// Whether the app is upgraded to what SageMaker offers: by itself, by you once you are told, or not at all.
+    /// `auto` upgrades to the version that SageMaker offers, one step at a time; `notify` notifies
+    /// you of the offered version; `off` does neither.
     #[schemars(extend("default" = "notify"))]
-    upgrade: Option<Upgrade>,
-    /// The newest version the app is upgraded to. Left out: whatever is offered.
+    upgrade: Option<UpgradeSchema>,
+    /// Newest version to upgrade to. Default: every offered version.
     #[schemars(regex(pattern = r"^\d+\.\d+$"))]
     max_version: Option<String>,
-    /// When the app may be changed. Left out: two hours from its own maintenance window's start on.
-    window: Option<Window>,
-    /// Another app that must have run a version for some days before this one gets it.
-    after: Option<After>,
-    /// From so many days before the end of life of its version on, the app does not wait for `after`.
+    /// Weekly maintenance window for changes to the app. Default: two hours, starting at the app's
+    /// own `MaintenanceWindowStart`.
+    window: Option<WindowSchema>,
+    /// Another app that must have run a version for a waiting period before this app is upgraded to
+    /// it.
+    after: Option<AfterSchema>,
+    /// Number of days before the end of life of the app's version from which `after` is ignored; the
+    /// window still applies.
     #[schemars(range(min = 1, max = 365))]
     force_before_eol_days: Option<u16>,
-    /// When SageMaker's own weekly maintenance starts (UTC). Left out, like all below: as it stands.
-    maintenance_window_start: Option<WeekTime>,
-    /// Whether SageMaker upgrades minor versions by itself, in its own window and without waiting for `after`.
+    /// Start of SageMaker's own weekly maintenance window (UTC). Default, as for all keys below:
+    /// unchanged.
+    maintenance_window_start: Option<WeekTimeSchema>,
+    /// Whether SageMaker automatically upgrades minor versions, in its own window and ignoring
+    /// `after`.
     auto_minor_upgrade: Option<bool>,
     /// Instance type and size of the cluster.
     #[schemars(length(min = 1, max = 64))]
     tier: Option<String>,
-    /// Whether users are told apart by their IAM session or user name.
+    /// Whether users are identified by their IAM session name or user name.
     iam_session_identity: Option<bool>,
-    /// The application's own settings.
-    application: Option<Application>,
-    /// Tags that the app has at least.
+    /// Settings of the application.
+    application: Option<ApplicationSchema>,
+    /// Tags that the app must have; other tags are kept.
     tags: Option<BTreeMap<String, String>>,
 }
 
-/// Whether an app is upgraded.
+/// Whether an app is upgraded automatically.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-#[expect(dead_code, reason = "a shape, never a value")]
-enum Upgrade {
+#[schemars(rename = "Upgrade", rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum UpgradeSchema {
     Auto,
     Notify,
     Off,
 }
 
-/// When an app may be changed, once a week.
+/// A weekly maintenance window.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct Window {
+#[schemars(rename = "Window", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct WindowSchema {
     /// When it opens (UTC).
-    start: WeekTime,
+    start: WeekTimeSchema,
     /// How long it stays open, in minutes.
     #[schemars(range(min = 1, max = 10080), extend("default" = 120))]
     minutes: Option<u16>,
 }
 
-/// A day, an hour and a minute of the week (UTC), such as TUE:03:30.
+/// A day, hour and minute of the week (UTC), such as TUE:03:30.
 #[derive(JsonSchema)]
 #[schemars(inline)]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct WeekTime(
+#[expect(dead_code, reason = "only its schema is used")]
+struct WeekTimeSchema(
     #[schemars(regex(
         pattern = r"^([Mm][Oo][Nn]|[Tt][Uu][Ee]|[Ww][Ee][Dd]|[Tt][Hh][Uu]|[Ff][Rr][Ii]|[Ss][Aa][Tt]|[Ss][Uu][Nn]):([01]\d|2[0-3]):[0-5]\d$"
     ))]
     String,
 );
 
-/// An app that goes first.
+/// The app that is upgraded first, and the waiting period.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct After {
-    /// Its name or ARN.
+#[schemars(rename = "After", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct AfterSchema {
+    /// Name or ARN of the app that is upgraded first.
     app: String,
-    /// Days it must have run the version.
+    /// Length of the waiting period, in days.
     #[schemars(range(min = 1, max = 365))]
     days: u16,
 }
 
-/// The application's own settings; it is sent whole, with what stands where a key is left out.
+/// Settings of the application. They are always sent as a whole: omitted keys are sent with their
+/// current value.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct Application {
+#[schemars(rename = "Application", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct ApplicationSchema {
     /// Users with admin access.
     #[schemars(length(max = 5))]
     admin_users: Option<Vec<String>>,
-    /// What the type of app asks for.
+    /// Arguments that the type of app requires, by name.
     #[schemars(length(max = 5))]
     arguments: Option<BTreeMap<String, String>>,
-    /// Identity Center groups that may use the app; `*` stands for anything.
+    /// Patterns of Identity Center groups that can use the app; `*` is a wildcard.
     #[schemars(length(max = 10))]
-    assigned_group_patterns: Option<Vec<GroupPattern>>,
-    /// Groups by the role they have in the app; each matches one of `assigned_group_patterns`.
+    assigned_group_patterns: Option<Vec<GroupPatternSchema>>,
+    /// Groups per role of the app; every group must match one of `assigned_group_patterns`.
     #[schemars(length(max = 10))]
-    role_group_assignments: Option<BTreeMap<String, Vec<GroupPattern>>>,
+    role_group_assignments: Option<BTreeMap<String, Vec<GroupPatternSchema>>>,
 }
 
 #[derive(JsonSchema)]
 #[schemars(inline)]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct GroupPattern(#[schemars(length(min = 1, max = 128), regex(pattern = r"^[\w+=,.@*-]+$"))] String);
+#[expect(dead_code, reason = "only its schema is used")]
+struct GroupPatternSchema(#[schemars(length(min = 1, max = 128), regex(pattern = r"^[\w+=,.@*-]+$"))] String);

@@ -2,91 +2,104 @@
 
 use schemars::JsonSchema;
 
-/// A work team that is kept as it is declared here. Teams that are not named are left alone.
+/// A work team to reconcile. Teams that are not listed are never changed.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape, never a value")]
-pub(super) struct Workteam {
-    /// The team's name.
+#[schemars(rename = "Workteam", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct WorkteamSchema {
+    /// Name of the team.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$"))]
     name: String,
-    /// What the team is for, on one line.
+    /// Purpose of the team, on one line.
     #[schemars(length(min = 1, max = 200))]
     description: String,
-    /// Who belongs to it: groups of Cognito, or of your own identity provider. Groups that are not named are removed.
-    members: Members,
-    /// Where SageMaker tells of work: `stack` for the stack's own topic, or a topic's ARN. Left out: as it stands.
+    /// Members of the team: groups of Amazon Cognito, or of your own identity provider. Groups that
+    /// are not listed are removed.
+    members: MembersSchema,
+    /// Topic to which SageMaker sends notifications about work: `stack` for the stack's own topic,
+    /// or a topic ARN. Default: unchanged.
     #[schemars(regex(pattern = r"^(stack|arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_.-]+)$"))]
     notifications: Option<String>,
-    /// From where workers may open the objects they label. Left out: as it stands.
-    worker_access: Option<WorkerAccess>,
-    /// Whether more than half of the groups may be removed at once.
+    /// Restricts from where workers can open the objects they label. Default: unchanged.
+    worker_access: Option<WorkerAccessSchema>,
+    /// Whether an update may remove more than half of the team's groups.
     #[schemars(extend("default" = false))]
     allow_shrink: Option<bool>,
-    /// What is done where the team differs: it is brought to what is declared, or people are told.
+    /// `apply` updates the team to match the configuration; `notify` notifies you once a day while
+    /// it differs.
     #[schemars(extend("default" = "apply"))]
-    mode: Option<Mode>,
+    mode: Option<ModeSchema>,
 }
 
-/// Who belongs to a team: one of the two.
+/// Members of a team: either `cognito` or `oidc`.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = [{ "required": ["cognito"] }, { "required": ["oidc"] }]))]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct Members {
+#[schemars(
+    rename = "Members",
+    deny_unknown_fields,
+    extend("oneOf" = [{ "required": ["cognito"] }, { "required": ["oidc"] }])
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct MembersSchema {
     /// Groups of one Amazon Cognito user pool.
     #[schemars(length(min = 1, max = 10))]
-    cognito: Option<Vec<CognitoGroup>>,
+    cognito: Option<Vec<CognitoGroupSchema>>,
     /// Groups of your own identity provider.
-    oidc: Option<OidcGroups>,
+    oidc: Option<OidcGroupsSchema>,
 }
 
-/// A group of a user pool; pool and client are the same in all groups of a team.
+/// A group of a user pool. The user pool and the app client are the same for all groups of a team.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct CognitoGroup {
-    /// The pool's id.
+#[schemars(rename = "CognitoGroup", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct CognitoGroupSchema {
+    /// User pool ID.
     #[schemars(length(min = 1, max = 55), regex(pattern = r"^[\w-]+_[0-9a-zA-Z]+$"))]
     user_pool: String,
-    /// The group's name.
+    /// Name of the group.
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^\S+$"))]
     user_group: String,
-    /// The app client's id.
+    /// App client ID.
     #[schemars(length(min = 1, max = 1024), regex(pattern = r"^[ -~]+$"))]
     client_id: String,
 }
 
 /// Groups of your own identity provider.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct OidcGroups {
-    /// Their names.
+#[schemars(rename = "OidcGroups", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct OidcGroupsSchema {
+    /// Names of the groups.
     #[schemars(length(min = 1, max = 10))]
-    groups: Vec<OidcGroup>,
+    groups: Vec<OidcGroupSchema>,
 }
 
 #[derive(JsonSchema)]
 #[schemars(inline)]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct OidcGroup(#[schemars(length(min = 1, max = 63), regex(pattern = r"^\S+$"))] String);
+#[expect(dead_code, reason = "only its schema is used")]
+struct OidcGroupSchema(#[schemars(length(min = 1, max = 63), regex(pattern = r"^\S+$"))] String);
 
-/// From where workers may open the objects they label: one of the two.
+/// Restricts from where workers can open the objects they label: either `source_ip` or
+/// `vpc_source_ip`.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = [{ "required": ["source_ip"] }, { "required": ["vpc_source_ip"] }]))]
-#[expect(dead_code, reason = "a shape, never a value")]
-struct WorkerAccess {
-    /// Whether only from the IP address that the page was opened from.
+#[schemars(
+    rename = "WorkerAccess",
+    deny_unknown_fields,
+    extend("oneOf" = [{ "required": ["source_ip"] }, { "required": ["vpc_source_ip"] }])
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct WorkerAccessSchema {
+    /// Whether objects can be opened only from the IP address from which the worker opened the page.
     source_ip: Option<bool>,
-    /// Whether only from the VPC address that the page was opened from.
+    /// Whether objects can be opened only from the VPC IP address from which the worker opened the
+    /// page.
     vpc_source_ip: Option<bool>,
 }
 
-/// What is done where a resource differs from what is declared.
+/// What to do if a team differs from the configuration.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-#[expect(dead_code, reason = "a shape, never a value")]
-enum Mode {
+#[schemars(rename = "Mode", rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ModeSchema {
     Apply,
     Notify,
 }

@@ -1,57 +1,46 @@
-//! The configuration that is maintained by: a file, or what is in force in the stack's bucket.
+//! Loads the desired state: from a file, or from the active configuration in the stack's bucket.
 
 use std::path::Path;
 
 use automation::{
-    config::{ConfigSource, Document, LoadError},
+    config::{ConfigSource, LoadError},
     objects::S3,
 };
-use maintenance::Declared;
-use serde_json::json;
+use maintenance::DeclaredResources;
 
 use crate::{
     args::MaintainArgs,
-    commands::validate,
+    config_file::load_config,
     error::CliError,
-    output::{Output, WARNING},
+    output::{CliOutput, WARNING},
 };
 
-/// The key of the configuration unless the stack's parameter `ConfigKey` says another one.
-const KEY: &str = "automation.yaml";
+/// Object key of the configuration: the default of the template parameter `ConfigKey`.
+const CONFIG_KEY: &str = "automation.yaml";
 
-/// What is declared; none if the document is refused, and that was told.
-pub(super) async fn read(args: &MaintainArgs, out: &mut Output) -> Result<Option<Declared>, CliError> {
-    match (&args.config, &args.config_bucket) {
-        (Some(path), _) => file(args, path, out),
-        (None, Some(bucket)) => stack(bucket.clone()).await.map(Some),
-        (None, None) => file(args, Path::new(KEY), out),
-    }
+/// Loads the declared resources; `None` if the configuration file is not valid, after printing its
+/// errors.
+pub(super) async fn load_declared(
+    args: &MaintainArgs,
+    out: &mut CliOutput,
+) -> Result<Option<DeclaredResources>, CliError> {
+    let path = match (&args.config, &args.config_bucket) {
+        (Some(path), _) => path,
+        (None, Some(bucket)) => return load_active(bucket.clone()).await.map(Some),
+        (None, None) => Path::new(CONFIG_KEY),
+    };
+    Ok(load_config(path, args.json, out)?.map(|document| document.declared))
 }
 
-fn file(args: &MaintainArgs, path: &Path, out: &mut Output) -> Result<Option<Declared>, CliError> {
-    let text = validate::read(path)?;
-    match Document::parse(&text) {
-        Ok(document) => Ok(Some(document.declared)),
-        Err(error) => {
-            if args.json {
-                out.json(&json!({ "errors": error.faults }))?;
-            } else {
-                validate::faults(path, &text, &error.faults, &[], out)?;
-            }
-            Ok(None)
-        }
-    }
-}
-
-async fn stack(bucket: String) -> Result<Declared, CliError> {
-    let aws = automation::aws::config().await;
-    let source = ConfigSource::new(S3::new(aws_sdk_s3::Client::new(&aws)), bucket, KEY.to_owned());
-    let config = source.load().await.map_err(|error: LoadError| CliError::Configuration(Box::new(error)))?;
-    if let Some(refused) = &config.refused {
-        let version = config.version().unwrap_or("an earlier version");
-        Output::stderr().line(format_args!(
-            "{WARNING}warning{WARNING:#} the newest version is refused, {version} is in force: {}",
-            refused.error
+async fn load_active(bucket: String) -> Result<DeclaredResources, CliError> {
+    let aws = automation::aws::load_config().await;
+    let source = ConfigSource::new(S3::new(aws_sdk_s3::Client::new(&aws)), bucket, CONFIG_KEY.to_owned());
+    let config = source.load_active().await.map_err(|error: LoadError| CliError::Configuration(Box::new(error)))?;
+    if let Some(rejected) = &config.rejected {
+        let active = config.version().map_or("an earlier version".to_owned(), |version| format!("version {version}"));
+        CliOutput::stderr().print_line(format_args!(
+            "{WARNING}warning{WARNING:#}: the latest configuration is invalid; {active} is active: {}",
+            rejected.error
         ))?;
     }
     Ok(config.document.declared.clone())

@@ -2,75 +2,81 @@
 
 use std::collections::BTreeMap;
 
-use automation::{
-    ledger::{DynamoTable, Ledger},
-    partner_apps::{self, SageMakerApps},
-};
 use jiff::Timestamp;
-use maintenance::partner_app::{AppHistory, Observed, PartnerApp, PartnerAppAction, calendar, plan, view};
+use ledger::{DynamoTable, Ledger};
+use maintenance::partner_app::{
+    AppHistory, AppObservation, PartnerApp, PartnerAppAction, build_views, format_calendar, plan_apps,
+};
+use sagemaker::partner_apps::{self, SageMakerApps};
 
-use super::{Kind, follow};
-use crate::{Verdict, args::MaintainArgs, error::CliError, output::Output};
+use super::{plan_output::ResourceTexts, reconcile::reconcile_resources};
+use crate::{args::MaintainArgs, error::CliError, output::CliOutput, verdict::Verdict};
 
-const KIND: Kind<PartnerAppAction> = Kind {
-    name: "partner app",
-    verb: |action| match action {
+const TEXTS: ResourceTexts<PartnerAppAction> = ResourceTexts {
+    noun: "partner app",
+    describe_action: |action| match action {
         PartnerAppAction::AddTags { .. } | PartnerAppAction::Update(_) => "to be updated",
         PartnerAppAction::Upgrade(_) => "to be upgraded",
     },
+    without_action: "waiting",
 };
 
-pub(super) async fn run(args: &MaintainArgs, declared: &[PartnerApp], out: &mut Output) -> Result<Verdict, CliError> {
-    let aws = automation::aws::config().await;
-    let apps = SageMakerApps::new(aws_sdk_sagemaker::Client::new(&aws));
+pub(super) async fn maintain_apps(
+    args: &MaintainArgs,
+    declared: &[PartnerApp],
+    out: &mut CliOutput,
+) -> Result<Verdict, CliError> {
+    let aws = automation::aws::load_config().await;
+    let apps = SageMakerApps::from_config(&aws);
     let ledger = args.table.as_ref().map(|table| {
         let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table.clone());
         Ledger::new(table, Timestamp::now)
     });
     let now = Timestamp::now();
-    let observed = partner_apps::read(&apps, declared).await?.observed;
-    let histories = histories(ledger.as_ref(), &observed, now).await?;
+    let observed = partner_apps::read_apps(&apps, declared).await?.observed;
+    let histories = load_histories(ledger.as_ref(), &observed, now).await?;
     let at = args.at.unwrap_or(now);
-    let views = view(declared, &observed, &histories, at);
+    let views = build_views(declared, &observed, &histories, at);
     if args.calendar {
-        out.line(calendar(&views, at).trim_end())?;
+        out.print_line(format_calendar(&views, at).trim_end())?;
         return Ok(Verdict::Good);
     }
-    let plan = plan(&views, at);
+    let plan = plan_apps(&views, at);
     let Some(ledger) = &ledger else {
         if !(args.plan || args.at.is_some()) && plan.has_actions() {
             return Err(CliError::NoLedger);
         }
-        return follow(args, &KIND, plan, async |_| Ok(()), out).await;
+        return reconcile_resources(args, &TEXTS, plan, async |_| Ok(()), out).await;
     };
-    // The function follows what is asked here: it notes what it sees, and this notes what it asks.
-    let act = async |action: PartnerAppAction| {
+    // The request is recorded in the ledger, so that maintain-partner-apps follows its progress.
+    let execute = async |action: PartnerAppAction| {
         let known = ledger.app_histories(&[action.arn()]).await?;
-        partner_apps::ask(&apps, ledger, &action, &known, now).await.map(drop)
+        partner_apps::request_update(&apps, ledger, &action, &known, now).await.map(drop)
     };
-    follow(args, &KIND, plan, act, out).await
+    reconcile_resources(args, &TEXTS, plan, execute, out).await
 }
 
-/// What is known of the apps; without a ledger, what they tell themselves.
-async fn histories(
+/// Loads the histories of the apps and adds the current observations. Without a ledger, the
+/// observations are all there is.
+async fn load_histories(
     ledger: Option<&Ledger<DynamoTable>>,
-    observed: &[Observed],
+    observed: &[AppObservation],
     now: Timestamp,
 ) -> Result<BTreeMap<String, AppHistory>, CliError> {
-    let read: Vec<_> = observed
+    let described: Vec<_> = observed
         .iter()
         .filter_map(|app| match app {
-            Observed::Read(standing) => Some(standing),
-            Observed::Unread { .. } => None,
+            AppObservation::Described(app) => Some(app),
+            AppObservation::Unreadable { .. } => None,
         })
         .collect();
-    let known = match ledger {
-        Some(ledger) => ledger.app_histories(&read.iter().map(|app| app.arn.as_str()).collect::<Vec<_>>()).await?,
+    let recorded = match ledger {
+        Some(ledger) => ledger.app_histories(&described.iter().map(|app| app.arn.as_str()).collect::<Vec<_>>()).await?,
         None => BTreeMap::new(),
     };
-    let seen = read.into_iter().map(|app| {
-        let known = known.get(&app.arn).cloned().unwrap_or_default();
-        (app.arn.clone(), known.observe(app, now).0)
+    let histories = described.into_iter().map(|app| {
+        let history = recorded.get(&app.arn).cloned().unwrap_or_default();
+        (app.arn.clone(), history.record_observation(app, now).0)
     });
-    Ok(seen.collect())
+    Ok(histories.collect())
 }

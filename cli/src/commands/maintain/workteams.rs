@@ -1,23 +1,29 @@
 //! `automation maintain workteams`
 
-use automation::{compilation_jobs::SageMaker, workteams::Workteams};
 use maintenance::workteam::{Workteam, WorkteamAction, plan_workteams};
+use sagemaker::{compilation_jobs::SageMakerClient, workteams::Workteams};
 
-use super::{Kind, follow};
-use crate::{Verdict, args::MaintainArgs, error::CliError, output::Output};
+use super::{plan_output::ResourceTexts, reconcile::reconcile_resources};
+use crate::{args::MaintainArgs, error::CliError, output::CliOutput, verdict::Verdict};
 
-const KIND: Kind<WorkteamAction> = Kind {
-    name: "work team",
-    verb: |action| match action {
+const TEXTS: ResourceTexts<WorkteamAction> = ResourceTexts {
+    noun: "work team",
+    describe_action: |action| match action {
         WorkteamAction::Create(_) => "to be created",
         WorkteamAction::Update(_) => "to be updated",
     },
+    // Because of `mode: notify`.
+    without_action: "skipped",
 };
 
-pub(super) async fn run(args: &MaintainArgs, declared: &[Workteam], out: &mut Output) -> Result<Verdict, CliError> {
-    let aws = automation::aws::config().await;
-    let sagemaker = SageMaker::new(aws_sdk_sagemaker::Client::new(&aws));
-    let standing = sagemaker.teams().await?;
-    let plan = plan_workteams(declared, &standing, args.workteam_topic.as_deref());
-    follow(args, &KIND, plan, |action| sagemaker.act(action), out).await
+pub(super) async fn maintain_workteams(
+    args: &MaintainArgs,
+    declared: &[Workteam],
+    out: &mut CliOutput,
+) -> Result<Verdict, CliError> {
+    let aws = automation::aws::load_config().await;
+    let sagemaker = SageMakerClient::from_config(&aws);
+    let observed = sagemaker.list_teams().await?;
+    let plan = plan_workteams(declared, &observed, args.workteam_topic.as_deref());
+    reconcile_resources(args, &TEXTS, plan, |action| sagemaker.apply_action(action), out).await
 }

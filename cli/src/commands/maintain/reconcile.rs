@@ -1,0 +1,123 @@
+//! Shows a plan, asks for confirmation, and applies it.
+
+use std::io::{self, IsTerminal, Write};
+
+use automation::reconcile;
+use maintenance::{ApplyOutcome, Reconciled, ResourcePlan};
+use serde::Serialize;
+use serde_json::json;
+use worker::CallError;
+
+use super::plan_output::{ResourceTexts, print_plan};
+use crate::{
+    args::MaintainArgs,
+    error::CliError,
+    output::{CliOutput, ERROR, GOOD, WARNING},
+    verdict::Verdict,
+};
+
+/// Shows a plan and applies it, unless the arguments ask for the plan only. `execute` makes one API
+/// call.
+pub(super) async fn reconcile_resources<A, F>(
+    args: &MaintainArgs,
+    texts: &ResourceTexts<A>,
+    plan: ResourcePlan<A>,
+    execute: impl Fn(A) -> F,
+    out: &mut CliOutput,
+) -> Result<Verdict, CliError>
+where
+    A: Clone + Serialize,
+    F: Future<Output = Result<(), CallError>>,
+{
+    if args.plan || args.at.is_some() {
+        if args.json {
+            out.print_json(&plan)?;
+        } else {
+            print_plan(texts, &plan, out)?;
+        }
+        return Ok(judge_plan(&plan));
+    }
+    if !args.json {
+        print_plan(texts, &plan, out)?;
+    }
+    if plan.has_actions() && !args.yes && !confirm_plan()? {
+        out.print_line("Nothing was changed.")?;
+        return Ok(Verdict::Changes);
+    }
+    let reconciled = reconcile::apply_plan(plan, execute).await;
+    if args.json {
+        out.print_json(&json!({ "items": reconciled }))?;
+    } else {
+        print_outcomes(&reconciled, out)?;
+    }
+    Ok(judge_outcomes(&reconciled))
+}
+
+fn judge_plan<A>(plan: &ResourcePlan<A>) -> Verdict {
+    if plan.items.iter().any(|item| !item.changes.is_empty()) {
+        Verdict::Changes
+    } else if plan.items.iter().any(|item| item.problem.is_some()) {
+        Verdict::Bad
+    } else {
+        Verdict::Good
+    }
+}
+
+fn judge_outcomes<A>(reconciled: &[Reconciled<A>]) -> Verdict {
+    let any = |is: fn(&ApplyOutcome) -> bool| reconciled.iter().any(|done| is(&done.outcome));
+    if any(|outcome| matches!(outcome, ApplyOutcome::Failed(_))) {
+        Verdict::Bad
+    } else if any(|outcome| matches!(outcome, ApplyOutcome::Deferred(_) | ApplyOutcome::Planned)) {
+        Verdict::Changes
+    } else {
+        Verdict::Good
+    }
+}
+
+/// Asks on the terminal whether to apply the plan.
+fn confirm_plan() -> Result<bool, CliError> {
+    if !io::stdin().is_terminal() {
+        return Err(CliError::NoTerminal);
+    }
+    // Not to stdout, which may be redirected.
+    write!(io::stderr(), "Apply this plan? [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+fn print_outcomes<A>(reconciled: &[Reconciled<A>], out: &mut CliOutput) -> Result<(), CliError> {
+    for Reconciled { item, outcome } in reconciled {
+        let (style, label) = match outcome {
+            // Shown in the plan.
+            ApplyOutcome::Unchanged | ApplyOutcome::Planned => continue,
+            ApplyOutcome::Applied => (GOOD, "applied"),
+            ApplyOutcome::Deferred(_) => (WARNING, "waiting"),
+            ApplyOutcome::Failed(_) => (ERROR, "failed"),
+        };
+        let reason = outcome.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
+        out.print_line(format_args!("{style}{label}{style:#}  {}{reason}", item.name))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use maintenance::PlanItem;
+
+    use super::*;
+
+    #[test]
+    fn outcomes_decide_the_exit_status() {
+        let judge = |outcomes: &[ApplyOutcome]| {
+            let done =
+                |outcome: &ApplyOutcome| Reconciled { item: PlanItem::<()>::unchanged("a"), outcome: outcome.clone() };
+            judge_outcomes(&outcomes.iter().map(done).collect::<Vec<_>>())
+        };
+        let (waiting, failed) = (ApplyOutcome::Deferred("busy".to_owned()), ApplyOutcome::Failed("refused".to_owned()));
+        assert!(matches!(judge(&[ApplyOutcome::Applied, ApplyOutcome::Unchanged]), Verdict::Good));
+        assert!(matches!(judge(&[ApplyOutcome::Applied, ApplyOutcome::Planned]), Verdict::Changes));
+        assert!(matches!(judge(std::slice::from_ref(&waiting)), Verdict::Changes));
+        assert!(matches!(judge(&[waiting, failed]), Verdict::Bad));
+    }
+}

@@ -1,0 +1,123 @@
+//! Reads a dead-letter queue once, and redrives the messages that match.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use worker::{
+    dead_letters::{DeadLetter, DeadLetterQueue},
+    error::CallError,
+};
+
+use crate::args::RedriveArgs;
+
+/// What was done with a message that matches.
+pub(super) enum RedriveOutcome {
+    /// It was only listed (`--dry-run`).
+    Listed,
+    Sent,
+    /// It was sent, and is still in the dead-letter queue.
+    NotDeleted(CallError),
+    NotSent(CallError),
+}
+
+impl RedriveOutcome {
+    pub fn is_sent(&self) -> bool {
+        matches!(self, Self::Sent | Self::NotDeleted(_))
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RedriveRun {
+    /// The messages that match the filters.
+    pub messages: Vec<(DeadLetter, RedriveOutcome)>,
+    /// Number of messages that do not match the filters.
+    pub not_matched: usize,
+    /// Number of messages that arrived after the start of the run, some of which may have failed
+    /// again. They are not redriven, or a run might never end.
+    pub arrived_later: usize,
+    /// Correlation ids of messages that could not be released: their visibility timeout has to
+    /// expire.
+    pub unreleased: Vec<(String, CallError)>,
+    /// Why the run stopped before the end of the queue.
+    pub stopped: Option<CallError>,
+}
+
+impl RedriveRun {
+    /// Whether every message that matches was redriven or listed, without any error.
+    pub fn is_complete(&self) -> bool {
+        self.messages.iter().all(|(_, outcome)| matches!(outcome, RedriveOutcome::Listed | RedriveOutcome::Sent))
+            && self.unreleased.is_empty()
+            && self.stopped.is_none()
+    }
+
+    /// Number of messages that count towards `--limit`.
+    fn read_count(&self) -> usize {
+        self.messages.len() + self.not_matched
+    }
+}
+
+/// Redrives the messages that match. They are received a few at a time, because the visibility
+/// timeout is short. All other messages are released at the end: if they were released earlier,
+/// they would be received again.
+///
+/// # Errors
+/// If the first messages cannot be received. Every later error is a part of the result.
+pub(super) async fn redrive_queue(
+    queue: &DeadLetterQueue,
+    args: &RedriveArgs,
+    started: Timestamp,
+) -> Result<RedriveRun, CallError> {
+    let mut run = RedriveRun::default();
+    // A message whose visibility timeout expired is received again. Only its latest receipt handle
+    // can release it.
+    let mut unreleased = HashMap::new();
+    while run.read_count() < args.limit {
+        let received = match queue.receive_messages(args.limit - run.read_count()).await {
+            Ok(received) => received,
+            Err(error) if unreleased.is_empty() => return Err(error),
+            Err(error) => {
+                run.stopped = Some(error);
+                break;
+            }
+        };
+        let before = run.read_count();
+        for message in received {
+            if unreleased.insert(message.message_id().to_owned(), message.clone()).is_some() {
+                continue;
+            }
+            if message.sent_at().is_some_and(|sent| sent > started) {
+                run.arrived_later += 1;
+            } else if args.filters.iter().all(|filter| filter.is_match(&message)) {
+                let outcome =
+                    if args.dry_run { RedriveOutcome::Listed } else { redrive_message(queue, &message).await };
+                run.messages.push((message, outcome));
+            } else {
+                run.not_matched += 1;
+            }
+        }
+        if run.read_count() == before {
+            break;
+        }
+    }
+    for (message, outcome) in &run.messages {
+        if outcome.is_sent() {
+            unreleased.remove(message.message_id());
+        }
+    }
+    for message in unreleased.into_values() {
+        if let Err(error) = queue.release_message(&message).await {
+            run.unreleased.push((message.correlation_id().to_owned(), error));
+        }
+    }
+    Ok(run)
+}
+
+async fn redrive_message(queue: &DeadLetterQueue, message: &DeadLetter) -> RedriveOutcome {
+    match queue.send_to_source(message).await {
+        Err(error) => RedriveOutcome::NotSent(error),
+        Ok(_) => match queue.delete_message(message).await {
+            Err(error) => RedriveOutcome::NotDeleted(error),
+            Ok(()) => RedriveOutcome::Sent,
+        },
+    }
+}
