@@ -1,28 +1,28 @@
-//! The emulator's clock: the machine's, shifted or stopped by tests.
+//! The emulator's clock: the system clock, which tests can shift or pause.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock that runs with the machine's until it is paused, and can be put forward.
+/// Follows the system clock until it is paused. It can be advanced.
 #[derive(Debug, Default)]
-pub(crate) struct Clock {
+pub(crate) struct EmulatorClock {
     ahead: SignedDuration,
     paused_at: Option<Timestamp>,
 }
 
-impl Clock {
+impl EmulatorClock {
     pub fn now(&self) -> Timestamp {
-        self.paused_at.unwrap_or_else(|| later(Timestamp::now(), self.ahead))
+        self.paused_at.unwrap_or_else(|| add_duration(Timestamp::now(), self.ahead))
     }
 
-    /// How long to wait on this machine until the clock shows `at`; `None` while it stands still.
-    pub fn wait_until(&self, at: Timestamp) -> Option<Duration> {
+    /// Real time until the clock reaches `at`; `None` while the clock is paused.
+    pub fn duration_until(&self, at: Timestamp) -> Option<Duration> {
         let now = self.now();
         if at <= now {
             return Some(Duration::ZERO);
         }
-        // Positive, as `at` is later.
+        // Positive because `at` is later than `now`.
         self.paused_at.is_none().then(|| at.duration_since(now).unsigned_abs())
     }
 
@@ -39,7 +39,7 @@ impl Clock {
     pub fn advance(&mut self, by: Duration) {
         let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
         match &mut self.paused_at {
-            Some(at) => *at = later(*at, by),
+            Some(at) => *at = add_duration(*at, by),
             None => self.ahead = self.ahead.saturating_add(by),
         }
     }
@@ -49,14 +49,14 @@ impl Clock {
     }
 }
 
-/// `at` moved by `by`, at most to the last moment a timestamp can hold.
-pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+/// Adds a duration; saturates at `Timestamp::MAX`.
+pub(crate) fn add_duration(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// `at` moved by so many milliseconds.
-pub(crate) fn after_millis(at: Timestamp, millis: u64) -> Timestamp {
-    later(at, SignedDuration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
+/// Adds milliseconds; saturates at `Timestamp::MAX`.
+pub(crate) fn add_millis(at: Timestamp, millis: u64) -> Timestamp {
+    add_duration(at, SignedDuration::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]
@@ -65,21 +65,21 @@ mod tests {
 
     #[test]
     fn a_paused_clock_moves_only_when_advanced() {
-        let mut clock = Clock::default();
+        let mut clock = EmulatorClock::default();
         clock.pause();
         let start = clock.now();
-        assert_eq!(clock.wait_until(after_millis(start, 1)), None);
+        assert_eq!(clock.duration_until(add_millis(start, 1)), None);
         clock.advance(Duration::from_mins(1));
-        assert_eq!(clock.now(), after_millis(start, 60_000));
-        assert_eq!(clock.wait_until(after_millis(start, 1)), Some(Duration::ZERO));
+        assert_eq!(clock.now(), add_millis(start, 60_000));
+        assert_eq!(clock.duration_until(add_millis(start, 1)), Some(Duration::ZERO));
         clock.resume();
         let ahead = clock.now().duration_since(Timestamp::now());
         assert!((55..=60).contains(&ahead.as_secs()), "{ahead}");
     }
 
     #[test]
-    fn an_absurd_advance_stops_at_the_end_of_time() {
-        let mut clock = Clock::default();
+    fn advance_saturates_at_the_latest_timestamp() {
+        let mut clock = EmulatorClock::default();
         clock.pause();
         clock.advance(Duration::MAX);
         assert_eq!(clock.now(), Timestamp::MAX);

@@ -1,4 +1,4 @@
-//! The emulator as a Rust test holds it.
+//! The handle with which a Rust test starts, scripts and stops the emulator.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,215 +10,216 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::bus::Bus;
-use crate::faults::Fault;
-use crate::journal::LoggedRequest;
-use crate::line::{Line, Lines};
-use crate::model::{ModelError, ServiceModel};
-use crate::outlet::Outlet;
-use crate::partner_app::Release;
+use crate::artifact_store::ArtifactStore;
+use crate::connection::{ClosableListener, ConnectionHandle};
+use crate::emulator_state::EmulatorState;
+use crate::event_bus::EventBus;
+use crate::faults::ScriptedFault;
+use crate::partner_app::AppRelease;
+use crate::request_log::LoggedRequest;
 use crate::server;
-use crate::settings::{Owner, Settings};
-use crate::shared::Shared;
-use crate::store::Store;
-use crate::topics::Topics;
-use crate::workteam::JobScript as LabelingJob;
-use crate::world::World;
+use crate::service_model::{ModelError, ServiceModel};
+use crate::settings::{EmulatorSettings, Owner};
+use crate::shared_state::SharedState;
+use crate::side_effect_runner::SideEffectRunner;
+use crate::workteam::LabelingJobScript;
+use crate::workteam_topics::WorkteamTopics;
 
-/// A running emulator; dropping it stops it.
+/// A running emulator. Dropping it stops it.
 pub struct Emulator {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     address: SocketAddr,
-    // Both end what they belong to when they are dropped: the server, and the tasks beside it.
+    // Dropping these stops the HTTP server and the background tasks.
     _server: oneshot::Sender<()>,
     _tasks: JoinSet<()>,
 }
 
-/// What to start.
+/// Configures and starts an [`Emulator`].
 #[derive(Default)]
-pub struct Builder {
+pub struct EmulatorBuilder {
     model: Option<Arc<ServiceModel>>,
-    settings: Settings,
+    settings: EmulatorSettings,
     owner: Owner,
     port: u16,
     aws_endpoint: Option<String>,
-    copies_of_events: usize,
+    event_copies: usize,
 }
 
-/// Why the emulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// There is no service model to check requests against.
+    /// The service model could not be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The port is taken.
+    /// The port is in use or cannot be opened.
     #[error("cannot listen on 127.0.0.1:{port}: choose another port, or 0 for a free one")]
-    Listen {
-        /// The port.
-        port: u16,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Listen { port: u16, source: std::io::Error },
 }
 
 impl Emulator {
-    /// An emulator yet to be started.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
     }
 
-    /// Where it listens, such as `http://127.0.0.1:40123`.
-    pub fn url(&self) -> String {
+    /// For example `http://127.0.0.1:40123`.
+    pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// All requests since the start or the last reset, in order of arrival.
-    pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.shared.with(|world| world.journal.since(0))
+    /// Returns all requests since the start or the last reset, in order of arrival.
+    pub fn logged_requests(&self) -> Vec<LoggedRequest> {
+        self.shared.with_state(|state| state.request_log.requests_after(0))
     }
 
-    /// All compilation jobs by name, each as Describe shows it.
+    /// Returns all compilation jobs, sorted by name, as `DescribeCompilationJob` shows them.
     pub fn compilation_jobs(&self) -> Vec<Value> {
-        self.shared.with(|world| world.compilation_jobs())
+        self.shared.with_state(|state| state.compilation_jobs())
     }
 
-    /// Sets the versions of a type of partner app, oldest first, each with the end of its support.
+    /// Sets the versions of a partner app type, oldest first, each with its end-of-life date.
     pub fn set_partner_app_versions(&self, kind: &str, versions: &[(&str, Option<Timestamp>)]) {
-        let releases = versions.iter().map(|(version, eol)| Release {
+        let releases = versions.iter().map(|(version, eol)| AppRelease {
             version: (*version).to_owned(),
             eol: *eol,
             release_notes: vec![format!("What is new in {version}")],
         });
         let releases = releases.collect();
-        self.shared.with(|world| world.partner_apps.catalogue.0.insert(kind.to_owned(), releases));
+        self.shared.with_state(|state| state.partner_apps.catalogue.0.insert(kind.to_owned(), releases));
     }
 
-    /// The emulator's time.
+    /// The current time of the emulator's clock.
     pub fn now(&self) -> Timestamp {
-        self.shared.with(|world| world.clock.now())
+        self.shared.with_state(|state| state.clock.now())
     }
 
-    /// Starts a labeling job of a work team, or adds objects to one; the job as Describe shows it, or why not.
-    pub fn label(&self, job: &LabelingJob) -> Result<Value, String> {
-        self.shared.with(|world| world.label(job))
+    /// Starts a labeling job, or adds objects to a running job of the same name. Returns the job as
+    /// `DescribeLabelingJob` shows it.
+    ///
+    /// # Errors
+    /// The job has ended, or the work team does not exist.
+    pub fn start_labeling_job(&self, job: &LabelingJobScript) -> Result<Value, String> {
+        self.shared.with_state(|state| state.start_labeling_job(job))
     }
 
-    /// What the work teams' topics were told, oldest first: topic and message.
-    pub fn notices(&self) -> Vec<(String, String)> {
-        let notices = self.shared.with(|world| world.workteams.notices.clone());
+    /// Returns the topic ARN and the message of each published work team notice, oldest first.
+    pub fn published_notices(&self) -> Vec<(String, String)> {
+        let notices = self.shared.with_state(|state| state.workteams.notices.clone());
         notices.into_iter().map(|notice| (notice.topic, notice.message)).collect()
     }
 
-    /// Has something go wrong.
-    pub fn script(&self, fault: Fault) {
-        self.shared.with(|world| world.faults.script(fault));
+    /// Schedules a fault.
+    pub fn add_fault(&self, fault: ScriptedFault) {
+        self.shared.with_state(|state| state.faults.add_fault(fault));
     }
 
-    /// The scripted faults that have not happened yet.
-    pub fn pending_faults(&self) -> Vec<Fault> {
-        self.shared.with(|world| world.faults.pending().to_vec())
+    /// Returns the scheduled faults that have not occurred yet.
+    pub fn pending_faults(&self) -> Vec<ScriptedFault> {
+        self.shared.with_state(|state| state.faults.as_slice().to_vec())
     }
 
-    /// Takes back the scripted faults that have not happened yet.
+    /// Removes the scheduled faults that have not occurred yet.
     pub fn clear_faults(&self) {
-        self.shared.with(|world| world.faults.clear());
+        self.shared.with_state(|state| state.faults.clear());
     }
 
-    /// Changes durations and limits.
-    pub fn change_settings(&self, change: impl FnOnce(&mut Settings)) {
-        self.shared.with(|world| change(&mut world.settings));
+    /// Changes durations, limits and random faults.
+    pub fn change_settings(&self, change: impl FnOnce(&mut EmulatorSettings)) {
+        self.shared.with_state(|state| change(&mut state.settings));
     }
 
-    /// Stops the emulator's clock: jobs change only when it is advanced.
-    pub fn pause(&self) {
-        self.shared.with(|world| world.clock.pause());
+    /// Pauses the clock: resources change their status only when it is advanced.
+    pub fn pause_clock(&self) {
+        self.shared.with_state(|state| state.clock.pause());
     }
 
-    /// Lets the clock run again.
-    pub fn resume(&self) {
-        self.shared.with(|world| world.clock.resume());
+    pub fn resume_clock(&self) {
+        self.shared.with_state(|state| state.clock.resume());
     }
 
-    /// Puts the clock forward. What becomes due has happened when this returns, except what waits for S3.
-    pub fn advance(&self, by: Duration) {
-        self.shared.with(|world| world.clock.advance(by));
+    /// Advances the clock. All changes that become due have been applied when this returns, except
+    /// those that wait for S3.
+    pub fn advance_clock(&self, by: Duration) {
+        self.shared.with_state(|state| state.clock.advance(by));
     }
 
-    /// Back to the start: no resources, faults and requests, the first settings, the machine's clock.
-    pub fn reset(&self) {
-        self.shared.with(World::reset);
+    /// Removes all resources, faults and logged requests, and restores the initial settings and the
+    /// system clock.
+    pub fn reset_state(&self) {
+        self.shared.with_state(EmulatorState::reset_state);
     }
 }
 
-impl Builder {
-    /// The model to check requests against; left out, it is found as [`ServiceModel::locate`] says.
+impl EmulatorBuilder {
+    /// The service model to check requests against [default: the file that
+    /// [`ServiceModel::locate_file`] finds].
     #[must_use]
     pub fn service_model(mut self, model: impl Into<Arc<ServiceModel>>) -> Self {
         self.model = Some(model.into());
         self
     }
 
-    /// Durations and limits at the start.
+    /// The initial settings.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
+    pub fn settings(mut self, settings: EmulatorSettings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Whose the resources are.
+    /// The account and Region of all resources.
     #[must_use]
     pub fn owner(mut self, owner: Owner) -> Self {
         self.owner = owner;
         self
     }
 
-    /// The port on 127.0.0.1; 0, the default, is a free one.
+    /// The port on 127.0.0.1; 0 (the default) selects a free one.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// An AWS emulator: jobs look for their input in its S3 and write their artifact there. Credentials come from the
-    /// environment.
+    /// The endpoint of an AWS emulator: compilation jobs read their input from its S3 and write
+    /// their artifact there. Credentials come from the environment.
     #[must_use]
     pub fn aws_endpoint(mut self, url: impl Into<String>) -> Self {
         self.aws_endpoint = Some(url.into());
         self
     }
 
-    /// How often each state change is told to the rules of the AWS emulator's `EventBridge`; 0, the default, is never.
+    /// How many times each state change event is sent to the `EventBridge` rules of the AWS
+    /// emulator; 0 (the default) sends none.
     #[must_use]
-    pub fn copies_of_events(mut self, copies: usize) -> Self {
-        self.copies_of_events = copies;
+    pub fn event_copies(mut self, copies: usize) -> Self {
+        self.event_copies = copies;
         self
     }
 
-    /// Starts it. Requests are answered when this returns.
+    /// Starts the emulator. It accepts requests when this returns.
     pub async fn start(self) -> Result<Emulator, StartError> {
         let model = match self.model {
             Some(model) => model,
-            None => Arc::new(ServiceModel::load(&ServiceModel::locate()?)?),
+            None => Arc::new(ServiceModel::load_file(&ServiceModel::locate_file()?)?),
         };
         let listen = |source| StartError::Listen { port: self.port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
 
-        let world = World::new(self.settings, self.owner.clone(), self.aws_endpoint.is_some());
+        let state = EmulatorState::new(self.settings, self.owner.clone(), self.aws_endpoint.is_some());
         let (sender, effects) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(world, model, self.aws_endpoint.is_some().then_some(sender)));
+        let shared = Arc::new(SharedState::new(state, model, self.aws_endpoint.is_some().then_some(sender)));
 
         let mut tasks = JoinSet::new();
         let driven = Arc::clone(&shared);
-        tasks.spawn(async move { driven.drive().await });
+        tasks.spawn(async move { driven.run_due_changes().await });
         if let Some(url) = self.aws_endpoint {
-            let outlet = outlet(url, self.owner, self.copies_of_events).await;
-            tasks.spawn(outlet.run(effects, Arc::clone(&shared)));
+            let runner = connect_runner(url, self.owner, self.event_copies).await;
+            tasks.spawn(runner.run_effects(effects, Arc::clone(&shared)));
         }
         let (server, stopped) = oneshot::channel::<()>();
-        let service = server::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Line>();
-        let serving = axum::serve(Lines(listener), service).with_graceful_shutdown(async {
-            // Answered or dropped: either is the end.
+        let service =
+            server::build_router(Arc::clone(&shared)).into_make_service_with_connect_info::<ConnectionHandle>();
+        let serving = axum::serve(ClosableListener(listener), service).with_graceful_shutdown(async {
+            // A message and a dropped sender both mean: stop.
             let _ = stopped.await;
         });
         tokio::spawn(serving.into_future());
@@ -226,14 +227,14 @@ impl Builder {
     }
 }
 
-async fn outlet(url: String, owner: Owner, copies: usize) -> Outlet {
+async fn connect_runner(url: String, owner: Owner, copies: usize) -> SideEffectRunner {
     let region = aws_config::Region::new(owner.region.clone());
     let config =
         aws_config::defaults(aws_config::BehaviorVersion::latest()).region(region).endpoint_url(url).load().await;
-    Outlet {
-        store: Store::new(&config),
-        topics: Topics::new(&config),
-        bus: (copies > 0).then(|| Bus::new(&config, owner)),
+    SideEffectRunner {
+        store: ArtifactStore::new(&config),
+        topics: WorkteamTopics::new(&config),
+        bus: (copies > 0).then(|| EventBus::new(&config, owner)),
         copies,
     }
 }

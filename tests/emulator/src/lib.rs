@@ -1,54 +1,57 @@
-//! The `SageMaker` operations this project calls, on this machine: a test double that takes its time, has quotas and
-//! fails on command.
+//! An emulator of the `SageMaker` operations that this project calls: a test double with realistic
+//! durations, quotas and faults on demand.
 //!
-//! awsJson1.1 over HTTP on 127.0.0.1. Every request is checked against the official service model that botocore ships
-//! before it is handled ([`ServiceModel`]), so that a request that passes here has the form the service accepts.
+//! It serves awsJson1.1 over HTTP on 127.0.0.1. Every request is checked against the official
+//! service model of botocore ([`ServiceModel`]) before it is processed. A request that passes the
+//! check therefore has the form that SageMaker accepts.
 //!
-//! In a Rust test the emulator runs in-process; dropping it stops it:
+//! In a Rust test the emulator runs in the test process. Dropping it stops it:
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
-//! use sagemaker_emulator::{Emulator, Fault, When};
+//! use sagemaker_emulator::{DropTiming, Emulator, ScriptedFault};
 //!
 //! let emulator = Emulator::builder().start().await?;
-//! emulator.script(Fault::drop("CreateCompilationJob", 1, When::After));
-//! // Point the client at `emulator.url()` and call; then look at what arrived:
-//! assert!(emulator.requests().is_empty());
+//! emulator.add_fault(ScriptedFault::drop_connection("CreateCompilationJob", 1, DropTiming::After));
+//! // Use `emulator.endpoint_url()` as the endpoint of the client, then check the request log:
+//! assert!(emulator.logged_requests().is_empty());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The binary does the same for other processes and takes its script at `/_control`; the README of this folder has its
-//! flags and an example of each control request.
+//! The binary serves other processes and is scripted over `/_control`. The README of this folder
+//! lists its flags and an example of each control request.
 
 mod answer;
-mod bus;
+mod artifact_store;
 mod clock;
 mod compilation;
-mod control;
-mod effects;
+mod connection;
+mod control_api;
 mod emulator;
+mod emulator_state;
+mod event_bus;
 mod faults;
 mod image;
-mod journal;
-mod line;
-mod model;
+mod list_page;
 mod operations;
-mod outlet;
-mod page;
 mod partner_app;
+mod request_log;
 mod server;
+mod service_model;
 mod settings;
-mod shared;
-mod store;
+mod shared_state;
+mod side_effect;
+mod side_effect_runner;
 mod tags;
-mod topics;
 mod workteam;
-mod world;
+mod workteam_topics;
 
-pub use emulator::{Builder, Emulator, StartError};
-pub use faults::{ErrorAnswer, Fault, When};
-pub use journal::{LoggedRequest, Outcome};
-pub use model::{Constraint, MODEL_VARIABLE, ModelError, ServiceModel, Violation, message};
-pub use settings::{Owner, Settings};
-pub use workteam::JobScript as LabelingJob;
+pub use emulator::{Emulator, EmulatorBuilder, StartError};
+pub use faults::{DropTiming, ScriptedError, ScriptedFault};
+pub use request_log::{LoggedRequest, RequestOutcome};
+pub use service_model::{
+    MODEL_VARIABLE, ModelConstraint, ModelError, RequestViolation, ServiceModel, format_violations,
+};
+pub use settings::{EmulatorSettings, Owner};
+pub use workteam::LabelingJobScript;

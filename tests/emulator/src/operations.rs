@@ -1,62 +1,61 @@
-//! The operations offered. A new one is its handler and a line here; its request is checked before it gets there.
+//! The supported operations. To add one, write its handler and add a line here. Requests are
+//! checked against the service model before they reach a handler.
 
 use serde_json::Value;
 
-use crate::answer::{Answer, Refusal};
-use crate::world::World;
+use crate::answer::{OperationAnswer, ServiceError};
+use crate::emulator_state::EmulatorState;
 use crate::{compilation, image, partner_app, tags, workteam};
 
-/// Handles a request that the service model allows.
-type Handler = fn(&mut World, &Value) -> Answer;
+/// Handles a request that passed the check against the service model.
+type OperationHandler = fn(&mut EmulatorState, &Value) -> OperationAnswer;
 
-const OPERATIONS: &[(&str, Handler)] = &[
-    ("AddTags", tags::add),
-    ("CreateCompilationJob", compilation::create),
-    ("CreateImage", image::create),
-    ("CreatePartnerApp", partner_app::create),
-    ("CreateWorkteam", workteam::create),
-    ("DeleteCompilationJob", compilation::delete),
-    ("DeleteWorkteam", workteam::delete),
-    ("DescribeCompilationJob", compilation::describe),
-    ("DescribeImage", image::describe),
-    ("DescribeLabelingJob", workteam::describe_job),
-    ("DescribePartnerApp", partner_app::describe),
-    ("DescribeWorkteam", workteam::describe),
-    ("ListCompilationJobs", compilation::list),
-    ("ListCompilationJobs", compilation::list),
-    ("ListImages", image::list),
-    ("ListLabelingJobsForWorkteam", workteam::list_jobs),
-    ("ListPartnerApps", partner_app::list),
-    ("ListTags", tags::list),
-    ("ListWorkteams", workteam::list),
-    ("StopCompilationJob", compilation::stop),
-    ("StopCompilationJob", compilation::stop),
-    ("UpdateImage", image::update),
-    ("UpdatePartnerApp", partner_app::update),
-    ("UpdateWorkteam", workteam::update),
+const OPERATIONS: &[(&str, OperationHandler)] = &[
+    ("AddTags", tags::add_tags),
+    ("CreateCompilationJob", compilation::create_job),
+    ("CreateImage", image::create_image),
+    ("CreatePartnerApp", partner_app::create_partner_app),
+    ("CreateWorkteam", workteam::create_workteam),
+    ("DeleteCompilationJob", compilation::delete_job),
+    ("DeleteWorkteam", workteam::delete_workteam),
+    ("DescribeCompilationJob", compilation::describe_job),
+    ("DescribeImage", image::describe_image),
+    ("DescribeLabelingJob", workteam::describe_labeling_job),
+    ("DescribePartnerApp", partner_app::describe_partner_app),
+    ("DescribeWorkteam", workteam::describe_workteam),
+    ("ListCompilationJobs", compilation::list_jobs),
+    ("ListImages", image::list_images),
+    ("ListLabelingJobsForWorkteam", workteam::list_labeling_jobs),
+    ("ListPartnerApps", partner_app::list_partner_apps),
+    ("ListTags", tags::list_tags),
+    ("ListWorkteams", workteam::list_workteams),
+    ("StopCompilationJob", compilation::stop_job),
+    ("UpdateImage", image::update_image),
+    ("UpdatePartnerApp", partner_app::update_partner_app),
+    ("UpdateWorkteam", workteam::update_workteam),
 ];
 
 pub(crate) fn is_offered(operation: &str) -> bool {
-    handler(operation).is_some()
+    find_handler(operation).is_some()
 }
 
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn operation_names() -> impl Iterator<Item = &'static str> {
     OPERATIONS.iter().map(|(name, _)| *name)
 }
 
-pub(crate) fn handle(world: &mut World, operation: &str, request: &Value) -> Answer {
-    match handler(operation) {
-        Some(handler) => handler(world, request),
-        None => Err(unknown(operation)),
+pub(crate) fn handle_request(state: &mut EmulatorState, operation: &str, request: &Value) -> OperationAnswer {
+    match find_handler(operation) {
+        Some(handler) => handler(state, request),
+        None => Err(unknown_operation(operation)),
     }
 }
 
-pub(crate) fn unknown(operation: &str) -> Refusal {
-    let offered: Vec<&str> = names().collect();
+pub(crate) fn unknown_operation(operation: &str) -> ServiceError {
+    let offered: Vec<&str> = operation_names().collect();
     let message = format!("The emulator does not offer the operation {operation:?}. It offers {}.", offered.join(", "));
-    Refusal::new("UnknownOperationException", message)
+    ServiceError::new("UnknownOperationException", message)
 }
 
-fn handler(operation: &str) -> Option<Handler> {
+fn find_handler(operation: &str) -> Option<OperationHandler> {
     OPERATIONS.iter().find(|(name, _)| *name == operation).map(|(_, handler)| *handler)
 }

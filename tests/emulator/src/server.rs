@@ -1,4 +1,4 @@
-//! The HTTP side of the operations: POST / with `X-Amz-Target: SageMaker.<Operation>`.
+//! The HTTP server: `POST /` with `X-Amz-Target: SageMaker.<Operation>`, and `/_control`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,52 +10,58 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::{get, post};
 use serde_json::Value;
 
-use crate::answer::{Answer, Refusal, response};
-use crate::faults::When;
-use crate::journal::Outcome;
-use crate::line::Line;
-use crate::settings::Chance;
-use crate::shared::Shared;
-use crate::{control, model, operations};
+use crate::answer::{OperationAnswer, ServiceError, build_response};
+use crate::connection::ConnectionHandle;
+use crate::faults::DropTiming;
+use crate::request_log::RequestOutcome;
+use crate::settings::RandomFault;
+use crate::shared_state::SharedState;
+use crate::{control_api, operations, service_model};
 
 /// The prefix of the target header (`targetPrefix` in the service model).
 const TARGET_PREFIX: &str = "SageMaker.";
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn build_router(shared: Arc<SharedState>) -> Router {
     Router::new()
-        .route("/", post(operation))
-        .route("/_control/health", get(control::health))
-        .route("/_control/faults", get(control::faults).post(control::script).delete(control::clear_faults))
-        .route("/_control/settings", get(control::settings).post(control::change_settings))
-        .route("/_control/clock", get(control::clock).post(control::change_clock))
-        .route("/_control/requests", get(control::requests))
-        .route("/_control/jobs", get(control::jobs))
-        .route("/_control/partner-app-versions", get(control::releases).post(control::change_releases))
-        .route("/_control/labeling_jobs", post(control::labeling_job))
-        .route("/_control/notices", get(control::notices))
-        .route("/_control/reset", post(control::reset))
+        .route("/", post(handle_operation))
+        .route("/_control/health", get(control_api::show_health))
+        .route(
+            "/_control/faults",
+            get(control_api::list_faults).post(control_api::add_fault).delete(control_api::clear_faults),
+        )
+        .route("/_control/settings", get(control_api::show_settings).post(control_api::change_settings))
+        .route("/_control/clock", get(control_api::show_clock).post(control_api::change_clock))
+        .route("/_control/requests", get(control_api::list_requests))
+        .route("/_control/jobs", get(control_api::list_compilation_jobs))
+        .route(
+            "/_control/partner-app-versions",
+            get(control_api::list_app_releases).post(control_api::change_app_releases),
+        )
+        .route("/_control/labeling_jobs", post(control_api::start_labeling_job))
+        .route("/_control/notices", get(control_api::list_notices))
+        .route("/_control/reset", post(control_api::reset_emulator))
         .with_state(shared)
 }
 
-async fn operation(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+async fn handle_operation(
+    State(shared): State<Arc<SharedState>>,
+    ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
     let target = headers.get("x-amz-target").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let operation = target.as_deref().unwrap_or_default();
     let operation = operation.strip_prefix(TARGET_PREFIX).unwrap_or(operation).to_owned();
-    // A task of its own: a client that gives up does not undo the request, as with the service.
-    let exchange = tokio::spawn(async move { exchange(&shared, &operation, &body).await });
+    // A separate task: as with SageMaker, a request takes effect even if its client disconnects.
+    let exchange = tokio::spawn(async move { process_request(&shared, &operation, &body).await });
     match exchange.await {
-        Ok(Some((sequence, answer))) => response(sequence, &answer),
+        Ok(Some((sequence, answer))) => build_response(sequence, &answer),
         Ok(None) => {
-            line.cut();
+            connection.close_unanswered();
             Response::default()
         }
         Err(panic) => {
-            tracing::error!(%panic, "the emulator failed to handle a request");
+            tracing::error!(%panic, "Request handler panicked");
             let mut failed = Response::new(Body::from(panic.to_string()));
             *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             failed
@@ -63,46 +69,60 @@ async fn operation(
     }
 }
 
-/// One request to its end: its number and answer, or nothing when the connection is to be cut.
-async fn exchange(shared: &Shared, operation: &str, body: &[u8]) -> Option<(u64, Answer)> {
+/// Processes a request. Returns its number and response; `None` closes the connection without a
+/// response.
+async fn process_request(shared: &SharedState, operation: &str, body: &[u8]) -> Option<(u64, OperationAnswer)> {
     let request =
         if body.is_empty() { Ok(Value::Object(serde_json::Map::new())) } else { serde_json::from_slice(body) };
-    let (sequence, delay) = shared.with(|world| {
-        let now = world.clock.now();
+    let (sequence, delay) = shared.with_state(|state| {
+        let now = state.clock.now();
         let body = request.as_ref().cloned().unwrap_or_default();
-        (world.journal.arrived(now, operation, body), world.faults.delay(operation))
+        (state.request_log.record_arrival(now, operation, body), state.faults.take_delay(operation))
     });
     if let Some(milliseconds) = delay {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
-    let checked = check(shared, operation, request);
-    shared.with(|world| {
-        let chance = world.settings.chance(sequence);
-        if world.faults.drop(operation, When::Before) || chance == Chance::Dropped(When::Before) {
-            world.journal.ended(sequence, Outcome::Dropped { when: When::Before });
+    let checked = check_request(shared, operation, request);
+    shared.with_state(|state| {
+        let random_fault = state.settings.draw_fault(sequence);
+        if state.faults.take_drop(operation, DropTiming::Before)
+            || random_fault == RandomFault::Dropped(DropTiming::Before)
+        {
+            state.request_log.record_outcome(sequence, RequestOutcome::Dropped { when: DropTiming::Before });
             return None;
         }
-        let (answer, acted) = if let Some(error) = world.faults.error(operation) {
+        let (answer, acted) = if let Some(error) = state.faults.take_error(operation) {
             (Err(error), false)
-        } else if chance == Chance::Throttled || !world.admit() {
-            (Err(Refusal::throttled()), false)
+        } else if random_fault == RandomFault::Throttled || !state.admit_request() {
+            (Err(ServiceError::throttling_exception()), false)
         } else {
-            (checked.and_then(|request| operations::handle(world, operation, &request)), true)
+            (checked.and_then(|request| operations::handle_request(state, operation, &request)), true)
         };
-        if acted && (world.faults.drop(operation, When::After) || chance == Chance::Dropped(When::After)) {
-            world.journal.ended(sequence, Outcome::Dropped { when: When::After });
+        if acted
+            && (state.faults.take_drop(operation, DropTiming::After)
+                || random_fault == RandomFault::Dropped(DropTiming::After))
+        {
+            state.request_log.record_outcome(sequence, RequestOutcome::Dropped { when: DropTiming::After });
             return None;
         }
-        world.journal.ended(sequence, Outcome::from(&answer));
+        state.request_log.record_outcome(sequence, RequestOutcome::from(&answer));
         Some((sequence, answer))
     })
 }
 
-fn check(shared: &Shared, operation: &str, request: serde_json::Result<Value>) -> Result<Value, Refusal> {
+fn check_request(
+    shared: &SharedState,
+    operation: &str,
+    request: serde_json::Result<Value>,
+) -> Result<Value, ServiceError> {
     if !operations::is_offered(operation) {
-        return Err(operations::unknown(operation));
+        return Err(operations::unknown_operation(operation));
     }
-    let request = request.map_err(|error| Refusal::unreadable(&error))?;
-    let violations = shared.model.violations(operation, &request);
-    if violations.is_empty() { Ok(request) } else { Err(Refusal::validation(model::message(&violations))) }
+    let request = request.map_err(|error| ServiceError::serialization_exception(&error))?;
+    let violations = shared.service_model.find_violations(operation, &request);
+    if violations.is_empty() {
+        Ok(request)
+    } else {
+        Err(ServiceError::validation_exception(service_model::format_violations(&violations)))
+    }
 }

@@ -1,37 +1,39 @@
-//! How long things take and how much is allowed; all of it can be changed while the emulator runs.
+//! Durations, limits and random faults. All of them can be changed while the emulator runs.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use crate::faults::When;
+use crate::faults::DropTiming;
 
-/// Durations and limits. Durations are milliseconds of the emulator's clock.
+/// Durations, limits and random faults. Durations are milliseconds of the emulator's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// How long a compilation job stays STARTING.
+pub struct EmulatorSettings {
+    /// Time a compilation job stays in the status `STARTING`.
     pub starting_ms: u64,
-    /// How long a compilation job stays INPROGRESS.
+    /// Time a compilation job stays in the status `INPROGRESS`.
     pub in_progress_ms: u64,
-    /// How long a compilation job stays STOPPING.
+    /// Time a compilation job stays in the status `STOPPING`.
     pub stopping_ms: u64,
-    /// How long a partner app or an image is being created or updated.
+    /// Time it takes to create or update a partner app or an image.
     pub updating_ms: u64,
-    /// How far a job's durations lie from those above, up or down; a job's name decides, so a run repeats exactly.
+    /// Maximum deviation of a job's durations from those above, in percent. It is derived from the
+    /// job name, so that runs are reproducible.
     pub jitter_percent: u8,
-    /// Compilation jobs that may be in no terminal state at a time; more are answered with `ResourceLimitExceeded`.
+    /// Maximum number of compilation jobs in a non-terminal status; further ones fail with
+    /// `ResourceLimitExceeded`.
     pub max_running: Option<usize>,
-    /// Requests that are answered within a second; more are answered with `ThrottlingException`.
+    /// Maximum number of requests per second; further ones fail with `ThrottlingException`.
     pub max_rps: Option<usize>,
-    /// Share of the requests that are answered with `ThrottlingException`.
+    /// Percentage of requests that fail with `ThrottlingException`.
     pub throttled_percent: u8,
-    /// Share of the requests that get no answer, half of them after they took effect.
+    /// Percentage of requests that get no response. Half of them take effect.
     pub dropped_percent: u8,
 }
 
-impl Default for Settings {
-    /// Fast enough for a demonstration, slow enough to be watched.
+impl Default for EmulatorSettings {
+    /// Fast enough for a demo, slow enough to watch.
     fn default() -> Self {
         Self {
             starting_ms: 500,
@@ -47,54 +49,54 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// A duration of the job `name`, spread by `jitter_percent`.
-    pub(crate) fn spread(&self, name: &str, millis: u64) -> u64 {
+impl EmulatorSettings {
+    /// Varies a duration of the job `name` by up to `jitter_percent`.
+    pub(crate) fn spread_duration(&self, name: &str, millis: u64) -> u64 {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
         let percent = u64::from(self.jitter_percent.min(100));
-        // Of 2 × percent + 1 equally likely shares from 100 − percent to 100 + percent.
+        // One of 2 × percent + 1 equally likely factors from 100 − percent to 100 + percent.
         let share = 100 - percent + hasher.finish() % (2 * percent + 1);
         millis.saturating_mul(share) / 100
     }
 }
 
-/// What becomes of a request by chance.
+/// A random fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chance {
-    Handled,
+pub(crate) enum RandomFault {
+    NoFault,
     Throttled,
-    Dropped(When),
+    Dropped(DropTiming),
 }
 
-impl Settings {
-    /// What becomes of the request of this number; the number decides, so a run repeats.
-    pub(crate) fn chance(&self, sequence: u64) -> Chance {
+impl EmulatorSettings {
+    /// Draws a random fault. It is derived from the request number, so that runs are reproducible.
+    pub(crate) fn draw_fault(&self, sequence: u64) -> RandomFault {
         let mut hasher = DefaultHasher::new();
         sequence.hash(&mut hasher);
         let hash = hasher.finish();
         let (percent, throttled) = (hash % 100, u64::from(self.throttled_percent));
         if percent < throttled {
-            Chance::Throttled
+            RandomFault::Throttled
         } else if percent < throttled + u64::from(self.dropped_percent) {
-            Chance::Dropped(if (hash / 100).is_multiple_of(2) { When::Before } else { When::After })
+            RandomFault::Dropped(if (hash / 100).is_multiple_of(2) { DropTiming::Before } else { DropTiming::After })
         } else {
-            Chance::Handled
+            RandomFault::NoFault
         }
     }
 }
 
-/// Whose the resources are: the account and Region in every ARN.
+/// The account and Region in ARNs and events.
 #[derive(Debug, Clone)]
 pub struct Owner {
-    /// The Region.
     pub region: String,
-    /// The account.
+    /// The 12-digit account ID.
     pub account: String,
 }
 
 impl Default for Owner {
-    /// The Region of the environment, as the SDKs read it, and the account that local AWS emulators use.
+    /// The Region from the environment variables of the SDKs, and the account ID that local AWS
+    /// emulators use.
     fn default() -> Self {
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| std::env::var(name).ok());
         Self { region: region.unwrap_or_else(|| "us-east-1".to_owned()), account: "000000000000".to_owned() }
@@ -102,7 +104,7 @@ impl Default for Owner {
 }
 
 impl Owner {
-    pub(crate) fn arn(&self, resource: &str) -> String {
+    pub(crate) fn build_arn(&self, resource: &str) -> String {
         format!("arn:aws:sagemaker:{}:{}:{resource}", self.region, self.account)
     }
 }
@@ -112,25 +114,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chance_is_as_frequent_as_set() {
-        let settings = Settings { throttled_percent: 10, dropped_percent: 5, ..Settings::default() };
-        let all: Vec<Chance> = (0..10_000).map(|number| settings.chance(number)).collect();
-        for (chance, wanted) in
-            [(Chance::Throttled, 1_000), (Chance::Dropped(When::Before), 250), (Chance::Dropped(When::After), 250)]
-        {
+    fn random_faults_occur_at_the_configured_rates() {
+        let settings = EmulatorSettings { throttled_percent: 10, dropped_percent: 5, ..EmulatorSettings::default() };
+        let all: Vec<RandomFault> = (0..10_000).map(|number| settings.draw_fault(number)).collect();
+        for (chance, wanted) in [
+            (RandomFault::Throttled, 1_000),
+            (RandomFault::Dropped(DropTiming::Before), 250),
+            (RandomFault::Dropped(DropTiming::After), 250),
+        ] {
             let count = all.iter().filter(|one| **one == chance).count();
             assert!(count.abs_diff(wanted) < wanted / 4, "{chance:?}: {count}");
         }
-        assert!((0..1_000).all(|number| Settings::default().chance(number) == Chance::Handled));
+        assert!((0..1_000).all(|number| EmulatorSettings::default().draw_fault(number) == RandomFault::NoFault));
     }
 
     #[test]
-    fn jitter_stays_in_its_bounds_repeats_and_spreads() {
-        let settings = Settings { jitter_percent: 20, ..Settings::default() };
-        let all: Vec<u64> = (0..200).map(|job| settings.spread(&format!("job-{job}"), 1_000)).collect();
+    fn jitter_is_bounded_reproducible_and_varied() {
+        let settings = EmulatorSettings { jitter_percent: 20, ..EmulatorSettings::default() };
+        let all: Vec<u64> = (0..200).map(|job| settings.spread_duration(&format!("job-{job}"), 1_000)).collect();
         assert!(all.iter().all(|millis| (800..=1_200).contains(millis)), "{all:?}");
         assert!(all.iter().collect::<std::collections::BTreeSet<_>>().len() > 20);
-        assert_eq!(settings.spread("job-1", 1_000), all[1]);
-        assert_eq!(Settings { jitter_percent: 0, ..settings }.spread("job-1", 1_000), 1_000);
+        assert_eq!(settings.spread_duration("job-1", 1_000), all[1]);
+        assert_eq!(EmulatorSettings { jitter_percent: 0, ..settings }.spread_duration("job-1", 1_000), 1_000);
     }
 }

@@ -1,4 +1,4 @@
-"""An emulator of its own for each test that asks for one."""
+"""Fixtures that start a separate emulator for each test."""
 
 import json
 import os
@@ -17,7 +17,7 @@ SETTINGS = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret
 
 
 class Emulator:
-    """A running emulator and what one does with it."""
+    """A running emulator."""
 
     def __init__(self, *flags, env=None):
         env = {**os.environ, "AWS_REGION": SETTINGS["region_name"], **(env or {})}
@@ -31,32 +31,34 @@ class Emulator:
         return boto3.client("sagemaker", endpoint_url=self.url, config=config, **SETTINGS)
 
     def control(self, path, body=None, method=None):
-        """The answer of a control request: its JSON, an error's as well."""
+        """Sends a control request. Returns the JSON of the response, also of an error response."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/_control/{path}", data=data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return json.load(response)
         except urllib.error.HTTPError as error:
             return json.load(error)
 
     def stop(self):
-        """Asks it to end; the exit status."""
+        """Terminates the emulator. Returns its exit status."""
         self.process.terminate()
         return self.process.wait(timeout=10)
 
 
 @pytest.fixture
 def binary():
-    """The emulator's program."""
+    """The path of the emulator's binary."""
     if not BINARY.exists():
-        pytest.fail(f"{BINARY} is missing: cargo build -p sagemaker-emulator, or name it in SAGEMAKER_EMULATOR")
+        pytest.fail(
+            f"{BINARY} does not exist; run cargo build -p sagemaker-emulator, or set SAGEMAKER_EMULATOR to its path"
+        )
     return BINARY
 
 
 @pytest.fixture
 def start(binary):
-    """Starts emulators with flags and stops them after the test."""
+    """A function that starts an emulator with flags; the emulator is stopped after the test."""
     running = []
 
     def start(*flags, **options):
@@ -71,7 +73,7 @@ def start(binary):
 
 @pytest.fixture
 def emulator(start):
-    """An emulator whose clock stands still; each state of a job takes ten seconds of it."""
+    """An emulator with a paused clock; a job stays in each status for ten seconds."""
     emulator = start("--starting", "10000", "--in-progress", "10000", "--stopping", "10000", "--jitter", "0")
     emulator.control("clock", {"pause": True})
     return emulator
@@ -79,7 +81,7 @@ def emulator(start):
 
 @pytest.fixture
 def request_for():
-    """A valid request, changed as told; a member set to None is left out."""
+    """A function that builds a valid request with changes; a member set to None is omitted."""
 
     def request(name="resnet-ml-c5", **changes):
         whole = {

@@ -1,4 +1,4 @@
-"""The emulator as boto3 sees it, and its control endpoint."""
+"""The emulator and its control API, tested with boto3."""
 
 import json
 import subprocess
@@ -11,15 +11,15 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 THROTTLED = {"code": "ThrottlingException", "message": "Rate exceeded", "status": 400}
 
 
-def refusal(call, **parameters):
-    with pytest.raises(ClientError) as refused:
+def error_code_and_message(call, **parameters):
+    with pytest.raises(ClientError) as rejected:
         call(**parameters)
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    error = refused.value.response["Error"]
+    assert rejected.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    error = rejected.value.response["Error"]
     return error["Code"], error["Message"]
 
 
-def test_a_job_runs_to_its_end(emulator, request_for):
+def test_job_runs_to_completion(emulator, request_for):
     client = emulator.client()
     created = client.create_compilation_job(**request_for(Tags=[{"Key": "owner", "Value": "ml"}]))
     assert created["CompilationJobArn"] == "arn:aws:sagemaker:us-east-1:000000000000:compilation-job/resnet-ml-c5"
@@ -32,24 +32,42 @@ def test_a_job_runs_to_its_end(emulator, request_for):
     assert states == [("STARTING", "", ""), ("INPROGRESS", "", ""), ("COMPLETED", artifact, "")]
     assert (job["CompilationEndTime"] - job["CompilationStartTime"]).total_seconds() == 10
     client.delete_compilation_job(CompilationJobName="resnet-ml-c5")
-    missing = refusal(client.describe_compilation_job, CompilationJobName="resnet-ml-c5")
+    missing = error_code_and_message(client.describe_compilation_job, CompilationJobName="resnet-ml-c5")
     assert missing == ("ResourceNotFound", "Could not find requested compilation job with name: resnet-ml-c5.")
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"RoleArn": None}, "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null"),
-        ({"CompilationJobName": "a_b"}, "Value 'a_b' at 'compilationJobName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9]"),
-        ({"CompilationJobName": "a" * 64}, "'compilationJobName' failed to satisfy constraint: Member must have length less than or equal to 63"),
-        ({"OutputConfig": {"S3OutputLocation": "s3://b/", "TargetDevice": "toaster"}}, "Value 'toaster' at 'outputConfig.targetDevice' failed to satisfy constraint: Member must satisfy enum value set: [lambda, "),
-        ({"StoppingCondition": {"MaxRuntimeInSeconds": 0}}, "'stoppingCondition.maxRuntimeInSeconds' failed to satisfy constraint: Member must have value greater than or equal to 1"),
-        ({"Tags": [{"Key": "", "Value": "x"}]}, "Value '' at 'tags.1.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1"),
+        (
+            {"RoleArn": None},
+            "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null",
+        ),
+        (
+            {"CompilationJobName": "a_b"},
+            "Value 'a_b' at 'compilationJobName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9]",
+        ),
+        (
+            {"CompilationJobName": "a" * 64},
+            "'compilationJobName' failed to satisfy constraint: Member must have length less than or equal to 63",
+        ),
+        (
+            {"OutputConfig": {"S3OutputLocation": "s3://b/", "TargetDevice": "toaster"}},
+            "Value 'toaster' at 'outputConfig.targetDevice' failed to satisfy constraint: Member must satisfy enum value set: [lambda, ",
+        ),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 0}},
+            "'stoppingCondition.maxRuntimeInSeconds' failed to satisfy constraint: Member must have value greater than or equal to 1",
+        ),
+        (
+            {"Tags": [{"Key": "", "Value": "x"}]},
+            "Value '' at 'tags.1.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ),
         ({"OutputConfig": {"S3OutputLocation": "s3://b/"}}, "One of TargetDevice and TargetPlatform must be specified"),
     ],
 )
-def test_invalid_requests_are_refused_as_by_the_service(emulator, request_for, changes, expected):
-    code, message = refusal(emulator.client().create_compilation_job, **request_for(**changes))
+def test_invalid_requests_are_rejected_like_in_sagemaker(emulator, request_for, changes, expected):
+    code, message = error_code_and_message(emulator.client().create_compilation_job, **request_for(**changes))
     assert code == "ValidationException"
     assert expected in message
     (logged,) = emulator.control("requests")["requests"]
@@ -57,7 +75,7 @@ def test_invalid_requests_are_refused_as_by_the_service(emulator, request_for, c
     assert emulator.control("jobs") == {"compilation_jobs": []}
 
 
-def test_pages_hold_every_job_once(emulator, request_for):
+def test_pages_list_each_job_once(emulator, request_for):
     client = emulator.client()
     names = [f"job-{number:02}" for number in range(23)]
     for name in names:
@@ -65,13 +83,13 @@ def test_pages_hold_every_job_once(emulator, request_for):
     pages = client.get_paginator("list_compilation_jobs").paginate(SortBy="Name", SortOrder="Descending")
     found = [[job["CompilationJobName"] for job in page["CompilationJobSummaries"]] for page in pages]
     assert [len(page) for page in found] == [10, 10, 3]
-    assert sum(found, []) == names[::-1]
-    code, message = refusal(client.list_compilation_jobs, NextToken="made up")
+    assert [name for page in found for name in page] == names[::-1]
+    code, message = error_code_and_message(client.list_compilation_jobs, NextToken="made up")
     assert (code, "NextToken" in message) == ("ValidationException", True)
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "said"),
+    ("body", "kind", "expected"),
     [
         (b"{", "SerializationException", "not a JSON object"),
         (b"[" * 100_000, "SerializationException", "recursion limit"),
@@ -80,24 +98,24 @@ def test_pages_hold_every_job_once(emulator, request_for):
         (b"", "ValidationException", "'compilationJobName' failed to satisfy constraint: Member must not be null"),
     ],
 )
-def test_bodies_that_are_no_request_are_refused(emulator, body, kind, said):
+def test_invalid_request_bodies_are_rejected(emulator, body, kind, expected):
     headers = {"X-Amz-Target": "SageMaker.DescribeCompilationJob", "Content-Type": "application/x-amz-json-1.1"}
     request = urllib.request.Request(emulator.url, data=body, headers=headers)
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(urllib.error.HTTPError) as rejected:
         urllib.request.urlopen(request, timeout=10)
-    error = json.load(refused.value)
-    assert (refused.value.code, error["__type"]) == (400, kind)
-    assert said in error["message"]
-    assert refused.value.headers["x-amzn-RequestId"]
+    error = json.load(rejected.value)
+    assert (rejected.value.code, error["__type"]) == (400, kind)
+    assert expected in error["message"]
+    assert rejected.value.headers["x-amzn-RequestId"]
 
 
-def test_unknown_operations_are_named(emulator):
-    code, message = refusal(emulator.client().list_training_jobs)
+def test_unsupported_operation_is_named_in_the_error(emulator):
+    code, message = error_code_and_message(emulator.client().list_training_jobs)
     assert code == "UnknownOperationException"
     assert "ListTrainingJobs" in message and "ListCompilationJobs" in message
 
 
-def test_scripted_errors_and_drops_are_retried_by_the_client(emulator, request_for):
+def test_client_retries_scripted_errors_and_drops(emulator, request_for):
     emulator.control("faults", {"next": {"operation": "CreateCompilationJob", "count": 1, "error": THROTTLED}})
     emulator.control("faults", {"drop": {"operation": "CreateCompilationJob", "when": "before"}})
     emulator.client(retries={"total_max_attempts": 5, "mode": "standard"}).create_compilation_job(**request_for())
@@ -105,7 +123,7 @@ def test_scripted_errors_and_drops_are_retried_by_the_client(emulator, request_f
     assert kinds == ["dropped", "refused", "accepted"]
 
 
-def test_a_request_dropped_after_it_acted_has_acted(emulator, request_for):
+def test_request_dropped_after_its_effect_creates_the_job(emulator, request_for):
     emulator.control("faults", {"drop": {"operation": "CreateCompilationJob", "when": "after"}})
     with pytest.raises(ConnectionClosedError):
         emulator.client().create_compilation_job(**request_for())
@@ -126,7 +144,7 @@ def test_jobs_fail_as_scripted(emulator, request_for):
 
 def test_settings_can_be_changed_and_reset(emulator, request_for):
     assert emulator.control("settings", {"max_running": 0})["max_running"] == 0
-    code, message = refusal(emulator.client().create_compilation_job, **request_for())
+    code, message = error_code_and_message(emulator.client().create_compilation_job, **request_for())
     assert code == "ResourceLimitExceeded"
     assert "'Maximum number of concurrent compilation jobs' is 0" in message
     emulator.control("reset", {})
@@ -135,7 +153,7 @@ def test_settings_can_be_changed_and_reset(emulator, request_for):
     assert emulator.control("clock")["paused"] is False
 
 
-def test_the_request_log_can_be_read_on_from_a_number(emulator):
+def test_request_log_can_be_read_from_a_number(emulator):
     client = emulator.client()
     for _ in range(3):
         client.list_compilation_jobs(MaxResults=5)
@@ -146,7 +164,7 @@ def test_the_request_log_can_be_read_on_from_a_number(emulator):
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "said"),
+    ("path", "body", "expected"),
     [
         ("faults", {"next": {"operation": "CreateTrainingJob", "error": THROTTLED}}, "CreateTrainingJob"),
         ("faults", {"nxt": {}}, "unknown variant"),
@@ -155,11 +173,11 @@ def test_the_request_log_can_be_read_on_from_a_number(emulator):
         ("clock", {"forward": 1}, "forward"),
     ],
 )
-def test_a_wrong_script_is_refused(emulator, path, body, said):
-    assert said in emulator.control(path, body)["error"]
+def test_invalid_control_request_is_rejected(emulator, path, body, expected):
+    assert expected in emulator.control(path, body)["error"]
 
 
-def test_health_names_the_operations_and_faults_can_be_taken_back(emulator):
+def test_health_lists_operations_and_faults_can_be_removed(emulator):
     health = emulator.control("health")
     assert health["status"] == "ok"
     assert "CreateCompilationJob" in health["operations"]
@@ -169,33 +187,37 @@ def test_health_names_the_operations_and_faults_can_be_taken_back(emulator):
     emulator.client().list_compilation_jobs()
 
 
-def test_sigterm_ends_it_and_its_ready_line_is_its_only_output(start):
+def test_sigterm_stops_it_and_stdout_has_only_the_ready_line(start):
     emulator = start()
     assert emulator.stop() == 0
     assert emulator.process.stdout.read() == ""
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "expected"),
     [
         (["--service-model", "/nowhere/service-2.json.gz"], "/nowhere/service-2.json.gz"),
         (["--events"], "--aws-endpoint"),
         (["--duplicate-events", "--aws-endpoint", "http://127.0.0.1:1"], "--events"),
     ],
 )
-def test_what_keeps_it_from_starting_is_said(binary, flags, said):
+def test_start_errors_name_the_flag_or_the_file(binary, flags, expected):
     ended = subprocess.run([binary, *flags], capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode != 0
     assert ended.stdout == ""
-    assert said in ended.stderr
+    assert expected in ended.stderr
 
 
-def test_partner_apps_follow_the_versions_that_are_set(emulator):
+def test_partner_apps_use_the_configured_versions(emulator):
     client = emulator.client()
-    versions = {"comet": [{"version": "2.0", "eol": "2027-01-31T00:00:00Z"}, {"version": "2.1", "release_notes": ["Faster"]}]}
+    versions = {
+        "comet": [{"version": "2.0", "eol": "2027-01-31T00:00:00Z"}, {"version": "2.1", "release_notes": ["Faster"]}]
+    }
     assert emulator.control("partner-app-versions", versions)["comet"][1]["version"] == "2.1"
     role = "arn:aws:iam::000000000000:role/apps"
-    arn = client.create_partner_app(Name="comet", Type="comet", ExecutionRoleArn=role, Tier="small", AuthType="IAM")["Arn"]
+    arn = client.create_partner_app(Name="comet", Type="comet", ExecutionRoleArn=role, Tier="small", AuthType="IAM")[
+        "Arn"
+    ]
     emulator.control("clock", {"advance_ms": 60_000})
     app = client.describe_partner_app(Arn=arn, IncludeAvailableUpgrade=True)
     assert (app["Status"], app["Version"], app["CurrentVersionEolDate"].year) == ("Available", "2.0", 2027)
@@ -207,8 +229,8 @@ def test_partner_apps_follow_the_versions_that_are_set(emulator):
     assert (app["Status"], app["Error"]) == ("UpdateFailed", {"Code": "UpdateFailed", "Reason": "no capacity"})
 
 
-def test_upper_case_days_are_refused_as_by_the_service(emulator):
+def test_upper_case_days_are_rejected_like_in_sagemaker(emulator):
     window = {"MaintenanceWindowStart": "TUE:03:30"}
     arn = "arn:aws:sagemaker:us-east-1:000000000000:partner-app/app-ABCDEFGHIJKL"
-    code, message = refusal(emulator.client().update_partner_app, Arn=arn, MaintenanceConfig=window)
+    code, message = error_code_and_message(emulator.client().update_partner_app, Arn=arn, MaintenanceConfig=window)
     assert (code, "maintenanceWindowStart" in message) == ("ValidationException", True)

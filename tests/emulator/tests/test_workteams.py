@@ -1,4 +1,4 @@
-"""Work teams and labeling jobs as boto3 sees them, and the control requests for them."""
+"""Work teams and labeling jobs, and their control requests, tested with boto3."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -8,7 +8,7 @@ TOPIC = "arn:aws:sns:us-east-1:000000000000:workteams"
 
 @pytest.fixture
 def team(emulator):
-    """A work team of two groups; its ARN."""
+    """The ARN of a work team with two groups."""
     members = [
         {"CognitoMemberDefinition": {"UserPool": "us-east-1_pool", "UserGroup": group, "ClientId": "client"}}
         for group in ("first", "second")
@@ -21,7 +21,7 @@ def team(emulator):
     )["WorkteamArn"]
 
 
-def test_jobs_of_a_team_are_listed_over_pages_newest_first(emulator, team):
+def test_labeling_jobs_are_listed_newest_first_in_pages(emulator, team):
     for number in range(23):
         answer = emulator.control("labeling_jobs", {"name": f"job-{number:02}", "workteam": "radiology", "objects": 5})
         assert answer["LabelingJobStatus"] == "InProgress", answer
@@ -32,18 +32,18 @@ def test_jobs_of_a_team_are_listed_over_pages_newest_first(emulator, team):
         for page in pages.paginate(WorkteamArn=team, SortOrder="Descending")
     ]
     assert [len(page) for page in found] == [10, 10, 3]
-    assert sum(found, []) == [f"job-{number:02}" for number in range(22, -1, -1)]
+    assert [name for page in found for name in page] == [f"job-{number:02}" for number in range(22, -1, -1)]
     assert len(emulator.control("notices")["notices"]) == 23
 
 
-def test_a_missing_team_is_a_validation_error(emulator):
-    with pytest.raises(ClientError) as refused:
+def test_missing_workteam_is_a_validation_error(emulator):
+    with pytest.raises(ClientError) as rejected:
         emulator.client().describe_workteam(WorkteamName="nobody")
-    error = refused.value.response["Error"]
+    error = rejected.value.response["Error"]
     assert (error["Code"], error["Message"][:13]) == ("ValidationException", "The work team")
 
 
-def test_counters_move_with_the_clock(emulator, team):
+def test_label_counters_follow_the_clock(emulator, team):
     script = {"name": "chest", "workteam": "radiology", "objects": 2_000, "labeled": 1_000, "per_object_ms": 1_000}
     emulator.control("labeling_jobs", script)
     emulator.control("clock", {"advance_ms": 260_000})
@@ -56,11 +56,11 @@ def test_counters_move_with_the_clock(emulator, team):
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "expected"),
     [
         ({"name": "x", "workteam": "nobody", "objects": 1}, "nobody"),
         ({"name": "x", "objekts": 1}, "objekts"),
     ],
 )
-def test_a_wrong_script_is_refused(emulator, script, said):
-    assert said in emulator.control("labeling_jobs", script)["error"]
+def test_invalid_labeling_job_is_rejected(emulator, script, expected):
+    assert expected in emulator.control("labeling_jobs", script)["error"]

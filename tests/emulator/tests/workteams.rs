@@ -1,4 +1,4 @@
-//! Work teams and their labeling jobs, seen through the SDK.
+//! Work teams and their labeling jobs, tested through the SDK.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
 
 mod common;
@@ -12,117 +12,130 @@ use aws_sdk_sagemaker::types::{
     ListWorkteamsSortByOptions as SortBy, MemberDefinition, NotificationConfiguration, OidcMemberDefinition, S3Presign,
     SortOrder, WorkerAccessConfiguration, Workteam,
 };
-use common::{client, refusal, start};
-use sagemaker_emulator::LabelingJob;
+use common::{create_client, error_code_and_message, start_emulator};
+use sagemaker_emulator::LabelingJobScript;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:workteams";
 
-fn cognito(pool: &str, group: &str, id: &str) -> MemberDefinition {
+fn cognito_member(pool: &str, group: &str, id: &str) -> MemberDefinition {
     let member = CognitoMemberDefinition::builder().user_pool(pool).user_group(group).client_id(id).build();
     MemberDefinition::builder().cognito_member_definition(member).build()
 }
 
-fn oidc(group: &str) -> MemberDefinition {
+fn oidc_member(group: &str) -> MemberDefinition {
     let member = OidcMemberDefinition::builder().groups(group).build();
     MemberDefinition::builder().oidc_member_definition(member).build()
 }
 
-fn create(client: &Client, name: &str) -> CreateWorkteamFluentBuilder {
+fn create_workteam_request(client: &Client, name: &str) -> CreateWorkteamFluentBuilder {
     client
         .create_workteam()
         .workteam_name(name)
         .description("People who label")
-        .member_definitions(cognito("us-east-1_pool", "first", "client"))
+        .member_definitions(cognito_member("us-east-1_pool", "first", "client"))
         .notification_configuration(NotificationConfiguration::builder().notification_topic_arn(TOPIC).build())
 }
 
-async fn describe(client: &Client, name: &str) -> Workteam {
+async fn describe_workteam(client: &Client, name: &str) -> Workteam {
     client.describe_workteam().workteam_name(name).send().await.unwrap().workteam.unwrap()
 }
 
-fn groups(team: &Workteam) -> Vec<&str> {
+fn user_groups(team: &Workteam) -> Vec<&str> {
     let members = team.member_definitions().iter().filter_map(|member| member.cognito_member_definition());
     members.map(|member| member.user_group().unwrap()).collect()
 }
 
-fn job(name: &str, objects: u64) -> LabelingJob {
-    LabelingJob::new(name, "radiology", objects)
+fn radiology_job(name: &str, objects: u64) -> LabelingJobScript {
+    LabelingJobScript::new(name, "radiology", objects)
 }
 
 #[tokio::test]
-async fn members_are_replaced_and_the_rest_stays() {
-    let emulator = start().await;
-    let client = client(&emulator);
-    let created = create(&client, "radiology").send().await.unwrap();
+async fn update_replaces_members_and_keeps_other_properties() {
+    let emulator = start_emulator().await;
+    let client = create_client(&emulator);
+    let created = create_workteam_request(&client, "radiology").send().await.unwrap();
     let arn = "arn:aws:sagemaker:us-east-1:000000000000:workteam/private-crowd/radiology";
     assert_eq!(created.workteam_arn(), Some(arn));
-    emulator.advance(Duration::from_secs(5));
-    let member = |group| cognito("us-east-1_pool", group, "client");
+    emulator.advance_clock(Duration::from_secs(5));
+    let member = |group| cognito_member("us-east-1_pool", group, "client");
     let update = client.update_workteam().workteam_name("radiology");
     let update = update.member_definitions(member("second")).member_definitions(member("third"));
     let updated = update.send().await.unwrap().workteam.unwrap();
-    assert_eq!(updated, describe(&client, "radiology").await);
-    assert_eq!(groups(&updated), ["second", "third"]);
+    assert_eq!(updated, describe_workteam(&client, "radiology").await);
+    assert_eq!(user_groups(&updated), ["second", "third"]);
     assert_eq!(updated.description(), Some("People who label"));
     assert_eq!(updated.notification_configuration().unwrap().notification_topic_arn(), Some(TOPIC));
     assert!(updated.sub_domain().unwrap().ends_with(".labeling.us-east-1.sagemaker.aws"));
     assert_eq!(updated.last_updated_date().unwrap().secs() - updated.create_date().unwrap().secs(), 5);
     let nothing = NotificationConfiguration::builder().build();
     client.update_workteam().workteam_name("radiology").notification_configuration(nothing).send().await.unwrap();
-    let cleared = describe(&client, "radiology").await;
+    let cleared = describe_workteam(&client, "radiology").await;
     assert_eq!(cleared.notification_configuration().unwrap().notification_topic_arn(), None);
     client.delete_workteam().workteam_name("radiology").send().await.unwrap();
     assert!(client.list_workteams().send().await.unwrap().workteams().is_empty());
 }
 
 #[tokio::test]
-async fn what_the_service_refuses_is_refused() {
-    let emulator = start().await;
-    let client = client(&emulator);
-    let empty = || create(&client, "radiology").set_member_definitions(None);
-    let in_pool = |pool| cognito(pool, "second", "client");
+async fn rejects_invalid_workteam_requests_like_sagemaker() {
+    let emulator = start_emulator().await;
+    let client = create_client(&emulator);
+    let empty = || create_workteam_request(&client, "radiology").set_member_definitions(None);
+    let in_pool = |pool| cognito_member(pool, "second", "client");
     let both =
         IamPolicyConstraints::builder().source_ip(EnabledOrDisabled::Enabled).vpc_source_ip(EnabledOrDisabled::Enabled);
     let both = S3Presign::builder().iam_policy_constraints(both.build()).build();
     let both = WorkerAccessConfiguration::builder().s3_presign(both).build();
-    for (case, request, said) in [
-        ("two pools", create(&client, "radiology").member_definitions(in_pool("us-east-1_other")), "same UserPool"),
+    for (case, request, expected) in [
+        (
+            "two pools",
+            create_workteam_request(&client, "radiology").member_definitions(in_pool("us-east-1_other")),
+            "same UserPool",
+        ),
         (
             "two clients",
-            create(&client, "radiology").member_definitions(cognito("us-east-1_pool", "b", "other")),
+            create_workteam_request(&client, "radiology")
+                .member_definitions(cognito_member("us-east-1_pool", "b", "other")),
             "ClientId",
         ),
-        ("both kinds", create(&client, "radiology").member_definitions(oidc("first")), "exactly one"),
+        (
+            "both kinds",
+            create_workteam_request(&client, "radiology").member_definitions(oidc_member("first")),
+            "exactly one",
+        ),
         ("no kind", empty().member_definitions(MemberDefinition::builder().build()), "exactly one"),
-        ("both constraints", create(&client, "radiology").worker_access_configuration(both), "Only one"),
-        ("no description", create(&client, "radiology").description(""), "description"),
+        (
+            "both constraints",
+            create_workteam_request(&client, "radiology").worker_access_configuration(both),
+            "Only one",
+        ),
+        ("no description", create_workteam_request(&client, "radiology").description(""), "description"),
     ] {
-        let (code, message) = refusal(request.send().await);
-        assert_eq!((code.as_str(), message.contains(said)), ("ValidationException", true), "{case}: {message}");
+        let (code, message) = error_code_and_message(request.send().await);
+        assert_eq!((code.as_str(), message.contains(expected)), ("ValidationException", true), "{case}: {message}");
     }
-    let missing = refusal(client.describe_workteam().workteam_name("nobody").send().await);
+    let missing = error_code_and_message(client.describe_workteam().workteam_name("nobody").send().await);
     assert_eq!((missing.0.as_str(), missing.1.starts_with("The work team")), ("ValidationException", true));
-    assert_eq!(refusal(client.update_workteam().workteam_name("nobody").send().await), missing);
-    assert_eq!(refusal(client.delete_workteam().workteam_name("nobody").send().await), missing);
+    assert_eq!(error_code_and_message(client.update_workteam().workteam_name("nobody").send().await), missing);
+    assert_eq!(error_code_and_message(client.delete_workteam().workteam_name("nobody").send().await), missing);
     let arn = "arn:aws:sagemaker:us-east-1:000000000000:workteam/private-crowd/nobody";
     let jobs = client.list_labeling_jobs_for_workteam().workteam_arn(arn).send().await;
     assert!(jobs.unwrap_err().into_service_error().is_resource_not_found());
     for number in 0..25 {
-        create(&client, &format!("team-{number}")).send().await.unwrap();
+        create_workteam_request(&client, &format!("team-{number}")).send().await.unwrap();
     }
-    let again = create(&client, "team-7").send().await.unwrap_err().into_service_error();
+    let again = create_workteam_request(&client, "team-7").send().await.unwrap_err().into_service_error();
     assert!(again.is_resource_in_use(), "{again:?}");
-    let more = create(&client, "team-25").send().await.unwrap_err().into_service_error();
+    let more = create_workteam_request(&client, "team-25").send().await.unwrap_err().into_service_error();
     assert!(more.is_resource_limit_exceeded(), "{more:?}");
 }
 
 #[tokio::test]
-async fn teams_are_listed_by_creation_unless_asked_otherwise() {
-    let emulator = start().await;
-    let client = client(&emulator);
+async fn sorts_as_requested_and_by_creation_time_by_default() {
+    let emulator = start_emulator().await;
+    let client = create_client(&emulator);
     for name in ["b-1", "a-2", "c-3"] {
-        create(&client, name).send().await.unwrap();
-        emulator.advance(Duration::from_secs(1));
+        create_workteam_request(&client, name).send().await.unwrap();
+        emulator.advance_clock(Duration::from_secs(1));
     }
     let list = || client.list_workteams();
     for (query, expected) in [
@@ -138,21 +151,21 @@ async fn teams_are_listed_by_creation_unless_asked_otherwise() {
 }
 
 #[tokio::test]
-async fn a_labeling_job_goes_on_with_the_clock_and_tells_its_team() {
-    let emulator = start().await;
-    let client = client(&emulator);
-    create(&client, "radiology").send().await.unwrap();
-    let script = LabelingJob {
+async fn labeling_job_progresses_and_notifies_its_workteam() {
+    let emulator = start_emulator().await;
+    let client = create_client(&emulator);
+    create_workteam_request(&client, "radiology").send().await.unwrap();
+    let script = LabelingJobScript {
         labeled: 10,
         workers_per_object: 3,
         initializing_ms: 5_000,
         per_object_ms: 1_000,
-        ..job("chest", 100)
+        ..radiology_job("chest", 100)
     };
-    emulator.label(&script).unwrap();
+    emulator.start_labeling_job(&script).unwrap();
     let described = || async { client.describe_labeling_job().labeling_job_name("chest").send().await.unwrap() };
     let listed = || async {
-        let arn = describe(&client, "radiology").await.workteam_arn.unwrap();
+        let arn = describe_workteam(&client, "radiology").await.workteam_arn.unwrap();
         let jobs = client.list_labeling_jobs_for_workteam().workteam_arn(arn).send().await.unwrap();
         let [job] = jobs.labeling_job_summary_list() else { panic!("one job") };
         let counters = job.label_counters().unwrap();
@@ -160,34 +173,42 @@ async fn a_labeling_job_goes_on_with_the_clock_and_tells_its_team() {
         [counters.human_labeled(), counters.pending_human(), counters.total()].map(Option::unwrap)
     };
     assert_eq!(described().await.labeling_job_status(), Some(&Status::Initializing));
-    assert!(emulator.notices().is_empty());
-    emulator.advance(Duration::from_secs(5));
+    assert!(emulator.published_notices().is_empty());
+    emulator.advance_clock(Duration::from_secs(5));
     assert_eq!(described().await.labeling_job_status(), Some(&Status::InProgress));
     assert_eq!(listed().await, [10, 90, 100]);
-    assert_eq!(emulator.notices(), [(TOPIC.to_owned(), "90 work items are available to radiology.".to_owned())]);
-    emulator.advance(Duration::from_secs(30));
+    assert_eq!(
+        emulator.published_notices(),
+        [(TOPIC.to_owned(), "90 work items are available to radiology.".to_owned())]
+    );
+    emulator.advance_clock(Duration::from_secs(30));
     assert_eq!(listed().await, [40, 60, 100]);
-    emulator.label(&job("chest", 20)).unwrap();
+    emulator.start_labeling_job(&radiology_job("chest", 20)).unwrap();
     assert_eq!(listed().await, [40, 80, 120]);
-    assert_eq!(emulator.notices().len(), 2, "more items, another notice");
-    emulator.advance(Duration::from_secs(80));
+    assert_eq!(emulator.published_notices().len(), 2, "added objects cause another notice");
+    emulator.advance_clock(Duration::from_secs(80));
     let ended = described().await;
     assert_eq!(ended.labeling_job_status(), Some(&Status::Completed));
     assert_eq!(ended.label_counters().unwrap().human_labeled(), Some(120));
-    assert!(emulator.label(&job("chest", 1)).unwrap_err().contains("has ended"));
-    assert!(emulator.label(&LabelingJob::new("x", "nobody", 1)).unwrap_err().contains("no work team"));
+    assert!(emulator.start_labeling_job(&radiology_job("chest", 1)).unwrap_err().contains("has ended"));
+    assert!(
+        emulator.start_labeling_job(&LabelingJobScript::new("x", "nobody", 1)).unwrap_err().contains("does not exist")
+    );
 }
 
 #[tokio::test]
-async fn objects_that_nobody_labels_expire_and_that_is_told_before() {
-    let emulator = start().await;
-    let client = client(&emulator);
-    create(&client, "radiology").send().await.unwrap();
-    emulator.label(&LabelingJob { available_ms: 10_000, ..job("chest", 7) }).unwrap();
-    emulator.advance(Duration::from_secs(5));
-    let said: Vec<_> = emulator.notices().into_iter().map(|(_, message)| message).collect();
-    assert_eq!(said, ["7 work items are available to radiology.", "7 work items of radiology are about to expire."]);
-    emulator.advance(Duration::from_secs(5));
+async fn unlabeled_objects_expire_after_a_notice() {
+    let emulator = start_emulator().await;
+    let client = create_client(&emulator);
+    create_workteam_request(&client, "radiology").send().await.unwrap();
+    emulator.start_labeling_job(&LabelingJobScript { available_ms: 10_000, ..radiology_job("chest", 7) }).unwrap();
+    emulator.advance_clock(Duration::from_secs(5));
+    let messages: Vec<_> = emulator.published_notices().into_iter().map(|(_, message)| message).collect();
+    assert_eq!(
+        messages,
+        ["7 work items are available to radiology.", "7 work items of radiology are about to expire."]
+    );
+    emulator.advance_clock(Duration::from_secs(5));
     let ended = client.describe_labeling_job().labeling_job_name("chest").send().await.unwrap();
     assert_eq!(ended.labeling_job_status(), Some(&Status::Completed));
     let counters = ended.label_counters().unwrap();

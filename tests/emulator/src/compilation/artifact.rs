@@ -1,4 +1,4 @@
-//! The artifact of a compilation: its place, its bytes, its digest.
+//! The artifact of a compilation job: its S3 URI, its bytes and its digest.
 
 use std::fmt::Display;
 
@@ -7,56 +7,55 @@ use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::job::Job;
+use super::job::EmulatedCompilationJob;
 use super::request::InputConfig;
 
-/// What a finished compilation has produced.
 #[derive(Debug, Clone)]
-pub(crate) struct Compiled {
-    /// Where the artifact is.
+pub(crate) struct CompiledArtifact {
     pub uri: String,
-    /// The service reports a BLAKE2 hash here; any hash identifies the emulator's artifact.
+    /// SageMaker reports a BLAKE2 hash; any hash identifies the emulator's artifact.
     pub digest: String,
-    /// The object's bytes.
     pub bytes: Vec<u8>,
 }
 
-/// A compilation to be done: the input to look for, the artifact to write.
+/// A compilation to run: the input object to check and the artifact to write.
 #[derive(Debug, Clone)]
-pub(crate) struct Work {
+pub(crate) struct CompilationTask {
     pub job_name: String,
-    /// Tells the job from a later one of its name.
+    /// Distinguishes the job from a later job with the same name.
     pub created: Timestamp,
-    /// The input object; none for a model package.
+    /// `None` for a job with a model package.
     pub input: Option<InputConfig>,
     target: String,
     output_location: String,
 }
 
-impl Work {
-    pub fn of(job: &Job) -> Self {
+impl From<&EmulatedCompilationJob> for CompilationTask {
+    fn from(job: &EmulatedCompilationJob) -> Self {
         Self {
             job_name: job.name().to_owned(),
             created: job.created,
             input: job.request.input_config.clone(),
-            target: job.target.name(),
+            target: job.target.target_name(),
             output_location: job.request.output_config.s3_output_location.clone(),
         }
     }
+}
 
-    /// The artifact: a small archive in place of a compiled model.
-    pub fn compiled(&self) -> std::io::Result<Compiled> {
-        let bytes = self.archive()?;
+impl CompilationTask {
+    /// Builds a small archive as a placeholder for a compiled model.
+    pub fn build_artifact(&self) -> std::io::Result<CompiledArtifact> {
+        let bytes = self.build_archive()?;
         let digest = format!("sha256:{}", data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)));
-        Ok(Compiled { uri: self.artifact_uri(), digest, bytes })
+        Ok(CompiledArtifact { uri: self.artifact_uri(), digest, bytes })
     }
 
-    /// A failure that is the emulator's own.
-    pub fn internal_error(&self, error: &dyn Display) -> String {
+    /// The failure reason for an error of the emulator itself.
+    pub fn internal_error_reason(&self, error: &dyn Display) -> String {
         format!("ServerError: There was an internal server error during the compilation job {}: {error}", self.job_name)
     }
 
-    /// `<S3OutputLocation>/<stem of the input>-<target>.tar.gz`, as Neo names it.
+    /// `<S3OutputLocation>/<stem of the input>-<target>.tar.gz`: Neo's naming scheme.
     fn artifact_uri(&self) -> String {
         let key = self.input.as_ref().map_or("", |input| input.s3_uri.as_str());
         let file = key.rsplit('/').next().unwrap_or_default();
@@ -65,7 +64,7 @@ impl Work {
         format!("{}/{stem}-{}.tar.gz", self.output_location.trim_end_matches('/'), self.target)
     }
 
-    fn archive(&self) -> std::io::Result<Vec<u8>> {
+    fn build_archive(&self) -> std::io::Result<Vec<u8>> {
         let manifest = json!({
             "written_by": "sagemaker-emulator",
             "note": "A stand-in for a compiled model: nothing was compiled.",
@@ -77,7 +76,7 @@ impl Work {
         let mut header = tar::Header::new_gnu();
         header.set_size(manifest.len() as u64);
         header.set_mode(0o644);
-        // No time inside: the same job gives the same bytes.
+        // Without a timestamp, the same job always produces the same bytes.
         let gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
         let mut archive = tar::Builder::new(gzip);
         archive.append_data(&mut header, "manifest.json", manifest.as_bytes())?;

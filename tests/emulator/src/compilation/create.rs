@@ -3,38 +3,39 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job::Job;
-use super::request::CreateRequest;
-use super::rules;
-use crate::answer::{Answer, Refusal};
-use crate::world::World;
+use super::job::EmulatedCompilationJob;
+use super::request::CreateJobRequest;
+use super::request_rules;
+use crate::answer::{OperationAnswer, ServiceError};
+use crate::emulator_state::EmulatorState;
 
-pub(crate) fn create(world: &mut World, request: &Value) -> Answer {
-    let request = CreateRequest::deserialize(request).map_err(|error| Refusal::unreadable(&error))?;
-    let target = rules::check(&request)?;
-    if let Some(existing) = world.compilation.get(&request.compilation_job_name) {
-        return Err(in_use(existing));
+pub(crate) fn create_job(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
+    let request =
+        CreateJobRequest::deserialize(request).map_err(|error| ServiceError::serialization_exception(&error))?;
+    let target = request_rules::check_request(&request)?;
+    if let Some(existing) = state.compilation.get(&request.compilation_job_name) {
+        return Err(name_in_use_error(existing));
     }
-    within_quota(world)?;
-    let arn = world.owner.arn(&format!("compilation-job/{}", request.compilation_job_name));
-    let now = world.clock.now();
-    let (jobs, mut around) = world.compilation_and_surroundings();
-    jobs.insert(Job::start(arn.clone(), request, target, now, &mut around));
+    check_quota(state)?;
+    let arn = state.owner.build_arn(&format!("compilation-job/{}", request.compilation_job_name));
+    let now = state.clock.now();
+    let (jobs, mut context) = state.compilation_and_context();
+    jobs.insert(EmulatedCompilationJob::start_new(arn.clone(), request, target, now, &mut context));
     Ok(json!({ "CompilationJobArn": arn }))
 }
 
-fn in_use(existing: &Job) -> Refusal {
+fn name_in_use_error(existing: &EmulatedCompilationJob) -> ServiceError {
     let message = format!(
         "Compilation job name must be unique within an AWS account and region, and a compilation job with this name \
          already exists ({}).",
         existing.arn
     );
-    Refusal::new("ResourceInUse", message)
+    ServiceError::new("ResourceInUse", message)
 }
 
-fn within_quota(world: &World) -> Result<(), Refusal> {
-    let running = world.compilation.running();
-    match world.settings.max_running {
+fn check_quota(state: &EmulatorState) -> Result<(), ServiceError> {
+    let running = state.compilation.count_running();
+    match state.settings.max_running {
         Some(limit) if running >= limit => {
             let message = format!(
                 "The account-level service limit 'Maximum number of concurrent compilation jobs' is {limit} Jobs, with \
@@ -42,7 +43,7 @@ fn within_quota(world: &World) -> Result<(), Refusal> {
                  request an increase for this quota. If AWS Service Quotas is not available, contact AWS support to \
                  request an increase for this quota."
             );
-            Err(Refusal::new("ResourceLimitExceeded", message))
+            Err(ServiceError::new("ResourceLimitExceeded", message))
         }
         _ => Ok(()),
     }

@@ -1,23 +1,24 @@
-//! One compilation job and its states: STARTING → INPROGRESS → COMPLETED | FAILED, or STOPPING → STOPPED.
+//! A compilation job and its statuses: STARTING → INPROGRESS → COMPLETED | FAILED, or
+//! STOPPING → STOPPED.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::artifact::{Compiled, Work};
-use super::request::CreateRequest;
-use super::rules;
-use super::target::Target;
-use crate::clock::after_millis;
-use crate::effects::Effect;
-use crate::world::Surroundings;
+use super::artifact::{CompilationTask, CompiledArtifact};
+use super::request::CreateJobRequest;
+use super::request_rules;
+use super::target::RequestedTarget;
+use crate::clock::add_millis;
+use crate::emulator_state::TransitionContext;
+use crate::side_effect::SideEffect;
 
-/// The longest failure reason of the model (`FailureReason`).
+/// Maximum length of `FailureReason` in the service model.
 const FAILURE_REASON_LENGTH: usize = 1024;
 
 /// `CompilationJobStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(crate) enum Status {
+pub(crate) enum EmulatedCompilationStatus {
     Starting,
     InProgress,
     Completed,
@@ -26,12 +27,12 @@ pub(crate) enum Status {
     Stopped,
 }
 
-impl Status {
+impl EmulatedCompilationStatus {
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Stopped)
     }
 
-    /// As the operations write it.
+    /// The spelling in API responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "STARTING",
@@ -43,51 +44,52 @@ impl Status {
         }
     }
 
-    /// As events write it.
-    pub fn in_events(self) -> String {
+    /// The spelling in EventBridge events.
+    pub fn to_event_status(self) -> String {
         format!("{self:?}")
     }
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Job {
+pub(crate) struct EmulatedCompilationJob {
     pub arn: String,
-    pub request: CreateRequest,
-    pub target: Target,
-    pub status: Status,
+    pub request: CreateJobRequest,
+    pub target: RequestedTarget,
+    pub status: EmulatedCompilationStatus,
     pub created: Timestamp,
     pub modified: Timestamp,
     pub started: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     pub failure_reason: String,
-    pub compiled: Option<Compiled>,
-    /// When it changes by itself; none in a terminal state and while its artifact is written.
+    pub artifact: Option<CompiledArtifact>,
+    /// Time of the next automatic status change; `None` in a terminal status and while the artifact
+    /// is being written.
     pub due: Option<Timestamp>,
 }
 
-impl Job {
-    pub fn start(
+impl EmulatedCompilationJob {
+    pub fn start_new(
         arn: String,
-        request: CreateRequest,
-        target: Target,
+        request: CreateJobRequest,
+        target: RequestedTarget,
         at: Timestamp,
-        around: &mut Surroundings,
+        context: &mut TransitionContext,
     ) -> Self {
         let mut job = Self {
             arn,
             request,
             target,
-            status: Status::Starting,
+            status: EmulatedCompilationStatus::Starting,
             created: at,
             modified: at,
             started: None,
             ended: None,
             failure_reason: String::new(),
-            compiled: None,
+            artifact: None,
             due: None,
         };
-        job.enter(Status::Starting, at, around.effects);
-        job.due = Some(after_millis(at, around.settings.spread(job.name(), around.settings.starting_ms)));
+        job.enter_status(EmulatedCompilationStatus::Starting, at, context.effects);
+        job.due = Some(add_millis(at, context.settings.spread_duration(job.name(), context.settings.starting_ms)));
         job
     }
 
@@ -95,75 +97,89 @@ impl Job {
         &self.request.compilation_job_name
     }
 
-    /// The change that is due at `at`.
-    pub fn step(&mut self, at: Timestamp, around: &mut Surroundings) {
+    /// Applies the status change that is due at `at`.
+    pub fn apply_due_change(&mut self, at: Timestamp, context: &mut TransitionContext) {
         self.due = None;
         match self.status {
-            Status::Starting => {
-                self.enter(Status::InProgress, at, around.effects);
-                let wanted = around.settings.spread(self.name(), around.settings.in_progress_ms);
-                self.due = Some(after_millis(at, wanted.min(self.allowed_ms())));
+            EmulatedCompilationStatus::Starting => {
+                self.enter_status(EmulatedCompilationStatus::InProgress, at, context.effects);
+                let wanted = context.settings.spread_duration(self.name(), context.settings.in_progress_ms);
+                self.due = Some(add_millis(at, wanted.min(self.max_runtime_ms())));
             }
-            Status::InProgress => self.end(at, around),
-            Status::Stopping => self.enter(Status::Stopped, at, around.effects),
-            Status::Completed | Status::Failed | Status::Stopped => {}
+            EmulatedCompilationStatus::InProgress => self.end_compilation(at, context),
+            EmulatedCompilationStatus::Stopping => {
+                self.enter_status(EmulatedCompilationStatus::Stopped, at, context.effects);
+            }
+            EmulatedCompilationStatus::Completed
+            | EmulatedCompilationStatus::Failed
+            | EmulatedCompilationStatus::Stopped => {}
         }
     }
 
-    pub fn stop(&mut self, at: Timestamp, around: &mut Surroundings) {
-        if self.status != Status::Stopping {
-            self.enter(Status::Stopping, at, around.effects);
-            self.due = Some(after_millis(at, around.settings.spread(self.name(), around.settings.stopping_ms)));
+    pub fn begin_stopping(&mut self, at: Timestamp, context: &mut TransitionContext) {
+        if self.status != EmulatedCompilationStatus::Stopping {
+            self.enter_status(EmulatedCompilationStatus::Stopping, at, context.effects);
+            self.due =
+                Some(add_millis(at, context.settings.spread_duration(self.name(), context.settings.stopping_ms)));
         }
     }
 
-    pub fn finish(&mut self, result: Result<Compiled, String>, at: Timestamp, effects: &mut Vec<Effect>) {
+    pub fn finish_compilation(
+        &mut self,
+        result: Result<CompiledArtifact, String>,
+        at: Timestamp,
+        effects: &mut Vec<SideEffect>,
+    ) {
         match result {
-            Ok(compiled) => {
-                self.compiled = Some(compiled);
-                self.enter(Status::Completed, at, effects);
+            Ok(artifact) => {
+                self.artifact = Some(artifact);
+                self.enter_status(EmulatedCompilationStatus::Completed, at, effects);
             }
             Err(reason) => {
                 self.failure_reason = reason.chars().take(FAILURE_REASON_LENGTH).collect();
-                self.enter(Status::Failed, at, effects);
+                self.enter_status(EmulatedCompilationStatus::Failed, at, effects);
             }
         }
     }
 
-    fn end(&mut self, at: Timestamp, around: &mut Surroundings) {
-        let wanted = around.settings.spread(self.name(), around.settings.in_progress_ms);
-        let failure = around
+    fn end_compilation(&mut self, at: Timestamp, context: &mut TransitionContext) {
+        let wanted = context.settings.spread_duration(self.name(), context.settings.in_progress_ms);
+        let failure = context
             .faults
-            .failure(self.name())
-            .or_else(|| (wanted > self.allowed_ms()).then(|| self.timed_out()))
-            .or_else(|| rules::failure(&self.request, &self.target));
+            .take_job_failure(self.name())
+            .or_else(|| (wanted > self.max_runtime_ms()).then(|| self.timeout_reason()))
+            .or_else(|| request_rules::find_failure(&self.request, &self.target));
         match failure {
-            Some(reason) => self.finish(Err(reason), at, around.effects),
-            None if around.has_s3 => around.effects.push(Effect::Compile(Work::of(self))),
+            Some(reason) => self.finish_compilation(Err(reason), at, context.effects),
+            None if context.has_s3 => context.effects.push(SideEffect::Compile(CompilationTask::from(&*self))),
             None => {
-                let work = Work::of(self);
-                self.finish(work.compiled().map_err(|error| work.internal_error(&error)), at, around.effects);
+                let task = CompilationTask::from(&*self);
+                self.finish_compilation(
+                    task.build_artifact().map_err(|error| task.internal_error_reason(&error)),
+                    at,
+                    context.effects,
+                );
             }
         }
     }
 
-    fn enter(&mut self, status: Status, at: Timestamp, effects: &mut Vec<Effect>) {
+    fn enter_status(&mut self, status: EmulatedCompilationStatus, at: Timestamp, effects: &mut Vec<SideEffect>) {
         self.status = status;
         self.modified = at;
-        if status == Status::InProgress {
+        if status == EmulatedCompilationStatus::InProgress {
             self.started = Some(at);
         }
         if status.is_terminal() {
             self.ended = self.started.map(|_| at);
         }
-        effects.push(Effect::Event(self.state_change()));
+        effects.push(SideEffect::Event(self.to_state_change()));
     }
 
-    fn allowed_ms(&self) -> u64 {
+    fn max_runtime_ms(&self) -> u64 {
         self.request.max_runtime_seconds().map_or(u64::MAX, |seconds| seconds.saturating_mul(1_000))
     }
 
-    fn timed_out(&self) -> String {
+    fn timeout_reason(&self) -> String {
         let seconds = self.request.max_runtime_seconds().unwrap_or_default();
         format!("ClientError: TimeOut: The compilation job exceeded its MaxRuntimeInSeconds of {seconds} seconds.")
     }

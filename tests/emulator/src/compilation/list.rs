@@ -1,30 +1,38 @@
-//! `ListCompilationJobs`: filters and orders.
+//! `ListCompilationJobs`: filtering and sorting.
 
 use serde_json::Value;
 
-use super::job::Job;
-use crate::answer::Answer;
-use crate::page::{self, Place, between};
-use crate::world::World;
+use super::job::EmulatedCompilationJob;
+use crate::answer::OperationAnswer;
+use crate::emulator_state::EmulatorState;
+use crate::list_page::{SortKey, build_list_answer, is_between, select_page};
 
-pub(crate) fn list(world: &mut World, request: &Value) -> Answer {
-    let found = world.compilation.all().filter(|job| matches(job, request)).map(|job| (place(job, request), job));
-    let (jobs, next) = page::cut(request, found.collect())?;
-    Ok(page::answer("CompilationJobSummaries", jobs.into_iter().map(Job::summary).collect::<Vec<_>>(), next))
+pub(crate) fn list_jobs(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
+    let found = state
+        .compilation
+        .iter_jobs()
+        .filter(|job| matches_filters(job, request))
+        .map(|job| (sort_key(job, request), job));
+    let (jobs, next) = select_page(request, found.collect())?;
+    Ok(build_list_answer(
+        "CompilationJobSummaries",
+        jobs.into_iter().map(EmulatedCompilationJob::to_summary).collect::<Vec<_>>(),
+        next,
+    ))
 }
 
-fn matches(job: &Job, request: &Value) -> bool {
+fn matches_filters(job: &EmulatedCompilationJob, request: &Value) -> bool {
     request["NameContains"].as_str().is_none_or(|part| job.name().contains(part))
         && request["StatusEquals"].as_str().is_none_or(|status| job.status.as_str() == status)
-        && between(job.created, request, "CreationTimeAfter", "CreationTimeBefore")
-        && between(job.modified, request, "LastModifiedTimeAfter", "LastModifiedTimeBefore")
+        && is_between(job.created, request, "CreationTimeAfter", "CreationTimeBefore")
+        && is_between(job.modified, request, "LastModifiedTimeAfter", "LastModifiedTimeBefore")
 }
 
-fn place(job: &Job, request: &Value) -> Place {
+fn sort_key(job: &EmulatedCompilationJob, request: &Value) -> SortKey {
     match request["SortBy"].as_str() {
-        Some("Name") => Place::by_name(job.name()),
-        Some("Status") => Place::by_text(job.status.as_str(), job.created, job.name()),
-        // The model: "The default is CreationTime."
-        _ => Place::by_time(job.created, job.name()),
+        Some("Name") => SortKey::by_name(job.name()),
+        Some("Status") => SortKey::by_text(job.status.as_str(), job.created, job.name()),
+        // Service model: "The default is CreationTime."
+        _ => SortKey::by_time(job.created, job.name()),
     }
 }

@@ -1,18 +1,18 @@
-//! Compilation jobs: requests, rules, states, answers.
+//! Compilation jobs: requests, validation rules, statuses and responses.
 
 mod artifact;
 mod create;
 mod job;
+mod job_operations;
+mod job_store;
+mod job_views;
 mod list;
-mod manage;
 mod request;
-mod rules;
-mod store;
+mod request_rules;
 mod target;
-mod view;
 
-pub(crate) use artifact::{Compiled, Work};
-pub(crate) use create::create;
-pub(crate) use list::list;
-pub(crate) use manage::{delete, describe, stop};
-pub(crate) use store::CompilationJobs;
+pub(crate) use artifact::{CompilationTask, CompiledArtifact};
+pub(crate) use create::create_job;
+pub(crate) use job_operations::{delete_job, describe_job, stop_job};
+pub(crate) use job_store::CompilationJobStore;
+pub(crate) use list::list_jobs;

@@ -1,14 +1,14 @@
-//! The request that starts a compilation job.
+//! The typed `CreateCompilationJob` request.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::target::{Platform, Target};
+use super::target::{PlatformTarget, RequestedTarget};
 
-/// `CreateCompilationJobRequest`, after the model's check.
+/// `CreateCompilationJobRequest`, after the check against the service model.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct CreateRequest {
+pub(crate) struct CreateJobRequest {
     pub compilation_job_name: String,
     pub role_arn: String,
     pub model_package_version_arn: Option<String>,
@@ -19,15 +19,14 @@ pub(crate) struct CreateRequest {
     pub tags: Option<Vec<Value>>,
 }
 
-impl CreateRequest {
-    /// How long the job may run, if that is limited.
+impl CreateJobRequest {
+    /// `None` if the run time is not limited.
     pub fn max_runtime_seconds(&self) -> Option<u64> {
         self.stopping_condition["MaxRuntimeInSeconds"].as_u64()
     }
 }
 
-/// Where the model is and what it is.
-#[allow(clippy::struct_field_names)] // the names of the service
+#[allow(clippy::struct_field_names)] // member names of the service
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct InputConfig {
@@ -39,7 +38,6 @@ pub(crate) struct InputConfig {
     pub framework_version: Option<String>,
 }
 
-/// Where the artifact goes and what it is for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct OutputConfig {
@@ -47,7 +45,7 @@ pub(crate) struct OutputConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_device: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_platform: Option<Platform>,
+    pub target_platform: Option<PlatformTarget>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compiler_options: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,11 +53,11 @@ pub(crate) struct OutputConfig {
 }
 
 impl OutputConfig {
-    /// The one target; `None` if there is none or if there are two.
-    pub fn target(&self) -> Option<Target> {
+    /// `None` if the request has no target or has two.
+    pub fn single_target(&self) -> Option<RequestedTarget> {
         match (&self.target_device, &self.target_platform) {
-            (Some(device), None) => Some(Target::Device(device.clone())),
-            (None, Some(platform)) => Some(Target::Platform(platform.clone())),
+            (Some(device), None) => Some(RequestedTarget::Device(device.clone())),
+            (None, Some(platform)) => Some(RequestedTarget::Platform(platform.clone())),
             _ => None,
         }
     }

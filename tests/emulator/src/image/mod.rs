@@ -1,10 +1,10 @@
-//! Images: their properties, their states, their events.
+//! Images: properties, statuses and events.
 
-mod change;
-mod read;
-mod state;
-mod store;
+mod create_update;
+mod describe_list;
+mod emulated_image;
+mod image_store;
 
-pub(crate) use change::{create, update};
-pub(crate) use read::{describe, list};
-pub(crate) use store::Images;
+pub(crate) use create_update::{create_image, update_image};
+pub(crate) use describe_list::{describe_image, list_images};
+pub(crate) use image_store::ImageStore;

@@ -1,42 +1,42 @@
-//! `CreatePartnerApp`: for tests; this project creates none.
+//! `CreatePartnerApp`: used by tests only; this project creates no apps.
 
 use serde_json::{Map, Value, json};
 
-use super::app::{App, Status};
-use crate::answer::{Answer, Refusal};
-use crate::clock::after_millis;
-use crate::world::World;
+use super::emulated_app::{EmulatedAppStatus, EmulatedPartnerApp};
+use crate::answer::{OperationAnswer, ServiceError};
+use crate::clock::add_millis;
+use crate::emulator_state::EmulatorState;
 
-pub(crate) fn create(world: &mut World, request: &Value) -> Answer {
+pub(crate) fn create_partner_app(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let text = |member: &str| request[member].as_str().unwrap_or_default().to_owned();
     let name = text("Name");
-    if world.partner_apps.all().any(|app| app.name == name) {
-        return Err(Refusal::new(
+    if state.partner_apps.iter_apps().any(|app| app.name == name) {
+        return Err(ServiceError::new(
             "ConflictException",
             format!("A Partner AI App with the name {name} already exists."),
         ));
     }
-    let number = world.partner_apps.all().count();
-    let arn = world.owner.arn(&format!("partner-app/app-{number:012}"));
-    let (now, kind) = (world.clock.now(), text("Type"));
-    world.tags.add(&arn, &request["Tags"])?;
-    let mut app = App {
+    let number = state.partner_apps.iter_apps().count();
+    let arn = state.owner.build_arn(&format!("partner-app/app-{number:012}"));
+    let (now, kind) = (state.clock.now(), text("Type"));
+    state.tags.merge_tags(&arn, &request["Tags"])?;
+    let mut app = EmulatedPartnerApp {
         arn: arn.clone(),
-        version: world.partner_apps.catalogue.first(&kind),
+        version: state.partner_apps.catalogue.first_version(&kind),
         role: request["ExecutionRoleArn"].clone(),
         key: request["KmsKeyId"].clone(),
-        status: Status::Creating,
+        status: EmulatedAppStatus::Creating,
         created: now,
         modified: now,
         members: Map::new(),
         error: None,
         update: None,
-        due: Some(after_millis(now, world.settings.spread(&name, world.settings.updating_ms))),
+        due: Some(add_millis(now, state.settings.spread_duration(&name, state.settings.updating_ms))),
         tokens: std::collections::BTreeMap::new(),
         name,
         kind,
     };
-    app.set(request);
-    world.partner_apps.insert(app);
+    app.set_members(request);
+    state.partner_apps.insert(app);
     Ok(json!({ "Arn": arn }))
 }

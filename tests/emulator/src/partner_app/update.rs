@@ -2,31 +2,36 @@
 
 use serde_json::{Value, json};
 
-use super::app::{App, Status};
-use super::read::missing;
-use crate::answer::{Answer, Refusal};
-use crate::clock::after_millis;
-use crate::world::World;
+use super::describe_list::app_not_found;
+use super::emulated_app::{EmulatedAppStatus, EmulatedPartnerApp};
+use crate::answer::{OperationAnswer, ServiceError};
+use crate::clock::add_millis;
+use crate::emulator_state::EmulatorState;
 
-pub(crate) fn update(world: &mut World, request: &Value) -> Answer {
+pub(crate) fn update_partner_app(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let arn = request["Arn"].as_str().unwrap_or_default();
-    let app = world.partner_apps.get(arn).ok_or_else(|| missing(arn))?;
+    let app = state.partner_apps.get(arn).ok_or_else(|| app_not_found(arn))?;
     let token = request["ClientToken"].as_str().unwrap_or_default();
     match app.tokens.get(token) {
         Some(earlier) if earlier == request => return Ok(json!({ "Arn": arn })),
-        Some(_) => return Err(conflict(format!("The client token {token} was used for another update of {arn}."))),
+        Some(_) => {
+            return Err(conflict_error(format!("The client token {token} was used for another update of {arn}.")));
+        }
         None => {}
     }
     if app.status.is_busy() {
-        return Err(conflict(format!("The Partner AI App {arn} is in status {:?} and cannot be updated.", app.status)));
+        return Err(conflict_error(format!(
+            "The Partner AI App {arn} is in status {:?} and cannot be updated.",
+            app.status
+        )));
     }
-    offered(world, app, request)?;
+    check_offered_version(state, app, request)?;
     let name = app.name.clone();
-    world.tags.add(arn, &request["Tags"])?;
-    let now = world.clock.now();
-    let due = after_millis(now, world.settings.spread(&name, world.settings.updating_ms));
-    if let Some(app) = world.partner_apps.get_mut(arn) {
-        app.status = Status::Updating;
+    state.tags.merge_tags(arn, &request["Tags"])?;
+    let now = state.clock.now();
+    let due = add_millis(now, state.settings.spread_duration(&name, state.settings.updating_ms));
+    if let Some(app) = state.partner_apps.get_mut(arn) {
+        app.status = EmulatedAppStatus::Updating;
         app.modified = now;
         app.error = None;
         app.due = Some(due);
@@ -36,10 +41,11 @@ pub(crate) fn update(world: &mut World, request: &Value) -> Answer {
     Ok(json!({ "Arn": arn }))
 }
 
-/// The model: it must be the version in `AvailableUpgrade`; skipping and downgrades are not supported.
-fn offered(world: &World, app: &App, request: &Value) -> Result<(), Refusal> {
+/// Service model: `AppVersion` must be the version in `AvailableUpgrade`. Skipping versions and
+/// downgrades are not supported.
+fn check_offered_version(state: &EmulatorState, app: &EmulatedPartnerApp, request: &Value) -> Result<(), ServiceError> {
     let Some(wanted) = request["AppVersion"].as_str() else { return Ok(()) };
-    let offered = world.partner_apps.catalogue.next(&app.kind, &app.version);
+    let offered = state.partner_apps.catalogue.next_release(&app.kind, &app.version);
     if offered.is_some_and(|offered| offered.version == wanted) {
         return Ok(());
     }
@@ -48,9 +54,9 @@ fn offered(world: &World, app: &App, request: &Value) -> Result<(), Refusal> {
         "AppVersion {wanted} is not the available upgrade of {} (version {}, available upgrade: {offered}).",
         app.arn, app.version
     );
-    Err(Refusal::validation(message))
+    Err(ServiceError::validation_exception(message))
 }
 
-fn conflict(message: String) -> Refusal {
-    Refusal::new("ConflictException", message)
+fn conflict_error(message: String) -> ServiceError {
+    ServiceError::new("ConflictException", message)
 }

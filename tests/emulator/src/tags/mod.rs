@@ -1,53 +1,54 @@
-//! `AddTags` and `ListTags`: the tags of every kind of resource, by its ARN.
+//! `AddTags` and `ListTags`: the tags of all resource types, by resource ARN.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Refusal};
-use crate::world::World;
+use crate::answer::{OperationAnswer, ServiceError};
+use crate::emulator_state::EmulatorState;
 
-/// Tags of one resource (service model 2017-07-24, `TagList`).
+/// Maximum number of tags per resource (service model 2017-07-24, `TagList`).
 const MAX_TAGS: usize = 50;
 
-/// The tags of the account's resources.
 #[derive(Debug, Default)]
-pub(crate) struct Tags(BTreeMap<String, BTreeMap<String, String>>);
+pub(crate) struct ResourceTags(BTreeMap<String, BTreeMap<String, String>>);
 
-impl Tags {
-    /// Adds a request's `Tags` to a resource's; of equal keys the new one wins.
-    pub fn add(&mut self, arn: &str, tags: &Value) -> Result<(), Refusal> {
+impl ResourceTags {
+    /// Adds the `Tags` of a request to a resource. For equal keys, the new value wins.
+    pub fn merge_tags(&mut self, arn: &str, tags: &Value) -> Result<(), ServiceError> {
         let mut all = self.0.get(arn).cloned().unwrap_or_default();
         for tag in tags.as_array().into_iter().flatten() {
             let text = |member: &str| tag[member].as_str().unwrap_or_default().to_owned();
             all.insert(text("Key"), text("Value"));
         }
         if all.len() > MAX_TAGS {
-            return Err(Refusal::validation(format!("The resource {arn} would have more than {MAX_TAGS} tags.")));
+            return Err(ServiceError::validation_exception(format!(
+                "The resource {arn} would have more than {MAX_TAGS} tags."
+            )));
         }
         self.0.insert(arn.to_owned(), all);
         Ok(())
     }
 
-    fn of(&self, arn: &str) -> Value {
+    fn tags_of(&self, arn: &str) -> Value {
         let tags = self.0.get(arn).into_iter().flatten();
         tags.map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
     }
 }
 
-pub(crate) fn add(world: &mut World, request: &Value) -> Answer {
-    let arn = arn(request);
-    world.tags.add(arn, &request["Tags"])?;
-    Ok(json!({ "Tags": world.tags.of(arn) }))
+pub(crate) fn add_tags(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
+    let arn = resource_arn(request);
+    state.tags.merge_tags(arn, &request["Tags"])?;
+    Ok(json!({ "Tags": state.tags.tags_of(arn) }))
 }
 
-/// All tags fit on one page: a page has at least 50.
-#[allow(clippy::unnecessary_wraps)] // a handler like the others
-pub(crate) fn list(world: &mut World, request: &Value) -> Answer {
-    Ok(json!({ "Tags": world.tags.of(arn(request)) }))
+/// All tags fit on one page, because a page holds at least 50.
+#[allow(clippy::unnecessary_wraps)] // signature of an operation handler
+pub(crate) fn list_tags(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
+    Ok(json!({ "Tags": state.tags.tags_of(resource_arn(request)) }))
 }
 
-fn arn(request: &Value) -> &str {
-    // The model has made sure that it is there.
+fn resource_arn(request: &Value) -> &str {
+    // The check against the service model guarantees that the member is present.
     request["ResourceArn"].as_str().unwrap_or_default()
 }

@@ -1,13 +1,15 @@
-//! Work teams and the labeling jobs they work on.
+//! Work teams and their labeling jobs.
 
-mod job;
-mod jobs;
+mod emulated_job;
+mod emulated_workteam;
+mod job_operations;
+mod job_script;
 mod notice;
-mod script;
-mod team;
-mod teams;
+mod workteam_store;
 
-pub(crate) use jobs::{describe_job, list_jobs};
-pub(crate) use notice::Notice;
-pub use script::LabelingJob as JobScript;
-pub(crate) use teams::{Workteams, create, delete, describe, list, update};
+pub(crate) use job_operations::{describe_labeling_job, list_labeling_jobs};
+pub use job_script::LabelingJobScript;
+pub(crate) use notice::WorkteamNotice;
+pub(crate) use workteam_store::{
+    WorkteamStore, create_workteam, delete_workteam, describe_workteam, list_workteams, update_workteam,
+};

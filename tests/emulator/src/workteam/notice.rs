@@ -1,26 +1,34 @@
-//! What SageMaker publishes to a team's topic. Its text is not documented: this one is the emulator's own.
+//! The notice that SageMaker publishes to a work team's SNS topic. AWS does not document its text;
+//! this text is the emulator's own.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::job::{LabelingJob, Said};
-use super::team::Team;
+use super::emulated_job::{EmulatedLabelingJob, WorkteamNoticeKind};
+use super::emulated_workteam::EmulatedWorkteam;
 
-/// A message to a team's topic.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Notice {
+pub(crate) struct WorkteamNotice {
     pub topic: String,
     pub subject: String,
     pub message: String,
     pub time: Timestamp,
 }
 
-impl Notice {
-    pub fn new(team: &Team, topic: &str, job: &LabelingJob, said: Said, time: Timestamp) -> Self {
-        let (team, pending) = (&team.name, job.pending(time));
-        let (subject, message) = match said {
-            Said::Available => ("Work items are available", format!("{pending} work items are available to {team}.")),
-            Said::Expiring => {
+impl WorkteamNotice {
+    pub fn new(
+        team: &EmulatedWorkteam,
+        topic: &str,
+        job: &EmulatedLabelingJob,
+        kind: WorkteamNoticeKind,
+        time: Timestamp,
+    ) -> Self {
+        let (team, pending) = (&team.name, job.pending_objects(time));
+        let (subject, message) = match kind {
+            WorkteamNoticeKind::Available => {
+                ("Work items are available", format!("{pending} work items are available to {team}."))
+            }
+            WorkteamNoticeKind::Expiring => {
                 ("Work items expire soon", format!("{pending} work items of {team} are about to expire."))
             }
         };

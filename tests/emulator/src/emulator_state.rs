@@ -1,0 +1,137 @@
+//! The complete state of the emulator, and its changes over time.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::clock::EmulatorClock;
+use crate::compilation::{CompilationJobStore, CompilationTask, CompiledArtifact};
+use crate::event_bus::DeliveryCounters;
+use crate::faults::PendingFaults;
+use crate::image::ImageStore;
+use crate::partner_app::PartnerAppStore;
+use crate::request_log::RequestLog;
+use crate::settings::{EmulatorSettings, Owner};
+use crate::side_effect::SideEffect;
+use crate::tags::ResourceTags;
+use crate::workteam::{LabelingJobScript, WorkteamStore};
+
+/// The window of the request rate limit.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The state behind all operations. It is used under a lock, so no method blocks or awaits.
+#[derive(Debug, Default)]
+pub(crate) struct EmulatorState {
+    pub clock: EmulatorClock,
+    pub settings: EmulatorSettings,
+    /// The settings that a reset restores.
+    pub initial: EmulatorSettings,
+    pub owner: Owner,
+    pub faults: PendingFaults,
+    pub request_log: RequestLog,
+    pub compilation: CompilationJobStore,
+    pub partner_apps: PartnerAppStore,
+    pub images: ImageStore,
+    pub tags: ResourceTags,
+    pub workteams: WorkteamStore,
+    /// With S3, a compilation job ends when its artifact has been written.
+    pub has_s3: bool,
+    /// Pending side effects in order; drained after each change.
+    pub effects: Vec<SideEffect>,
+    pub deliveries: DeliveryCounters,
+    answered: VecDeque<Instant>,
+}
+
+/// The parts of the state that a status change of a compilation job reads and modifies.
+pub(crate) struct TransitionContext<'a> {
+    pub settings: &'a EmulatorSettings,
+    pub faults: &'a mut PendingFaults,
+    pub has_s3: bool,
+    pub effects: &'a mut Vec<SideEffect>,
+}
+
+impl EmulatorState {
+    pub fn new(settings: EmulatorSettings, owner: Owner, has_s3: bool) -> Self {
+        Self { initial: settings.clone(), settings, owner, has_s3, ..Self::default() }
+    }
+
+    /// Applies all changes that are due by now.
+    pub fn apply_due_changes(&mut self) {
+        let now = self.clock.now();
+        let (jobs, mut context) = self.compilation_and_context();
+        jobs.apply_due_changes(now, &mut context);
+        self.partner_apps.apply_due_changes(now, &mut self.faults);
+        self.images.apply_due_changes(now, &mut self.faults, &mut self.effects);
+        self.workteams.apply_due_changes(now, &mut self.effects);
+    }
+
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let due = [
+            self.compilation.next_due(),
+            self.partner_apps.next_due(),
+            self.images.next_due(),
+            self.workteams.next_due(),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    pub fn compilation_and_context(&mut self) -> (&mut CompilationJobStore, TransitionContext<'_>) {
+        let context = TransitionContext {
+            settings: &self.settings,
+            faults: &mut self.faults,
+            has_s3: self.has_s3,
+            effects: &mut self.effects,
+        };
+        (&mut self.compilation, context)
+    }
+
+    /// Returns all compilation jobs as `DescribeCompilationJob` shows them.
+    pub fn compilation_jobs(&self) -> Vec<serde_json::Value> {
+        self.compilation.iter_jobs().map(|job| job.to_description(&self.owner.region)).collect()
+    }
+
+    /// Starts a labeling job, or adds objects to a running job of the same name. Returns the job as
+    /// `DescribeLabelingJob` shows it.
+    pub fn start_labeling_job(&mut self, script: &LabelingJobScript) -> Result<serde_json::Value, String> {
+        self.workteams.run_script(script, &self.owner, self.clock.now(), &mut self.effects)
+    }
+
+    /// Ends a compilation job whose task has finished.
+    pub fn finish_compilation(&mut self, task: &CompilationTask, result: Result<CompiledArtifact, String>) {
+        let now = self.clock.now();
+        self.compilation.finish_task(task, result, now, &mut self.effects);
+    }
+
+    /// Whether the rate limit allows one more request. An allowed request is counted.
+    pub fn admit_request(&mut self) -> bool {
+        let Some(limit) = self.settings.max_rps else {
+            return true;
+        };
+        let now = Instant::now();
+        while self.answered.front().is_some_and(|at| now.duration_since(*at) >= SECOND) {
+            self.answered.pop_front();
+        }
+        let admitted = self.answered.len() < limit;
+        if admitted {
+            self.answered.push_back(now);
+        }
+        admitted
+    }
+
+    /// Removes all resources, faults and logged requests, and restores the initial settings and the
+    /// system clock.
+    pub fn reset_state(&mut self) {
+        self.compilation = CompilationJobStore::default();
+        self.partner_apps = PartnerAppStore::default();
+        self.images = ImageStore::default();
+        self.tags = ResourceTags::default();
+        self.workteams = WorkteamStore::default();
+        self.faults.clear();
+        self.request_log.clear();
+        self.settings = self.initial.clone();
+        self.clock = EmulatorClock::default();
+        self.effects.clear();
+        self.answered.clear();
+    }
+}
