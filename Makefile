@@ -1,4 +1,5 @@
-# What people and CI run. Everything Python is in .venv, everything a local stack writes is in .local.
+# Targets for developers and CI. Python tools are installed into .venv; a local stack writes all of
+# its files to .local.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,17 +7,19 @@ BIN := $(VENV)/bin
 TOOLS := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# For `build` and `deploy`: the processor of the functions on AWS; left out: the template's default.
+# For `build` and `deploy`: instruction set architecture of the functions (arm64 or x86_64).
+# Default: the template's default.
 ARCHITECTURE ?=
 SAM_PARAMETERS := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
-PYTHON_CODE := tests/local tests/e2e tests/soak tests/bench shared/model-archive/fuzz
+PYTHON_CODE := tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
 
-# For `soak`: sizes; `make soak OPTIONS=--help` lists them.
+# For `soak`: command-line options. To list them, run `make soak OPTIONS=--help`.
 OPTIONS ?=
 
-# For `fuzz`: seconds a target, and which targets; left out: all. No sanitizers: the crate forbids unsafe code, and they need nightly Rust.
+# For `fuzz`: seconds per target, and the targets to run (default: all). Sanitizers are off: the
+# crate forbids unsafe code, and sanitizers need nightly Rust.
 FUZZ := shared/model-archive/fuzz
 SECONDS_EACH ?= 60
 TARGETS ?= $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
@@ -28,56 +31,60 @@ export PATH := $(CURDIR)/.local/cargo/bin:$(PATH)
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-demo: $(TOOLS) ## a model goes through, on this machine, printed as it happens
+demo: $(TOOLS) ## run the whole stack locally and compile a model with it
 	@$(BIN)/python -m tests.local demo
 
-test: lint ## everything that CI runs
+test: lint ## run all checks (same as CI)
 	cargo test --workspace --quiet
 	cargo build --workspace --bins --quiet
 	$(BIN)/python -m pytest
 
-soak: $(TOOLS) ## 300 uploads under faults; fewer with OPTIONS="--uploads 50"
+soak: $(TOOLS) ## test 300 uploads with injected faults; for fewer, OPTIONS="--uploads 50"
 	@$(BIN)/python -m tests.soak $(OPTIONS)
 
-lint: $(TOOLS) ## format, template, licences, clippy
+lint: $(TOOLS) ## check formatting, names, wording, layers, template, licenses and clippy lints
 	cargo fmt --all --check
 	$(SAM_QUIET) sam validate --lint --region us-east-1
 	cfn-lint template.yaml
 	ruff check --quiet $(PYTHON_CODE) && ruff format --quiet --check $(PYTHON_CODE)
+	@$(BIN)/python -m tests.lint.names
+	@$(BIN)/python -m tests.lint.words
+	@$(BIN)/python -m tests.lint.layers
 	cargo fetch --locked --quiet
+	@$(BIN)/python -m tests.lint.features
 	cargo deny --offline --log-level error check licenses bans sources
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-up: $(TOOLS) ## the stack on this machine, left running; .local/env says where
+up: $(TOOLS) ## start the stack locally and keep it running; see .local/env for its endpoints
 	@$(BIN)/python -m tests.local up
 
-down: $(TOOLS) ## stops what `make up` started
+down: $(TOOLS) ## stop the stack that `make up` started
 	@$(BIN)/python -m tests.local down
 
-bench: $(TOOLS) ## how fast an archive is inspected, against gzip and Python
+bench: $(TOOLS) ## measure how fast an archive is inspected, compared with gzip and Python
 	cargo bench --quiet --manifest-path shared/model-archive/bench/Cargo.toml --target-dir target/bench
 	cargo build --quiet --release -p model-archive --examples
 	@$(BIN)/python -m tests.bench --inflate "target/release/examples/inflate {}" "inspect=target/release/examples/inspect {}" \
 		$(if $(wildcard target/release/automation),"automation inspect=target/release/automation inspect {}")
 
-fuzz: ## every fuzz target for SECONDS_EACH=60 seconds
+fuzz: ## run every fuzz target for SECONDS_EACH=60 seconds
 	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-fuzz@0.13.2
 	cargo fuzz build --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none
-	@for target in $(TARGETS); do echo "fuzzing $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
+	@for target in $(TARGETS); do echo "Fuzzing $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
 		cargo fuzz run --fuzz-dir $(FUZZ) --target-dir target/fuzz --sanitizer none $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target -- \
 		-max_total_time=$(SECONDS_EACH) -timeout=5 -malloc_limit_mb=32 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 || exit 1; done
 
-build: $(TOOLS) ## the functions for AWS
+build: $(TOOLS) ## build the functions for AWS
 	$(if $(ARCHITECTURE),ARCHITECTURE=$(ARCHITECTURE)) sam build $(SAM_PARAMETERS)
 
-deploy: build ## to AWS, with your own credentials
+deploy: build ## deploy the stack to AWS with your own credentials
 	sam deploy $(SAM_PARAMETERS)
 
 $(TOOLS): requirements.txt
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on the PATH: install Python 3.11 or newer" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11: name a newer one with make PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: $(PYTHON) lacks the venv module: install it (python3-venv on Debian)" >&2; exit 1; }
-	@echo "Installing the Python tools into $(VENV): one or two minutes, once."
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on the PATH. Fix: install Python 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11. Fix: use a later version with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: $(PYTHON) has no venv module. Fix: install it (python3-venv on Debian)" >&2; exit 1; }
+	@echo "Installing the Python tools into $(VENV). This happens once and takes one or two minutes."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@

@@ -1,4 +1,7 @@
-"""Writes the examples of docs/NOTIFICATIONS.md from the snapshots of the tests: `python -m tests.notifications`."""
+"""Generates the examples in docs/NOTIFICATIONS.md from test snapshots.
+
+To update the page, run `python -m tests.notifications`.
+"""
 
 import json
 from typing import Any
@@ -6,24 +9,24 @@ from typing import Any
 from tests.local.environment import ROOT
 
 PAGE = ROOT / "docs/NOTIFICATIONS.md"
-SNAPSHOTS = "shared/automation/src/notification/**/*__documents*.snap"
+SNAPSHOTS = "shared/notifications/src/**/*__documents*.snap"
 BEGIN = "<!-- written -->\n"
 
 
-def documents() -> list[dict[str, Any]]:
-    """Every notification that a test has a snapshot of."""
+def read_documents() -> list[dict[str, Any]]:
+    """Reads the notifications from the snapshots."""
     found: list[dict[str, Any]] = []
     for path in sorted(ROOT.glob(SNAPSHOTS)):
-        # The header of a snapshot ends with its second line of dashes.
+        # The header of a snapshot ends with the second line of dashes.
         found += json.loads(path.read_text().split("---\n", 2)[2])
     return found
 
 
-def written() -> str:
-    """The page as it should be."""
+def render_page() -> str:
+    """Returns the page with up-to-date examples."""
     head, _, _ = PAGE.read_text().partition(BEGIN)
     parts = [head + BEGIN]
-    found = documents()
+    found = read_documents()
     for kind in dict.fromkeys(document["type"] for document in found):
         parts.append(f"\n## {kind}\n")
         for document in (document for document in found if document["type"] == kind):
@@ -33,4 +36,4 @@ def written() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written())
+    PAGE.write_text(render_page())

@@ -1,14 +1,15 @@
-"""`make bench`: an archive of 500 MB, inspected by us, by gzip and tar, and by Python, each in a process of its own.
+"""Measures how fast an archive of 500 MB is inspected, compared with gzip, tar and Python.
 
-The ways take turns, so that whatever else the machine does hits all of them; compared are the medians. Exits with 1
-when a goal is missed.
+Each program runs in its own process. The programs take turns, so that other load on the machine
+affects all of them, and their medians are compared. Exits with 1 if a goal is missed.
 
-Nothing is faster than to inflate the archive and look at none of it, with the same crate: the crate's example
-`inflate` does that. How often that would fit into Python's time is told next to how often we do.
+The lower bound for the time is decompressing the archive with the same crate, without inspecting it:
+the example `inflate` of the crate does that. Its speed relative to Python is printed next to ours.
 
-Measured is the crate's example `inspect`, which builds in a minute, and the command `automation inspect` as well where
-target/release has it: both spend their time in the same function, but the command's crates for AWS take minutes to
-build optimised. No peak can be told that is below the memory of this script: a child's begins with that.
+Measures the crate's example `inspect`, which builds in a minute, and also the command
+`automation inspect` if target/release has it. Both spend their time in the same function, but the AWS
+crates of the command take minutes to build in release mode. The reported peak memory is never below
+the memory of this script, because a child process starts with it.
 """
 
 import argparse
@@ -25,8 +26,8 @@ LOCAL = ROOT / ".local" / "bench"
 
 
 @dataclass
-class Way:
-    """One way to look into an archive, and what its runs took."""
+class Program:
+    """A program that reads an archive, and the time and memory of its runs."""
 
     name: str
     command: list[str]
@@ -34,15 +35,15 @@ class Way:
     processor: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
 
-    def run(self) -> None:
-        """Run once. Peak memory is of the largest process among it and its children."""
+    def measure_run(self) -> None:
+        """Runs the program once. Peak memory is that of its largest process."""
         start = time.perf_counter()
         child = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
         elapsed = time.perf_counter() - start
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode != 0:
-            sys.exit(f"error: {self.name} failed with {child.returncode}: {' '.join(self.command)}")
+            sys.exit(f"error: {self.name} failed with exit code {child.returncode}: {' '.join(self.command)}")
         self.seconds.append(elapsed)
         self.processor.append(usage.ru_utime + usage.ru_stime)
         self.peaks.append(usage.ru_maxrss / 1024)
@@ -58,7 +59,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Goal:
-    """Something that must hold, with the numbers that say whether it does."""
+    """A goal: a measured value and its bounds."""
 
     text: str
     value: float
@@ -70,66 +71,73 @@ class Goal:
         return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
 
 
-def goals(ours: Way, inflate: Way, gzip: Way, python: Way) -> list[Goal]:
-    bound = f"{inflate.name} is {python.median / inflate.median:.2f} times as fast"
+def list_goals(ours: Program, inflate: Program, gzip: Program, python: Program) -> list[Goal]:
+    bound = f"{inflate.name}: {python.median / inflate.median:.2f} times as fast"
     return [
-        Goal(f"{ours.name}: time, of that of {gzip.name}", ours.median / gzip.median, most=1.0),
-        Goal(f"{ours.name}: time, of that of {inflate.name}", ours.median / inflate.median, most=1.25),
-        Goal(f"{ours.name}: times as fast as {python.name} ({bound})", python.median / ours.median, least=3.0),
+        Goal(f"{ours.name}: time relative to {gzip.name}", ours.median / gzip.median, most=1.0),
+        Goal(f"{ours.name}: time relative to {inflate.name}", ours.median / inflate.median, most=1.25),
+        Goal(f"{ours.name}: speed relative to {python.name} ({bound})", python.median / ours.median, least=3.0),
         Goal(f"{ours.name}: peak memory, MiB", ours.peak, most=32.0),
     ]
 
 
-def prepared(megabytes: int) -> Path:
-    """The archive, written in a process of its own: a child's peak counts from what its parent has at the fork."""
+def prepare_archive(megabytes: int) -> Path:
+    """Writes the archive in a separate process, to keep this process small.
+
+    A child's peak memory starts at its parent's memory at the fork.
+    """
     archive = LOCAL / f"onnx-{megabytes}.tar.gz"
     if not archive.exists():
-        print(f"Writing {archive.relative_to(ROOT)}: about a minute, once.", flush=True)
+        print(f"Writing {archive.relative_to(ROOT)}. This happens once and takes about a minute.", flush=True)
         subprocess.run([sys.executable, ROOT / "tests" / "bench" / "archive.py", archive, str(megabytes)], check=True)
     return archive
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    arguments.add_argument("inspectors", nargs="+", metavar="NAME=PROGRAM", help="what is measured; {} is the archive")
-    arguments.add_argument("--inflate", required=True, metavar="PROGRAM", help="what only inflates {}")
-    arguments.add_argument("--runs", type=int, default=5, help="of each way (default: %(default)s)")
-    arguments.add_argument("--megabytes", type=int, default=500, help="of the archive (default: %(default)s)")
+    arguments.add_argument(
+        "inspectors", nargs="+", metavar="NAME=PROGRAM", help="program to measure; {} is replaced by the archive"
+    )
+    arguments.add_argument(
+        "--inflate", required=True, metavar="PROGRAM", help="program that only decompresses the archive {}"
+    )
+    arguments.add_argument("--runs", type=int, default=5, help="number of runs of each program (default: %(default)s)")
+    arguments.add_argument("--megabytes", type=int, default=500, help="size of the archive (default: %(default)s)")
     options = arguments.parse_args()
 
-    archive = str(prepared(options.megabytes))
+    archive = str(prepare_archive(options.megabytes))
 
-    def way(name: str, program: str) -> Way:
-        return Way(name, [archive if word == "{}" else word for word in program.split()])
+    def parse_program(name: str, command: str) -> Program:
+        return Program(name, [archive if word == "{}" else word for word in command.split()])
 
-    ours = [way(*inspector.split("=", 1)) for inspector in options.inspectors]
-    inflate = way("inflate alone", options.inflate)
-    gzip = Way("gzip -dc", ["gzip", "-dc", archive])
-    listing = Way("gzip -dc | tar t", ["sh", "-c", 'gzip -dc "$0" | tar t', archive])
-    python = Way("tarfile + onnx.load", [sys.executable, str(ROOT / "tests" / "bench" / "with_onnx.py"), archive])
-    ways = [*ours, inflate, gzip, listing, python]
+    ours = [parse_program(*inspector.split("=", 1)) for inspector in options.inspectors]
+    inflate = parse_program("inflate only", options.inflate)
+    gzip = Program("gzip -dc", ["gzip", "-dc", archive])
+    listing = Program("gzip -dc | tar t", ["sh", "-c", 'gzip -dc "$0" | tar t', archive])
+    python = Program("tarfile + onnx.load", [sys.executable, str(ROOT / "tests" / "bench" / "with_onnx.py"), archive])
+    programs = [*ours, inflate, gzip, listing, python]
 
-    # Not counted: it brings the archive and the programs into memory.
+    # Warm-up, not measured: loads the archive and the programs into the page cache.
     for each in ours:
-        Way(each.name, each.command).run()
+        Program(each.name, each.command).measure_run()
     for number in range(options.runs):
         if sys.stderr.isatty():
             print(f"run {number + 1} of {options.runs}", end="\r", file=sys.stderr, flush=True)
-        for each in ways:
-            each.run()
+        for each in programs:
+            each.measure_run()
 
     size = Path(archive).stat().st_size / 1e6
-    print(f"{Path(archive).name}: {size:.0f} MB, median of {options.runs} runs, {os.cpu_count()} processors")
-    print(f"{'':24}{'seconds':>9}{'processor':>11}{'MB/s':>8}{'peak MiB':>10}{'to gzip -dc':>13}")
-    for each in ways:
+    print(f"{Path(archive).name}: {size:.0f} MB, median of {options.runs} runs, {os.cpu_count()} CPUs")
+    print(f"{'':24}{'seconds':>9}{'CPU s':>11}{'MB/s':>8}{'peak MiB':>10}{'vs gzip -dc':>13}")
+    for each in programs:
         processor = statistics.median(each.processor)
         speed, ratio = size / each.median, each.median / gzip.median
         print(f"{each.name:24}{each.median:9.2f}{processor:11.2f}{speed:8.0f}{each.peak:10.1f}{ratio:12.2f}×")
     print()
     reached = True
-    for goal in [goal for each in ours for goal in goals(each, inflate, gzip, python)]:
+    for goal in [goal for each in ours for goal in list_goals(each, inflate, gzip, python)]:
         bound = f"at most {goal.most:g}" if goal.most is not None else f"at least {goal.least:g}"
-        print(f"{'reached' if goal.reached else 'MISSED':8} {goal.text}: {goal.value:.2f}, {bound}")
+        print(f"{'reached' if goal.reached else 'MISSED':8} {goal.text}: {goal.value:.2f} (goal: {bound})")
         reached = reached and goal.reached
     return 0 if reached else 1
 

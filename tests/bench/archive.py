@@ -1,4 +1,4 @@
-"""Write the archive that the benchmark reads: one ONNX model with weights that deflate as trained ones do.
+"""Writes the benchmark's archive: one ONNX model whose weights compress like trained ones.
 
 python tests/bench/archive.py <file> <megabytes>
 """
@@ -12,18 +12,18 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# The compressed size of float32 weights around zero, for each byte of them, as gzip leaves it.
-DEFLATED = 0.926
+# Compressed size per byte of float32 weights around zero, with gzip.
+COMPRESSION_RATIO = 0.926
 
-# Of a layer: 1280 by 5120, as in the blocks of a vision transformer.
+# Shape of a layer's weights, as in the blocks of a vision transformer.
 LAYER = (1280, 5120)
 
 
-def model(megabytes: int) -> onnx.ModelProto:
-    """A chain of layers whose weights deflate to about so many megabytes."""
+def build_model(megabytes: int) -> onnx.ModelProto:
+    """Builds a chain of layers whose weights compress to about this many megabytes."""
     random = np.random.default_rng(1)
     layer_bytes = 4 * LAYER[0] * LAYER[1]
-    count = round(megabytes * 1e6 / DEFLATED / layer_bytes)
+    count = round(megabytes * 1e6 / COMPRESSION_RATIO / layer_bytes)
     weights, nodes, value = [], [], "data"
     for number in range(count):
         values = random.standard_normal(LAYER, dtype=np.float32) * np.float32(0.02)
@@ -39,8 +39,8 @@ def model(megabytes: int) -> onnx.ModelProto:
 def main(path: Path, megabytes: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx_file, part = path.with_suffix(".onnx"), path.with_suffix(".part")
-    onnx.save(model(megabytes), onnx_file)
-    # Level 6 is what `tar -z` uses; weights take every level the same way.
+    onnx.save(build_model(megabytes), onnx_file)
+    # Level 6 is the default of `tar -z`; for weights, all levels compress alike.
     with gzip.open(part, "wb", compresslevel=6) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
         archive.add(onnx_file, "model.onnx")
     onnx_file.unlink()

@@ -1,4 +1,4 @@
-"""The inputs of the ONNX model in an archive, the Python way: tarfile and onnx.load.
+"""Prints the inputs of the ONNX model in an archive, with tarfile and onnx.load.
 
 python tests/bench/with_onnx.py <archive>
 """

@@ -1,4 +1,4 @@
-"""The files of `events/`, with this stack's buckets, queues and objects in them."""
+"""Loads the sample events in `events/` with this stack's buckets, queues and objects."""
 
 import json
 from typing import Any
@@ -6,14 +6,14 @@ from urllib.parse import unquote_plus
 
 from tests.local.environment import ROOT
 
-from .scene import Scene
+from .harness import Harness
 
 FOLDER = ROOT / "events"
-# As the files name them.
+# Names in the files.
 MODEL_BUCKET = "sagemaker-automation-models-123456789012-eu-west-1"
 ARTIFACT_BUCKET = "sagemaker-automation-artifacts-123456789012-eu-west-1"
 CONFIG_BUCKET = "sagemaker-automation-config-123456789012-eu-west-1"
-# How each kind of event writes the version, the entity tag and the key of an object.
+# Field names of version id and ETag, and the encoding of the key, per kind of event.
 SPELLINGS = (
     ("version-id", "etag", str),
     ("versionId", "eTag", unquote_plus),
@@ -21,38 +21,38 @@ SPELLINGS = (
 )
 
 
-def names() -> set[str]:
-    """The files there are, without `.json`."""
+def list_names() -> set[str]:
+    """Returns the names of the files, without `.json`."""
     return {path.stem for path in FOLDER.glob("*.json")}
 
 
-def load(name: str, scene: Scene) -> Any:
-    """The event of a file; each object it tells of is uploaded, and its version and entity tag are put in."""
+def load_event(name: str, harness: Harness) -> Any:
+    """Loads an event. Uploads each object that it names, and inserts its version id and ETag."""
     text = (FOLDER / f"{name}.json").read_text()
-    text = text.replace(MODEL_BUCKET, scene.bucket).replace(ARTIFACT_BUCKET, scene.stack.env["ArtifactBucketName"])
-    text = text.replace(CONFIG_BUCKET, scene.stack.env["ConfigBucketName"])
-    return _localised(json.loads(text), scene)
+    text = text.replace(MODEL_BUCKET, harness.bucket).replace(ARTIFACT_BUCKET, harness.stack.env["ArtifactBucketName"])
+    text = text.replace(CONFIG_BUCKET, harness.stack.env["ConfigBucketName"])
+    return _adapt_event(json.loads(text), harness)
 
 
-def _localised(value: Any, scene: Scene) -> Any:
+def _adapt_event(value: Any, harness: Harness) -> Any:
     if isinstance(value, list):
-        return [_localised(item, scene) for item in value]
+        return [_adapt_event(element, harness) for element in value]
     if isinstance(value, str) and value.startswith("arn:aws:sqs:"):
-        return scene.queue_arn(value.rpartition("-")[2])
+        return harness.get_queue_arn(value.rpartition("-")[2])
     if isinstance(value, str):
         try:
             inner = json.loads(value)
         except ValueError:
             return value
-        return json.dumps(_localised(inner, scene)) if isinstance(inner, dict) else value
+        return json.dumps(_adapt_event(inner, harness)) if isinstance(inner, dict) else value
     if isinstance(value, dict):
-        return _uploaded({name: _localised(item, scene) for name, item in value.items()}, scene)
+        return _upload_object({name: _adapt_event(element, harness) for name, element in value.items()}, harness)
     return value
 
 
-def _uploaded(told: dict[str, Any], scene: Scene) -> dict[str, Any]:
-    for version, tag, read_key in SPELLINGS:
-        if version in told and "key" in told and told["size"] > 0:
-            stored = scene.put(read_key(told["key"]))
-            return {**told, version: stored["version_id"], tag: stored["etag"], "size": stored["size"]}
-    return told
+def _upload_object(item: dict[str, Any], harness: Harness) -> dict[str, Any]:
+    for version, tag, decode_key in SPELLINGS:
+        if version in item and "key" in item and item["size"] > 0:
+            stored = harness.upload_archive(decode_key(item["key"]))
+            return {**item, version: stored["version_id"], tag: stored["etag"], "size": stored["size"]}
+    return item

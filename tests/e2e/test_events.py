@@ -1,4 +1,4 @@
-"""Every file of `events/` goes through its function."""
+"""Every sample event in `events/` is processed by its function."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
@@ -6,10 +6,10 @@ from urllib.parse import unquote_plus
 import pytest
 
 from . import fixtures
-from .scene import Scene
+from .harness import Harness
 
-# The function of each file, how many of its records are reported, and the uploads that must reach SageMaker.
-# A job's states are told after its request, so the request comes first.
+# Per file: the function, the number of records that it reports as failed, and the uploads that must
+# reach SageMaker. A job's request precedes its status changes, so the request comes first.
 FILES: dict[str, tuple[str, int, list[str]]] = {
     "upload-eventbridge": ("PlanCompilation", 0, ["vision/résumé of 100% a+b.tar.gz"]),
     "upload-s3-notification": ("PlanCompilation", 0, [unquote_plus("vision/r%C3%A9sum%C3%A9+of+100%25+a%2Bb.tar.gz")]),
@@ -33,22 +33,22 @@ FILES: dict[str, tuple[str, int, list[str]]] = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_upload_events(scene: Scene) -> Iterator[None]:
-    """The files alone tell of the objects they name."""
-    with scene.without_rule("UploadRule"):
+def no_upload_events(harness: Harness) -> Iterator[None]:
+    """Only the sample events report the objects that they name."""
+    with harness.disable_rule("UploadRule"):
         yield
 
 
-def test_each_file_is_tested() -> None:
-    assert fixtures.names() == set(FILES)
+def test_every_sample_event_is_tested() -> None:
+    assert fixtures.list_names() == set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_goes_through_its_function(scene: Scene, name: str) -> None:
+def test_function_processes_sample_event(harness: Harness, name: str) -> None:
     function, reported, keys = FILES[name]
-    answer = scene.invoke(function, fixtures.load(name, scene))
+    answer = harness.invoke_function(function, fixtures.load_event(name, harness))
     assert len((answer or {}).get("batchItemFailures", [])) == reported
-    dead = scene.take_dead_letters("UploadsDeadLetterQueueUrl", reported)
-    assert all(letter["cause"] for letter in dead)
+    dead_letters = harness.take_dead_letter_messages("UploadsDeadLetterQueueUrl", reported)
+    assert all(message["cause"] for message in dead_letters)
     for key in keys:
-        assert scene.subscriber.wait(lambda _, key=key: bool(scene.requested(key)), 60), key
+        assert harness.subscriber.wait_until(lambda _, key=key: bool(harness.requests_for(key)), 60), key

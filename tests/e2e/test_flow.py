@@ -1,68 +1,68 @@
-"""A model goes through: from the upload to the jobs, the ledger, the artifacts and the notifications."""
+"""The path of a model: from upload to jobs, ledger, artifacts and notifications."""
 
 import json
 
 import pytest
 
-from tests.local.models import archive, input_shapes, light_model
+from tests.local.models import build_archive, read_input_shapes, read_light_model
 
-from .scene import THREE_TARGETS, Scene, target_of
+from .harness import THREE_TARGETS, Harness, target_name
 
 MODELS = ("squeezenet", "resnet50", "inception_v1")
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_jobs_ask_for_the_inputs_that_the_onnx_package_reports(scene: Scene, name: str) -> None:
-    model = light_model(name)
-    key = scene.key("three", name)
-    scene.put(key, archive(**{f"export/{name}.onnx": model}))
-    scene.summary(key)
-    requests = scene.requested(key)
-    assert {target_of(request) for request in requests} == THREE_TARGETS
+def test_jobs_use_the_inputs_that_the_onnx_package_reports(harness: Harness, name: str) -> None:
+    model = read_light_model(name)
+    key = harness.object_key("three", name)
+    harness.upload_archive(key, build_archive(**{f"export/{name}.onnx": model}))
+    harness.wait_for_summary(key)
+    requests = harness.requests_for(key)
+    assert {target_name(request) for request in requests} == THREE_TARGETS
     assert len(requests) == len(THREE_TARGETS)
     for request in requests:
-        asked = json.loads(request["InputConfig"]["DataInputConfig"])
-        assert list(asked.items()) == list(input_shapes(model).items())
+        inputs = json.loads(request["InputConfig"]["DataInputConfig"])
+        assert list(inputs.items()) == list(read_input_shapes(model).items())
         assert request["InputConfig"]["Framework"] == "ONNX"
-        assert request["RoleArn"].endswith(scene.stack.resources["CompilationRole"])
+        assert request["RoleArn"].endswith(harness.stack.resources["CompilationRole"])
         assert {"Key": "owner", "Value": "e2e"} in request["Tags"]
 
 
-def test_every_state_is_told_once_and_a_summary_follows(scene: Scene) -> None:
-    key = scene.key("three", "told")
-    scene.put(key)
-    summary = scene.summary(key)
-    scene.settle()
-    told = sorted(notification["type"] for notification in scene.about(key))
-    assert told == ["compilation.completed"] * 3 + ["compilation.started"] * 3 + ["model.summary"]
+def test_each_state_is_published_once_before_the_summary(harness: Harness) -> None:
+    key = harness.object_key("three", "published")
+    harness.upload_archive(key)
+    summary = harness.wait_for_summary(key)
+    harness.wait_until_idle()
+    types = sorted(notification["type"] for notification in harness.notifications_about(key))
+    assert types == ["compilation.completed"] * 3 + ["compilation.started"] * 3 + ["model.summary"]
     assert {job["target"] for job in summary["jobs"]} == THREE_TARGETS
     assert {job["status"] for job in summary["jobs"]} == {"COMPLETED"}
-    for notification in scene.about(key):
+    for notification in harness.notifications_about(key):
         assert notification["attributes"]["type"] == notification["type"]
         assert notification["attributes"]["severity"] == notification["severity"] == "info"
         assert notification["attributes"]["rule"] == notification["rule"] == "three-targets"
 
 
-def test_a_deploy_step_can_read_the_summary_next_to_the_artifacts(scene: Scene) -> None:
-    key = scene.key("three", "deployed")
-    uploaded = scene.put(key)
-    summary = scene.summary(key)
-    bucket = scene.stack.env["ArtifactBucketName"]
-    place = f"{key.removesuffix('.tar.gz')}/{uploaded['version_id']}/summary.json"
-    assert summary["summary"] == f"s3://{bucket}/{place}"
-    stored = scene.stack.client("s3").get_object(Bucket=bucket, Key=place)
+def test_summary_is_stored_next_to_the_artifacts(harness: Harness) -> None:
+    key = harness.object_key("three", "deployed")
+    uploaded = harness.upload_archive(key)
+    summary = harness.wait_for_summary(key)
+    bucket = harness.stack.env["ArtifactBucketName"]
+    summary_key = f"{key.removesuffix('.tar.gz')}/{uploaded['version_id']}/summary.json"
+    assert summary["summary"] == f"s3://{bucket}/{summary_key}"
+    stored = harness.stack.client("s3").get_object(Bucket=bucket, Key=summary_key)
     document = json.load(stored["Body"])
     assert stored["ContentType"] == "application/json"
     assert document == {name: value for name, value in summary.items() if name != "attributes"}
 
 
-def test_artifacts_lie_in_the_artifact_bucket_and_the_ledger_knows_them(scene: Scene) -> None:
-    key = scene.key("three", "kept")
-    uploaded = scene.put(key)
-    jobs = {job["name"]: job for job in scene.summary(key)["jobs"]}
-    listed = scene.stack.client("s3").list_objects_v2(Bucket=scene.stack.env["ArtifactBucketName"])["Contents"]
-    uris = {f"s3://{scene.stack.env['ArtifactBucketName']}/{entry['Key']}" for entry in listed}
-    ledger = scene.ledger()
+def test_artifacts_are_stored_and_recorded_in_the_ledger(harness: Harness) -> None:
+    key = harness.object_key("three", "kept")
+    uploaded = harness.upload_archive(key)
+    jobs = {job["name"]: job for job in harness.wait_for_summary(key)["jobs"]}
+    listed = harness.stack.client("s3").list_objects_v2(Bucket=harness.stack.env["ArtifactBucketName"])["Contents"]
+    uris = {f"s3://{harness.stack.env['ArtifactBucketName']}/{entry['Key']}" for entry in listed}
+    ledger = harness.read_ledger()
     assert len(jobs) == len(THREE_TARGETS)
     for name, job in jobs.items():
         assert job["artifact"] in uris
@@ -72,30 +72,32 @@ def test_artifacts_lie_in_the_artifact_bucket_and_the_ledger_knows_them(scene: S
         assert int(ledger[f"job#{name}"]["expires_at"]) > 0
 
 
-def test_metadata_of_one_upload_overrides_its_rule(scene: Scene) -> None:
-    key = scene.key("three", "overridden")
+def test_object_metadata_overrides_the_rule(harness: Harness) -> None:
+    key = harness.object_key("three", "overridden")
     inputs = {"data_0": [4, 3, 224, 224]}
-    scene.put(key, None, **{"neo-inputs": json.dumps(inputs), "neo-targets": "ml_c4,rasp3b"})
-    scene.summary(key)
-    requests = scene.requested(key)
-    assert {target_of(request) for request in requests} == {"ml_c4", "rasp3b"}
+    harness.upload_archive(key, None, **{"neo-inputs": json.dumps(inputs), "neo-targets": "ml_c4,rasp3b"})
+    harness.wait_for_summary(key)
+    requests = harness.requests_for(key)
+    assert {target_name(request) for request in requests} == {"ml_c4", "rasp3b"}
     assert [json.loads(request["InputConfig"]["DataInputConfig"]) for request in requests] == [inputs, inputs]
 
 
-def test_a_job_that_fails_is_told_with_its_reason(scene: Scene) -> None:
-    key = scene.key("one", "unlucky")
+def test_failed_job_is_reported_with_its_reason(harness: Harness) -> None:
+    key = harness.object_key("one", "unlucky")
     reason = "ClientError: InputConfiguration: TVM cannot convert ONNX model. Operators are not implemented."
-    scene.stack.emulator("faults", {"fail_job": {"name_contains": "unlucky", "failure_reason": reason, "count": 1}})
-    scene.put(key)
-    summary = scene.summary(key)
-    [failed] = scene.about(key, "compilation.failed")
+    harness.stack.call_emulator(
+        "faults", {"fail_job": {"name_contains": "unlucky", "failure_reason": reason, "count": 1}}
+    )
+    harness.upload_archive(key)
+    summary = harness.wait_for_summary(key)
+    [failed] = harness.notifications_about(key, "compilation.failed")
     assert failed["job"]["failure_reason"] == reason
     assert [job["status"] for job in summary["jobs"]] == ["FAILED"]
 
 
-def test_a_quota_answer_delays_a_request_and_never_loses_it(scene: Scene) -> None:
-    key = scene.key("one", "patient")
+def test_quota_error_delays_a_request_without_losing_it(harness: Harness) -> None:
+    key = harness.object_key("one", "patient")
     error = {"code": "ResourceLimitExceeded", "message": "The account-level limit was exceeded", "status": 400}
-    scene.stack.emulator("faults", {"next": {"operation": "CreateCompilationJob", "count": 1, "error": error}})
-    scene.put(key)
-    assert [job["status"] for job in scene.summary(key)["jobs"]] == ["COMPLETED"]
+    harness.stack.call_emulator("faults", {"next": {"operation": "CreateCompilationJob", "count": 1, "error": error}})
+    harness.upload_archive(key)
+    assert [job["status"] for job in harness.wait_for_summary(key)["jobs"]] == ["COMPLETED"]

@@ -1,4 +1,4 @@
-"""Every key that S3 allows reaches SageMaker as it is, whichever way its event came."""
+"""Every key that S3 allows reaches SageMaker unchanged, with either kind of event."""
 
 import json
 from urllib.parse import quote_plus
@@ -6,14 +6,14 @@ from urllib.parse import quote_plus
 import pytest
 
 from . import fixtures
-from .scene import Scene
+from .harness import Harness
 
 NAMES = ["two words", "a+b", "100%", "%2B", "résumé", "模型", "a&b=c;d", "it's (1) $5,@!"]
 
 
-def s3_notification(scene: Scene, uploaded: dict[str, str]) -> dict[str, object]:
-    """An upload's S3 notification: the key form-encoded."""
-    body = fixtures.load("upload-s3-notification", scene)["Records"][0]["body"]
+def build_s3_notification(harness: Harness, uploaded: dict[str, str]) -> dict[str, object]:
+    """Builds the S3 event notification of an upload, in which the key is form-encoded."""
+    body = fixtures.load_event("upload-s3-notification", harness)["Records"][0]["body"]
     notification = json.loads(body)
     notification["Records"][0]["s3"]["object"] = {
         "key": quote_plus(uploaded["key"], safe="/"),
@@ -26,16 +26,18 @@ def s3_notification(scene: Scene, uploaded: dict[str, str]) -> dict[str, object]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_key_is_the_same_in_both_encodings(scene: Scene, name: str) -> None:
-    key = scene.key("one", name)
-    uploaded = scene.put(key)
-    scene.send("UploadsQueue", s3_notification(scene, uploaded))
-    scene.summary(key)
-    assert [request["InputConfig"]["S3Uri"] for request in scene.requested(key)] == [f"s3://{scene.bucket}/{key}"]
+def test_both_key_encodings_give_the_same_key(harness: Harness, name: str) -> None:
+    key = harness.object_key("one", name)
+    uploaded = harness.upload_archive(key)
+    harness.send_messages("UploadsQueue", build_s3_notification(harness, uploaded))
+    harness.wait_for_summary(key)
+    assert [request["InputConfig"]["S3Uri"] for request in harness.requests_for(key)] == [
+        f"s3://{harness.bucket}/{key}"
+    ]
 
 
-def test_both_events_of_an_upload_are_one_upload(scene: Scene) -> None:
-    scene.settle()
+def test_both_events_of_an_upload_count_as_one_upload(harness: Harness) -> None:
+    harness.wait_until_idle()
     for name in NAMES:
-        assert len(scene.requested(scene.key("one", name))) == 1
-        assert scene.about(scene.key("one", name), "compilation.rejected") == []
+        assert len(harness.requests_for(harness.object_key("one", name))) == 1
+        assert harness.notifications_about(harness.object_key("one", name), "compilation.rejected") == []

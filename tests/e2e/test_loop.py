@@ -1,22 +1,22 @@
-"""The system never compiles its own output, not even when somebody wires the artifact bucket to it."""
+"""Artifacts are never compiled, even if the artifact bucket sends events to the upload rule."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .scene import SECONDS, Scene
+from .harness import SECONDS, Harness
 
 
 @contextmanager
-def artifacts_start_compilations(scene: Scene) -> Iterator[None]:
-    """The wrong configuration: the artifact bucket tells EventBridge, and the upload rule takes it."""
-    s3, events = scene.stack.client("s3"), scene.stack.client("events")
-    bucket, name = scene.stack.env["ArtifactBucketName"], scene.stack.resources["UploadRule"]
+def send_artifact_events(harness: Harness) -> Iterator[None]:
+    """Creates a misconfiguration: the upload rule also matches events of the artifact bucket."""
+    s3, events = harness.stack.client("s3"), harness.stack.client("events")
+    bucket, name = harness.stack.env["ArtifactBucketName"], harness.stack.resources["UploadRule"]
     right = events.describe_rule(Name=name)["EventPattern"]
     wrong = json.loads(right)
     wrong["detail"]["bucket"]["name"].append(bucket)
-    told = {"EventBridgeConfiguration": {}}
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
+    notification = {"EventBridgeConfiguration": {}}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=notification)
     events.put_rule(Name=name, EventPattern=json.dumps(wrong))
     try:
         yield
@@ -25,20 +25,20 @@ def artifacts_start_compilations(scene: Scene) -> Iterator[None]:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
 
 
-def test_artifacts_that_come_back_as_uploads_are_skipped_and_told_once(scene: Scene) -> None:
+def test_artifacts_fed_back_as_uploads_are_reported_once(harness: Harness) -> None:
     """SEMANTICS no-loop: The system never compiles its own output."""
-    key = scene.key("three", "looping")
-    with artifacts_start_compilations(scene):
-        scene.put(key)
-        jobs = scene.summary(key)["jobs"]
+    key = harness.object_key("three", "looping")
+    with send_artifact_events(harness):
+        harness.upload_archive(key)
+        jobs = harness.wait_for_summary(key)["jobs"]
 
-        def told(received: list[dict[str, object]]) -> bool:
-            return any("written by this system itself" in str(one["text"]) for one in received)
+        def own_artifact_reported(received: list[dict[str, object]]) -> bool:
+            return any("was created by this stack" in str(one["text"]) for one in received)
 
-        assert scene.subscriber.wait(told, SECONDS), "nobody was told"
-        scene.settle()
-    skipped = [one for one in scene.subscriber.received if told([one])]
+        assert harness.subscriber.wait_until(own_artifact_reported, SECONDS), "no notification arrived"
+        harness.wait_until_idle()
+    skipped = [one for one in harness.subscriber.received if own_artifact_reported([one])]
     assert len(jobs) == 3 and len(skipped) == 1, "three artifacts, one notification"
     assert (skipped[0]["type"], skipped[0]["severity"]) == ("compilation.rejected", "warning")
-    assert skipped[0]["model"]["bucket"] == scene.stack.env["ArtifactBucketName"]
-    assert len(scene.requested(key)) == 3
+    assert skipped[0]["model"]["bucket"] == harness.stack.env["ArtifactBucketName"]
+    assert len(harness.requests_for(key)) == 3

@@ -1,7 +1,8 @@
-"""Partner apps are upgraded inside their windows, which are open now or not: the functions' clock is this machine's."""
+"""Partner apps are upgraded inside their maintenance windows.
 
-import os
-import subprocess
+The windows are relative to this machine's clock, which the functions use.
+"""
+
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,21 +10,19 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.local.environment import ROOT
-
 from .conftest import CONFIG
-from .scene import Scene, wait_until
+from .harness import Harness, wait_until
 
 Json = dict[str, Any]
 VERSIONS = [{"version": "1.3"}, {"version": "1.4", "release_notes": ["Faster explanations"]}]
 
 
-def week_time(ahead: timedelta) -> str:
+def format_week_time(ahead: timedelta) -> str:
     return (datetime.now(UTC) + ahead).strftime("%a:%H:%M")
 
 
-OPEN = {"start": week_time(timedelta(minutes=-5)), "minutes": 600}
-CLOSED = {"start": week_time(timedelta(days=3)), "minutes": 60}
+OPEN = {"start": format_week_time(timedelta(minutes=-5)), "minutes": 600}
+CLOSED = {"start": format_week_time(timedelta(days=3)), "minutes": 60}
 APPS = [
     {"app": "staging", "upgrade": "auto", "window": OPEN, "tags": {"team": "ml"}},
     {"app": "production", "upgrade": "auto", "window": OPEN, "after": {"app": "staging", "days": 7}},
@@ -31,113 +30,113 @@ APPS = [
 ]
 
 
-def declare(scene: Scene, apps: list[Json]) -> None:
-    """Puts a configuration with these apps into force."""
+def upload_config(harness: Harness, apps: list[Json]) -> None:
+    """Uploads a configuration with these apps."""
     document = {**yaml.safe_load(CONFIG.read_text()), "partner_apps": apps}
     body = yaml.safe_dump(document, sort_keys=False).encode()
-    scene.stack.client("s3").put_object(Bucket=scene.stack.env["ConfigBucketName"], Key="automation.yaml", Body=body)
+    harness.stack.client("s3").put_object(
+        Bucket=harness.stack.env["ConfigBucketName"], Key="automation.yaml", Body=body
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
-def apps(scene: Scene) -> Iterator[None]:
-    """Three apps of version 1.3, of which 1.4 is offered; an update takes half a second."""
-    scene.stack.emulator("settings", {"updating_ms": 500})
-    scene.stack.emulator("partner-app-versions", {"fiddler": VERSIONS})
-    sagemaker = scene.stack.client("sagemaker")
+def apps(harness: Harness) -> Iterator[None]:
+    """Three apps of version 1.3, with an upgrade to 1.4. An update takes half a second."""
+    harness.stack.call_emulator("settings", {"updating_ms": 500})
+    harness.stack.call_emulator("partner-app-versions", {"fiddler": VERSIONS})
+    sagemaker = harness.stack.client("sagemaker")
     for app in APPS:
         role = "arn:aws:iam::000000000000:role/apps"
         sagemaker.create_partner_app(
             Name=app["app"], Type="fiddler", ExecutionRoleArn=role, Tier="small", AuthType="IAM"
         )
-    assert wait_until(lambda: {app["Status"] for app in standing(scene).values()} == {"Available"})
+    assert wait_until(lambda: {app["Status"] for app in describe_apps(harness).values()} == {"Available"})
     yield
-    scene.stack.client("s3").upload_file(str(CONFIG), scene.stack.env["ConfigBucketName"], "automation.yaml")
-    scene.settle()
+    harness.stack.client("s3").upload_file(str(CONFIG), harness.stack.env["ConfigBucketName"], "automation.yaml")
+    harness.wait_until_idle()
 
 
-def standing(scene: Scene) -> dict[str, Json]:
-    """The apps by name."""
-    sagemaker = scene.stack.client("sagemaker")
+def describe_apps(harness: Harness) -> dict[str, Json]:
+    """Returns the apps by name."""
+    sagemaker = harness.stack.client("sagemaker")
     listed = sagemaker.list_partner_apps()["Summaries"]
     return {app["Name"]: sagemaker.describe_partner_app(Arn=app["Arn"]) for app in listed}
 
 
-def calls(scene: Scene, *operations: str) -> list[Json]:
-    log = scene.stack.emulator("requests")["requests"]
+def list_calls(harness: Harness, *operations: str) -> list[Json]:
+    log = harness.stack.call_emulator("requests")["requests"]
     return [entry for entry in log if entry["operation"] in operations]
 
 
-def updates(scene: Scene) -> list[tuple[str, Json]]:
-    """Which app was asked for what, in order."""
-    names = {app["Arn"]: name for name, app in standing(scene).items()}
-    asked = [entry["body"] for entry in calls(scene, "UpdatePartnerApp")]
-    return [(names[body["Arn"]], {k: body[k] for k in body if k not in ("Arn", "ClientToken")}) for body in asked]
+def list_updates(harness: Harness) -> list[tuple[str, Json]]:
+    """Returns the update requests with the name of the app, in order."""
+    names = {app["Arn"]: name for name, app in describe_apps(harness).items()}
+    requests = [entry["body"] for entry in list_calls(harness, "UpdatePartnerApp")]
+    return [(names[body["Arn"]], {k: body[k] for k in body if k not in ("Arn", "ClientToken")}) for body in requests]
 
 
-def automation(scene: Scene, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command as somebody who has sourced `.local/env`."""
-    program = ROOT / "target" / "debug" / "automation"
-    environment = {**os.environ, **scene.stack.env}
-    return subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, check=False)
+def notifications_of_type(harness: Harness, kind: str) -> list[Json]:
+    return [n for n in harness.subscriber.received if n["type"] == f"partner_app.{kind}"]
 
 
-def told(scene: Scene, kind: str) -> list[Json]:
-    return [n for n in scene.subscriber.received if n["type"] == f"partner_app.{kind}"]
-
-
-def test_apps_are_upgraded_in_open_windows_only_and_after_their_soak(scene: Scene) -> None:
+def test_apps_are_upgraded_in_open_windows_after_their_wait(harness: Harness) -> None:
     conflict = {"code": "ConflictException", "message": "Another operation is in progress."}
-    scene.stack.emulator("faults", {"next": {"operation": "UpdatePartnerApp", "count": 1, "error": conflict}})
-    # The change of the configuration alone starts it, and meets the conflict; the schedule's next run goes on.
-    declare(scene, APPS)
-    assert wait_until(lambda: len(calls(scene, "UpdatePartnerApp")) == 1)
-    scene.settle()
+    harness.stack.call_emulator("faults", {"next": {"operation": "UpdatePartnerApp", "count": 1, "error": conflict}})
+    # The configuration change starts the update, which fails with the conflict. The next scheduled
+    # run continues.
+    upload_config(harness, APPS)
+    assert wait_until(lambda: len(list_calls(harness, "UpdatePartnerApp")) == 1)
+    harness.wait_until_idle()
 
-    def upgraded() -> bool:
-        scene.invoke("MaintainPartnerApps", {})
-        return scene.subscriber.wait(lambda _: bool(told(scene, "upgraded")), 1)
+    def is_upgraded() -> bool:
+        harness.invoke_function("MaintainPartnerApps", {})
+        return harness.subscriber.wait_until(lambda _: bool(notifications_of_type(harness, "upgraded")), 1)
 
-    assert wait_until(upgraded)
-    assert updates(scene) == [("staging", {"AppVersion": "1.4"})] * 2
-    tokens = {entry["body"]["ClientToken"] for entry in calls(scene, "UpdatePartnerApp")}
+    assert wait_until(is_upgraded)
+    assert list_updates(harness) == [("staging", {"AppVersion": "1.4"})] * 2
+    tokens = {entry["body"]["ClientToken"] for entry in list_calls(harness, "UpdatePartnerApp")}
     assert len(tokens) == 1
-    versions = {name: app["Version"] for name, app in standing(scene).items()}
+    versions = {name: app["Version"] for name, app in describe_apps(harness).items()}
     assert versions == {"staging": "1.4", "production": "1.3", "closed": "1.3"}
-    arn = standing(scene)["staging"]["Arn"]
-    assert scene.stack.client("sagemaker").list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "ml"}]
-    scene.settle()
-    assert {n["app"]["name"] for n in told(scene, "upgrade_available")} == {"staging", "production", "closed"}
-    [started] = told(scene, "upgrade_started")
+    arn = describe_apps(harness)["staging"]["Arn"]
+    assert harness.stack.client("sagemaker").list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "ml"}]
+    harness.wait_until_idle()
+    assert {n["app"]["name"] for n in notifications_of_type(harness, "upgrade_available")} == {
+        "staging",
+        "production",
+        "closed",
+    }
+    [started] = notifications_of_type(harness, "upgrade_started")
     assert "- Faster explanations" in started["text"] and started["attributes"]["app"] == "staging"
 
 
-def test_a_second_run_changes_nothing(scene: Scene) -> None:
-    before = calls(scene, "UpdatePartnerApp", "AddTags")
-    reads = len(calls(scene, "ListPartnerApps", "DescribePartnerApp", "ListTags"))
-    answer = scene.invoke("MaintainPartnerApps", {})
-    reads = len(calls(scene, "ListPartnerApps", "DescribePartnerApp", "ListTags")) - reads
+def test_second_run_changes_nothing(harness: Harness) -> None:
+    before = list_calls(harness, "UpdatePartnerApp", "AddTags")
+    reads = len(list_calls(harness, "ListPartnerApps", "DescribePartnerApp", "ListTags"))
+    answer = harness.invoke_function("MaintainPartnerApps", {})
+    reads = len(list_calls(harness, "ListPartnerApps", "DescribePartnerApp", "ListTags")) - reads
     print(f"a run over {len(APPS)} apps: {reads} read calls")
-    # One list, a description for each app, and the tags of the one that has some declared.
+    # One list call, one describe call per app, and one call for the tags of the app with tags.
     assert answer["read_calls"] == reads == 1 + len(APPS) + 1
-    assert calls(scene, "UpdatePartnerApp", "AddTags") == before
+    assert list_calls(harness, "UpdatePartnerApp", "AddTags") == before
 
 
-def test_the_plan_says_why_not_now_and_what_then(scene: Scene) -> None:
-    planned = automation(scene, "maintain", "partner-apps", "--plan")
+def test_plan_explains_what_apps_are_waiting_for(harness: Harness) -> None:
+    planned = harness.run_automation("maintain", "partner-apps", "--plan")
     assert (planned.returncode, planned.stderr) == (2, "")
-    assert "soak: staging has run 1.4 for 0 of 7 days" in planned.stdout
-    assert "closed: differs" in planned.stdout and "window opens" in planned.stdout
-    then = (datetime.now(UTC) + timedelta(days=3, minutes=1)).strftime("%Y-%m-%dT%H:%MZ")
-    assert "closed: to be upgraded" in automation(scene, "maintain", "partner-apps", "--at", then).stdout
-    timeline = automation(scene, "maintain", "partner-apps", "--calendar")
+    assert "waiting for staging to run 1.4 for 7 days (`after`; 0 days so far)" in planned.stdout
+    assert "closed: waiting" in planned.stdout and "the maintenance window, which opens on" in planned.stdout
+    window_start = (datetime.now(UTC) + timedelta(days=3, minutes=1)).strftime("%Y-%m-%dT%H:%MZ")
+    assert "closed: to be upgraded" in harness.run_automation("maintain", "partner-apps", "--at", window_start).stdout
+    timeline = harness.run_automation("maintain", "partner-apps", "--calendar")
     assert timeline.returncode == 0 and "upgrade 1.3 to 1.4" in timeline.stdout, timeline.stdout
 
 
-def test_the_schedule_looks_every_quarter_of_an_hour(scene: Scene) -> None:
-    scheduler, group = scene.stack.client("scheduler"), scene.stack.resources["ScheduleGroup"]
+def test_schedule_runs_every_fifteen_minutes(harness: Harness) -> None:
+    scheduler, group = harness.stack.client("scheduler"), harness.stack.resources["ScheduleGroup"]
     listed = scheduler.list_schedules(GroupName=group)["Schedules"]
     found = [scheduler.get_schedule(Name=each["Name"], GroupName=group) for each in listed]
-    function = scene.stack.resources["MaintainPartnerApps"]
+    function = harness.stack.resources["MaintainPartnerApps"]
     [schedule] = [each for each in found if each["Target"]["Arn"].endswith(function)]
     assert schedule["ScheduleExpression"] == "rate(15 minutes)"
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}

@@ -1,4 +1,4 @@
-"""A small soak; `make soak` is the large one."""
+"""A small soak test; `make soak` runs the large one."""
 
 from rich.console import Console
 
@@ -6,7 +6,7 @@ from tests.local.terminal import Reporter
 from tests.soak.load import Load
 from tests.soak.run import Soak
 
-from .scene import Scene
+from .harness import Harness
 
 SMALL = Load(
     uploads=12,
@@ -19,6 +19,11 @@ SMALL = Load(
 )
 
 
-def test_twelve_models_under_quota_throttles_lost_answers_and_killed_functions(scene: Scene) -> None:
-    soak = Soak(scene.stack, SMALL, Reporter(Console(quiet=True)), scene.key("three", "models").removesuffix(".tar.gz"))
-    assert soak.run(), soak.rows
+def test_twelve_models_survive_quota_throttling_and_kills(harness: Harness) -> None:
+    soak = Soak(
+        harness.stack,
+        SMALL,
+        Reporter(Console(quiet=True)),
+        harness.object_key("three", "models").removesuffix(".tar.gz"),
+    )
+    assert soak.run_load(), soak.rows

@@ -1,4 +1,4 @@
-"""The deployed stack itself: its outputs, its buckets, and what its roles may not do."""
+"""The deployed stack: its outputs, buckets and queues."""
 
 import pytest
 
@@ -18,7 +18,7 @@ OUTPUTS = [
 ]  # fmt: skip
 
 
-def test_the_env_file_holds_what_was_promised(stack: Stack) -> None:
+def test_env_file_has_all_endpoints_and_outputs(stack: Stack) -> None:
     assert list(stack.env) == ENDPOINTS + OUTPUTS
     assert all(stack.env.values())
 
@@ -43,7 +43,7 @@ def test_buckets_are_versioned_and_private(stack: Stack, output: str) -> None:
         ("MaintainImages", "MaintainImages"),
     ],
 )
-def test_a_queue_outwaits_its_function(stack: Stack, queue: str, function: str) -> None:
+def test_visibility_timeout_exceeds_function_timeout(stack: Stack, queue: str, function: str) -> None:
     attributes = stack.client("sqs").get_queue_attributes(
         QueueUrl=stack.resources[f"{queue}Queue"], AttributeNames=["VisibilityTimeout", "RedrivePolicy"]
     )["Attributes"]

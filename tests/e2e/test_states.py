@@ -1,4 +1,4 @@
-"""Fifty jobs that end at random moments: each state is told once, whoever tells of it first."""
+"""Fifty jobs end at random times: each state is published once, found by events or by the sweep."""
 
 import json
 import random
@@ -11,31 +11,31 @@ from typing import Any
 import pytest
 
 from .conftest import FAST_JOBS
-from .scene import Scene, wait_until
+from .harness import Harness, wait_until
 
 JOBS = 50
-# Half a second to some four: the emulator spreads the jobs by their names.
+# From half a second to about four: the emulator varies the duration by job name.
 SPREAD = {"starting_ms": 100, "in_progress_ms": 2000, "jitter_percent": 90}
 ENDED = {"COMPLETED", "FAILED", "STOPPED"}
 
 
 @pytest.fixture(autouse=True)
-def spread(scene: Scene) -> Iterator[None]:
-    """Jobs that end at different times."""
-    before = scene.stack.emulator("settings")
-    scene.stack.emulator("settings", SPREAD)
+def spread_job_ends(harness: Harness) -> Iterator[None]:
+    """Makes jobs end at different times."""
+    before = harness.stack.call_emulator("settings")
+    harness.stack.call_emulator("settings", SPREAD)
     yield
-    scene.stack.emulator("settings", FAST_JOBS | {"jitter_percent": before["jitter_percent"]})
+    harness.stack.call_emulator("settings", FAST_JOBS | {"jitter_percent": before["jitter_percent"]})
 
 
-def start(scene: Scene, run: str) -> list[str]:
-    """Starts jobs as somebody else would; every tenth one fails."""
-    archive = {"Bucket": scene.stack.env["ArtifactBucketName"], "Key": f"states/{run}.tar.gz"}
-    scene.stack.client("s3").put_object(**archive, Body=b"an archive that nothing looks into")
-    sagemaker = scene.stack.client("sagemaker")
+def start_jobs(harness: Harness, run: str) -> list[str]:
+    """Starts jobs outside the stack; every tenth one fails."""
+    archive = {"Bucket": harness.stack.env["ArtifactBucketName"], "Key": f"states/{run}.tar.gz"}
+    harness.stack.client("s3").put_object(**archive, Body=b"an archive that is never inspected")
+    sagemaker = harness.stack.client("sagemaker")
     names = [f"states-{run}-{number}" for number in range(JOBS)]
     for name in names[::10]:
-        scene.stack.emulator(
+        harness.stack.call_emulator(
             "faults", {"fail_job": {"name_contains": name, "failure_reason": "ClientError: no", "count": 1}}
         )
     for name in names:
@@ -53,27 +53,27 @@ def start(scene: Scene, run: str) -> list[str]:
     return names
 
 
-def statuses(scene: Scene, names: list[str]) -> dict[str, str]:
-    jobs = scene.stack.emulator("jobs")["compilation_jobs"]
+def read_statuses(harness: Harness, names: list[str]) -> dict[str, str]:
+    jobs = harness.stack.call_emulator("jobs")["compilation_jobs"]
     return {
         job["CompilationJobName"]: job["CompilationJobStatus"] for job in jobs if job["CompilationJobName"] in names
     }
 
 
-def told(scene: Scene, names: list[str]) -> Counter[tuple[str, str]]:
-    """How often each state of each job was told."""
+def count_notifications(harness: Harness, names: list[str]) -> Counter[tuple[str, str]]:
+    """Counts the notifications per state and job."""
     known = set(names)
-    notifications = (n for n in scene.subscriber.received if n.get("job", {}).get("name") in known)
+    notifications = (n for n in harness.subscriber.received if n.get("job", {}).get("name") in known)
     return Counter((n["job"]["name"], n["type"]) for n in notifications)
 
 
-def all_ends_told(scene: Scene, names: list[str]) -> bool:
-    ends = {name for name, kind in told(scene, names) if kind != "compilation.started"}
+def all_ends_published(harness: Harness, names: list[str]) -> bool:
+    ends = {name for name, kind in count_notifications(harness, names) if kind != "compilation.started"}
     return ends == set(names)
 
 
-def event(scene: Scene, name: str, status: str) -> dict[str, Any]:
-    """SageMaker's event as people have seen it."""
+def build_event(harness: Harness, name: str, status: str) -> dict[str, Any]:
+    """Builds SageMaker's undocumented event, as users have observed it."""
     arn = f"arn:aws:sagemaker:us-east-1:000000000000:compilation-job/{name}"
     return {
         "version": "0",
@@ -85,46 +85,59 @@ def event(scene: Scene, name: str, status: str) -> dict[str, Any]:
     }
 
 
-def sweep(scene: Scene, names: list[str]) -> None:
-    """Two sweep periods after the last job has ended."""
-    assert wait_until(lambda: set(statuses(scene, names).values()) <= ENDED)
+def run_sweeps(harness: Harness, names: list[str]) -> None:
+    """Runs two sweeps after the last job has ended."""
+    assert wait_until(lambda: set(read_statuses(harness, names).values()) <= ENDED)
     for _ in range(2):
-        scene.invoke("SweepCompilations", {})
+        harness.invoke_function("SweepCompilations", {})
 
 
-def doubled(scene: Scene, names: list[str]) -> None:
-    """Every event comes three times, in any order, late ones after the end."""
-    events = [event(scene, name, status) for name in names for status in ("STARTING", "INPROGRESS", "COMPLETED")] * 2
+def send_duplicate_events(harness: Harness, names: list[str]) -> None:
+    """Sends each event two more times, in random order, even after the job's end."""
+    events = [
+        build_event(harness, name, status) for name in names for status in ("STARTING", "INPROGRESS", "COMPLETED")
+    ] * 2
     random.Random(7).shuffle(events)
     for begin in range(0, len(events), 10):
-        scene.send("JobStatesQueue", *events[begin : begin + 10])
+        harness.send_messages("JobStatesQueue", *events[begin : begin + 10])
 
 
-def nothing(scene: Scene, names: list[str]) -> None:
-    """The events of SageMaker alone."""
+def do_nothing(harness: Harness, names: list[str]) -> None:
+    """Relies on the events of SageMaker only."""
 
 
 @pytest.mark.parametrize(
     ("run", "events", "act"),
-    [("off", False, sweep), ("on", True, nothing), ("both", True, sweep), ("doubled", True, doubled)],
+    [
+        ("off", False, run_sweeps),
+        ("on", True, do_nothing),
+        ("both", True, run_sweeps),
+        ("doubled", True, send_duplicate_events),
+    ],
 )
-def test_each_state_is_told_once(
-    scene: Scene, run: str, events: bool, act: Callable[[Scene, list[str]], None], capsys: pytest.CaptureFixture[str]
+def test_each_state_is_published_once(
+    harness: Harness,
+    run: str,
+    events: bool,
+    act: Callable[[Harness, list[str]], None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with nullcontext() if events else scene.without_rule("JobStateRule"):
-        names = start(scene, run)
-        act(scene, names)
-        assert wait_until(lambda: set(statuses(scene, names).values()) <= ENDED)
+    with nullcontext() if events else harness.disable_rule("JobStateRule"):
+        names = start_jobs(harness, run)
+        act(harness, names)
+        assert wait_until(lambda: set(read_statuses(harness, names).values()) <= ENDED)
         ended = time.monotonic()
-        assert scene.subscriber.wait(lambda _: all_ends_told(scene, names), 60), told(scene, names)
+        assert harness.subscriber.wait_until(lambda _: all_ends_published(harness, names), 60), count_notifications(
+            harness, names
+        )
         took = time.monotonic() - ended
-        scene.settle()
-    counts = told(scene, names)
+        harness.wait_until_idle()
+    counts = count_notifications(harness, names)
     assert set(counts.values()) == {1}, [state for state, times in counts.items() if times > 1]
     kinds = Counter(kind for _, kind in counts)
     assert kinds["compilation.failed"] == JOBS // 10
     assert kinds["compilation.completed"] == JOBS - JOBS // 10
     with capsys.disabled():
         print(
-            f"\n    events {run}: {JOBS} jobs, {json.dumps(kinds)}, none twice; the last one {took:.1f} s after its end"
+            f"\n    events {run}: {JOBS} jobs, {json.dumps(kinds)}, no duplicates; last job reported {took:.1f} s after it ended"
         )

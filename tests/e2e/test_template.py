@@ -1,4 +1,4 @@
-"""The template against the sources: no stack is needed for these."""
+"""Checks the template against the source code. These tests need no stack."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import yaml
 
 from tests.local.environment import ROOT
 
-# functions/<folder>: the template's logical id
+# folder in functions/: logical id in the template
 FUNCTIONS = {
     "plan-compilation": "PlanCompilation",
     "start-compilation": "StartCompilation",
@@ -20,14 +20,14 @@ FUNCTIONS = {
     "maintain-partner-apps": "MaintainPartnerApps",
     "maintain-images": "MaintainImages",
 }
-SAGEMAKER_ENDPOINT = "AWS_ENDPOINT_URL_SAGEMAKER"  # read by the SDK itself, of those functions that call SageMaker
+SAGEMAKER_ENDPOINT = "AWS_ENDPOINT_URL_SAGEMAKER"  # read by the AWS SDK in functions that call SageMaker
 
 
 class Loader(yaml.SafeLoader):
-    """Reads CloudFormation's `!Ref x` as {"Ref": x} and so on."""
+    """Reads CloudFormation's short forms, for example `!Ref x` as {"Ref": x}."""
 
 
-def _intrinsic(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _read_intrinsic(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         return {suffix: loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):
@@ -36,50 +36,51 @@ def _intrinsic(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     return {suffix: loader.construct_mapping(node, deep=True)}
 
 
-Loader.add_multi_constructor("!", _intrinsic)
+Loader.add_multi_constructor("!", _read_intrinsic)
 TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 
 
-def read_by(folder: Path) -> set[str]:
-    """The environment variables a function names: constants of shared/automation/src/settings.rs."""
-    settings = (ROOT / "shared/automation/src/settings.rs").read_text()
-    constants = dict(re.findall(r'pub const (\w+): &str = "(\w+)";', settings))
-    named = {name for source in folder.rglob("*.rs") for name in re.findall(r"settings::([A-Z_]+)", source.read_text())}
+def variables_read_by(folder: Path) -> set[str]:
+    """Returns the variables that a function reads, from shared/worker/src/env.rs."""
+    variables = (ROOT / "shared/worker/src/env.rs").read_text()
+    constants = dict(re.findall(r'pub const (\w+): &str = "(\w+)";', variables))
+    named = {name for source in folder.rglob("*.rs") for name in re.findall(r"\benv::([A-Z_]+)", source.read_text())}
     return {constants[name] for name in named}
 
 
-def set_for(logical_id: str) -> set[str]:
+def variables_set_for(logical_id: str) -> set[str]:
     return set(RESOURCES[logical_id]["Properties"]["Environment"]["Variables"])
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
-def test_a_function_reads_what_the_template_sets(folder: str) -> None:
+def test_function_reads_the_variables_the_template_sets(folder: str) -> None:
     crate = ROOT / "functions" / folder
-    calls_sagemaker = "aws-sdk-sagemaker" in (crate / "Cargo.toml").read_text()
-    wanted = read_by(crate / "src") | ({SAGEMAKER_ENDPOINT} if calls_sagemaker else set())
+    dependencies = (crate / "Cargo.toml").read_text().partition("[dev-dependencies]")[0]
+    calls_sagemaker = "\nsagemaker.workspace" in dependencies
+    wanted = variables_read_by(crate / "src") | ({SAGEMAKER_ENDPOINT} if calls_sagemaker else set())
     assert wanted
-    assert set_for(FUNCTIONS[folder]) == wanted
+    assert variables_set_for(FUNCTIONS[folder]) == wanted
 
 
-def test_every_function_is_in_the_template_and_in_this_test() -> None:
+def test_every_function_is_in_the_template_and_this_test() -> None:
     deployed = {name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::Serverless::Function"}
     assert deployed == set(FUNCTIONS.values())
     assert {path.name for path in (ROOT / "functions").iterdir() if path.is_dir()} == set(FUNCTIONS)
 
 
-def test_every_parameter_has_a_default_and_says_what_it_is_for() -> None:
+def test_every_parameter_has_a_default_and_a_description() -> None:
     for name, parameter in TEMPLATE["Parameters"].items():
         assert "Default" in parameter and parameter["Description"], name
 
 
-def test_the_build_is_for_the_architecture_that_the_template_asks_for() -> None:
+def test_makefile_and_template_have_the_same_architecture() -> None:
     [default] = re.findall(r"^ARCHITECTURE \?= (\w+)$", (ROOT / "functions/Makefile").read_text(), re.MULTILINE)
     assert default == TEMPLATE["Parameters"]["Architecture"]["Default"]
 
 
 def test_roles_name_their_resources() -> None:
-    """A `*` only where AWS has no resource to name."""
+    """A policy has resource `*` only for actions without resource-level permissions."""
     listed = ("CompilationJobs", "Workteams", "LabelingJobsForWorkteam", "PartnerApps")
     without_resource = {"cloudwatch:PutMetricData"} | {f"sagemaker:List{resources}" for resources in listed}
     for name, resource in RESOURCES.items():
@@ -91,7 +92,7 @@ def test_roles_name_their_resources() -> None:
                 assert statement["Resource"] != "*" or set(actions) <= without_resource, name
 
 
-def test_what_is_kept_survives_the_stack() -> None:
+def test_data_stores_are_retained() -> None:
     stores = {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}
     kept = [name for name, resource in RESOURCES.items() if resource["Type"] in stores]
     assert len(kept) == 4
@@ -99,8 +100,11 @@ def test_what_is_kept_survives_the_stack() -> None:
         assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain", name
 
 
-def test_every_dead_letter_queue_is_watched_by_the_one_alarm() -> None:
-    """Each has an alarm, a share in the composite one, and a line on the dashboard; that one tells the topic, which lets it."""
+def test_composite_alarm_covers_every_dead_letter_queue() -> None:
+    """Each queue has an alarm, is in the composite alarm's rule, and is on the dashboard.
+
+    Only the composite alarm publishes to the topic, and the topic policy allows it.
+    """
     queues = [name for name in RESOURCES if name.endswith("DeadLetterQueue")]
     assert queues
     alarms = {name: alarm for name, alarm in RESOURCES.items() if alarm["Type"] == "AWS::CloudWatch::Alarm"}
@@ -110,9 +114,9 @@ def test_every_dead_letter_queue_is_watched_by_the_one_alarm() -> None:
     ]
     assert [rule["Sub"] for rule in rules] == [f'ALARM("${{{queue.replace("Queue", "Alarm")}}}")' for queue in queues]
     for queue in queues:
-        watched = alarms[queue.replace("Queue", "Alarm")]["Properties"]
-        assert watched["Dimensions"] == [{"Name": "QueueName", "Value": {"GetAtt": f"{queue}.QueueName"}}]
-        assert "AlarmActions" not in watched, "one alarm, not one for each queue"
+        properties = alarms[queue.replace("Queue", "Alarm")]["Properties"]
+        assert properties["Dimensions"] == [{"Name": "QueueName", "Value": {"GetAtt": f"{queue}.QueueName"}}]
+        assert "AlarmActions" not in properties, "only the composite alarm sends notifications"
         assert f"${{{queue}.QueueName}}" in RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"], queue
     assert RESOURCES["DeadLettersAlarm"]["Properties"]["AlarmActions"] == [{"Ref": "NotificationsTopic"}]
     [allowed] = RESOURCES["NotificationsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
@@ -120,8 +124,11 @@ def test_every_dead_letter_queue_is_watched_by_the_one_alarm() -> None:
     assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
 
 
-def test_sagemaker_may_use_the_key_and_nobody_else_may_publish() -> None:
-    """The calls for the key carry no source that is documented: only the topic's policy tells SageMaker's accounts apart."""
+def test_only_sagemaker_can_use_the_key_and_publish() -> None:
+    """Only the topic policy restricts the source of SageMaker's calls.
+
+    For its calls to the key, no source is documented.
+    """
     statements = RESOURCES["WorkteamTopicKey"]["Properties"]["KeyPolicy"]["Statement"]
     [key] = [statement for statement in statements if "Service" in statement["Principal"]]
     assert "Condition" not in key
@@ -129,8 +136,8 @@ def test_sagemaker_may_use_the_key_and_nobody_else_may_publish() -> None:
     assert publishes["Condition"].keys() == {"ArnLike", "StringEquals"}
 
 
-def test_a_team_of_a_user_pool_can_be_created() -> None:
-    """CreateWorkteam looks at the pool and its client, and changes them, in the caller's name."""
+def test_role_can_create_a_user_pool_team() -> None:
+    """CreateWorkteam reads and updates the pool and its client with the caller's permissions."""
     [policy] = RESOURCES["MaintainWorkteamsRole"]["Properties"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
     [cognito] = [statement for statement in statements if "cognito-idp" in str(statement["Action"])]

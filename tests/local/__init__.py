@@ -1,1 +1,1 @@
-"""The whole stack on this machine: MiniStack as AWS, our emulator as SageMaker, the real template."""
+"""Runs the whole stack locally: the real template, MiniStack for AWS, our SageMaker emulator."""

@@ -1,54 +1,58 @@
-"""`make up`, `make down` and `make demo`."""
+"""Implements `make up`, `make down` and `make demo`."""
 
 import sys
 
-from .environment import ROOT, isolate
+from .environment import ROOT, isolate_process
 from .errors import LocalError
-from .processes import interrupt_on_every_end
+from .processes import treat_signals_as_interrupt
 from .stack import Stack
 from .terminal import Reporter
 
 
-def up(reporter: Reporter) -> int:
-    """Starts the stack and leaves it running."""
+def start_stack(reporter: Reporter) -> int:
+    """Starts the stack and keeps it running."""
     stack = Stack()
-    with stack.alone():
+    with stack.hold_lock():
         if stack.is_up():
-            reporter.print(f"The stack is already up at {stack.env['AWS_ENDPOINT_URL']}; stop it with `make down`.")
+            reporter.print(
+                f"The stack is already running at {stack.env['AWS_ENDPOINT_URL']}. To stop it, run `make down`."
+            )
             return 0
-        stack.up(reporter)
+        stack.bring_up(reporter)
     env = (stack.state / "env").relative_to(ROOT)
-    reporter.print(f"\nThe stack is up. Its endpoints, credentials and outputs: `. {env}`; stop it with `make down`.")
+    reporter.print(
+        f"\nThe stack is running. To load its endpoints, credentials and outputs, run `. {env}`; to stop it, `make down`."
+    )
     return 0
 
 
-def down(reporter: Reporter) -> int:
-    """Stops what `make up` started."""
-    stopped = Stack().down()
-    reporter.print("The stack is down." if stopped else "The stack was not up.")
+def stop_stack(reporter: Reporter) -> int:
+    """Stops the stack that `make up` started."""
+    stopped = Stack().tear_down()
+    reporter.print("The stack is stopped." if stopped else "The stack was not running.")
     return 0
 
 
-def demo(reporter: Reporter) -> int:
-    """Sends models through the stack and says whether all went as promised."""
-    from .demo import run
+def start_demo(reporter: Reporter) -> int:
+    """Uploads models to the stack and checks the results."""
+    from .demo import run_demo
 
-    return run(reporter)
+    return run_demo(reporter)
 
 
 def main() -> int:
-    commands = {command.__name__: command for command in (up, down, demo)}
+    commands = {"up": start_stack, "down": stop_stack, "demo": start_demo}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(f"usage: python -m tests.local {'|'.join(commands)}", file=sys.stderr)
         return 2
-    interrupt_on_every_end()
-    isolate()
+    treat_signals_as_interrupt()
+    isolate_process()
     try:
         return commands[sys.argv[1]](Reporter())
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("interrupted; nothing of it is left running", file=sys.stderr)
+        print("Interrupted. All processes of this run were stopped.", file=sys.stderr)
     return 1
 
 

@@ -1,4 +1,4 @@
-"""The functions and the emulator, compiled for this machine."""
+"""Compiles the functions and the emulator for this machine."""
 
 import os
 import re
@@ -11,7 +11,8 @@ from .environment import ROOT
 from .errors import LocalError
 from .terminal import Step
 
-# The same command as functions/Makefile and `make test` run: another set of packages would compile the SDK again.
+# The same command as in functions/Makefile and `make test`: for another set of packages, cargo
+# would compile the SDK again.
 COMMAND = ("cargo", "build", "--workspace", "--bins")
 SHOW_PROGRESS = {
     "CARGO_TERM_COLOR": "never",
@@ -23,33 +24,33 @@ _SLOW = "aws-sdk-sagemaker"
 
 
 def target_dir() -> Path:
-    """Where cargo puts the binaries."""
+    """Directory in which cargo puts the binaries."""
     return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
 
 
-def compile_all(step: Step, log: Path, env: Mapping[str, str]) -> int:
-    """Compiles the workspace; the number of crates that it took."""
+def compile_workspace(step: Step, log: Path, env: Mapping[str, str]) -> int:
+    """Compiles the workspace and returns the number of compiled crates."""
     shown = {**env, **SHOW_PROGRESS}
     log.parent.mkdir(parents=True, exist_ok=True)
     compiled = 0
     cargo = subprocess.Popen(COMMAND, cwd=ROOT, env=shown, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     with log.open("w") as out, cargo:
         assert cargo.stderr is not None
-        for line in _lines(cargo.stderr):
+        for line in _read_lines(cargo.stderr):
             if progress := _PROGRESS.search(line):
                 done, total, crates = progress.groups()
-                slow = f" · {_SLOW} is one of them and takes minutes" if _SLOW in (crates or "") else ""
-                step.say(f"compiling, {done} of {total} crates{slow}")
+                slow = f" · {_SLOW} takes several minutes" if _SLOW in (crates or "") else ""
+                step.show_progress(f"compiled {done} of {total} crates{slow}")
             else:
                 out.write(line + "\n")
                 compiled += line.lstrip().startswith("Compiling ")
     if cargo.returncode != 0:
-        raise LocalError(f"cargo could not compile the workspace: {_first_error(log)} (all of it: {log})")
+        raise LocalError(f"cargo could not compile the workspace: {_find_first_error(log)} (full log: {log})")
     return compiled
 
 
-def _lines(stream: IO[bytes]) -> Iterator[str]:
-    """Cargo's lines; its progress bar ends them with a carriage return."""
+def _read_lines(stream: IO[bytes]) -> Iterator[str]:
+    """Splits cargo's output into lines. Its progress bar ends lines with a carriage return."""
     rest = b""
     while chunk := os.read(stream.fileno(), 65536):
         *lines, rest = re.split(rb"[\r\n]", rest + chunk)
@@ -58,5 +59,7 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
         yield rest.decode(errors="replace").rstrip()
 
 
-def _first_error(log: Path) -> str:
-    return next((line for line in log.read_text().splitlines() if line.startswith("error")), "no error line")
+def _find_first_error(log: Path) -> str:
+    return next(
+        (line for line in log.read_text().splitlines() if line.startswith("error")), "the log has no error line"
+    )

@@ -1,4 +1,4 @@
-"""Where things are, and an environment in which no real AWS account can be reached."""
+"""Paths, and an environment from which no real AWS account can be reached."""
 
 import os
 import shutil
@@ -14,11 +14,14 @@ DEFAULT_STATE = ROOT / ".local"
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # MiniStack's root user
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # credentials of MiniStack's root user
 
 
-def isolated(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A copy of the environment without the caller's AWS profile, credentials, endpoints or proxies for this host."""
+def isolated_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Copies the environment without the caller's AWS settings and proxies for this host.
+
+    AWS settings are the profile, credentials and endpoints.
+    """
     kept = {
         name: value
         for name, value in (os.environ if base is None else base).items()
@@ -38,29 +41,29 @@ def isolated(base: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | CREDENTIALS | ours
 
 
-def isolate() -> None:
-    """Makes this very process one of those that cannot reach a real account."""
-    clean = isolated()
+def isolate_process() -> None:
+    """Replaces this process's environment, so that it cannot reach a real AWS account."""
+    clean = isolated_environment()
     os.environ.clear()
     os.environ.update(clean)
 
 
 def require_tools() -> None:
-    """Says which tool is missing before minutes are spent on a build that needs it."""
-    needed = {"cargo": "Rust, from rustup.rs", "make": "make", "cc": "a C compiler, such as gcc"}
+    """Reports a missing tool before a build of several minutes starts."""
+    needed = {"cargo": "Rust from rustup.rs", "make": "make", "cc": "a C compiler such as gcc"}
     for tool, what in needed.items():
         if shutil.which(tool) is None:
-            raise LocalError(f"{tool} is not on the PATH: install {what}")
+            raise LocalError(f"{tool} is not on the PATH. Fix: install {what}")
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """The KEY=VALUE lines of a file."""
+    """Reads the KEY=VALUE lines of a file."""
     pairs = (line.partition("=") for line in path.read_text().splitlines() if "=" in line)
     return {key: value for key, _, value in pairs}
 
 
 def write_env(path: Path, values: Mapping[str, str]) -> None:
-    """Writes KEY=VALUE lines that a shell can source, all at once: a reader never sees half of them."""
+    """Writes KEY=VALUE lines that a shell can source. The file is replaced atomically."""
     partial = path.with_suffix(".partial")
     partial.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
     partial.replace(path)

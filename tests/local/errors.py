@@ -1,5 +1,5 @@
-"""What stops a run, said in one sentence."""
+"""Errors that end a run."""
 
 
 class LocalError(Exception):
-    """Something the person at the terminal can mend; its text is all they need to read."""
+    """An error that the user can fix. Its message is one sentence and says how."""

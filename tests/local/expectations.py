@@ -1,4 +1,4 @@
-"""What must hold at the end of a demo, said one by one."""
+"""The checks of a demo, printed one per line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,21 +10,20 @@ from .terminal import Reporter
 
 @dataclass
 class Expectations:
-    """Collects what held and what did not."""
+    """Collects which checks passed and which failed."""
 
-    _held: list[tuple[bool, str, str]] = field(default_factory=list)
+    _results: list[tuple[bool, str, str]] = field(default_factory=list)
 
-    def expect(self, sentence: str, holds: bool | Callable[[], bool], found: object = "") -> None:
-        """Notes whether the sentence is true, and what was found instead if it is not."""
-        true = holds() if callable(holds) else holds
-        self._held.append((true, sentence, "" if true else str(found)))
+    def add_result(self, sentence: str, passed: bool | Callable[[], bool], found: object = "") -> None:
+        """Adds a check. `found` is printed only if the check failed."""
+        result = passed() if callable(passed) else passed
+        self._results.append((result, sentence, "" if result else str(found)))
 
     @property
-    def all_held(self) -> bool:
-        return all(true for true, _, _ in self._held)
+    def all_passed(self) -> bool:
+        return all(passed for passed, _, _ in self._results)
 
-    def print(self, reporter: Reporter) -> None:
-        """A line each."""
-        for true, sentence, found in self._held:
-            mark = "[green]✓[/]" if true else "[red]✗[/]"
-            reporter.print(f"  {mark} {escape(sentence)}" + (f" [red]({escape(found)})[/]" if found else ""))
+    def print_results(self, reporter: Reporter) -> None:
+        for passed, sentence, found in self._results:
+            mark = "[green]✓[/]" if passed else "[red]✗[/]"
+            reporter.print(f"  {mark} {escape(sentence)}" + (f" [red](found: {escape(found)})[/]" if found else ""))

@@ -1,4 +1,7 @@
-"""MiniStack as the AWS endpoint of a local stack, mended where it differs from AWS in what this project relies on."""
+"""MiniStack as the AWS endpoint of a local stack.
+
+Patched where it differs from AWS in features that this project uses.
+"""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -16,77 +19,77 @@ Message = dict[str, Any]
 async def app(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """Says of each request that it came over TLS, as it would to AWS: the bucket policies ask for it."""
+    """Marks each request as received over TLS, as the bucket policies require."""
     if scope["type"] == "http":
         scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
     await ministack(scope, receive, send)
 
 
-def _mend_batch_actions() -> None:
-    """IAM has no action for SQS's batch calls: sqs:SendMessage allows SendMessageBatch, and so on."""
+def _patch_batch_actions() -> None:
+    """IAM has no actions for SQS batch calls: sqs:SendMessage also allows SendMessageBatch."""
     extract = iam_actions.extract_iam_action
 
-    def mended(*arguments: Any) -> str | None:
+    def extract_action(*arguments: Any) -> str | None:
         action: str | None = extract(*arguments)
         return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
-    iam_actions.extract_iam_action = mended
+    iam_actions.extract_iam_action = extract_action
 
 
-def _mend_object_events() -> None:
-    """The EventBridge event of an upload to a versioned bucket names the version."""
+def _patch_object_events() -> None:
+    """The EventBridge event of an upload to a versioned bucket includes the version id."""
     fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
     version: ContextVar[str | None] = ContextVar("version", default=None)
 
-    def remembered(*arguments: Any, **named: Any) -> None:
+    def remember_version(*arguments: Any, **named: Any) -> None:
         version.set(named.get("version_id"))
         fire(*arguments, **named)
 
-    def mended(event: Message, *arguments: Any) -> None:
+    def dispatch_with_version(event: Message, *arguments: Any) -> None:
         if event["Source"] == "aws.s3" and version.get():
             detail = json.loads(event["Detail"])
             detail["object"]["version-id"] = version.get()
             event = {**event, "Detail": json.dumps(detail)}
         dispatch(event, *arguments)
 
-    s3._fire_s3_event, eventbridge._dispatch_event = remembered, mended
+    s3._fire_s3_event, eventbridge._dispatch_event = remember_version, dispatch_with_version
 
 
-def _mend_source_queues() -> None:
-    """SQS tells which queues a dead-letter queue serves."""
+def _patch_source_queues() -> None:
+    """Implements ListDeadLetterSourceQueues of SQS."""
 
-    def listed(_: Message, url: str) -> Message:
+    def list_source_queues(_: Message, url: str) -> Message:
         arn = sqs._queues[url]["attributes"]["QueueArn"]
         policies = ((source, queue["attributes"].get("RedrivePolicy")) for source, queue in sqs._queues.items())
         served = [source for source, policy in policies if policy and json.loads(policy)["deadLetterTargetArn"] == arn]
         return {"queueUrls": served}
 
-    sqs._HANDLERS["ListDeadLetterSourceQueues"] = listed
+    sqs._HANDLERS["ListDeadLetterSourceQueues"] = list_source_queues
 
 
-def _mend_composite_alarms() -> None:
-    """CloudFormation makes composite alarms: here CloudWatch alone does."""
+def _patch_composite_alarms() -> None:
+    """CloudFormation creates composite alarms; in MiniStack, only CloudWatch does."""
 
-    def put(name: str, properties: Message) -> tuple[str, Message]:
+    def put_alarm(name: str, properties: Message) -> tuple[str, Message]:
         status, _, body = cloudwatch._put_composite_alarm({}, {**properties, "AlarmName": name}, False, True)
         if status >= 400:
             raise ValueError(body)
         return name, {"Arn": cloudwatch._composite_alarms[name]["AlarmArn"]}
 
-    def create(logical_id: str, properties: Message, stack: str) -> tuple[str, Message]:
-        return put(properties.get("AlarmName") or provisioners._physical_name(stack, logical_id), properties)
+    def create_alarm(logical_id: str, properties: Message, stack: str) -> tuple[str, Message]:
+        return put_alarm(properties.get("AlarmName") or provisioners._physical_name(stack, logical_id), properties)
 
-    def update(name: str, _: Message, properties: Message, *__: Any) -> tuple[str, Message]:
-        return put(name, properties)
+    def update_alarm(name: str, _: Message, properties: Message, *__: Any) -> tuple[str, Message]:
+        return put_alarm(name, properties)
 
-    def delete(name: str, _: Message) -> None:
+    def delete_alarm(name: str, _: Message) -> None:
         cloudwatch._composite_alarms.pop(name, None)
 
-    handlers = {"create": create, "update": update, "delete": delete}
+    handlers = {"create": create_alarm, "update": update_alarm, "delete": delete_alarm}
     provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = handlers
 
 
-_mend_batch_actions()
-_mend_composite_alarms()
-_mend_source_queues()
-_mend_object_events()
+_patch_batch_actions()
+_patch_composite_alarms()
+_patch_source_queues()
+_patch_object_events()

@@ -1,4 +1,4 @@
-"""Real models to upload: those that come with the PyPI package `onnx`."""
+"""Real models to upload, from the PyPI package `onnx`."""
 
 import gzip
 import io
@@ -7,16 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-def light_model(name: str) -> bytes:
-    """An exported model of the ONNX model zoo, its weights replaced by a generator (`light_<name>.onnx`)."""
+def read_light_model(name: str) -> bytes:
+    """Reads a model of the ONNX model zoo whose weights are generated (`light_<name>.onnx`)."""
     package = find_spec("onnx")
     assert package is not None and package.origin is not None
     folder = Path(package.origin).parent / "backend" / "test" / "data" / "light"
     return (folder / f"light_{name}.onnx").read_bytes()
 
 
-def input_shapes(model: bytes) -> dict[str, list[int]]:
-    """The inputs that the `onnx` package reports: those that no initializer provides."""
+def read_input_shapes(model: bytes) -> dict[str, list[int]]:
+    """Returns the inputs that `onnx` reports, without those that an initializer provides."""
     import onnx
 
     graph = onnx.load_model_from_string(model).graph
@@ -28,8 +28,8 @@ def input_shapes(model: bytes) -> dict[str, list[int]]:
     }
 
 
-def archive(**members: bytes) -> bytes:
-    """A model.tar.gz of these members, the same bytes every time: `archive(**{"model.onnx": model})`."""
+def build_archive(**members: bytes) -> bytes:
+    """Builds a reproducible model.tar.gz, for example `build_archive(**{"model.onnx": model})`."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in members.items():

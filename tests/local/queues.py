@@ -1,10 +1,10 @@
-"""The stack's queues: when they are empty, and what lies in those nobody reads."""
+"""The stack's queues: waits until they are empty, and reads dead-letter queues."""
 
 import time
 
 from .stack import Stack
 
-KINDS = ("Workteams", "PartnerApps", "Images")  # of what is kept as declared
+KINDS = ("Workteams", "PartnerApps", "Images")  # kinds of managed resources
 QUEUES = (
     "UploadsQueue",
     "RequestsQueue",
@@ -21,24 +21,24 @@ SOURCES = (
     "Events",
     "Schedules",
 )
-DEAD_LETTERS = tuple(f"{source}DeadLetterQueueUrl" for source in SOURCES)
+DEAD_LETTER_QUEUES = tuple(f"{source}DeadLetterQueueUrl" for source in SOURCES)
 COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
-QUIET_SECONDS = 1.5  # longer than a message takes from one queue to the next
+QUIET_SECONDS = 1.5  # longer than a message takes to get from one queue to the next
 WAIT_SECONDS = 60.0
 
 
-def waiting(stack: Stack, url: str) -> int:
-    """Messages in the queue: waiting, being handled, delayed."""
+def count_messages(stack: Stack, url: str) -> int:
+    """Counts the messages in a queue: visible, in flight and delayed."""
     attributes = stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=COUNTS)["Attributes"]
     return sum(int(attributes[count]) for count in COUNTS)
 
 
-def settle(stack: Stack, seconds: float = WAIT_SECONDS) -> bool:
-    """Waits until every queue has been empty for a while: nothing is on its way any more."""
+def wait_until_empty(stack: Stack, seconds: float = WAIT_SECONDS) -> bool:
+    """Waits until all queues have been empty for a while. Returns False on timeout."""
     deadline = time.monotonic() + seconds
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < QUIET_SECONDS:
-        if any(waiting(stack, stack.resources[queue]) for queue in QUEUES):
+        if any(count_messages(stack, stack.resources[queue]) for queue in QUEUES):
             quiet_since = time.monotonic()
         if time.monotonic() > deadline:
             return False
@@ -46,12 +46,12 @@ def settle(stack: Stack, seconds: float = WAIT_SECONDS) -> bool:
     return True
 
 
-def take(stack: Stack, url: str) -> list[dict[str, str]]:
-    """Receives and deletes what is in a queue right now: each body, and beside it the message's attributes."""
+def take_messages(stack: Stack, url: str) -> list[dict[str, str]]:
+    """Receives and deletes the messages in a queue: the body and the message attributes of each."""
     sqs = stack.client("sqs")
-    some = {"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
+    request = {"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
     taken = []
-    while messages := sqs.receive_message(**some).get("Messages"):
+    while messages := sqs.receive_message(**request).get("Messages"):
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             attributes = {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
@@ -59,6 +59,6 @@ def take(stack: Stack, url: str) -> list[dict[str, str]]:
     return taken
 
 
-def take_dead_letters(stack: Stack) -> list[dict[str, str]]:
-    """What no function could work off, with its cause."""
-    return [letter for name in DEAD_LETTERS for letter in take(stack, stack.env[name])]
+def take_dead_letter_messages(stack: Stack) -> list[dict[str, str]]:
+    """Takes the messages out of all dead-letter queues."""
+    return [message for name in DEAD_LETTER_QUEUES for message in take_messages(stack, stack.env[name])]

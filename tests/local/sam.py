@@ -1,4 +1,4 @@
-"""The SAM CLI as a user runs it, against the local endpoint."""
+"""Runs the SAM CLI against the local endpoint."""
 
 import json
 import platform
@@ -13,57 +13,57 @@ from .environment import ROOT, VENV_BIN
 from .errors import LocalError
 
 STACK_NAME = "sagemaker-automation"
-POLL_SECONDS = "0.5"  # SAM asks CloudFormation every 5 s by default
+POLL_SECONDS = "0.5"  # default of SAM: 5 s
 
 
-def _quiet(state: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Without telemetry, and without the look at PyPI for a newer version that SAM takes once a week."""
+def _quiet_environment(state: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Turns off SAM's telemetry and its weekly check for a newer version on PyPI."""
     folder = state / "sam"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time(), "telemetryEnabled": False}))
     return {**env, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder), "SAM_CLI_POLL_DELAY": POLL_SECONDS}
 
 
-def _run(state: Path, env: Mapping[str, str], *arguments: str) -> None:
+def _run_sam(state: Path, env: Mapping[str, str], *arguments: str) -> None:
     log = state / "logs" / f"sam-{arguments[0]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         done = subprocess.run(
             [VENV_BIN / "sam", *arguments],
             cwd=ROOT,
-            env=_quiet(state, env),
+            env=_quiet_environment(state, env),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
         )
     if done.returncode != 0:
         reason = next((line for line in reversed(log.read_text().splitlines()) if line.strip()), "no output")
-        raise LocalError(f"sam {arguments[0]} failed: {reason.strip()} (all of it: {log})")
+        raise LocalError(f"sam {arguments[0]} failed: {reason.strip()} (full log: {log})")
 
 
-def build(state: Path, env: Mapping[str, str]) -> None:
-    """Packs the functions that cargo built for this machine."""
-    _run(state, {**env, "FUNCTIONS_FOR": "host"}, "build", "--build-dir", str(state / "build"))
+def build_functions(state: Path, env: Mapping[str, str]) -> None:
+    """Packages the functions that cargo built for this machine."""
+    _run_sam(state, {**env, "FUNCTIONS_FOR": "host"}, "build", "--build-dir", str(state / "build"))
 
 
-def deploy(state: Path, env: Mapping[str, str], parameters: Mapping[str, str]) -> None:
-    """Creates the stack, or brings it up to date."""
+def deploy_stack(state: Path, env: Mapping[str, str], parameters: Mapping[str, str]) -> None:
+    """Creates or updates the stack."""
     architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     overrides = {"Architecture": architecture, **parameters}
-    _run(
+    _run_sam(
         state, env, "deploy", "--template-file", str(state / "build" / "template.yaml"),
         "--config-file", str(ROOT / "samconfig.toml"), "--stack-name", STACK_NAME, "--no-progressbar", "--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items()),
     )  # fmt: skip
 
 
-def outputs(session: boto3.Session, endpoint: str) -> dict[str, str]:
-    """The outputs of the deployed stack, each under its own name."""
+def get_outputs(session: boto3.Session, endpoint: str) -> dict[str, str]:
+    """Returns the outputs of the deployed stack by name."""
     [stack] = session.client("cloudformation", endpoint_url=endpoint).describe_stacks(StackName=STACK_NAME)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def resources(session: boto3.Session, endpoint: str) -> dict[str, str]:
-    """Physical ids of the stack's resources by logical id."""
+def list_resources(session: boto3.Session, endpoint: str) -> dict[str, str]:
+    """Returns the physical ids of the stack's resources by logical id."""
     pages = (
         session.client("cloudformation", endpoint_url=endpoint)
         .get_paginator("list_stack_resources")

@@ -1,4 +1,4 @@
-"""The local stack: two servers, the deployed template, the example configuration, and `.local/env`."""
+"""The local stack: two servers, the deployed template, the configuration and `.local/env`."""
 
 import fcntl
 import json
@@ -22,52 +22,52 @@ from .environment import (
     REGION,
     ROOT,
     VENV_BIN,
-    isolated,
+    isolated_environment,
     read_env,
     require_tools,
     write_env,
 )
 from .errors import LocalError
-from .processes import HOST, Server, answers, free_port
+from .processes import HOST, Server, find_free_port, is_answering
 from .terminal import Reporter
 
 EXAMPLE_CONFIG = ROOT / "config" / "automation.example.yaml"
 CONFIG_KEY = "automation.yaml"
 SERVICE_MODEL = Path(botocore.__file__).parent / "data" / "sagemaker" / "2017-07-24" / "service-2.json.gz"
-JOB_MILLISECONDS = {"--starting": 600, "--in-progress": 1500}  # long enough to be seen, short enough to wait for
+JOB_MILLISECONDS = {"--starting": 600, "--in-progress": 1500}  # long enough to be visible, short enough to wait for
 
-# Nobody waits a minute here to see what becomes of a message.
-QUICK = {"WorkteamBurstSeconds": "2"}
+# Shorter than the template's default of one minute, for which a local run would have to wait.
+FAST_PARAMETERS = {"WorkteamBurstSeconds": "2"}
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack, known by its state folder."""
+    """A running stack, identified by its state folder."""
 
     state: Path = DEFAULT_STATE
 
     @cached_property
     def env(self) -> dict[str, str]:
-        """What `.local/env` says: endpoints, credentials and every template output under its own name."""
+        """Contents of `.local/env`: endpoints, credentials and all template outputs by name."""
         return read_env(self.state / "env")
 
     @cached_property
     def resources(self) -> dict[str, str]:
-        """Physical ids by logical id, for what is no output."""
-        return sam.resources(self.session, self.env["AWS_ENDPOINT_URL"])
+        """Physical ids by logical id, for resources that are not outputs."""
+        return sam.list_resources(self.session, self.env["AWS_ENDPOINT_URL"])
 
     @cached_property
-    def session(self) -> Any:  # boto3's own type knows only services that are named in the source
-        """Credentials and Region of the stack."""
+    def session(self) -> Any:  # boto3's own type supports only services named as literals
+        """Session with the credentials and the Region of the stack."""
         return boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this stack's AWS, or of its SageMaker."""
+        """Creates a boto3 client for an AWS service of this stack."""
         endpoint = self.env.get(f"AWS_ENDPOINT_URL_{service.upper()}", self.env["AWS_ENDPOINT_URL"])
         return self.session.client(service, endpoint_url=endpoint)
 
-    def emulator(self, path: str, body: Any = None) -> Any:
-        """Asks our SageMaker emulator's control endpoint."""
+    def call_emulator(self, path: str, body: Any = None) -> Any:
+        """Calls the control endpoint of the SageMaker emulator."""
         request = urllib.request.Request(
             f"{self.env['AWS_ENDPOINT_URL_SAGEMAKER']}/_control/{path}",
             None if body is None else json.dumps(body).encode(),
@@ -80,72 +80,79 @@ class Stack:
         return Server("emulator", self.state), Server("ministack", self.state)
 
     def is_up(self) -> bool:
-        """Whether it was deployed and still answers."""
+        """Whether the stack is deployed and responds."""
         if not (self.state / "env").exists():
             return False
-        return self._servers[1].running() and answers(self.env["AWS_ENDPOINT_URL_SAGEMAKER"])
+        return self._servers[1].is_running() and is_answering(self.env["AWS_ENDPOINT_URL_SAGEMAKER"])
 
-    def down(self) -> bool:
-        """Stops what `up` started, and only that. False: there was nothing to stop."""
-        stopped = [server.stop() for server in self._servers]
+    def tear_down(self) -> bool:
+        """Stops only what `bring_up` started. Returns False if nothing was running."""
+        stopped = [server.stop_process() for server in self._servers]
         for name in ("env", "functions.env"):
             (self.state / name).unlink(missing_ok=True)
         return any(stopped)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keeps others from starting a stack in this state folder meanwhile."""
+    def hold_lock(self) -> Iterator[None]:
+        """Prevents other processes from starting a stack in the same state folder."""
         self.state.mkdir(parents=True, exist_ok=True)
         with (self.state / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise LocalError(f"another run is at work in {self.state}: wait until it has ended") from None
+                raise LocalError(f"another run uses {self.state}. Fix: wait until it has finished") from None
             yield
 
-    def up(self, reporter: Reporter, config: Path = EXAMPLE_CONFIG) -> None:
-        """Compiles, starts and deploys everything; leaves nothing running when it fails."""
+    def bring_up(self, reporter: Reporter, config: Path = EXAMPLE_CONFIG) -> None:
+        """Compiles, starts and deploys everything. Stops all processes if it fails."""
         require_tools()
-        self.down()
+        self.tear_down()
         try:
-            self._up(reporter, config)
+            self._start_and_deploy(reporter, config)
         except BaseException:
-            self.down()
+            self.tear_down()
             raise
 
-    def _up(self, reporter: Reporter, config: Path) -> None:
-        env = isolated()
+    def _start_and_deploy(self, reporter: Reporter, config: Path) -> None:
+        env = isolated_environment()
         (self.state / "tmp").mkdir(parents=True, exist_ok=True)
-        # Before the minutes of compiling: what would stop it afterwards.
-        aws_port, sagemaker_port = free_port("MINISTACK_PORT"), free_port("SAGEMAKER_PORT")
+        # Check first what would otherwise fail after minutes of compiling.
+        aws_port, sagemaker_port = find_free_port("MINISTACK_PORT"), find_free_port("SAGEMAKER_PORT")
         given = os.environ.get("SAGEMAKER_ENDPOINT", "").rstrip("/")
-        if given and not answers(given):
-            raise LocalError(f"nothing answers at SAGEMAKER_ENDPOINT={given}: start it first, or leave it out")
-        with reporter.step("functions", "compiling; the first time takes about ten minutes") as step:
-            compiled = binaries.compile_all(step, self.state / "logs" / "cargo.log", env)
-            step.done(f"compiled, {compiled} crates" if compiled else "up to date")
-        with reporter.step("local AWS", "starting MiniStack") as step:
+        if given and not is_answering(given):
+            raise LocalError(
+                f"no server responds at SAGEMAKER_ENDPOINT={given}. Fix: start the server first, or unset the variable"
+            )
+        with reporter.start_step("functions", "compiling; takes about ten minutes the first time") as step:
+            compiled = binaries.compile_workspace(step, self.state / "logs" / "cargo.log", env)
+            step.set_result(f"compiled {compiled} crates" if compiled else "up to date")
+        with reporter.start_step("local AWS", "starting MiniStack") as step:
             aws = self._start_ministack(env, aws_port)
             env["AWS_ENDPOINT_URL"] = aws
-            step.done(f"MiniStack at {aws}")
-        with reporter.step("SageMaker", "starting the emulator") as step:
+            step.set_result(f"MiniStack at {aws}")
+        with reporter.start_step("SageMaker", "starting the emulator") as step:
             sagemaker = given or self._start_emulator(env, sagemaker_port, aws)
-            step.done(f"{'yours' if given else 'our emulator'} at {sagemaker}")
-        with reporter.step("template", "sam build") as step:
-            sam.build(self.state, env)
-            step.say("sam deploy")
-            sam.deploy(self.state, env, {"SageMakerEndpointUrl": sagemaker, **QUICK})
-            outputs = sam.outputs(self.session, aws)
-            step.done(f"sam build, sam deploy: stack {sam.STACK_NAME}")
+            step.set_result(f"{'your server' if given else 'emulator'} at {sagemaker}")
+        with reporter.start_step("template", "sam build") as step:
+            sam.build_functions(self.state, env)
+            step.show_progress("sam deploy")
+            sam.deploy_stack(self.state, env, {"SageMakerEndpointUrl": sagemaker, **FAST_PARAMETERS})
+            outputs = sam.get_outputs(self.session, aws)
+            step.set_result(f"stack {sam.STACK_NAME} deployed with sam build and sam deploy")
         s3 = self.session.client("s3", endpoint_url=aws)
         s3.upload_file(str(config), outputs["ConfigBucketName"], CONFIG_KEY)
         endpoints = {"AWS_ENDPOINT_URL": aws, "AWS_ENDPOINT_URL_SAGEMAKER": sagemaker, "AWS_REGION": REGION}
-        write_env(self.state / "functions.env", endpoints | CREDENTIALS | self._function_variables(aws))
+        write_env(self.state / "functions.env", endpoints | CREDENTIALS | self._read_function_variables(aws))
         write_env(self.state / "env", endpoints | CREDENTIALS | outputs)
-        reporter.event("configuration", f"{config.relative_to(ROOT)} is ConfigBucket's {CONFIG_KEY}")
+        reporter.print_event(
+            "configuration", f"{config.relative_to(ROOT)} uploaded to the configuration bucket as {CONFIG_KEY}"
+        )
 
-    def _function_variables(self, aws: str) -> dict[str, str]:
-        """What the template sets for the functions, for running one of them outside the stack. Names mean the same in each."""
+    def _read_function_variables(self, aws: str) -> dict[str, str]:
+        """Reads the functions' environment variables, to run a function outside the stack.
+
+        A variable has the same value in every function that has it.
+        """
         pages = self.session.client("lambda", endpoint_url=aws).get_paginator("list_functions").paginate()
         functions = [function for page in pages for function in page["Functions"]]
         return {name: value for function in functions for name, value in function["Environment"]["Variables"].items()}
@@ -153,10 +160,10 @@ class Stack:
     def _start_ministack(self, env: dict[str, str], port: int) -> str:
         url = f"http://{HOST}:{port}"
         settings = {
-            "AUTH": "true",  # the functions' roles are enforced
-            "AWS_LAMBDA_LOG_FORMAT": "JSON",  # handed on to the functions, as Lambda does by their LoggingConfig
-            "AWS_ENDPOINT_URL": url,  # handed on to the functions
-            "DOCKER_HOST": f"unix://{self.state / 'no-docker.sock'}",  # it would tidy up containers there
+            "AUTH": "true",  # enforce the functions' roles
+            "AWS_LAMBDA_LOG_FORMAT": "JSON",  # passed on to the functions; in Lambda, LoggingConfig sets it
+            "AWS_ENDPOINT_URL": url,  # passed on to the functions
+            "DOCKER_HOST": f"unix://{self.state / 'no-docker.sock'}",  # otherwise it cleans up containers there
             "GATEWAY_PORT": str(port),
             "IOT_MTLS_ENABLED": "0",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
@@ -169,7 +176,7 @@ class Stack:
         app = "tests.local.ministack_app:app"
         options = ["--workers", "0", "--keep-alive", "75", "--graceful-timeout", "0"]
         command = [str(VENV_BIN / "python"), "-m", "hypercorn", app, "--bind", f"{HOST}:{port}", *options]
-        self._servers[1].start(command, env | settings, f"{url}/_ministack/health")
+        self._servers[1].start_process(command, env | settings, f"{url}/_ministack/health")
         return url
 
     def _start_emulator(self, env: dict[str, str], port: int, aws: str) -> str:
@@ -183,5 +190,5 @@ class Stack:
         }
         program = binaries.target_dir() / "sagemaker-emulator"
         command = [str(program), *(str(part) for flag in flags.items() for part in flag), "--events"]
-        self._servers[0].start(command, env, f"{url}/_control/health")
+        self._servers[0].start_process(command, env, f"{url}/_control/health")
         return url

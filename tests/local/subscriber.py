@@ -1,4 +1,4 @@
-"""A subscriber of the Notifications topic: an SQS queue, as a partner system would use."""
+"""Subscribes an SQS queue to the Notifications topic, as a user's system would."""
 
 import json
 import time
@@ -12,7 +12,7 @@ POLL_SECONDS = 1
 
 
 class Subscriber:
-    """Receives every notification that is published from now on."""
+    """Receives every notification that is published after its creation."""
 
     def __init__(self, stack: Stack, name: str) -> None:
         self._sqs, self._sns = stack.client("sqs"), stack.client("sns")
@@ -32,8 +32,8 @@ class Subscriber:
         self._subscription = subscribed["SubscriptionArn"]
         self.received: list[Notification] = []
 
-    def poll(self) -> Iterator[Notification]:
-        """What has arrived since, in the order of its arrival; waits a second for the first."""
+    def receive_notifications(self) -> Iterator[Notification]:
+        """Yields new notifications in the order of arrival. Waits up to a second for the first."""
         answer = self._sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=POLL_SECONDS, MaxNumberOfMessages=10)
         for message in answer.get("Messages", []):
             envelope = json.loads(message["Body"])
@@ -43,21 +43,20 @@ class Subscriber:
             self._sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
             yield notification
 
-    def wait(self, holds: Callable[[list[Notification]], bool], seconds: float) -> bool:
-        """Receives until the condition holds for all that was received; False when the time is over."""
+    def wait_until(self, holds: Callable[[list[Notification]], bool], seconds: float) -> bool:
+        """Receives until the condition holds for what was received. Returns False on timeout."""
         deadline = time.monotonic() + seconds
         while not holds(self.received):
             if time.monotonic() > deadline:
                 return False
-            list(self.poll())
+            list(self.receive_notifications())
         return True
 
     def close(self) -> None:
-        """Ends the subscription and deletes its queue."""
+        """Deletes the subscription and its queue."""
         self._sns.unsubscribe(SubscriptionArn=self._subscription)
         self._sqs.delete_queue(QueueUrl=self.queue)
 
 
-def of_type(notifications: list[Notification], *types: str) -> list[Notification]:
-    """Those of one of the types."""
+def filter_by_type(notifications: list[Notification], *types: str) -> list[Notification]:
     return [notification for notification in notifications if notification["type"] in types]

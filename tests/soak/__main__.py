@@ -1,13 +1,13 @@
-"""`make soak`: the whole stack under load and faults, with live progress and a table at the end."""
+"""Uploads many models to the local stack, injects faults, then checks the results."""
 
 import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
 
-from tests.local.environment import DEFAULT_STATE, ROOT, isolate
+from tests.local.environment import DEFAULT_STATE, ROOT, isolate_process
 from tests.local.errors import LocalError
-from tests.local.processes import interrupt_on_every_end
+from tests.local.processes import treat_signals_as_interrupt
 from tests.local.stack import Stack
 from tests.local.terminal import Reporter
 
@@ -23,27 +23,29 @@ def main() -> int:
         name = f"--{field.name.replace('_', '-')}"
         parser.add_argument(name, type=type(field.default), default=field.default, help="default: %(default)s")
     load = Load(**vars(parser.parse_args()))
-    interrupt_on_every_end()
-    isolate()
+    treat_signals_as_interrupt()
+    isolate_process()
     reporter = Reporter()
     stack = Stack(DEFAULT_STATE / "soak")
     try:
-        with stack.alone():
-            reporter.heading(f"{load.uploads} uploads, three targets each, at most {load.quota} jobs at a time")
-            stack.up(reporter, CONFIG)
+        with stack.hold_lock():
+            reporter.print_heading(
+                f"Soak test: {load.uploads} uploads with three targets each, at most {load.quota} concurrent jobs"
+            )
+            stack.bring_up(reporter, CONFIG)
             try:
                 soak = Soak(stack, load, reporter)
-                held = soak.run()
-                soak.print()
+                passed = soak.run_load()
+                soak.print_results()
             finally:
-                stack.down()
+                stack.tear_down()
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; nothing of it is left running", file=sys.stderr)
+        print("Interrupted. All processes of this run were stopped.", file=sys.stderr)
         return 1
-    return 0 if held else 1
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

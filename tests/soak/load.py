@@ -1,25 +1,25 @@
-"""How much is uploaded, and what goes wrong meanwhile."""
+"""The size of a soak test and the faults that it injects."""
 
 from dataclasses import dataclass
 
-TARGETS = 3  # of rule three-targets in tests/e2e/automation.yaml
+TARGETS = 3  # number of targets of rule three-targets in tests/e2e/automation.yaml
 
 
 @dataclass(frozen=True)
 class Load:
-    """A soak; the default is the one that docs/SEMANTICS.md tells of."""
+    """Parameters of a soak test. docs/SEMANTICS.md describes the test with the defaults."""
 
     uploads: int = 300
-    quota: int = 20  # jobs that may run at a time
-    throttled_percent: int = 10  # of the requests to SageMaker
-    dropped_percent: int = 5  # of them; half of these after they took effect
-    kill_seconds: float = 4.0  # between two functions killed
-    sweep_seconds: float = 15.0  # between two sweeps; on AWS a minute
-    visibility_seconds: int = 20  # until a killed function's batch comes again; on AWS up to half an hour
+    quota: int = 20  # maximum number of concurrent jobs
+    throttled_percent: int = 10  # percentage of throttled requests to SageMaker
+    dropped_percent: int = 5  # percentage of dropped connections; half of them after the request took effect
+    kill_seconds: float = 4.0  # seconds between two kills
+    sweep_seconds: float = 15.0  # seconds between two sweeps; on AWS 60
+    visibility_seconds: int = 20  # until a killed function's batch is redelivered; on AWS up to 30 min
     job_milliseconds: int = 400
     limit_seconds: float = 1500.0
 
     @property
     def jobs(self) -> int:
-        """One for each target of each upload."""
+        """Expected number of jobs: one per upload and target."""
         return self.uploads * TARGETS
