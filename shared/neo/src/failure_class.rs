@@ -107,9 +107,7 @@ impl FailureClass {
             Self::Unknown => "read the job's log in the log group /aws/sagemaker/CompilationJobs".to_owned(),
         }
     }
-}
 
-impl FailureClass {
     /// The fix for a model package, where it differs from the one for an upload.
     fn suggest_package_fix(self, rule: &str, package: &str) -> Option<String> {
         let retry = format!("change {rule} (for example, edit a tag) to retry the failed jobs");

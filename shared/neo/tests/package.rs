@@ -46,6 +46,17 @@ fn every_target_is_a_request_for_the_package() {
     }
 }
 
+/// These versions exist in AWS accounts: a better text of a problem must not change them.
+#[test]
+fn a_reworded_problem_does_not_change_the_version() {
+    let (region, _) = plan_package("targets: [ { device: ml_inf2 } ]", "", "eu-west-1");
+    assert_eq!(region.version(), "3-jngadoa6sjplnm3s");
+    let triggering = "output: \"s3://models/out/{job}\", targets: [ { device: ml_c5 } ]";
+    let (triggers, plan) = plan_package(triggering, "", "eu-west-1");
+    assert_eq!(plan.all_problems()[0].code, "output-triggers");
+    assert_eq!(triggers.version(), "3-dwzy4ijjlgtpthjd");
+}
+
 #[test]
 fn a_changed_rule_is_a_new_model_with_the_same_content() {
     let targets = "targets: [ { device: ml_c5 } ]";

@@ -404,10 +404,11 @@ impl CompilationReader<'_> {
         }
         let mut ids = Vec::new();
         for item in items {
-            let Some(id) = self.read_text(&item, "an id") else { continue };
+            let Some(id) = self.read_text(&item, "an ID") else { continue };
             let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
             if id.is_empty() || id.len() > MAX_NETWORK_ID || !id.chars().all(is_allowed) {
-                let message = format!("`{id}` is not a valid id; use 1 to {MAX_NETWORK_ID} letters, digits and dashes");
+                let message =
+                    format!("`{id}` is not a valid ID; use 1 to {MAX_NETWORK_ID} letters, digits and hyphens");
                 self.report_error(&item, message);
             }
             ids.push(id.to_owned());

@@ -42,6 +42,9 @@ pub(super) struct ModelInputConfig<'a> {
 /// The problems, warnings and settings of one target, collected while it is planned.
 pub(super) struct TargetDraft {
     pub problems: Vec<Problem>,
+    /// The problems in the words of the first release: the version of a model package is a digest
+    /// over them, so that a better text must not change it.
+    digested_problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
     pub resolved_settings: Vec<ResolvedSetting>,
 }
@@ -49,7 +52,7 @@ pub(super) struct TargetDraft {
 impl TargetDraft {
     pub fn new(spec: &TargetSpec, named_by: SettingOrigin) -> Self {
         let resolved_settings = vec![ResolvedSetting::new("target", &spec.target, named_by)];
-        Self { problems: Vec::new(), warnings: Vec::new(), resolved_settings }
+        Self { problems: Vec::new(), digested_problems: Vec::new(), warnings: Vec::new(), resolved_settings }
     }
 
     /// Completes the plan of the target: the request, unless there are problems.
@@ -63,7 +66,26 @@ impl TargetDraft {
     }
 
     pub fn add_problem(&mut self, code: &'static str, problem: String, fix: impl Into<String>) {
-        self.problems.push(Problem::new(code, problem, fix));
+        let fix = fix.into();
+        self.add_reworded_problem(code, (problem.clone(), fix.clone()), (problem, fix));
+    }
+
+    /// Adds a problem whose text has changed since the first release: `first` is the earlier text.
+    fn add_reworded_problem(&mut self, code: &'static str, now: (String, String), first: (String, String)) {
+        self.problems.push(Problem::new(code, now.0, now.1));
+        self.digested_problems.push(Problem::new(code, first.0, first.1));
+    }
+
+    /// Serializes what is requested for the target, or its problems, for the digest of a model
+    /// package. The order of members is always the same.
+    pub fn serialize_outcome(&self, request: &CompilationRequest) -> String {
+        let text = if self.problems.is_empty() {
+            serde_json::to_string(request)
+        } else {
+            serde_json::to_string(&self.digested_problems)
+        };
+        // Every key is text: this cannot fail.
+        text.unwrap_or_default()
     }
 
     pub fn add_warning(&mut self, code: &'static str, warning: String) {
@@ -128,12 +150,16 @@ impl PlanContext<'_> {
         }
         if let Some(region) = self.region.filter(|region| !row.regions.is_empty() && !row.regions.contains(region)) {
             let only = row.regions.join(", ");
-            let problem =
-                format!("SageMaker Neo compiles for {target} in {only} only, but the job would run in {region}");
-            draft.add_problem(
+            draft.add_reworded_problem(
                 "target-region",
-                problem,
-                format!("deploy the stack in {only}, or remove the target {target}"),
+                (
+                    format!("SageMaker Neo compiles for {target} in {only} only, but the job would run in {region}"),
+                    format!("deploy the stack in {only}, or remove the target {target}"),
+                ),
+                (
+                    format!("{target} is compiled in {only} only, and the job would run in {region}"),
+                    format!("deploy the stack in {only}, or leave {target} out"), // lint: quoted
+                ),
             );
         }
         if let Some(framework) = framework.filter(|framework| row.find_support(*framework).is_none()) {
@@ -260,20 +286,36 @@ impl PlanContext<'_> {
         let bucket = output.bucket_name().unwrap_or(self.artifact_bucket);
         // Bucket names are lower case, but people write them differently, and so may S3 host names.
         if bucket.eq_ignore_ascii_case(self.model_bucket) {
-            draft.add_problem(
+            let problem = format!("artifacts would be written to `{bucket}`, the model bucket");
+            let first_fix = // lint: quoted
+                "let artifacts go to a bucket of their own: every artifact would be taken for a new model";
+            draft.add_reworded_problem(
                 "output-triggers",
-                format!("artifacts would be written to `{bucket}`, the bucket that starts compilations"),
-                "write artifacts to another bucket: here, every artifact would be compiled as a new model",
+                (
+                    problem,
+                    "write artifacts to another bucket; otherwise, every artifact would be a new upload".to_owned(),
+                ),
+                (
+                    format!("artifacts would be written to `{bucket}`, the bucket that starts compilations"),
+                    first_fix.to_owned(),
+                ),
             );
         }
         let (key, version) = (self.source.model_folder(), self.source.version());
         let values = PlaceholderValues { key, rule: &self.rule.name, target, version, job };
         let location = output.expand_uri(self.artifact_bucket, &values);
         if location.len() > MAX_S3_URI {
-            draft.add_problem(
+            let size = location.len();
+            draft.add_reworded_problem(
                 "output-too-long",
-                format!("the output location is {} bytes long; SageMaker allows {MAX_S3_URI}", location.len()),
-                "upload the archive under a shorter key, or set an `output` that contains less of it",
+                (
+                    format!("the output location is {size} bytes long; SageMaker allows {MAX_S3_URI}"),
+                    "upload the archive under a shorter key, or set an `output` that contains less of it".to_owned(),
+                ),
+                (
+                    format!("the output location has {size} bytes; SageMaker takes {MAX_S3_URI}"),
+                    "upload the archive under a shorter key, or configure an output that holds less of it".to_owned(),
+                ),
             );
         }
         location

@@ -213,7 +213,7 @@ fn adapt_to_target(inputs: InputShapes, context: InputsContext<'_>) -> Result<In
         return Err(vec![Problem::new(
             "inputs-for-coreml",
             format!(
-                "the input {name} is written in the form for coreml; {} expects a plain shape",
+                "the input {name} is a map, which only coreml accepts; {} expects a plain shape",
                 context.spec.target
             ),
             "set these inputs for the target coreml only, and plain shapes for the other targets",

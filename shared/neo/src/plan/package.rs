@@ -35,28 +35,19 @@ pub fn plan_package(input: &PackagePlanInput<'_>) -> (ModelSource, CompilationPl
     let number = input.package.version_number();
     // The digest is over requests whose version is the number alone: the final version cannot
     // include itself.
-    let (_, drafts) = input.plan_targets(number);
-    let requested: Vec<_> = drafts.iter().map(serialize_target).collect();
-    let version = format!("{number}-{}", hash_fields(&requested.iter().map(String::as_str).collect::<Vec<_>>()));
-    let (source, mut targets) = input.plan_targets(&version);
+    let (_, planned) = input.plan_targets(number);
+    let outcomes: Vec<_> = planned.iter().map(|(_, outcome)| outcome.as_str()).collect();
+    let version = format!("{number}-{}", hash_fields(&outcomes));
+    let (source, planned) = input.plan_targets(&version);
+    let mut targets: Vec<_> = planned.into_iter().map(|(target, _)| target).collect();
     reject_repeated_targets(&mut targets, &input.rule.name);
     let on_new_version = NewVersionPolicy::Keep;
     (source, CompilationPlan { problems: Vec::new(), warnings: Vec::new(), targets, on_new_version })
 }
 
-/// Serializes what is requested for a target, or its problems. The order of members is always the
-/// same.
-fn serialize_target(target: &TargetPlan) -> String {
-    let text = match &target.outcome {
-        Ok(request) => serde_json::to_string(request),
-        Err(problems) => serde_json::to_string(problems),
-    };
-    // Every key is text: this cannot fail.
-    text.unwrap_or_default()
-}
-
 impl PackagePlanInput<'_> {
-    fn plan_targets(&self, version: &str) -> (ModelSource, Vec<TargetPlan>) {
+    /// Plans each target for this version; also returns its serialized outcome.
+    fn plan_targets(&self, version: &str) -> (ModelSource, Vec<(TargetPlan, String)>) {
         let package = ModelPackage { model_package_version_arn: self.package.clone(), version: version.to_owned() };
         let context = PlanContext {
             source: ModelSource::Package(package),
@@ -72,7 +63,8 @@ impl PackagePlanInput<'_> {
             context.check_target(&mut draft, spec, row, None);
             let options = context.resolve_compiler_options(&mut draft, spec, row, None);
             let request = context.build_request(&mut draft, spec, ModelInputConfig::default(), options.as_ref());
-            draft.into_plan(spec, request)
+            let outcome = draft.serialize_outcome(&request);
+            (draft.into_plan(spec, request), outcome)
         };
         let targets = self.rule.targets.iter().map(plan_target).collect();
         (context.source, targets)
