@@ -58,7 +58,7 @@ impl CliError {
             Self::NoTerminal => "use --yes to apply or --plan to preview",
             Self::UnknownQueue { output, .. } => {
                 return Some(format!(
-                    "give the URL or the name of a dead-letter queue, or one of {} with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)",
+                    "pass the URL or the name of a dead-letter queue, or one of {} with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)",
                     QUEUE_NAMES.join(", ")
                 ));
             }

@@ -9,12 +9,11 @@ mod images;
 mod partner_apps;
 mod workteams;
 
-use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
-use serde_json::Value;
-
 use compilation::CompilationSchema;
 use images::ImageSchema;
 use partner_apps::PartnerAppSchema;
+use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
+use serde_json::Value;
 use workteams::WorkteamSchema;
 
 const META_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";

@@ -19,7 +19,7 @@ workteams:
         - { user_pool: eu-west-1_a1B2c3D4e, user_group: radiologists, client_id: 4k1example }
         - { user_pool: eu-west-1_a1B2c3D4e, user_group: residents, client_id: 4k1example }
     notifications: stack
-  - { name: audit, description: Those who check samples, members: { oidc: { groups: [auditors] } }, mode: notify }
+  - { name: audit, description: Reviewers of label quality, members: { oidc: { groups: [auditors] } }, mode: notify }
 ";
 
 struct Scene {

@@ -26,7 +26,7 @@ def send_artifact_events(harness: Harness) -> Iterator[None]:
 
 
 def test_artifacts_fed_back_as_uploads_are_reported_once(harness: Harness) -> None:
-    """SEMANTICS no-loop: The system never compiles its own output."""
+    """SEMANTICS no-loop: The stack never compiles its own output."""
     key = harness.object_key("three", "looping")
     with send_artifact_events(harness):
         harness.upload_archive(key)

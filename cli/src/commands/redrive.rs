@@ -4,9 +4,11 @@ mod run;
 
 use std::env;
 
+use automation::Aws;
 use aws_sdk_sqs::Client;
 use jiff::Timestamp;
 use maintenance::time_format::format_age;
+use run::{RedriveOutcome, RedriveRun, redrive_queue};
 use serde_json::{Value, json};
 use worker::{
     dead_letters::{DeadLetter, DeadLetterQueue},
@@ -21,7 +23,6 @@ use crate::{
     table::{TableCell, TextTable},
     verdict::Verdict,
 };
-use run::{RedriveOutcome, RedriveRun, redrive_queue};
 
 /// Maximum number of characters of a cause in the table.
 const MAX_CAUSE: usize = 60;
@@ -34,7 +35,7 @@ pub(crate) fn redrive_messages(args: &RedriveArgs, out: &mut CliOutput) -> Resul
 }
 
 async fn redrive_and_report(args: &RedriveArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let client = Client::new(&automation::aws::load_config().await);
+    let client = Client::new(Aws::load().await.config());
     let name = resolve_queue(&args.queue, |variable| env::var(variable).ok());
     let queue = DeadLetterQueue::open(client, &name).await.map_err(|error| explain_open_error(&args.queue, error))?;
     let run = redrive_queue(&queue, args, Timestamp::now()).await?;
@@ -70,7 +71,7 @@ fn print_messages(run: &RedriveRun, now: Timestamp, out: &mut CliOutput) -> Resu
     if run.messages.is_empty() {
         return Ok(());
     }
-    let mut table = TextTable::new(["cause", "function", "first sent", "correlation id", "age", "body"]);
+    let mut table = TextTable::new(["cause", "function", "first sent", "correlation ID", "age", "body"]);
     for (message, _) in &run.messages {
         table.add_row([
             shorten_text(&message.cause(), MAX_CAUSE).into(),

@@ -8,9 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_s3::Client as S3;
+use automation::Aws;
 use jiff::Timestamp;
-use ledger::{DynamoTable, Ledger};
+use query::{StatusQuery, read_status};
 use worker::{CallErrorKind, error::format_chain};
 
 use crate::{
@@ -19,7 +19,6 @@ use crate::{
     output::{CliOutput, WARNING},
     verdict::Verdict,
 };
-use query::{StatusQuery, read_status};
 
 /// Pause between two refreshes of `--watch`.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
@@ -37,10 +36,9 @@ pub(crate) fn show_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verd
 
 /// Shows the status once; with `--watch`, until all jobs have finished.
 async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let aws = automation::aws::load_config().await;
-    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), args.table.clone());
-    let ledger = Ledger::new(table, Timestamp::now);
-    let s3 = S3::new(&aws);
+    let aws = Aws::load().await;
+    let ledger = aws.ledger(&args.table);
+    let s3 = aws_sdk_s3::Client::new(aws.config());
     let mut query = StatusQuery::from_args(args);
     let (mut has_succeeded, mut last_success) = (false, Instant::now());
     loop {

@@ -48,7 +48,7 @@ pub(super) struct PartnerAppSchema {
     tags: Option<BTreeMap<String, String>>,
 }
 
-/// Whether an app is upgraded automatically.
+/// What to do when SageMaker offers a new version of an app.
 #[derive(JsonSchema)]
 #[schemars(rename = "Upgrade", rename_all = "snake_case")]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -108,7 +108,8 @@ struct ApplicationSchema {
     /// Patterns of Identity Center groups that can use the app; `*` is a wildcard.
     #[schemars(length(max = 10))]
     assigned_group_patterns: Option<Vec<GroupPatternSchema>>,
-    /// Groups per role of the app; every group must match one of `assigned_group_patterns`.
+    /// Group patterns per role of the app; every pattern must match one of
+    /// `assigned_group_patterns`.
     #[schemars(length(max = 10))]
     role_group_assignments: Option<BTreeMap<String, Vec<GroupPatternSchema>>>,
 }

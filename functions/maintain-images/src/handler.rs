@@ -61,7 +61,7 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Topic> ImageMaintainer<I, O, T, N
         }
         let reading = images::read_images(&self.images, &declared).await;
         let names: Vec<_> = declared.iter().map(|image| image.name.as_str()).collect();
-        let mut known = self.ledger.image_histories(&names).await?;
+        let mut known = self.ledger.read_image_histories(&names).await?;
         for (image, observed) in declared.iter().zip(&reading.observed) {
             self.follow_update(image, observed, &mut known, now).await?;
         }

@@ -1,3 +1,5 @@
 //! Keeps SageMaker images in the desired state that `automation.yaml` declares.
 
-pub mod handler;
+mod handler;
+
+pub use handler::ImageMaintainer;

@@ -3,12 +3,12 @@
 
 use std::{cell::Cell, time::Duration};
 
-use automation::{config::ConfigSource, event::Event};
+use automation::{ConfigSource, event::Event};
 use jiff::Timestamp;
 use ledger::Ledger;
-use maintain_images::handler::ImageMaintainer;
+use maintain_images::ImageMaintainer;
 use notifications::notifier::Notifier;
-use sagemaker::images::SageMakerImages;
+use sagemaker::SageMakerClient;
 use sagemaker_emulator::{Emulator, EmulatorSettings, Owner, RequestOutcome, ScriptedFault};
 use serde_json::Value;
 use support::{
@@ -33,7 +33,7 @@ struct ImageAccount {
     emulator: Emulator,
     client: Client,
     objects: MemoryObjects,
-    maintainer: ImageMaintainer<SageMakerImages, MemoryObjects, MemoryTable, MemoryTopic>,
+    maintainer: ImageMaintainer<SageMakerClient, MemoryObjects, MemoryTable, MemoryTopic>,
 }
 
 impl ImageAccount {
@@ -47,7 +47,7 @@ impl ImageAccount {
         let objects = MemoryObjects::default();
         let ledger = Ledger::new(MemoryTable::default(), current_time);
         let maintainer = ImageMaintainer {
-            images: SageMakerImages::new(client.clone()),
+            images: SageMakerClient::new(client.clone()),
             config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
             notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
             ledger,

@@ -38,7 +38,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
             return Ok(json!({ "idle": "no configuration" }));
         };
         let now = (self.clock)();
-        let idle = self.ledger.idle_until().await?;
+        let idle = self.ledger.read_idle_until().await?;
         let is_idle = |idle: &IdleUntil| idle.until > now && idle.config.as_deref() == config.version();
         if let Some(idle) = idle.filter(is_idle) {
             info!(until = %idle.until, "Partner apps are idle until the next review");
@@ -65,7 +65,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
             return Ok(json!({ "idle": "no apps are declared" }));
         }
         let reading = partner_apps::read_apps(&self.apps, declared).await?;
-        let recorded = self.recorded_histories(&reading.observed).await?;
+        let recorded = self.read_histories(&reading.observed).await?;
         let review = review_apps(declared, &reading.observed, &recorded, now);
 
         // Publish before recording. A crash in between publishes the same ids again, which the
@@ -76,7 +76,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
         self.publish_all(&review.announcements(), config, now).await?;
         for view in &review.views {
             let app = view.declared.app.as_str();
-            info!(app, config = config.version(), verdict = ?view.decision, "Partner app reviewed");
+            info!(app, config = config.version(), decision = ?view.decision, "Partner app reviewed");
         }
 
         let execute = |action| self.apply_action(action, &review, config, now);
@@ -84,15 +84,15 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
         reconcile::report_outcomes("partner app", &applied, now);
         let mut summary = reconcile::summarize_outcomes(&applied);
         summary["read_calls"] = reading.calls.into();
-        info!(read_calls = reading.calls, apps = declared.len(), "All declared partner apps reviewed");
+        info!(read_calls = reading.calls, apps = declared.len(), "Declared partner apps reconciled");
         let until = review.idle_until(&applied);
         self.ledger.record_idle_until(&IdleUntil { config: config.version().map(str::to_owned), until }).await?;
         Ok(summary)
     }
 
-    async fn recorded_histories(&self, observed: &[AppObservation]) -> Result<BTreeMap<String, AppHistory>, CallError> {
+    async fn read_histories(&self, observed: &[AppObservation]) -> Result<BTreeMap<String, AppHistory>, CallError> {
         let described = observed.iter().filter(|app| matches!(app, AppObservation::Described(_)));
-        self.ledger.app_histories(&described.map(AppObservation::arn).collect::<Vec<_>>()).await
+        self.ledger.read_app_histories(&described.map(AppObservation::arn).collect::<Vec<_>>()).await
     }
 
     async fn record_histories(
@@ -128,7 +128,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
     ) -> Result<(), Failure> {
         let notification = Notification::from_announcement(announcement, config.version(), now);
         let Some(notification) = notification else { return Ok(()) };
-        self.notifier.publish_once(&notification).await.map(drop)
+        self.notifier.publish_once(&notification).await
     }
 
     /// Requests one change, and announces the upgrade that it starts.

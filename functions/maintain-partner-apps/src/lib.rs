@@ -1,3 +1,5 @@
 //! Keeps partner apps in the desired state, inside their maintenance windows.
 
-pub mod handler;
+mod handler;
+
+pub use handler::AppMaintainer;

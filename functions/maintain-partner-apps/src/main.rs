@@ -5,9 +5,9 @@
 
 use automation::{Aws, ConfigSource};
 use jiff::Timestamp;
-use maintain_partner_apps::handler::AppMaintainer;
-use sagemaker::partner_apps::SageMakerApps;
-use worker::{Env, Error, env, schedule::serve_scheduled_batches};
+use maintain_partner_apps::AppMaintainer;
+use sagemaker::SageMakerClient;
+use worker::{Env, Error, env, serve_scheduled_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let maintainer = AppMaintainer {
-        apps: SageMakerApps::from_config(aws.config()),
+        apps: SageMakerClient::from_config(aws.config()),
         config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
         notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger),
         ledger,

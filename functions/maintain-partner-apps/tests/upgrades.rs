@@ -4,14 +4,14 @@
 use std::{cell::Cell, time::Duration};
 
 use automation::{
-    config::ConfigSource,
+    ConfigSource,
     event::{Event, ObjectCreated},
 };
 use jiff::{SignedDuration, Timestamp};
 use ledger::Ledger;
-use maintain_partner_apps::handler::AppMaintainer;
+use maintain_partner_apps::AppMaintainer;
 use notifications::notifier::Notifier;
-use sagemaker::partner_apps::SageMakerApps;
+use sagemaker::SageMakerClient;
 use sagemaker_emulator::{DropTiming, Emulator, EmulatorSettings, Owner, RequestOutcome, ScriptedFault};
 use serde_json::Value;
 use support::{
@@ -44,7 +44,7 @@ struct AppAccount {
     emulator: Emulator,
     client: Client,
     objects: MemoryObjects,
-    maintainer: AppMaintainer<SageMakerApps, MemoryObjects, MemoryTable, MemoryTopic>,
+    maintainer: AppMaintainer<SageMakerClient, MemoryObjects, MemoryTable, MemoryTopic>,
 }
 
 impl AppAccount {
@@ -67,7 +67,7 @@ impl AppAccount {
         let objects = MemoryObjects::default();
         let ledger = Ledger::new(MemoryTable::default(), current_time);
         let maintainer = AppMaintainer {
-            apps: SageMakerApps::new(client.clone()),
+            apps: SageMakerClient::new(client.clone()),
             config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
             notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
             ledger,

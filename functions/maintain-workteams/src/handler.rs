@@ -1,6 +1,6 @@
 //! Reconciles work teams with the configuration.
 
-use automation::{config::ConfigSource, event::Event, objects::Objects, reconcile};
+use automation::{ConfigSource, event::Event, objects::Objects, reconcile};
 use ledger::LedgerTable;
 use maintenance::{
     ApplyOutcome, Reconciled,

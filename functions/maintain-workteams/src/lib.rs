@@ -1,3 +1,5 @@
 //! Keeps work teams in the desired state that `automation.yaml` declares.
 
-pub mod handler;
+mod handler;
+
+pub use handler::WorkteamMaintainer;

@@ -2,9 +2,9 @@
 
 use automation::{Aws, ConfigSource};
 use jiff::Timestamp;
-use maintain_workteams::handler::WorkteamMaintainer;
-use sagemaker::compilation_jobs::SageMakerClient;
-use worker::{Env, Error, env, schedule::serve_scheduled_batches};
+use maintain_workteams::WorkteamMaintainer;
+use sagemaker::SageMakerClient;
+use worker::{Env, Error, env, serve_scheduled_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

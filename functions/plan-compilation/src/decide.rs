@@ -37,9 +37,15 @@ impl Decision {
         Self { source: upload.into(), rule, stops_older: false, requests: Vec::new(), problems }
     }
 
-    fn from_plan(source: ModelSource, rule: &CompilationRule, plan: &CompilationPlan, stops_older: bool) -> Self {
+    pub(crate) fn from_plan(
+        source: ModelSource,
+        rule: &CompilationRule,
+        plan: &CompilationPlan,
+        stops_older: bool,
+    ) -> Self {
         for warning in plan.all_warnings() {
-            warn!(source = source.to_uri(), rule = rule.name, warning = %warning, "Plan has a warning");
+            let key = source.as_upload().map_or_else(|| source.to_uri(), |upload| upload.key.clone());
+            warn!(key, warning = %warning, "Compilation plan has a warning");
         }
         Self {
             source,
@@ -48,11 +54,6 @@ impl Decision {
             requests: plan.requests().cloned().collect(),
             problems: plan.all_problems(),
         }
-    }
-
-    /// The decision for a model package; a package has no older versions to stop.
-    pub(crate) fn from_package_plan(source: ModelSource, rule: &CompilationRule, plan: &CompilationPlan) -> Self {
-        Self::from_plan(source, rule, plan, false)
     }
 }
 
@@ -71,7 +72,9 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
             }
         };
-        self.report_rejected_config(&config).await?;
+        if let Some(rejected) = &config.rejected {
+            self.config.report_rejected(rejected, config.version(), &self.notifier, (self.clock)()).await?;
+        }
         let Some(rule) = config.document.compilation.find_rule(&object.key) else {
             let problems = vec![no_matching_rule_problem(&config, &object.key)];
             return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
@@ -139,7 +142,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     }
 }
 
-/// The upload as its event describes it, for answers that do not need the object itself.
+/// The upload as its event describes it, for decisions made without reading the object.
 pub(crate) fn upload_from_event(object: &ObjectCreated) -> Upload {
     Upload {
         bucket: object.bucket.clone(),

@@ -21,6 +21,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     ) -> Result<(), Failure> {
         let Decision { source, rule, stops_older, requests, problems } = decision;
         let id = source.model_id();
+        let planned_at = (self.clock)();
         let mut jobs = Vec::with_capacity(requests.len());
         for request in &requests {
             let reuse = match (request.reuse, stops_older) {
@@ -32,7 +33,6 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             jobs.push(self.ledger.claim_job(request, reuse).await?);
         }
         let state = if requests.is_empty() { ModelState::Rejected } else { ModelState::Planned };
-        let planned_at = (self.clock)();
         let sequencer = sequencer.map(Sequencer::from);
         let model = ModelRow { source, rule, state, jobs, problems, planned_at, sequencer, stops_older };
         let model = self.ledger.create_model(&id, model).await?;
@@ -83,10 +83,18 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         }
         let job_count = bodies.len() - stop_count;
         self.requests.send_bodies(bodies).await?;
-        self.models.notify_jobs_ended_before(id, model, &jobs, (self.clock)()).await?;
+        self.models.publish_earlier_results(id, model, &jobs, (self.clock)()).await?;
         self.ledger.mark_planned_as(id, state).await?;
         let (model_id, reused) = (id.as_str(), state == ModelState::Reused);
-        info!(key, model = model_id, jobs = job_count, stops = stop_count, reused, rule = model.rule, "Jobs requested");
+        info!(
+            key,
+            model = model_id,
+            jobs = job_count,
+            stops = stop_count,
+            reused,
+            rule = model.rule,
+            "Compilation jobs requested"
+        );
         Ok(())
     }
 
@@ -100,10 +108,10 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             VersionOrder::Superseded => Ok(Superseding::ByNewer),
             VersionOrder::Newest(older) => {
                 // First, so that none of their jobs is retried after its status was read below.
-                for model in &older {
-                    self.ledger.mark_model_superseded(model).await?;
+                for older_id in &older {
+                    self.ledger.mark_model_superseded(older_id).await?;
                 }
-                Ok(Superseding::Older(self.stop_requests(&older, model).await?))
+                Ok(Superseding::Older(self.build_stop_requests(&older, model).await?))
             }
         }
     }
@@ -118,7 +126,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     }
 
     /// Requests to stop the jobs of older versions, except those that the newest version shares.
-    async fn stop_requests(&self, older: &[ModelId], newest: &ModelRow) -> Result<Vec<String>, Failure> {
+    async fn build_stop_requests(&self, older: &[ModelId], newest: &ModelRow) -> Result<Vec<String>, Failure> {
         let mut names = BTreeSet::new();
         for id in older {
             names.extend(self.ledger.find_model(id).await?.map(|row| row.jobs).unwrap_or_default());

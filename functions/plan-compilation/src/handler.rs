@@ -11,9 +11,8 @@
 //! lookup comes first.
 
 use automation::{
-    config::{Config, ConfigSource},
+    ConfigSource, ModelNotifier,
     event::{Event, ObjectCreated},
-    model_notifications::ModelNotifier,
     objects::Objects,
 };
 use ledger::{Ledger, LedgerTable};
@@ -112,13 +111,13 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             let id = source.model_id();
             match self.ledger.find_model(&id).await? {
                 Some(model) => self.dispatch_model(&id, &model).await?,
-                None => self.record_and_dispatch(Decision::from_package_plan(source, rule, &plan), None).await?,
+                None => self.record_and_dispatch(Decision::from_plan(source, rule, &plan, false), None).await?,
             }
         }
         Ok(())
     }
 
-    /// Reports an artifact of this stack that came back as an upload: once per bucket and day, so
+    /// Reports an artifact of this stack that was uploaded as a model: once per bucket and day, so
     /// that a loop does not notify about each artifact.
     async fn report_own_artifact(&self, object: &ObjectCreated, problem: Problem) -> Result<(), Failure> {
         let now = (self.clock)();
@@ -129,18 +128,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             "Object skipped: it is an artifact of this stack"
         );
         metrics::write_counts(&[("OwnOutputsSkipped", 1)], now);
-        self.notifier.publish_once(&Notification::own_output(&upload_from_event(object), problem, now)).await?;
-        Ok(())
-    }
-
-    /// Reports a version of the configuration that was rejected, if there is one.
-    pub(crate) async fn report_rejected_config(&self, config: &Config) -> Result<(), Failure> {
-        match &config.rejected {
-            Some(rejected) => {
-                self.config.report_rejected(rejected, config.version(), &self.notifier, (self.clock)()).await
-            }
-            None => Ok(()),
-        }
+        self.notifier.publish_once(&Notification::own_artifact(&upload_from_event(object), problem, now)).await
     }
 }
 

@@ -3,7 +3,7 @@
 use automation::{Aws, ConfigSource, ModelNotifier};
 use jiff::Timestamp;
 use plan_compilation::Planner;
-use worker::{Env, Error, env, schedule::serve_batches};
+use worker::{Env, Error, env, serve_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -31,6 +31,6 @@ pub(crate) async fn find_own_artifact<T: LedgerTable>(
     let ours = ledger.find_jobs(&names).await?.into_iter().find(|row| row.request.is_some());
     Ok(ours.map(|job| {
         let problem = format!("{uri} is an artifact of the compilation job {}", job.name);
-        Problem::new("own-output", problem, "stop copying artifacts into the bucket whose uploads are compiled")
+        Problem::new("own-output", problem, "stop copying artifacts into the model bucket")
     }))
 }

@@ -3,9 +3,8 @@
 //! An observation is only a hint; the actual status is fetched from SageMaker.
 
 use automation::{
+    ForeignJobs, ModelNotifier,
     event::{Event, JobObservation},
-    foreign_jobs::ForeignJobs,
-    model_notifications::ModelNotifier,
     objects::Objects,
 };
 use ledger::{JobRow, Ledger, LedgerTable};
@@ -47,7 +46,7 @@ impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRel
         let lag = observation.at.map(|at| (self.clock)().duration_since(at).as_millis());
         let (job, seen_by) = (observation.job_name, observation.seen_by);
         let Some(row) = self.record_current_status(&job).await? else {
-            info!(job, ?seen_by, "Compilation job not reported");
+            info!(job, ?seen_by, "Compilation job not reported: it is not selected, or no longer exists");
             return Ok(());
         };
         let event_status = observation.status;
@@ -66,7 +65,7 @@ impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRel
             self.notifier.publish_once(&notification).await?;
         }
         if row.status.is_terminal() {
-            self.models.notify_job_ended(&row, (self.clock)()).await?;
+            self.models.publish_job_results(&row, (self.clock)()).await?;
         }
         Ok(())
     }
@@ -75,7 +74,7 @@ impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRel
     /// is parked behind the others: it starts when another job finishes or with the next sweep, and
     /// the cause of the failure may be gone then.
     async fn free_quota_slot(&self, next: Option<&CompilationRequest>) -> Result<(), CallError> {
-        self.ledger.release_parked(&self.requests, 1).await?;
+        self.ledger.release_parked_requests(&self.requests, 1).await?;
         if let Some(next) = next
             && !self.ledger.park_request(next).await?
         {
@@ -101,14 +100,11 @@ impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRel
         }
         match (known, self.jobs.describe_job(name.as_str()).await?) {
             (_, Some(description)) => Ok(Some(self.ledger.record_observation(&description).await?)),
-            // SageMaker may not show a job yet that it has just accepted.
+            // SageMaker may not find a job that it has just accepted.
             (Some(_), None) => Err(Failure::Transient(format!("SageMaker has no compilation job named {name}").into())),
             // A job not started by this stack that was deleted meanwhile: there is nothing to
             // report.
-            (None, None) => {
-                info!(job = job_name, "Compilation job not found in SageMaker");
-                Ok(None)
-            }
+            (None, None) => Ok(None),
         }
     }
 }

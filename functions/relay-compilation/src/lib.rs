@@ -1,3 +1,5 @@
 //! Records the status of compilation jobs and publishes notifications about them.
 
-pub mod handler;
+mod handler;
+
+pub use handler::JobRelay;

@@ -1,10 +1,10 @@
 //! Lambda function: records the status of compilation jobs and publishes notifications about them.
 
-use automation::{Aws, ModelNotifier, foreign_jobs::ForeignJobs};
+use automation::{Aws, ForeignJobs, ModelNotifier};
 use jiff::Timestamp;
-use relay_compilation::handler::JobRelay;
-use sagemaker::compilation_jobs::SageMakerClient;
-use worker::{Env, Error, env, schedule::serve_batches};
+use relay_compilation::JobRelay;
+use sagemaker::SageMakerClient;
+use worker::{Env, Error, env, serve_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

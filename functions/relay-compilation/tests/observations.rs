@@ -5,16 +5,15 @@
 use std::collections::BTreeMap;
 
 use automation::{
+    ForeignJobs, ModelNotifier,
     event::{Event, JobObservation, Observer},
-    foreign_jobs::ForeignJobs,
-    model_notifications::ModelNotifier,
 };
 use jiff::Timestamp;
 use ledger::Ledger;
 use neo::{JobDescription, JobName, JobStatus};
 use notifications::notifier::Notifier;
 use proptest::prelude::*;
-use relay_compilation::handler::JobRelay;
+use relay_compilation::JobRelay;
 use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic};
 use tokio::runtime::Builder;
 

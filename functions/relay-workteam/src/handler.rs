@@ -9,7 +9,7 @@ use std::{fmt::Display, time::Duration};
 use automation::event::Event;
 use ledger::{BurstRow, Ledger, LedgerTable};
 use maintenance::workteam::{LabelingJobState, ObservedWorkteam, TeamMessage};
-use notifications::{Notification, TeamNews, TeamReport, notifier::Notifier, sns::Topic};
+use notifications::{Notification, TeamMessages, TeamReport, notifier::Notifier, sns::Topic};
 use sagemaker::workteams::{WorkteamDirectory, Workteams};
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
@@ -47,7 +47,7 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
     }
 
     async fn relay_message(&self, message: TeamMessage) -> Result<(), Failure> {
-        if self.ledger.was_published(&published_id(&message.id)).await? {
+        if self.ledger.was_done(&published_id(&message.id)).await? {
             return Ok(());
         }
         let (id, topic, text) = (&message.id, &message.topic_arn, &message.message);
@@ -66,7 +66,7 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
             });
         }
         self.publish_burst(&message.topic_arn).await?;
-        if self.ledger.was_published(&published_id(&message.id)).await? {
+        if self.ledger.was_done(&published_id(&message.id)).await? {
             return Ok(());
         }
         Err(Failure::busy("earlier messages of the same topic are published first"))
@@ -98,12 +98,12 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
     /// invocation that received them before they joined it.
     async fn publish_unpublished(&self, topic_arn: &str, burst: &BurstRow) -> Result<(), Failure> {
         let id = burst.burst_id();
-        if self.ledger.was_published(&published_id(&id)).await? {
+        if self.ledger.was_done(&published_id(&id)).await? {
             return Ok(());
         }
         let mut unpublished = Vec::with_capacity(burst.messages.len());
         for message in &burst.messages {
-            if !self.ledger.was_published(&published_id(&message.id)).await? {
+            if !self.ledger.was_done(&published_id(&message.id)).await? {
                 unpublished.push(message.clone());
             }
         }
@@ -115,9 +115,8 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
 
     async fn publish_messages(&self, id: &str, topic_arn: &str, messages: Vec<TeamMessage>) -> Result<(), Failure> {
         let (workteams, notes) = self.query_teams(topic_arn).await;
-        let news = TeamNews { topic_arn: topic_arn.to_owned(), messages, workteams, notes };
-        self.notifier.publish_once(&Notification::team_news(id, news, (self.clock)())).await?;
-        Ok(())
+        let news = TeamMessages { topic_arn: topic_arn.to_owned(), messages, workteams, notes };
+        self.notifier.publish_once(&Notification::team_messages(id, news, (self.clock)())).await
     }
 
     /// The teams that use a topic with their open labeling jobs, and notes on what could not be
@@ -125,7 +124,7 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
     async fn query_teams(&self, topic_arn: &str) -> (Vec<TeamReport>, Vec<String>) {
         let deadline = Instant::now() + self.query_timeout;
         let mut notes = Vec::new();
-        let query = self.directory.teams_by_topic(topic_arn);
+        let query = self.directory.find_teams_by_topic(topic_arn);
         let Some(teams) = query_or_note(deadline, "the team", query, &mut notes).await else {
             return (Vec::new(), notes);
         };
@@ -143,7 +142,7 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
             let subject = format!("the labeling jobs of {}", team.name);
             let jobs = query_or_note(deadline, &subject, query, &mut notes).await;
             if let Some(None) = jobs {
-                self.directory.forget_teams();
+                self.directory.clear_cache();
                 notes.push(format!("the work team {} was deleted meanwhile", team.name));
             }
             reports.push(TeamReport::new(team, jobs.flatten().as_deref()));
@@ -167,12 +166,11 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
             None => None,
         };
         let notification = Notification::labeling_job(&state, description, team.as_ref(), notes, (self.clock)());
-        self.notifier.publish_once(&notification).await?;
-        Ok(())
+        self.notifier.publish_once(&notification).await
     }
 
     async fn query_team(&self, deadline: Instant, arn: &str, notes: &mut Vec<String>) -> Option<ObservedWorkteam> {
-        let team = query_or_note(deadline, "the team", self.directory.team_by_arn(arn), notes).await;
+        let team = query_or_note(deadline, "the team", self.directory.find_team_by_arn(arn), notes).await;
         if let Some(None) = team {
             notes.push(format!("the work team {arn} is not a team of this account"));
         }
@@ -190,7 +188,7 @@ async fn query_or_note<R>(
     let cause: &dyn Display = match timeout_at(deadline, query).await {
         Ok(Ok(result)) => return Some(result),
         Ok(Err(error)) => &error.to_string(),
-        Err(_) => &"SageMaker did not answer in time",
+        Err(_) => &"SageMaker did not respond in time",
     };
     notes.push(format!("{subject} could not be queried: {cause}"));
     None

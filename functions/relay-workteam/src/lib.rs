@@ -1,3 +1,5 @@
-//! Forwards work team notifications with their labeling jobs, progress and worker portal.
+//! Forwards messages to work teams with their labeling jobs, progress and worker portal.
 
-pub mod handler;
+mod handler;
+
+pub use handler::{QUERY_TIMEOUT, TeamRelay};

@@ -1,10 +1,10 @@
-//! Lambda function: forwards work team notifications with their labeling jobs, progress and worker portal.
+//! Lambda function: forwards messages to work teams with labeling jobs, progress and portal.
 
 use automation::Aws;
 use jiff::Timestamp;
-use relay_workteam::handler::{QUERY_TIMEOUT, TeamRelay};
-use sagemaker::{compilation_jobs::SageMakerClient, workteams::WorkteamDirectory};
-use worker::{Env, Error, env, schedule::serve_batches};
+use relay_workteam::{QUERY_TIMEOUT, TeamRelay};
+use sagemaker::{SageMakerClient, workteams::WorkteamDirectory};
+use worker::{Env, Error, env, serve_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

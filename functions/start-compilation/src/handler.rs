@@ -49,11 +49,11 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
                 info!(job, target = %request.target, "Compilation job started");
             }
             Err(CreateJobError::Exists) => self.check_existing_job(request).await?,
-            Err(CreateJobError::Refused(reason)) => self.record_refusal(request, &reason).await?,
+            Err(CreateJobError::Rejected(reason)) => self.record_rejection(request, &reason).await?,
             Err(CreateJobError::Call(error))
                 if error.kind == CallErrorKind::Quota && self.ledger.park_request(request).await? =>
             {
-                info!(job, reason = error.message, "Request parked until another job finishes");
+                info!(job, reason = error.message, "Compilation request parked until another job finishes");
                 return Ok(());
             }
             Err(CreateJobError::Call(error)) => return Err(error.into()),
@@ -77,7 +77,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
         // Another invocation may be creating a job that SageMaker does not know yet. Stopping a
         // missing job is harmless.
         self.jobs.stop_job(job).await?;
-        info!(job, "Compilation job stopped for a newer version of its model");
+        info!(job, "Compilation job asked to stop: a newer version of its model arrived");
         self.send_observation(job).await
     }
 
@@ -89,14 +89,14 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
 
     /// Records a refusal, unless the same request was accepted before and only its response was
     /// lost: that job runs.
-    async fn record_refusal(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
+    async fn record_rejection(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
         let job = request.job_name.as_str();
         if self.jobs.describe_job(job).await?.is_some_and(|current| is_same_job(request, &current)) {
-            info!(job, reason, "Request refused by SageMaker, but the job was started before");
+            info!(job, reason, "Compilation request rejected by SageMaker, but its job was started before");
             return self.record_started(request).await;
         }
         self.ledger.mark_job_rejected(request, reason).await?;
-        warn!(job, reason, "Request refused by SageMaker");
+        warn!(job, reason, "Compilation request rejected by SageMaker");
         Ok(())
     }
 
@@ -105,7 +105,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
     async fn check_existing_job(&self, request: &CompilationRequest) -> Result<(), Failure> {
         let job = request.job_name.as_str();
         let Some(current) = self.jobs.describe_job(job).await? else {
-            let cause = format!("SageMaker returns that job {job} exists, but does not describe it");
+            let cause =
+                format!("SageMaker reports that the job {job} exists, but does not find it when asked to describe it");
             return Err(Failure::Transient(cause.into()));
         };
         if is_same_job(request, &current) {
@@ -114,7 +115,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
         } else {
             let reason = format!("a job named {job} exists for another model ({})", current.source);
             self.ledger.mark_job_rejected(request, &reason).await?;
-            warn!(job, reason, "Request rejected: its job name is taken");
+            warn!(job, reason, "Compilation request rejected: its job name is taken");
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
 //! Starts and stops compilation jobs.
 
-pub mod handler;
+mod handler;
+
+pub use handler::Starter;

@@ -1,9 +1,9 @@
 //! Lambda function: starts and stops compilation jobs.
 
 use automation::Aws;
-use sagemaker::compilation_jobs::SageMakerClient;
-use start_compilation::handler::Starter;
-use worker::{Env, Error, env, schedule::serve_batches};
+use sagemaker::SageMakerClient;
+use start_compilation::Starter;
+use worker::{Env, Error, env, serve_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

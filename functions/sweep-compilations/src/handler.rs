@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use automation::{
+    ForeignJobs,
     event::{JobObservation, Observer},
-    foreign_jobs::ForeignJobs,
 };
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Ledger, LedgerTable, SweepRow};
@@ -30,6 +30,9 @@ const MAX_CALLS: usize = 300;
 
 /// Running jobs missing from SageMaker's list that each sweep describes one by one.
 const MAX_DESCRIBED: usize = 20;
+
+/// Running jobs that each sweep reads from the ledger: most of them are listed by SageMaker and skipped.
+const MAX_RUNNING_READ: usize = 5 * MAX_DESCRIBED;
 
 /// Parked requests that each sweep releases, in case the end of the jobs before them went
 /// unnoticed.
@@ -57,8 +60,9 @@ pub struct SweepReport {
     /// Jobs that SageMaker listed.
     pub seen: usize,
     /// Running jobs missing from the list that were described one by one.
-    pub asked: usize,
-    /// Of these, jobs for which SageMaker did not answer.
+    #[serde(rename = "asked")]
+    pub described: usize,
+    /// Of these, calls that failed.
     pub unanswered: usize,
     /// Jobs whose status was sent to the JobStates queue.
     pub sent: usize,
@@ -73,7 +77,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
         let counts = [
             ("SageMakerCalls", report.calls),
             ("JobsSeen", report.seen),
-            ("JobsAsked", report.asked),
+            ("JobsAsked", report.described),
             ("JobsUnanswered", report.unanswered),
             ("JobsSent", report.sent),
             ("RequestsReleased", report.released),
@@ -85,16 +89,17 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
     /// The very first sweep covers only the overlap: historical jobs are not reported.
     async fn sweep_jobs(&self) -> Result<SweepReport, CallError> {
         let now = (self.clock)();
-        let position = self.ledger.sweep_position().await?.unwrap_or(SweepRow { until: now, described_until: None });
+        let position =
+            self.ledger.read_sweep_position().await?.unwrap_or(SweepRow { until: now, described_until: None });
         let mut report = SweepReport::default();
         let mut listed = BTreeSet::new();
         let scanned = self.scan_jobs(now, position, &mut report, &mut listed).await;
         // Release parked requests even if the scan failed.
-        let released = self.ledger.release_parked(&self.requests, MAX_RELEASED).await;
+        let released = self.ledger.release_parked_requests(&self.requests, MAX_RELEASED).await;
         report.released = *released.as_ref().unwrap_or(&0);
         let failed = scanned.as_ref().err().or(released.as_ref().err()).map(ToString::to_string);
         info!(
-            since = %position.until, calls = report.calls, seen = report.seen, asked = report.asked,
+            since = %position.until, calls = report.calls, seen = report.seen, asked = report.described,
             unanswered = report.unanswered, sent = report.sent, released = report.released, failed,
             "Sweep finished"
         );
@@ -166,21 +171,21 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
         listed: &BTreeSet<JobName>,
     ) -> Result<Option<Timestamp>, CallError> {
         let mut reached = after;
-        let running = self.ledger.running_jobs(after, 5 * MAX_DESCRIBED).await?;
-        let all = running.len() < 5 * MAX_DESCRIBED;
+        let running = self.ledger.list_running_jobs(after, MAX_RUNNING_READ).await?;
+        let all = running.len() < MAX_RUNNING_READ;
         for job in running {
             // A job that changed a moment ago is listed by a later sweep.
             if job.updated_at > now - OVERLAP {
                 return Ok(None);
             }
-            if report.asked == MAX_DESCRIBED {
+            if report.described == MAX_DESCRIBED {
                 return Ok(reached);
             }
             reached = Some(job.updated_at);
             if job.status == JobStatus::Requested || listed.contains(&job.name) {
                 continue;
             }
-            report.asked += 1;
+            report.described += 1;
             report.calls += 1;
             match self.jobs.describe_job(job.name.as_str()).await {
                 Ok(Some(description)) if !job.status.can_become(description.status) => continue,

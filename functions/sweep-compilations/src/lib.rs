@@ -1,3 +1,5 @@
 //! Finds compilation jobs whose status changes were not reported.
 
-pub mod handler;
+mod handler;
+
+pub use handler::{SweepReport, Sweeper};

@@ -1,11 +1,11 @@
 //! Lambda function: finds compilation jobs whose status changes were not reported.
 
-use automation::{Aws, foreign_jobs::ForeignJobs};
+use automation::{Aws, ForeignJobs};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use sagemaker::compilation_jobs::SageMakerClient;
+use sagemaker::SageMakerClient;
 use serde_json::Value;
-use sweep_compilations::handler::Sweeper;
+use sweep_compilations::Sweeper;
 use worker::{Env, Error, env};
 
 #[tokio::main]

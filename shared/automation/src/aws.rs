@@ -11,7 +11,7 @@ use worker::{
     telemetry,
 };
 
-use crate::objects::S3;
+use crate::objects::S3Objects;
 
 /// Longest wait for one response. A body that is streamed afterwards may take longer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
@@ -23,28 +23,28 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Attempts of a call; a call that fails more often is left to the redelivery of its message.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// Region, credentials and endpoints from the environment, with timeouts: the SDK itself does not
-/// limit how long a response may take.
-pub async fn load_config() -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
-    let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
-    aws_config::from_env().timeout_config(timeouts).retry_config(retries).load().await
-}
-
-/// What every function is built from.
+/// Builds the AWS clients of a function from one SDK configuration.
 #[derive(Debug)]
 pub struct Aws {
     config: SdkConfig,
 }
 
 impl Aws {
-    /// Starts logging and reads the configuration of the SDK from the environment.
+    /// Starts logging and loads the configuration of the SDK.
     pub async fn from_env() -> Self {
         telemetry::start_logging();
-        Self { config: load_config().await }
+        Self::load().await
+    }
+
+    /// Loads Region, credentials and endpoints from the environment, with timeouts: the SDK itself
+    /// does not limit how long a response may take.
+    pub async fn load() -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
+        Self { config: aws_config::from_env().timeout_config(timeouts).retry_config(retries).load().await }
     }
 
     /// The configuration of the SDK, for clients that this type does not build.
@@ -57,8 +57,8 @@ impl Aws {
         self.config.region().map(ToString::to_string)
     }
 
-    pub fn s3(&self) -> S3 {
-        S3::new(aws_sdk_s3::Client::new(&self.config))
+    pub fn s3(&self) -> S3Objects {
+        S3Objects::new(aws_sdk_s3::Client::new(&self.config))
     }
 
     /// The ledger in the table of this name.

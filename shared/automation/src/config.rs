@@ -168,8 +168,7 @@ impl<O: Objects> ConfigSource<O> {
     ) -> Result<(), Failure> {
         let (bucket, key, version) = (&self.bucket, &self.key, rejected.version.as_deref());
         let notification = Notification::config_rejected(bucket, key, version, &rejected.error, active, now);
-        notifier.publish_once(&notification).await?;
-        Ok(())
+        notifier.publish_once(&notification).await
     }
 
     async fn load_last_valid(&self, rejected: RejectedConfig) -> Result<Config, LoadError> {

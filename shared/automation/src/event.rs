@@ -86,7 +86,7 @@ impl StopRequest {
 
 /// Why a message body is not a valid event.
 #[derive(Debug, Error)]
-pub enum UnknownEvent {
+pub enum EventError {
     #[error("the body is not JSON ({cause}): `{body}`")]
     NotJson {
         cause: serde_json::Error,
@@ -106,7 +106,7 @@ pub enum UnknownEvent {
 }
 
 impl Message for Event {
-    type Error = UnknownEvent;
+    type Error = EventError;
 
     /// Groups the log lines of one model version (by its id in the ledger) or one job (by its
     /// name).
@@ -125,9 +125,9 @@ impl Message for Event {
 
     /// Parses a message body: an EventBridge event, an S3 notification, either of them in an SNS
     /// envelope, or a message that a function of this stack sent.
-    fn parse(body: &str) -> Result<Self, UnknownEvent> {
+    fn parse(body: &str) -> Result<Self, EventError> {
         let value: Value = serde_json::from_str(body)
-            .map_err(|cause| UnknownEvent::NotJson { cause, body: body.chars().take(MAX_QUOTED).collect() })?;
+            .map_err(|cause| EventError::NotJson { cause, body: body.chars().take(MAX_QUOTED).collect() })?;
         let has = |name: &str| value.get(name).is_some();
         let is = |name: &str, text: &str| value.get(name).and_then(Value::as_str) == Some(text);
         if has("Records") {
@@ -149,18 +149,18 @@ impl Message for Event {
         } else if has("job_name") || has("stop") {
             parse_own_message(value)
         } else {
-            Err(UnknownEvent::Unrecognized(body.chars().take(MAX_QUOTED).collect()))
+            Err(EventError::Unrecognized(body.chars().take(MAX_QUOTED).collect()))
         }
     }
 }
 
-fn parse_value<T: DeserializeOwned>(what: &'static str, value: Value) -> Result<T, UnknownEvent> {
-    serde_json::from_value(value).map_err(|error| UnknownEvent::Malformed { what, cause: error.to_string() })
+fn parse_value<T: DeserializeOwned>(what: &'static str, value: Value) -> Result<T, EventError> {
+    serde_json::from_value(value).map_err(|error| EventError::Malformed { what, cause: error.to_string() })
 }
 
-fn parse_s3_notification(value: Value) -> Result<Event, UnknownEvent> {
+fn parse_s3_notification(value: Value) -> Result<Event, EventError> {
     const WHAT: &str = "S3 notification";
-    let malformed = |cause: String| UnknownEvent::Malformed { what: WHAT, cause };
+    let malformed = |cause: String| EventError::Malformed { what: WHAT, cause };
     let event: S3Event = parse_value(WHAT, value)?;
     event
         .records
@@ -223,7 +223,7 @@ struct ObjectDetail {
     sequencer: Option<String>,
 }
 
-fn parse_object_created(value: Value) -> Result<Event, UnknownEvent> {
+fn parse_object_created(value: Value) -> Result<Event, EventError> {
     let ObjectCreatedEvent { detail: ObjectCreatedDetail { bucket, object } } =
         parse_value("Object Created event", value)?;
     Ok(Event::ObjectsCreated(vec![ObjectCreated {
@@ -238,13 +238,13 @@ fn parse_object_created(value: Value) -> Result<Event, UnknownEvent> {
 
 /// Only the name is read: the status differs in case from that of the API, and the failure reason
 /// is missing.
-fn parse_image_state(value: &Value) -> Result<Event, UnknownEvent> {
+fn parse_image_state(value: &Value) -> Result<Event, EventError> {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
     let arn = || text("/detail/ImageArn").or_else(|| text("/resources/0"));
     let name = text("/detail/ImageName").or_else(|| arn()?.split_once(":image/").map(|(_, name)| name));
     match name {
         Some(name) => Ok(Event::ImageState(ImageState { image_name: name.to_owned() })),
-        None => Err(UnknownEvent::Malformed {
+        None => Err(EventError::Malformed {
             what: "image state change",
             cause: "it contains neither detail.ImageName nor the ARN of an image".to_owned(),
         }),
@@ -252,7 +252,7 @@ fn parse_image_state(value: &Value) -> Result<Event, UnknownEvent> {
 }
 
 /// S3 events can also arrive through SNS. Any other message is passed on unchanged.
-fn parse_sns_notification(envelope: SnsMessage) -> Result<Event, UnknownEvent> {
+fn parse_sns_notification(envelope: SnsMessage) -> Result<Event, EventError> {
     let value = serde_json::from_str(&envelope.message).unwrap_or(Value::Null);
     let is_from_s3 = value["Records"][0]["eventSource"] == "aws:s3"
         || value["Event"] == "s3:TestEvent"
@@ -271,9 +271,8 @@ fn parse_sns_notification(envelope: SnsMessage) -> Result<Event, UnknownEvent> {
 }
 
 /// The detail contains only the status; the job is identified by its ARN.
-fn parse_labeling_job_state(value: &Value) -> Result<Event, UnknownEvent> {
-    let malformed =
-        |cause: &str| UnknownEvent::Malformed { what: "labeling job state change", cause: cause.to_owned() };
+fn parse_labeling_job_state(value: &Value) -> Result<Event, EventError> {
+    let malformed = |cause: &str| EventError::Malformed { what: "labeling job state change", cause: cause.to_owned() };
     let arn = value["resources"][0].as_str().filter(|arn| arn.contains(":labeling-job/"));
     let status = value["detail"]["LabelingJobStatus"].as_str().filter(|status| !status.is_empty());
     Ok(Event::LabelingJobState(LabelingJobState {
@@ -282,7 +281,7 @@ fn parse_labeling_job_state(value: &Value) -> Result<Event, UnknownEvent> {
     }))
 }
 
-fn parse_own_message(value: Value) -> Result<Event, UnknownEvent> {
+fn parse_own_message(value: Value) -> Result<Event, EventError> {
     #[derive(Deserialize)]
     struct Stop {
         stop: String,
@@ -304,13 +303,13 @@ fn parse_own_message(value: Value) -> Result<Event, UnknownEvent> {
     }
 }
 
-fn parse_versioned<T: DeserializeOwned>(what: &'static str, known: u32, value: Value) -> Result<T, UnknownEvent> {
+fn parse_versioned<T: DeserializeOwned>(what: &'static str, known: u32, value: Value) -> Result<T, EventError> {
     let version = value.get("version").cloned().unwrap_or_default();
     if version == json!(known) {
         return parse_value(what, value);
     }
     let cause = format!("its version is {version}; this release supports version {known}");
-    Err(UnknownEvent::Malformed { what, cause })
+    Err(EventError::Malformed { what, cause })
 }
 
 #[cfg(test)]

@@ -11,4 +11,5 @@ pub mod reconcile;
 
 pub use aws::Aws;
 pub use config::ConfigSource;
+pub use foreign_jobs::ForeignJobs;
 pub use model_notifications::ModelNotifier;

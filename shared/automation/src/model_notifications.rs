@@ -27,26 +27,21 @@ impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
         Self { ledger, notifier, objects, artifact_bucket }
     }
 
-    /// Where summaries are written to.
-    pub fn objects(&self) -> &O {
-        &self.objects
-    }
-
-    /// Notifies every model of a finished job: of the artifact, if the model only shares the job,
-    /// and of its summary, if this was its last job.
-    pub async fn notify_job_ended(&self, job: &JobRow, now: Timestamp) -> Result<(), Failure> {
-        let mut notified = Ok(());
+    /// Publishes, for every model that uses a finished job, the reused artifact if the model only
+    /// shares the job, and the summary if this was its last job.
+    pub async fn publish_job_results(&self, job: &JobRow, now: Timestamp) -> Result<(), Failure> {
+        let mut published = Ok(());
         for id in &job.models {
             // A failure for one model does not block the others.
-            let model = self.notify_model(id, job, now).await;
-            notified = notified.and(model);
+            let model = self.publish_model_results(id, job, now).await;
+            published = published.and(model);
         }
-        notified
+        published
     }
 
-    async fn notify_model(&self, id: &ModelId, job: &JobRow, now: Timestamp) -> Result<(), Failure> {
-        // If the model's row is not written yet, the function that writes it notifies of jobs that
-        // ended before.
+    async fn publish_model_results(&self, id: &ModelId, job: &JobRow, now: Timestamp) -> Result<(), Failure> {
+        // If the model's row is not written yet, plan-compilation publishes the results of finished
+        // jobs when it writes the row.
         let Some(model) = self.ledger.find_model(id).await? else { return Ok(()) };
         if model.state != ModelState::Superseded {
             self.publish_reused(id, &model, job, now).await?;
@@ -54,8 +49,9 @@ impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
         self.publish_summary(id, &model, now).await
     }
 
-    /// Notifies a new model of the jobs it shares that ended before: no job event will follow.
-    pub async fn notify_jobs_ended_before(
+    /// Publishes the results of jobs that finished before a new model started to share them: no job
+    /// event will follow.
+    pub async fn publish_earlier_results(
         &self,
         id: &ModelId,
         model: &ModelRow,

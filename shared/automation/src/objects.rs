@@ -61,17 +61,17 @@ pub trait Objects: Sync {
 
 /// Objects in Amazon S3.
 #[derive(Debug, Clone)]
-pub struct S3 {
+pub struct S3Objects {
     client: Client,
 }
 
-impl S3 {
+impl S3Objects {
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 }
 
-impl Objects for S3 {
+impl Objects for S3Objects {
     async fn open_object(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
         // A version never changes. Without versioning, only the entity tag shows that an object was
         // overwritten.

@@ -66,7 +66,7 @@ fn count_outcome<A>(reconciled: &[Reconciled<A>], name: &str) -> usize {
     reconciled.iter().filter(|done| done.outcome.as_str() == name).count()
 }
 
-/// Logs and counts the outcome of each item. `kind` is the resource's name, such as `work team`.
+/// Logs and counts the outcome of each item. `kind` is the resource type, such as `work team`.
 pub fn report_outcomes<A>(kind: &str, reconciled: &[Reconciled<A>], now: Timestamp) {
     for Reconciled { item, outcome } in reconciled {
         let (name, reason) = (item.name.as_str(), outcome.reason());

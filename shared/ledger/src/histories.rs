@@ -43,7 +43,7 @@ pub struct IdleUntil {
 
 impl<T: LedgerTable> Ledger<T> {
     /// The recorded histories of these apps, by ARN.
-    pub async fn app_histories(&self, arns: &[&str]) -> Result<BTreeMap<String, AppHistory>, CallError> {
+    pub async fn read_app_histories(&self, arns: &[&str]) -> Result<BTreeMap<String, AppHistory>, CallError> {
         self.read_histories(arns.iter().map(|arn| app_key(arn)).collect()).await
     }
 
@@ -82,7 +82,7 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     /// The recorded histories of these images, by name.
-    pub async fn image_histories(&self, names: &[&str]) -> Result<BTreeMap<String, ImageHistory>, CallError> {
+    pub async fn read_image_histories(&self, names: &[&str]) -> Result<BTreeMap<String, ImageHistory>, CallError> {
         self.read_histories(names.iter().map(|name| image_key(name)).collect()).await
     }
 
@@ -124,7 +124,7 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     /// The time until which maintain-partner-apps has nothing to do; `None` if none was recorded.
-    pub async fn idle_until(&self) -> Result<Option<IdleUntil>, CallError> {
+    pub async fn read_idle_until(&self) -> Result<Option<IdleUntil>, CallError> {
         self.read_row(IDLE_UNTIL_KEY).await
     }
 

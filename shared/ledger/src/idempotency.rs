@@ -39,7 +39,7 @@ impl<T: LedgerTable> Ledger<T> {
         let now = (self.clock)();
         let current: Option<Versioned<ClaimRow>> = self.table.get_row(&key).await?;
         match current {
-            Some(Versioned { row: ClaimRow::Published { .. }, .. }) => return Ok(Execution::AlreadyDone),
+            Some(Versioned { row: ClaimRow::Done { .. }, .. }) => return Ok(Execution::AlreadyDone),
             Some(Versioned { row: ClaimRow::Claimed { until }, .. }) if until > now => {
                 return Err(claimed_elsewhere(id));
             }
@@ -56,13 +56,13 @@ impl<T: LedgerTable> Ledger<T> {
             let _ = self.write_row(&key, claimed, &ClaimRow::Claimed { until: now }).await;
             return Err(error.into());
         }
-        self.write_row(&key, claimed, &ClaimRow::Published { at: (self.clock)() }).await?;
+        self.write_row(&key, claimed, &ClaimRow::Done { at: (self.clock)() }).await?;
         Ok(Execution::Ran)
     }
 
     /// Whether the work identified by `id` was done and recorded.
-    pub async fn was_published(&self, id: &str) -> Result<bool, CallError> {
-        Ok(matches!(self.read_row(&claim_key(id)).await?, Some(ClaimRow::Published { .. })))
+    pub async fn was_done(&self, id: &str) -> Result<bool, CallError> {
+        Ok(matches!(self.read_row(&claim_key(id)).await?, Some(ClaimRow::Done { .. })))
     }
 }
 
@@ -71,5 +71,5 @@ fn claim_key(id: &str) -> String {
 }
 
 fn claimed_elsewhere(id: &str) -> Failure {
-    Failure::busy(format!("{id} is being published by another invocation"))
+    Failure::busy(format!("{id} is being processed by another invocation"))
 }

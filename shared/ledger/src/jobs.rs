@@ -187,13 +187,13 @@ impl<T: LedgerTable> Ledger<T> {
 
     /// At most `count` jobs that have not finished, of those last updated after a time; the least
     /// recently updated first.
-    pub async fn running_jobs(&self, after: Option<Timestamp>, count: usize) -> Result<Vec<JobRow>, CallError> {
+    pub async fn list_running_jobs(&self, after: Option<Timestamp>, count: usize) -> Result<Vec<JobRow>, CallError> {
         let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
         self.table.list_rows(List::RunningJobs, ListRange::After(after), count).await
     }
 
     /// The jobs that finished last, newest first.
-    pub async fn ended_jobs(&self, count: usize) -> Result<Vec<JobRow>, CallError> {
+    pub async fn list_ended_jobs(&self, count: usize) -> Result<Vec<JobRow>, CallError> {
         self.table.list_rows(List::EndedJobs, ListRange::Newest, count).await
     }
 }

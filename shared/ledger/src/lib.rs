@@ -15,7 +15,7 @@
 //! | `content#<id>` | [`ContentRow`]: the job that compiled these bytes with these settings | plan-compilation |
 //! | `arrivals#<id>` | [`ArrivalsRow`]: the versions of one key that supersede each other | plan-compilation |
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
-//! | `notice#<id>` | [`ClaimRow`]: a notification that is published once | every function that notifies |
+//! | `notice#<id>` | [`ClaimRow`]: work that is done once, such as publishing a notification | every function that notifies |
 //! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for SageMaker's quota | start-, relay-, sweep-compilations |
 //! | `app#<arn>`, `image#<name>` | the history of an app or image: its versions and requested updates | maintain-partner-apps, maintain-images |
 //! | `app#rest` | [`IdleUntil`]: until when scheduled runs have nothing to do | maintain-partner-apps |

@@ -35,7 +35,7 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     /// The model versions that were planned last, newest first.
-    pub async fn recent_models(&self, count: usize) -> Result<Vec<ModelRow>, CallError> {
+    pub async fn list_recent_models(&self, count: usize) -> Result<Vec<ModelRow>, CallError> {
         self.table.list_rows(List::Models, ListRange::Newest, count).await
     }
 }

@@ -119,13 +119,13 @@ impl<T: LedgerTable> Ledger<T> {
     ///
     /// They are removed only after they were sent. If the function crashes in between, they are
     /// sent again, which is harmless: the job name is the idempotency key.
-    pub async fn release_parked(&self, requests: &impl Sender, count: usize) -> Result<usize, CallError> {
-        let (names, waiting) = self.next_parked_requests(count).await?;
+    pub async fn release_parked_requests(&self, requests: &impl Sender, count: usize) -> Result<usize, CallError> {
+        let (names, waiting) = self.peek_parked_requests(count).await?;
         let bodies: Result<Vec<_>, _> = waiting.iter().map(serde_json::to_string).collect();
         let bodies = bodies.map_err(|error| CallError::local(CallErrorKind::Invalid, error.to_string()))?;
         let released = bodies.len();
         requests.send_bodies(bodies).await?;
-        self.remove_parked(&names).await?;
+        self.remove_parked_requests(&names).await?;
         if released > 0 {
             info!(released, "Parked requests released");
         }
@@ -133,7 +133,7 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     /// The next parked jobs, and the requests of those that were not cancelled.
-    pub async fn next_parked_requests(
+    pub async fn peek_parked_requests(
         &self,
         count: usize,
     ) -> Result<(Vec<JobName>, Vec<CompilationRequest>), CallError> {
@@ -146,7 +146,7 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     /// Removes jobs from the quota queue.
-    pub async fn remove_parked(&self, jobs: &[JobName]) -> Result<(), CallError> {
+    pub async fn remove_parked_requests(&self, jobs: &[JobName]) -> Result<(), CallError> {
         if jobs.is_empty() {
             return Ok(());
         }

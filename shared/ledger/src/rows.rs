@@ -124,7 +124,7 @@ impl LedgerRow for SweepRow {}
 
 impl JobRow {
     /// A job that will be requested from SageMaker.
-    pub(super) fn new_requested(request: &CompilationRequest, now: Timestamp) -> Self {
+    pub(crate) fn new_requested(request: &CompilationRequest, now: Timestamp) -> Self {
         Self {
             status: JobStatus::Requested,
             statuses: vec![StatusSeen { status: JobStatus::Requested, at: now }],
@@ -136,7 +136,7 @@ impl JobRow {
     }
 
     /// A job not started by this stack.
-    pub(super) fn new_foreign(name: JobName, now: Timestamp) -> Self {
+    pub(crate) fn new_foreign(name: JobName, now: Timestamp) -> Self {
         Self {
             name,
             status: JobStatus::Unknown,
@@ -155,7 +155,7 @@ impl JobRow {
     }
 
     /// Updates the row with what `DescribeCompilationJob` returned.
-    pub(super) fn with_description(self, description: &JobDescription, now: Timestamp) -> Self {
+    pub(crate) fn with_description(self, description: &JobDescription, now: Timestamp) -> Self {
         Self {
             target: description.target.clone(),
             arn: Some(description.arn.clone()),
@@ -168,7 +168,7 @@ impl JobRow {
         }
     }
 
-    pub(super) fn with_status(mut self, status: JobStatus, now: Timestamp) -> Self {
+    pub(crate) fn with_status(mut self, status: JobStatus, now: Timestamp) -> Self {
         self.statuses.push(StatusSeen { status, at: now });
         Self { status, updated_at: now, ..self }
     }
@@ -195,18 +195,17 @@ impl JobRow {
     }
 }
 
-/// A notification that is published once.
+/// A claim on work that is done once, such as publishing a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum ClaimRow {
-    /// An invocation is about to publish it.
+    /// An invocation is doing the work.
     Claimed {
-        /// When the claim expires: another invocation may then publish it.
+        /// When the claim expires: another invocation may then do the work.
         until: Timestamp,
     },
-    Published {
-        at: Timestamp,
-    },
+    #[serde(rename = "published")]
+    Done { at: Timestamp },
 }
 
 /// The position of the sweep.

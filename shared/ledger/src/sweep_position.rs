@@ -8,7 +8,7 @@ const SWEEP_KEY: &str = "sweep#compilation-jobs";
 
 impl<T: LedgerTable> Ledger<T> {
     /// The position at which the last sweep ended; `None` before the first sweep.
-    pub async fn sweep_position(&self) -> Result<Option<SweepRow>, CallError> {
+    pub async fn read_sweep_position(&self) -> Result<Option<SweepRow>, CallError> {
         self.read_row(SWEEP_KEY).await
     }
 

@@ -23,8 +23,11 @@ async fn only_one_of_two_concurrent_runs_records_a_history() {
         ledger.record_app_history("a", &empty, &history("1.4")).await.unwrap_err().kind,
         CallErrorKind::Contended
     );
-    assert_eq!(ledger.app_histories(&["a", "b"]).await.unwrap(), BTreeMap::from([("a".to_owned(), history("1.3"))]));
-    assert!(ledger.image_histories(&[]).await.unwrap().is_empty());
+    assert_eq!(
+        ledger.read_app_histories(&["a", "b"]).await.unwrap(),
+        BTreeMap::from([("a".to_owned(), history("1.3"))])
+    );
+    assert!(ledger.read_image_histories(&[]).await.unwrap().is_empty());
 }
 
 #[tokio::test]

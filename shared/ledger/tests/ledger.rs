@@ -127,11 +127,11 @@ async fn parked_requests_are_released_one_per_model_in_turn() {
     assert!(!ledger.park_request(&request_for("small", "small-0")).await.unwrap(), "a request is parked only once");
     let mut order = Vec::new();
     loop {
-        let (names, requests) = ledger.next_parked_requests(1).await.unwrap();
+        let (names, requests) = ledger.peek_parked_requests(1).await.unwrap();
         assert_eq!(names.len(), requests.len());
         let Some(name) = names.first() else { break };
         order.push(name.to_string());
-        ledger.remove_parked(&names).await.unwrap();
+        ledger.remove_parked_requests(&names).await.unwrap();
     }
     assert_eq!(order, ["large-0", "small-0", "large-1", "large-2", "large-3"]);
 }
@@ -139,11 +139,11 @@ async fn parked_requests_are_released_one_per_model_in_turn() {
 #[tokio::test]
 async fn sweep_position_never_moves_backwards() {
     let ledger = new_ledger();
-    assert_eq!(ledger.sweep_position().await.unwrap(), None);
+    assert_eq!(ledger.read_sweep_position().await.unwrap(), None);
     let later = SweepRow { until: Timestamp::from_second(100).unwrap(), described_until: None };
     ledger.record_sweep_position(later).await.unwrap();
     ledger.record_sweep_position(SweepRow { until: Timestamp::UNIX_EPOCH, described_until: None }).await.unwrap();
-    assert_eq!(ledger.sweep_position().await.unwrap(), Some(later));
+    assert_eq!(ledger.read_sweep_position().await.unwrap(), Some(later));
 }
 
 /// Rows that earlier releases wrote must stay readable.

@@ -20,7 +20,7 @@ use crate::{
 const MAX_PROBLEMS: usize = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct ModelReport {
+pub(crate) struct ModelReport {
     #[serde(flatten)]
     pub source: ModelSource,
     /// `None` for a model package.
@@ -32,7 +32,7 @@ pub(super) struct ModelReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct JobReport {
+pub(crate) struct JobReport {
     pub name: JobName,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
@@ -66,7 +66,7 @@ pub(super) struct JobReport {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(super) struct JobConsoleLinks {
+pub(crate) struct JobConsoleLinks {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,7 +132,7 @@ impl Notification {
 
     /// An artifact of this stack was uploaded as a model, and skipped. The id is the same for all
     /// of a bucket and day: otherwise a loop would publish notifications without end.
-    pub fn own_output(upload: &Upload, problem: Problem, time: Timestamp) -> Self {
+    pub fn own_artifact(upload: &Upload, problem: Problem, time: Timestamp) -> Self {
         let id = format!("own-output-{}-{}", upload.bucket, time.strftime("%F"));
         let problems = vec![problem];
         let source = ModelSource::from(upload.clone());
@@ -141,7 +141,7 @@ impl Notification {
                 "Skipped: {} is a compiled artifact, not a new model",
                 source.display_name()
             )),
-            text: text::format_own_output_text(&source, &problems),
+            text: text::format_own_artifact_text(&source, &problems),
             model: Some((&source).into()),
             problems,
             ..Self::new(NotificationType::CompilationRejected, Severity::Warning, id, time)
@@ -395,8 +395,8 @@ mod tests {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let problems = [Problem::new(
             "not-gzip",
-            "the archive is not gzip: it starts with PK, as a zip file does",
-            "pack it with tar -czf",
+            "the archive is not gzip-compressed: it looks like a zip file",
+            "create the archive with `tar -czf model.tar.gz <model files>`",
         )];
         let statuses =
             [JobStatus::Starting, JobStatus::Completed, JobStatus::Failed, JobStatus::Stopped, JobStatus::Rejected];
@@ -415,9 +415,9 @@ mod tests {
         let problem = Problem::new(
             "own-output",
             "s3://models/a.tar.gz is an artifact of the compilation job a",
-            "stop copying artifacts into the bucket whose uploads are compiled",
+            "stop copying artifacts into the model bucket",
         );
-        all.push(Notification::own_output(&sample_upload(), problem, now));
+        all.push(Notification::own_artifact(&sample_upload(), problem, now));
         all.extend(Notification::reused_artifact(
             &model_id(),
             &rejected_model(&[]),
@@ -435,7 +435,7 @@ mod tests {
             "config",
             "automation.yaml",
             Some("v2"),
-            "version: found 2",
+            "version (line 1, column 10): expected 1, found 2",
             Some("v1"),
             now,
         ));

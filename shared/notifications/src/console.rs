@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The page of a compilation job. `None` if the ARN's partition has no public console.
-pub fn job_console_url(arn: &str) -> Option<String> {
+pub(crate) fn job_console_url(arn: &str) -> Option<String> {
     let scope = ArnScope::from_arn(arn)?;
     let name = arn.rsplit_once(":compilation-job/")?.1;
     Some(format!("{}/sagemaker/home?region={}#/compilation-jobs/{name}", console_base_url(&scope)?, scope.region))
@@ -15,7 +15,7 @@ pub fn job_console_url(arn: &str) -> Option<String> {
 
 /// The page of an S3 object, from its `s3://…` URI and the ARN of a resource in the same partition
 /// and Region.
-pub fn object_console_url(s3_uri: &str, arn: &str) -> Option<String> {
+pub(crate) fn object_console_url(s3_uri: &str, arn: &str) -> Option<String> {
     let scope = ArnScope::from_arn(arn)?;
     let (bucket, key) = s3_uri.strip_prefix("s3://")?.split_once('/')?;
     let key = utf8_percent_encode(key, QUERY);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{Notification, NotificationType, Severity, notification::format_ascii_subject, text};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct ImageReport {
+pub(crate) struct ImageReport {
     pub name: String,
 }
 

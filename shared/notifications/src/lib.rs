@@ -2,7 +2,7 @@
 //! published once.
 
 mod compilation;
-pub mod console;
+mod console;
 mod image;
 mod notification;
 mod notification_type;
@@ -14,4 +14,4 @@ mod workteam;
 
 pub use notification::Notification;
 pub use notification_type::{NotificationType, Severity};
-pub use workteam::{TeamNews, TeamReport};
+pub use workteam::{TeamMessages, TeamReport};

@@ -138,7 +138,7 @@ impl Notification {
     }
 
     /// The SNS message attributes, which filter policies can use.
-    pub fn message_attributes(&self) -> Vec<(&'static str, &str)> {
+    pub(crate) fn message_attributes(&self) -> Vec<(&'static str, &str)> {
         let target = self.job.as_ref().map(|job| job.target.as_str());
         let model = self.model.as_ref().map(|model| model.uri.as_str());
         [
@@ -160,7 +160,7 @@ impl Notification {
     /// The message for SNS with `MessageStructure: json`: the document for programs, the text for
     /// e-mail, AWS's custom notification schema for chat tools. If it exceeds the SNS limit, texts
     /// are truncated and say where the complete version is.
-    pub fn sns_message(&self) -> Result<String, serde_json::Error> {
+    pub(crate) fn sns_message(&self) -> Result<String, serde_json::Error> {
         let whole = self.compose_sns_message()?;
         if whole.len() <= MAX_MESSAGE {
             return Ok(whole);

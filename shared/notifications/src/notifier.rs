@@ -1,6 +1,6 @@
 //! Publishes each notification once.
 
-use ledger::{Execution, Ledger, LedgerTable};
+use ledger::{Ledger, LedgerTable};
 use worker::Failure;
 
 use crate::{Notification, sns::Topic};
@@ -23,7 +23,7 @@ impl<T: LedgerTable, N: Topic> Notifier<T, N> {
 
     /// Publishes a notification, unless one with the same id was published before. If the function
     /// crashes between publishing and recording, the notification is republished with the same id.
-    pub async fn publish_once(&self, notification: &Notification) -> Result<Execution, Failure> {
-        self.ledger.run_once(&notification.id, self.topic.publish(notification)).await
+    pub async fn publish_once(&self, notification: &Notification) -> Result<(), Failure> {
+        self.ledger.run_once(&notification.id, self.topic.publish(notification)).await.map(drop)
     }
 }

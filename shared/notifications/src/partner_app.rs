@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{Notification, NotificationType, Severity, notification::format_ascii_subject, text};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct PartnerAppReport {
+pub(crate) struct PartnerAppReport {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     arn: Option<String>,

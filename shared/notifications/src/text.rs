@@ -16,14 +16,14 @@ use crate::{Notification, NotificationType, compilation::JobReport};
 const LABEL_WIDTH: usize = 13;
 
 /// The heading of changes that were requested or planned, but not made.
-pub(super) const NOT_APPLIED: &str = "Changes not applied";
+pub(crate) const NOT_APPLIED: &str = "Changes not applied";
 
-pub(super) fn append_line(text: &mut String, label: &str, value: &str) {
+pub(crate) fn append_line(text: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{label:LABEL_WIDTH$}{value}");
 }
 
-pub(super) fn append_changes(text: &mut String, heading: &str, changes: &[Change]) {
+pub(crate) fn append_changes(text: &mut String, heading: &str, changes: &[Change]) {
     if changes.is_empty() {
         return;
     }
@@ -38,7 +38,7 @@ pub(super) fn append_changes(text: &mut String, heading: &str, changes: &[Change
     }
 }
 
-pub(super) fn append_problems(text: &mut String, problems: &[Problem]) {
+pub(crate) fn append_problems(text: &mut String, problems: &[Problem]) {
     for problem in problems {
         let _ = writeln!(text, "\nProblem: {}\nFix:     {}", problem.problem, problem.remedy);
     }
@@ -55,7 +55,7 @@ fn append_model(text: &mut String, source: &ModelSource, rule: Option<&str>) {
     }
 }
 
-pub(super) fn format_upload_rejected_text(
+pub(crate) fn format_upload_rejected_text(
     source: &ModelSource,
     rule: Option<&str>,
     jobs: usize,
@@ -73,17 +73,17 @@ pub(super) fn format_upload_rejected_text(
     text
 }
 
-pub(super) fn format_own_output_text(source: &ModelSource, problems: &[Problem]) -> String {
+pub(crate) fn format_own_artifact_text(source: &ModelSource, problems: &[Problem]) -> String {
     let mut text = format!("{} was created by this stack; it is not compiled.\n", source.display_name());
     append_problems(&mut text, problems);
     text.push_str(
-        "\nFurther artifacts from this bucket are skipped without another notification today; see the log.\n\n",
+        "\nFurther artifacts from this bucket are skipped without another notification today; see the log of plan-compilation.\n\n",
     );
     append_model(&mut text, source, None);
     text
 }
 
-pub(super) fn format_job_text(
+pub(crate) fn format_job_text(
     kind: NotificationType,
     name: &str,
     job: &JobReport,
@@ -132,7 +132,7 @@ pub(super) fn format_job_text(
     text
 }
 
-pub(super) fn format_summary_text(
+pub(crate) fn format_summary_text(
     source: &ModelSource,
     rule: Option<&str>,
     jobs: &[JobReport],
@@ -168,11 +168,11 @@ fn describe_reuse(job: &JobReport, source: &ModelSource) -> &'static str {
         (true, true) => ", reused from an earlier upload of the same bytes",
         (true, false) => ", reused from an earlier job",
         (false, true) => ", job started by an earlier upload of the same bytes",
-        (false, false) => ", started by an earlier request",
+        (false, false) => ", job started by an earlier request",
     }
 }
 
-pub(super) fn format_config_rejected_text(
+pub(crate) fn format_config_rejected_text(
     bucket: &str,
     key: &str,
     error: &str,
@@ -203,13 +203,13 @@ fn format_seconds(seconds: i64) -> String {
 }
 
 /// Such as `1 day` or `2,000 objects`.
-pub(super) fn format_count(count: u64, noun: &str) -> String {
+pub(crate) fn format_count(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", format_number(count))
 }
 
 /// A number with commas between thousands.
-pub(super) fn format_number(number: u64) -> String {
+pub(crate) fn format_number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

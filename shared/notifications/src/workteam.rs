@@ -25,9 +25,9 @@ const DAY: i64 = 24 * 60 * 60;
 /// The members of the document that are specific to work teams.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-pub(super) enum WorkteamDetails {
+pub(crate) enum WorkteamDetails {
     /// SageMaker published messages to a team's topic.
-    News(TeamNews),
+    News(TeamMessages),
     /// The status of a labeling job changed.
     LabelingJob(LabelingJobReport),
     /// A team was, or was not, updated to match the configuration.
@@ -36,7 +36,7 @@ pub(super) enum WorkteamDetails {
 
 /// What SageMaker published to a topic, and the teams that use it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TeamNews {
+pub struct TeamMessages {
     pub topic_arn: String,
     /// The messages, unchanged, oldest first.
     pub messages: Vec<TeamMessage>,
@@ -68,7 +68,7 @@ pub struct TeamReport {
 
 /// A labeling job whose status changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct LabelingJobReport {
+pub(crate) struct LabelingJobReport {
     labeling_job: ReportedLabelingJob,
     /// The team that works on it, if known.
     workteams: Vec<TeamReport>,
@@ -88,7 +88,7 @@ struct ReportedLabelingJob {
 
 /// The result of reconciling a declared team.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct WorkteamReconciliation {
+pub(crate) struct WorkteamReconciliation {
     workteam: String,
     outcome: &'static str,
     changes: Vec<Change>,
@@ -102,7 +102,7 @@ impl WorkteamDetails {
     /// The name of the team; `None` if it is not exactly one.
     pub fn team_name(&self) -> Option<&str> {
         match self {
-            Self::News(TeamNews { workteams, .. }) | Self::LabelingJob(LabelingJobReport { workteams, .. }) => {
+            Self::News(TeamMessages { workteams, .. }) | Self::LabelingJob(LabelingJobReport { workteams, .. }) => {
                 match workteams.as_slice() {
                     [team] => Some(&team.name),
                     _ => None,
@@ -143,8 +143,8 @@ impl TeamReport {
 impl Notification {
     /// SageMaker published messages to the topic of a work team. `id` is that of the message, or of
     /// the burst.
-    pub fn team_news(id: &str, news: TeamNews, time: Timestamp) -> Self {
-        let (subject, text) = text::format_team_news(&news, time);
+    pub fn team_messages(id: &str, news: TeamMessages, time: Timestamp) -> Self {
+        let (subject, text) = text::format_team_messages(&news, time);
         Self {
             subject: format_ascii_subject(&subject),
             text,

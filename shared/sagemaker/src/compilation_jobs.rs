@@ -1,8 +1,6 @@
 //! Compilation jobs of SageMaker Neo.
 
-use aws_config::SdkConfig;
 use aws_sdk_sagemaker::{
-    Client,
     operation::describe_compilation_job::DescribeCompilationJobOutput,
     primitives::DateTime,
     types::{
@@ -14,6 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use neo::{CompilationRequest, JobDescription, JobStatus, ModelSource, Target};
 use thiserror::Error;
 use worker::{CallError, CallErrorKind};
+
+use crate::{
+    SageMakerClient,
+    convert::{convert_time, non_empty_text},
+};
 
 /// Added to the end of a window: SageMaker does not document whether the end is included.
 const WINDOW_MARGIN: SignedDuration = SignedDuration::from_secs(1);
@@ -28,7 +31,7 @@ pub enum CreateJobError {
     Exists,
     /// The request is not valid; the message of SageMaker says why.
     #[error("{0}")]
-    Refused(String),
+    Rejected(String),
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -71,22 +74,6 @@ pub trait CompilationJobs: Sync {
         until: Timestamp,
         page: Option<String>,
     ) -> impl Future<Output = Result<JobPage, CallError>> + Send;
-}
-
-/// Compilation jobs and work teams in Amazon SageMaker.
-#[derive(Debug, Clone)]
-pub struct SageMakerClient {
-    pub(crate) client: Client,
-}
-
-impl SageMakerClient {
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-
-    pub fn from_config(config: &SdkConfig) -> Self {
-        Self::new(Client::new(config))
-    }
 }
 
 impl CompilationJobs for SageMakerClient {
@@ -143,7 +130,7 @@ impl CompilationJobs for SageMakerClient {
         };
         Err(match error.kind {
             CallErrorKind::Conflict => CreateJobError::Exists,
-            CallErrorKind::Invalid => CreateJobError::Refused(error.message),
+            CallErrorKind::Invalid => CreateJobError::Rejected(error.message),
             _ => CreateJobError::Call(error),
         })
     }
@@ -198,10 +185,7 @@ impl CompilationJobs for SageMakerClient {
 /// The SDK fills missing required members with empty text and the epoch, which are treated as
 /// missing here.
 fn convert_description(output: &DescribeCompilationJobOutput) -> JobDescription {
-    let non_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let time = |time: Option<&DateTime>| {
-        Timestamp::from_millisecond(time?.to_millis().ok()?).ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
-    };
+    let time = |time: Option<&DateTime>| convert_time(time).filter(|time| *time > Timestamp::UNIX_EPOCH);
     let status = output.compilation_job_status().map_or(JobStatus::Unknown, |status| JobStatus::from(status.as_str()));
     let input = output.input_config();
     let destination = output.output_config();
@@ -210,18 +194,18 @@ fn convert_description(output: &DescribeCompilationJobOutput) -> JobDescription 
         name: output.compilation_job_name().unwrap_or_default().to_owned(),
         arn: output.compilation_job_arn().unwrap_or_default().to_owned(),
         status,
-        source: non_empty(output.model_package_version_arn())
-            .or_else(|| non_empty(input.and_then(InputConfig::s3_uri)))
+        source: non_empty_text(output.model_package_version_arn())
+            .or_else(|| non_empty_text(input.and_then(InputConfig::s3_uri)))
             .unwrap_or_default(),
         framework: input
             .and_then(InputConfig::framework)
             .map(|framework| framework.as_str().to_owned())
             .unwrap_or_default(),
-        data_input_config: non_empty(input.and_then(InputConfig::data_input_config)),
+        data_input_config: non_empty_text(input.and_then(InputConfig::data_input_config)),
         target: destination.map(format_target).unwrap_or_default(),
         output_location: destination.and_then(OutputConfig::s3_output_location).unwrap_or_default().to_owned(),
-        artifact: non_empty(artifact).filter(|_| status == JobStatus::Completed),
-        failure_reason: non_empty(output.failure_reason()),
+        artifact: non_empty_text(artifact).filter(|_| status == JobStatus::Completed),
+        failure_reason: non_empty_text(output.failure_reason()),
         created_at: time(output.creation_time()),
         started_at: time(output.compilation_start_time()),
         ended_at: time(output.compilation_end_time()).filter(|_| status.is_terminal()),

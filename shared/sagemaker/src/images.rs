@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aws_config::SdkConfig;
-use aws_sdk_sagemaker::{Client, operation::describe_image::DescribeImageOutput, types::ImageStatus as ImageState};
+use aws_sdk_sagemaker::{operation::describe_image::DescribeImageOutput, types::ImageStatus as ImageState};
 use maintenance::image::{Image, ImageObservation, ImageStatus, ImageUpdate, ObservedImage};
 use worker::{CallError, CallErrorKind};
 
-use crate::tags;
+use crate::{SageMakerClient, convert::non_empty_text, tags};
 
 /// The image operations of SageMaker.
 pub trait Images: Sync {
@@ -58,23 +57,7 @@ async fn read_image(images: &impl Images, image: &Image, calls: &mut usize) -> R
     Ok(ImageObservation::Described(Box::new(observed)))
 }
 
-/// Images in Amazon SageMaker.
-#[derive(Debug, Clone)]
-pub struct SageMakerImages {
-    client: Client,
-}
-
-impl SageMakerImages {
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-
-    pub fn from_config(config: &SdkConfig) -> Self {
-        Self::new(Client::new(config))
-    }
-}
-
-impl Images for SageMakerImages {
+impl Images for SageMakerClient {
     async fn describe_image(&self, name: &str) -> Result<Option<ObservedImage>, CallError> {
         let response = self.client.describe_image().image_name(name).send().await;
         match response.map_err(|error| CallError::from_sdk("DescribeImage", error)) {
@@ -111,17 +94,16 @@ impl Images for SageMakerImages {
 }
 
 fn convert_image(name: &str, output: &DescribeImageOutput) -> ObservedImage {
-    let non_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let status = output.image_status().map(ImageState::as_str).unwrap_or_default();
     ObservedImage {
         name: name.to_owned(),
         arn: output.image_arn().unwrap_or_default().to_owned(),
         status: ImageStatus::from(status),
         status_text: status.to_owned(),
-        failure_reason: non_empty(output.failure_reason()),
-        display_name: non_empty(output.display_name()),
-        description: non_empty(output.description()),
-        role_arn: non_empty(output.role_arn()),
+        failure_reason: non_empty_text(output.failure_reason()),
+        display_name: non_empty_text(output.display_name()),
+        description: non_empty_text(output.description()),
+        role_arn: non_empty_text(output.role_arn()),
         tags: None,
     }
 }

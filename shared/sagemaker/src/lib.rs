@@ -5,8 +5,12 @@
 //! that other packages of this workspace need: every selection of packages then resolves to the
 //! same features, and the SDK is compiled once.
 
+mod client;
 pub mod compilation_jobs;
+mod convert;
 pub mod images;
 pub mod partner_apps;
 mod tags;
 pub mod workteams;
+
+pub use client::SageMakerClient;

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_config::SdkConfig;
 use aws_sdk_sagemaker::{
-    Client,
     operation::describe_partner_app::DescribePartnerAppOutput,
-    primitives::DateTime,
     types::{PartnerAppConfig, PartnerAppMaintenanceConfig, RoleGroupAssignment},
 };
 use jiff::Timestamp;
@@ -17,7 +14,11 @@ use maintenance::partner_app::{
 };
 use worker::{CallError, CallErrorKind};
 
-use crate::tags;
+use crate::{
+    SageMakerClient,
+    convert::{convert_time, non_empty_text},
+    tags,
+};
 
 /// Maximum number of summaries of one `ListPartnerApps` page (service model 2017-07-24).
 const PAGE_SIZE: i32 = 100;
@@ -138,23 +139,7 @@ pub async fn request_update<T: LedgerTable>(
     }
 }
 
-/// Partner apps in Amazon SageMaker.
-#[derive(Debug, Clone)]
-pub struct SageMakerApps {
-    client: Client,
-}
-
-impl SageMakerApps {
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-
-    pub fn from_config(config: &SdkConfig) -> Self {
-        Self::new(Client::new(config))
-    }
-}
-
-impl PartnerApps for SageMakerApps {
+impl PartnerApps for SageMakerClient {
     async fn list_apps(&self, page: Option<String>) -> Result<AppPage, CallError> {
         let response = self.client.list_partner_apps().max_results(PAGE_SIZE).set_next_token(page).send().await;
         let output = response.map_err(|error| CallError::from_sdk("ListPartnerApps", error))?;
@@ -235,8 +220,6 @@ fn build_application_config(application: &ApplicationConfig) -> Result<PartnerAp
 }
 
 fn convert_app(output: &DescribePartnerAppOutput) -> ObservedApp {
-    let non_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let time = |time: Option<&DateTime>| Timestamp::from_millisecond(time?.to_millis().ok()?).ok();
     let error = output.error().map(|error| {
         let parts = [error.code(), error.reason()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
@@ -253,12 +236,12 @@ fn convert_app(output: &DescribePartnerAppOutput) -> ObservedApp {
         name: output.name().unwrap_or_default().to_owned(),
         status: output.status().map_or(AppStatus::Unknown, |status| AppStatus::from(status.as_str())),
         error: error.filter(|error| !error.is_empty()),
-        version: non_empty(output.version()),
+        version: non_empty_text(output.version()),
         available_upgrade,
-        eol: time(output.current_version_eol_date()),
-        modified_at: time(output.last_modified_time()),
+        eol: convert_time(output.current_version_eol_date()),
+        modified_at: convert_time(output.last_modified_time()),
         maintenance_window_start: start.and_then(|start| start.parse().ok()),
-        tier: non_empty(output.tier()),
+        tier: non_empty_text(output.tier()),
         auto_minor_upgrade: output.enable_auto_minor_version_upgrade().unwrap_or_default(),
         iam_session_identity: output.enable_iam_session_based_identity().unwrap_or_default(),
         application: output.application_config().map(convert_application).unwrap_or_default(),

@@ -13,15 +13,15 @@ async fn teams_are_cached_and_listed_again_for_unknown_ones() {
     let directory = WorkteamDirectory::new(workteams.clone(), || Timestamp::UNIX_EPOCH);
     let names = |teams: Vec<ObservedWorkteam>| teams.into_iter().map(|team| team.name).collect::<Vec<_>>();
     for _ in 0..3 {
-        assert_eq!(names(directory.teams_by_topic("topic").await.unwrap()), ["a", "b"]);
+        assert_eq!(names(directory.find_teams_by_topic("topic").await.unwrap()), ["a", "b"]);
     }
     assert_eq!(*workteams.listed.lock(), 1);
     workteams.teams.lock().push(observed_team("c", Some("new")));
-    assert_eq!(names(directory.teams_by_topic("new").await.unwrap()), ["c"]);
+    assert_eq!(names(directory.find_teams_by_topic("new").await.unwrap()), ["c"]);
     assert_eq!(*workteams.listed.lock(), 2);
-    assert!(directory.teams_by_topic("unused").await.unwrap().is_empty());
-    directory.forget_teams();
+    assert!(directory.find_teams_by_topic("unused").await.unwrap().is_empty());
+    directory.clear_cache();
     let arn = observed_team("b", None).arn;
-    assert_eq!(directory.team_by_arn(&arn).await.unwrap().unwrap().name, "b");
+    assert_eq!(directory.find_team_by_arn(&arn).await.unwrap().unwrap().name, "b");
     assert_eq!(*workteams.listed.lock(), 4);
 }

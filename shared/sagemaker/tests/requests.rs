@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use neo::CompilationRequest;
-use sagemaker::compilation_jobs::{CompilationJobs, SageMakerClient};
+use sagemaker::{SageMakerClient, compilation_jobs::CompilationJobs};
 use sagemaker_emulator::Emulator;
 use serde_json::{Value, json};
 use support::sdk::connect_client;

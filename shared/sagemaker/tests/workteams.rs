@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use maintenance::workteam::{ObservedWorkteam, plan_workteams};
-use sagemaker::{compilation_jobs::SageMakerClient, workteams::Workteams};
+use sagemaker::{SageMakerClient, workteams::Workteams};
 use sagemaker_emulator::{Emulator, LabelingJobScript, ScriptedFault};
 use support::{ConfigDocument, sdk::connect_client};
 use worker::CallErrorKind;

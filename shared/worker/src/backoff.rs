@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longest delay SQS accepts for a message (API reference, `DelaySeconds`).
-pub const MAX_DELAY: Duration = Duration::from_mins(15);
+pub(crate) const MAX_DELAY: Duration = Duration::from_mins(15);
 
 /// Maximum number of delays of a record: two weeks at the longest delay.
 pub(crate) const MAX_DELAYS: u32 = 14 * 24 * 4;

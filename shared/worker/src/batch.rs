@@ -35,12 +35,12 @@ use crate::{
 /// Records of a batch that are processed concurrently.
 const CONCURRENCY: usize = 4;
 
-/// Reserved at the end of an invocation, so that its response is sent before Lambda stops it.
-pub const RESPONSE_TIME: Duration = Duration::from_secs(3);
+/// Reserved at the end of an invocation to settle its records and respond, before Lambda stops it.
+pub const SETTLE_TIME: Duration = Duration::from_secs(3);
 
-/// The part of [`RESPONSE_TIME`] that is reserved for the response alone: delaying, retrying or
+/// The part of [`SETTLE_TIME`] that is reserved for the response: delaying, retrying or
 /// dead-lettering a record must end before.
-pub const LAST_MOMENT: Duration = Duration::from_millis(300);
+pub const RESPONSE_TIME: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RecordOutcome {
@@ -66,8 +66,8 @@ where
 {
     let left = invocation.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
     let now = Instant::now();
-    let deadline = now + left.saturating_sub(RESPONSE_TIME);
-    let last_moment = now + left.saturating_sub(LAST_MOMENT);
+    let deadline = now + left.saturating_sub(SETTLE_TIME);
+    let settle_deadline = now + left.saturating_sub(RESPONSE_TIME);
     let outcomes: Vec<_> = stream::iter(invocation.payload.records)
         .map(|record| {
             let id = record.message_id.clone().unwrap_or_default();
@@ -83,7 +83,7 @@ where
                     Err(error) => Err(Failure::terminal(error)),
                 };
                 let settled = settle_record(queue, clock(), &record, &correlation_id, result);
-                (id, timeout_at(last_moment, settled).await.unwrap_or(RecordOutcome::Failed))
+                (id, timeout_at(settle_deadline, settled).await.unwrap_or(RecordOutcome::Failed))
             }
             .instrument(span)
         })
@@ -120,13 +120,13 @@ where
     if Instant::now() >= deadline {
         // The other records of the batch used up the time: this must not cost the record a
         // delivery.
-        return Err(Failure::busy("not started: the invocation's time is up"));
+        return Err(Failure::busy("the record was not started before the invocation's deadline"));
     }
     let work = AssertUnwindSafe(async { handle(message).await }).catch_unwind();
     match timeout_at(deadline, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Failure::Transient(format!("panicked: {}", panic_message(panic.as_ref())).into())),
-        Err(_) => Err(Failure::Transient("not finished in the invocation's time".into())),
+        Err(_) => Err(Failure::Transient("the record was not finished before the invocation's deadline".into())),
     }
 }
 
@@ -149,7 +149,8 @@ async fn settle_record<Q: SourceQueue>(
     let cause = format_chain(&failure);
     let settled = match &failure {
         Failure::Deferred { .. } if exceeds_max_delays(record) => {
-            dead_letter_record(queue, now, record, correlation_id, &format!("it waited for two weeks: {cause}")).await
+            dead_letter_record(queue, now, record, correlation_id, &format!("the record waited for two weeks: {cause}"))
+                .await
         }
         Failure::Deferred { backoff, .. } => queue.delay_record(record, *backoff, now).await.map(|wait| {
             info!(cause, wait_seconds = wait.as_secs(), "Record delayed");

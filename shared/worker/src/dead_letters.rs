@@ -1,4 +1,4 @@
-//! Dead-letter queues: reading their messages, and redriving them to the queues they came from.
+//! Dead-message queues: reading their messages, and redriving them to the queues they came from.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,18 +15,18 @@ use crate::{
     queue::{self, CAUSE, CORRELATION_ID, FIRST_SEEN, FUNCTION},
 };
 
-/// How long messages that were read are hidden from other readers: longer than redriving ten of
+/// How long messages that were read are hidden from other consumers: longer than redriving ten of
 /// them takes.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Wait for messages on SQS servers that a short poll would not query.
 const LONG_POLL: Duration = Duration::from_secs(1);
 
-/// Most messages of one `ReceiveMessage` (API reference).
+/// Maximum number of messages in one `ReceiveMessage` (API reference).
 const MAX_RECEIVED: i32 = 10;
 
 /// Attributes that describe the failure: those of this crate, of EventBridge and of EventBridge
-/// Scheduler (their user guides, dead-letter queues). They are not redriven, so that a message that fails
+/// Scheduler (their user guides, dead-message queues). They are not redriven, so that a message that fails
 /// again has room for new ones.
 const FAILURE_ATTRIBUTES: [&str; 11] = [
     CAUSE,
@@ -48,7 +48,7 @@ const TARGET_ARN: &str = "TARGET_ARN";
 const ERROR_CODE: &str = "ERROR_CODE";
 const ERROR_MESSAGE: &str = "ERROR_MESSAGE";
 
-/// A message in a dead-letter queue.
+/// A message in a dead-message queue.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     message: Message,
@@ -109,20 +109,20 @@ impl DeadLetter {
     }
 }
 
-/// A dead-letter queue.
+/// A dead-message queue.
 #[derive(Debug)]
 pub struct DeadLetterQueue {
     client: Client,
     url: String,
-    /// URLs of the queues that it is the dead-letter queue of.
+    /// URLs of the queues that it is the dead-message queue of.
     sources: Vec<String>,
 }
 
 impl DeadLetterQueue {
-    /// Opens the dead-letter queue with this URL or name.
+    /// Opens the dead-message queue with this URL or name.
     ///
     /// # Errors
-    /// Of kind `NotFound` if there is no such queue, `Invalid` if it has a dead-letter queue
+    /// Of kind `NotFound` if there is no such queue, `Invalid` if it has a dead-message queue
     /// itself.
     pub async fn open(client: Client, name: &str) -> Result<Self, CallError> {
         let url = if name.contains("://") { name.to_owned() } else { queue::find_url_by_name(&client, name).await? };
@@ -136,7 +136,7 @@ impl DeadLetterQueue {
         let policy = attributes.attributes().and_then(|all| all.get(&QueueAttributeName::RedrivePolicy));
         if let Some(policy) = policy.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
             let message =
-                format!("{name} is not a dead-letter queue: it has one itself, {}", policy["deadLetterTargetArn"]);
+                format!("{name} is not a dead-message queue: it has one itself, {}", policy["deadLetterTargetArn"]);
             return Err(CallError::new("GetQueueAttributes", CallErrorKind::Invalid, message));
         }
         let mut sources = Vec::new();
@@ -153,7 +153,7 @@ impl DeadLetterQueue {
     }
 
     /// Receives at most `count` messages, and at most ten; an empty list if there are no more.
-    /// Other readers do not see them for five minutes. Each has to be sent and deleted, or
+    /// Other consumers do not see them for five minutes. Each has to be sent and deleted, or
     /// released.
     pub async fn receive_messages(&self, count: usize) -> Result<Vec<DeadLetter>, CallError> {
         let response = self
@@ -174,13 +174,13 @@ impl DeadLetterQueue {
 
     /// Sends a message to the queue it came from, without deleting it here. Returns the URL it was
     /// sent to.
-    pub async fn send_to_source(&self, letter: &DeadLetter) -> Result<String, CallError> {
-        let url = self.find_destination(letter).await?;
+    pub async fn send_to_source(&self, message: &DeadLetter) -> Result<String, CallError> {
+        let url = self.find_destination(message).await?;
         self.client
             .send_message()
             .queue_url(&url)
-            .message_body(letter.body())
-            .set_message_attributes(Some(letter.kept_attributes()?))
+            .message_body(message.body())
+            .set_message_attributes(Some(message.kept_attributes()?))
             .send()
             .await
             .map_err(|error| CallError::from_sdk("SendMessage", error))?;
@@ -189,23 +189,23 @@ impl DeadLetterQueue {
 
     /// Deletes a message that was sent. If that fails, the message may be redriven twice, which is
     /// safe.
-    pub async fn delete_message(&self, letter: &DeadLetter) -> Result<(), CallError> {
+    pub async fn delete_message(&self, message: &DeadLetter) -> Result<(), CallError> {
         self.client
             .delete_message()
             .queue_url(&self.url)
-            .receipt_handle(letter.message.receipt_handle().unwrap_or_default())
+            .receipt_handle(message.message.receipt_handle().unwrap_or_default())
             .send()
             .await
             .map_err(|error| CallError::from_sdk("DeleteMessage", error))?;
         Ok(())
     }
 
-    /// Makes a message visible to other readers again.
-    pub async fn release_message(&self, letter: &DeadLetter) -> Result<(), CallError> {
+    /// Makes a message visible to other consumers again.
+    pub async fn release_message(&self, message: &DeadLetter) -> Result<(), CallError> {
         self.client
             .change_message_visibility()
             .queue_url(&self.url)
-            .receipt_handle(letter.message.receipt_handle().unwrap_or_default())
+            .receipt_handle(message.message.receipt_handle().unwrap_or_default())
             .visibility_timeout(0)
             .send()
             .await
@@ -215,16 +215,18 @@ impl DeadLetterQueue {
 
     /// The URL a message is redriven to: the source queue, or the queue to which EventBridge could
     /// not deliver it.
-    async fn find_destination(&self, letter: &DeadLetter) -> Result<String, CallError> {
-        let nowhere = |message: String| Err(CallError::local(CallErrorKind::Invalid, message));
-        match (self.sources.as_slice(), letter.text_attribute(TARGET_ARN)) {
+    async fn find_destination(&self, message: &DeadLetter) -> Result<String, CallError> {
+        let no_destination = |message: String| Err(CallError::local(CallErrorKind::Invalid, message));
+        match (self.sources.as_slice(), message.text_attribute(TARGET_ARN)) {
             (_, Some(arn)) if arn.contains(":sqs:") => queue::find_url_by_arn(&self.client, arn).await,
-            (_, Some(arn)) => {
-                nowhere(format!("its target {arn} is not a queue; the schedule that invokes it will invoke it again"))
-            }
+            (_, Some(arn)) => no_destination(format!(
+                "its target {arn} is not a queue; the schedule that invokes it will invoke it again"
+            )),
             ([source], None) => Ok(source.clone()),
-            ([], None) => nowhere(format!("no queue has {} as its dead-letter queue", self.url)),
-            (several, None) => nowhere(format!("it may have come from any of these queues: {}", several.join(", "))),
+            ([], None) => no_destination(format!("no queue has {} as its dead-message queue", self.url)),
+            (several, None) => {
+                no_destination(format!("it may have come from any of these queues: {}", several.join(", ")))
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct CallError {
     operation: Option<&'static str>,
     /// What the caller can do about it.
     pub kind: CallErrorKind,
-    /// The message of the service.
+    /// The service's message, or what failed on this side.
     pub message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -114,7 +114,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Another invocation holds the lock and will release it soon.
+    /// Something else has to finish first, which takes moments: the record is retried soon.
     pub fn busy(cause: impl Into<String>) -> Self {
         Self::Deferred { cause: cause.into(), backoff: Backoff::Exponential(BUSY_DELAY) }
     }

@@ -18,6 +18,7 @@ pub use env::Env;
 pub use error::{CallError, CallErrorKind, Failure};
 pub use lambda_runtime::Error;
 pub use message::Message;
+pub use schedule::{serve_batches, serve_scheduled_batches};
 
 /// Returns the current time; a parameter wherever time matters, so that tests can set it.
 pub type Clock = fn() -> jiff::Timestamp;

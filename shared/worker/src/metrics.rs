@@ -5,15 +5,17 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::env::function_name;
+
 /// Namespace of every metric.
-pub const NAMESPACE: &str = "SageMakerAutomation";
+const NAMESPACE: &str = "SageMakerAutomation";
 
 /// Writes counts with the function's name as dimension; nothing for an empty list.
 pub fn write_counts(counts: &[(&str, usize)], now: Timestamp) {
     if counts.is_empty() {
         return;
     }
-    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "local".to_owned());
+    let function = function_name();
     // A metric that cannot be written must not fail the work it counts.
     let _ = writeln!(std::io::stdout().lock(), "{}", embedded_line(&function, counts, now));
 }

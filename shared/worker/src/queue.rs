@@ -12,11 +12,12 @@ use serde_json::Value;
 
 use crate::{
     backoff::{Backoff, MAX_DELAYS, RETRY_DELAY, next_backoff, next_delay, whole_seconds},
+    env::function_name,
     error::{CallError, CallErrorKind},
 };
 
-/// Most entries of one `SendMessageBatch` (API reference).
-const BATCH_ENTRIES: usize = 10;
+/// Maximum number of entries in one `SendMessageBatch` (API reference).
+const MAX_BATCH_ENTRIES: usize = 10;
 
 /// Longest cause stored in a dead-letter queue, in characters: attributes count towards the
 /// message's size.
@@ -96,7 +97,7 @@ fn first_seen(record: &SqsMessage, now: Timestamp) -> String {
 
 /// The attributes of a source queue that matter here.
 #[derive(Debug, Clone)]
-struct QueueSource {
+struct SourceQueueAttributes {
     url: String,
     dead_letter_url: String,
     max_receive_count: u32,
@@ -106,7 +107,7 @@ struct QueueSource {
 #[derive(Debug)]
 pub struct SqsSourceQueue {
     client: Client,
-    known: Mutex<HashMap<String, QueueSource>>,
+    known: Mutex<HashMap<String, SourceQueueAttributes>>,
 }
 
 impl SqsSourceQueue {
@@ -114,9 +115,9 @@ impl SqsSourceQueue {
         Self { client, known: Mutex::default() }
     }
 
-    async fn find_source(&self, record: &SqsMessage) -> Result<QueueSource, CallError> {
+    async fn find_attributes(&self, record: &SqsMessage) -> Result<SourceQueueAttributes, CallError> {
         let arn = record.event_source_arn.as_deref().unwrap_or_default();
-        let known = |known: &Mutex<HashMap<String, QueueSource>>| known.lock().ok()?.get(arn).cloned();
+        let known = |known: &Mutex<HashMap<String, SourceQueueAttributes>>| known.lock().ok()?.get(arn).cloned();
         if let Some(source) = known(&self.known) {
             return Ok(source);
         }
@@ -138,7 +139,7 @@ impl SqsSourceQueue {
         // CloudFormation keeps the count as it was written: a number or its text.
         let count = &policy["maxReceiveCount"];
         let count = count.as_u64().or_else(|| count.as_str()?.parse().ok());
-        let source = QueueSource {
+        let source = SourceQueueAttributes {
             url,
             dead_letter_url: find_url_by_arn(&self.client, dead_letter_arn).await?,
             max_receive_count: count.and_then(|count| count.try_into().ok()).unwrap_or(u32::MAX),
@@ -180,7 +181,7 @@ pub(crate) fn build_attribute(kind: &str, value: impl Into<String>) -> Result<Me
 
 impl SourceQueue for SqsSourceQueue {
     async fn delay_record(&self, record: &SqsMessage, backoff: Backoff, now: Timestamp) -> Result<Duration, CallError> {
-        let source = self.find_source(record).await?;
+        let source = self.find_attributes(record).await?;
         let (wait, count) =
             next_backoff(backoff, delay_count(record), record.message_id.as_deref().unwrap_or_default());
         self.client
@@ -197,7 +198,7 @@ impl SourceQueue for SqsSourceQueue {
     }
 
     async fn retry_record(&self, record: &SqsMessage) -> Result<Duration, CallError> {
-        let source = self.find_source(record).await?;
+        let source = self.find_attributes(record).await?;
         let wait = next_delay(RETRY_DELAY, receive_count(record) - 1, record.message_id.as_deref().unwrap_or_default());
         self.client
             .change_message_visibility()
@@ -217,8 +218,8 @@ impl SourceQueue for SqsSourceQueue {
         cause: &str,
         now: Timestamp,
     ) -> Result<(), CallError> {
-        let source = self.find_source(record).await?;
-        let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "local".to_owned());
+        let source = self.find_attributes(record).await?;
+        let function = function_name();
         let cause: String = cause.chars().filter(|c| !c.is_control() || *c == '\n').take(MAX_CAUSE).collect();
         self.client
             .send_message()
@@ -243,7 +244,7 @@ impl SourceQueue for SqsSourceQueue {
     }
 
     async fn is_last_delivery(&self, record: &SqsMessage) -> Result<bool, CallError> {
-        Ok(receive_count(record) >= self.find_source(record).await?.max_receive_count)
+        Ok(receive_count(record) >= self.find_attributes(record).await?.max_receive_count)
     }
 }
 
@@ -262,7 +263,7 @@ impl SqsSender {
 
 impl Sender for SqsSender {
     async fn send_bodies(&self, bodies: Vec<String>) -> Result<(), CallError> {
-        for batch in bodies.chunks(BATCH_ENTRIES) {
+        for batch in bodies.chunks(MAX_BATCH_ENTRIES) {
             let entries = batch.iter().enumerate().map(|(index, body)| {
                 SendMessageBatchRequestEntry::builder()
                     .id(index.to_string())

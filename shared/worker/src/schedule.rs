@@ -39,7 +39,7 @@ where
 /// Processes the records of the queue with `handle`. Any other payload is the schedule's, and
 /// `scheduled` answers it: the payload itself carries no information, and the time comes from the
 /// clock.
-pub async fn run_scheduled_or_batch<Q, M, S, W, H, F>(
+async fn run_scheduled_or_batch<Q, M, S, W, H, F>(
     queue: &Q,
     clock: Clock,
     invocation: LambdaEvent<Value>,

@@ -11,7 +11,7 @@ use support::MemorySource;
 use thiserror::Error;
 use worker::{
     CallError, CallErrorKind, Failure, Message,
-    batch::{LAST_MOMENT, RESPONSE_TIME, process_batch},
+    batch::{RESPONSE_TIME, SETTLE_TIME, process_batch},
 };
 
 /// A message that is the name of what happens to it.
@@ -121,10 +121,10 @@ async fn each_kind_of_failure_is_settled_differently() {
 async fn records_that_exceed_the_deadline_are_redelivered() {
     let (hangs, fine) = (task("hangs"), task("fine"));
     let bodies = [("slow", hangs.as_str(), "1"), ("fast", fine.as_str(), "1")];
-    let (reported, source) = run_batch(&bodies, RESPONSE_TIME + Duration::from_millis(200)).await;
+    let (reported, source) = run_batch(&bodies, SETTLE_TIME + Duration::from_millis(200)).await;
     assert_eq!(reported, ["slow"]);
     assert!(source.dead_letters.lock().is_empty());
-    let (reported, source) = run_batch(&bodies, LAST_MOMENT + Duration::from_millis(200)).await;
+    let (reported, source) = run_batch(&bodies, RESPONSE_TIME + Duration::from_millis(200)).await;
     assert!(reported.is_empty());
     let mut delayed = source.delayed.lock().clone();
     delayed.sort();

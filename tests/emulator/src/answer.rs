@@ -1,7 +1,9 @@
 //! Responses in awsJson1.1: a JSON object, or an error in the wording of the service.
 
-use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

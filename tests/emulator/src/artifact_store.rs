@@ -1,9 +1,11 @@
 //! S3 access of a compilation job: checks that the input object exists and writes the artifact.
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_s3::operation::head_object::HeadObjectError;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata},
+    operation::head_object::HeadObjectError,
+    primitives::ByteStream,
+};
 
 use crate::compilation::{CompilationTask, CompiledArtifact};
 

@@ -1,24 +1,20 @@
 //! `/_control`: the API with which tests script the emulator and read its request log.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Query, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::emulator_state::EmulatorState;
-use crate::faults::ScriptedFault;
-use crate::operations;
-use crate::partner_app::AppRelease;
-use crate::settings::EmulatorSettings;
-use crate::shared_state::SharedState;
-use crate::workteam::LabelingJobScript;
+use crate::{
+    emulator_state::EmulatorState, faults::ScriptedFault, operations, partner_app::AppRelease,
+    settings::EmulatorSettings, shared_state::SharedState, workteam::LabelingJobScript,
+};
 
 type ControlReply = Result<Json<Value>, (StatusCode, Json<Value>)>;
 

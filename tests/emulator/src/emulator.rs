@@ -1,29 +1,35 @@
 //! The handle with which a Rust test starts, scripts and stops the emulator.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
-use crate::artifact_store::ArtifactStore;
-use crate::connection::{ClosableListener, ConnectionHandle};
-use crate::emulator_state::EmulatorState;
-use crate::event_bus::EventBus;
-use crate::faults::ScriptedFault;
-use crate::partner_app::AppRelease;
-use crate::request_log::LoggedRequest;
-use crate::server;
-use crate::service_model::{ModelError, ServiceModel};
-use crate::settings::{EmulatorSettings, Owner};
-use crate::shared_state::SharedState;
-use crate::side_effect_runner::SideEffectRunner;
-use crate::workteam::LabelingJobScript;
-use crate::workteam_topics::WorkteamTopics;
+use crate::{
+    artifact_store::ArtifactStore,
+    connection::{ClosableListener, ConnectionHandle},
+    emulator_state::EmulatorState,
+    event_bus::EventBus,
+    faults::ScriptedFault,
+    partner_app::AppRelease,
+    request_log::LoggedRequest,
+    server,
+    service_model::{ModelError, ServiceModel},
+    settings::{EmulatorSettings, Owner},
+    shared_state::SharedState,
+    side_effect_runner::SideEffectRunner,
+    workteam::LabelingJobScript,
+    workteam_topics::WorkteamTopics,
+};
 
 /// A running emulator. Dropping it stops it.
 pub struct Emulator {

@@ -1,21 +1,25 @@
 //! The complete state of the emulator, and its changes over time.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 
-use crate::clock::EmulatorClock;
-use crate::compilation::{CompilationJobStore, CompilationTask, CompiledArtifact};
-use crate::event_bus::DeliveryCounters;
-use crate::faults::PendingFaults;
-use crate::image::ImageStore;
-use crate::partner_app::PartnerAppStore;
-use crate::request_log::RequestLog;
-use crate::settings::{EmulatorSettings, Owner};
-use crate::side_effect::SideEffect;
-use crate::tags::ResourceTags;
-use crate::workteam::{LabelingJobScript, WorkteamStore};
+use crate::{
+    clock::EmulatorClock,
+    compilation::{CompilationJobStore, CompilationTask, CompiledArtifact},
+    event_bus::DeliveryCounters,
+    faults::PendingFaults,
+    image::ImageStore,
+    partner_app::PartnerAppStore,
+    request_log::RequestLog,
+    settings::{EmulatorSettings, Owner},
+    side_effect::SideEffect,
+    tags::ResourceTags,
+    workteam::{LabelingJobScript, WorkteamStore},
+};
 
 /// The window of the request rate limit.
 const SECOND: Duration = Duration::from_secs(1);

@@ -6,13 +6,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_sdk_eventbridge::error::DisplayErrorContext;
-use aws_sdk_eventbridge::types::{Rule, RuleState, Target};
+use aws_sdk_eventbridge::{
+    error::DisplayErrorContext,
+    types::{Rule, RuleState, Target},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::settings::Owner;
-use crate::side_effect::StateChangeEvent;
+use crate::{settings::Owner, side_effect::StateChangeEvent};
 
 pub(crate) struct EventBus {
     events: aws_sdk_eventbridge::Client,

@@ -1,8 +1,7 @@
 //! The `SageMaker` emulator as a standalone process.
 #![allow(clippy::doc_markdown)] // the comments on the flags are the help text
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::{io::Write, path::PathBuf};
 
 use clap::Parser;
 use sagemaker_emulator::{Emulator, EmulatorSettings, MODEL_VARIABLE, Owner, ServiceModel};

@@ -3,9 +3,12 @@
 
 use serde_json::Value;
 
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::emulator_state::EmulatorState;
-use crate::{compilation, image, partner_app, tags, workteam};
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    compilation,
+    emulator_state::EmulatorState,
+    image, partner_app, tags, workteam,
+};
 
 /// Handles a request that passed the check against the service model.
 type OperationHandler = fn(&mut EmulatorState, &Value) -> OperationAnswer;

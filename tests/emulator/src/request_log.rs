@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::answer::OperationAnswer;
-use crate::faults::DropTiming;
+use crate::{answer::OperationAnswer, faults::DropTiming};
 
 /// Maximum number of requests in the log: enough for any test, and a bound on the memory of a
 /// long-running emulator.

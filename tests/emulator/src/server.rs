@@ -1,22 +1,27 @@
 //! The HTTP server: `POST /` with `X-Amz-Target: SageMaker.<Operation>`, and `/_control`.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, Response, StatusCode};
-use axum::routing::{get, post};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, Response, StatusCode},
+    routing::{get, post},
+};
 use serde_json::Value;
 
-use crate::answer::{OperationAnswer, ServiceError, build_response};
-use crate::connection::ConnectionHandle;
-use crate::faults::DropTiming;
-use crate::request_log::RequestOutcome;
-use crate::settings::RandomFault;
-use crate::shared_state::SharedState;
-use crate::{control_api, operations, service_model};
+use crate::{
+    answer::{OperationAnswer, ServiceError, build_response},
+    connection::ConnectionHandle,
+    control_api,
+    faults::DropTiming,
+    operations,
+    request_log::RequestOutcome,
+    service_model,
+    settings::RandomFault,
+    shared_state::SharedState,
+};
 
 /// The prefix of the target header (`targetPrefix` in the service model).
 const TARGET_PREFIX: &str = "SageMaker.";

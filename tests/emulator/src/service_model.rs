@@ -7,8 +7,10 @@ mod pattern;
 mod shape;
 mod violation;
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+};
 
 use shape::ModelShape;
 

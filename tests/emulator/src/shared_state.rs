@@ -2,12 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, mpsc::UnboundedSender};
 
-use crate::emulator_state::EmulatorState;
-use crate::service_model::ServiceModel;
-use crate::side_effect::SideEffect;
+use crate::{emulator_state::EmulatorState, service_model::ServiceModel, side_effect::SideEffect};
 
 pub(crate) struct SharedState {
     state: Mutex<EmulatorState>,

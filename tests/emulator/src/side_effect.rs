@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::compilation::CompilationTask;
-use crate::workteam::WorkteamNotice;
+use crate::{compilation::CompilationTask, workteam::WorkteamNotice};
 
 /// An action to run without holding the lock of the state.
 #[derive(Debug, Clone)]

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::artifact_store::ArtifactStore;
-use crate::event_bus::EventBus;
-use crate::shared_state::SharedState;
-use crate::side_effect::{SideEffect, StateChangeEvent};
-use crate::workteam::WorkteamNotice;
-use crate::workteam_topics::WorkteamTopics;
+use crate::{
+    artifact_store::ArtifactStore,
+    event_bus::EventBus,
+    shared_state::SharedState,
+    side_effect::{SideEffect, StateChangeEvent},
+    workteam::WorkteamNotice,
+    workteam_topics::WorkteamTopics,
+};
 
 /// Connects the emulator to an AWS endpoint.
 pub(crate) struct SideEffectRunner {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::emulator_state::EmulatorState;
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    emulator_state::EmulatorState,
+};
 
 /// Maximum number of tags per resource (service model 2017-07-24, `TagList`).
 const MAX_TAGS: usize = 50;

@@ -2,8 +2,10 @@
 
 use aws_sdk_sns::Client;
 
-use crate::event_bus::{DeliveryError, call_error};
-use crate::workteam::WorkteamNotice;
+use crate::{
+    event_bus::{DeliveryError, call_error},
+    workteam::WorkteamNotice,
+};
 
 pub(crate) struct WorkteamTopics {
     client: Client,

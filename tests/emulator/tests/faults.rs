@@ -3,8 +3,10 @@
 
 mod common;
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use common::{
     create_client, create_client_with_attempts, create_job, create_job_request, error_code_and_message, start_emulator,

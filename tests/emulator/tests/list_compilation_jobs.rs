@@ -5,11 +5,11 @@ mod common;
 
 use std::time::Duration;
 
-use aws_sdk_sagemaker::Client;
-use aws_sdk_sagemaker::operation::list_compilation_jobs::builders::ListCompilationJobsFluentBuilder;
-use aws_sdk_sagemaker::primitives::DateTime;
-use aws_sdk_sagemaker::types::{
-    CompilationJobStatus as Status, ListCompilationJobsSortBy as SortBy, SortOrder, TargetDevice,
+use aws_sdk_sagemaker::{
+    Client,
+    operation::list_compilation_jobs::builders::ListCompilationJobsFluentBuilder,
+    primitives::DateTime,
+    types::{CompilationJobStatus as Status, ListCompilationJobsSortBy as SortBy, SortOrder, TargetDevice},
 };
 use common::{STATUS_DURATION, create_client, create_job, describe_job, error_code_and_message, start_emulator};
 use sagemaker_emulator::Emulator;

@@ -5,12 +5,14 @@ mod common;
 
 use std::time::Duration;
 
-use aws_sdk_sagemaker::Client;
-use aws_sdk_sagemaker::operation::create_workteam::builders::CreateWorkteamFluentBuilder;
-use aws_sdk_sagemaker::types::{
-    CognitoMemberDefinition, EnabledOrDisabled, IamPolicyConstraints, LabelingJobStatus as Status,
-    ListWorkteamsSortByOptions as SortBy, MemberDefinition, NotificationConfiguration, OidcMemberDefinition, S3Presign,
-    SortOrder, WorkerAccessConfiguration, Workteam,
+use aws_sdk_sagemaker::{
+    Client,
+    operation::create_workteam::builders::CreateWorkteamFluentBuilder,
+    types::{
+        CognitoMemberDefinition, EnabledOrDisabled, IamPolicyConstraints, LabelingJobStatus as Status,
+        ListWorkteamsSortByOptions as SortBy, MemberDefinition, NotificationConfiguration, OidcMemberDefinition,
+        S3Presign, SortOrder, WorkerAccessConfiguration, Workteam,
+    },
 };
 use common::{create_client, error_code_and_message, start_emulator};
 use sagemaker_emulator::LabelingJobScript;

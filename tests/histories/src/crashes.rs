@@ -14,10 +14,7 @@ use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
 use neo::{CompilationRequest, JobDescription};
 use notifications::{Notification, sns::Topic};
 use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage};
-use worker::{
-    error::{CallError, CallErrorKind},
-    queue::Sender,
-};
+use worker::{CallError, CallErrorKind, queue::Sender};
 
 /// The edge call in which the process crashes.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +58,7 @@ impl CrashSchedule {
     }
 
     async fn run_call<T, E: From<CallError>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let crashed = || CallError::new("any call", CallErrorKind::Unanswered, "the process has crashed");
+        let crashed = || CallError::local(CallErrorKind::Unanswered, "the process has crashed");
         // Lets concurrent invocations interleave their calls.
         tokio::task::yield_now().await;
         match self.next_behavior() {
@@ -94,18 +91,18 @@ impl<E: LedgerTable> LedgerTable for CrashingEdge<E> {
         self.crashes.run_call(self.edge.get_rows(keys)).await
     }
 
-    async fn list_rows<R: LedgerRow>(&self, list: List, part: ListRange, count: usize) -> Result<Vec<R>, CallError> {
-        self.crashes.run_call(self.edge.list_rows(list, part, count)).await
+    async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
+        self.crashes.run_call(self.edge.list_rows(list, range, count)).await
     }
 
     async fn put_row<R: LedgerRow>(
         &self,
         key: &str,
-        over: Option<u64>,
+        expected_revision: Option<u64>,
         row: &R,
-        until: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<bool, CallError> {
-        self.crashes.run_call(self.edge.put_row(key, over, row, until)).await
+        self.crashes.run_call(self.edge.put_row(key, expected_revision, row, expires_at)).await
     }
 }
 

@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automation::{config::ConfigSource, event::Event, foreign_jobs::ForeignJobs, model_notifications::ModelNotifier};
+use automation::{ConfigSource, ForeignJobs, ModelNotifier, event::Event};
 use flate2::{Compression, write::GzEncoder};
 use ledger::Ledger;
 use neo::JobStatus;
 use notifications::notifier::Notifier;
 use plan_compilation::Planner;
-use relay_compilation::handler::JobRelay;
+use relay_compilation::JobRelay;
 use serde_json::json;
-use start_compilation::handler::Starter;
-use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, ScriptedAnswer, Shared, StoredObject};
-use sweep_compilations::handler::Sweeper;
+use start_compilation::Starter;
+use support::{
+    MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, ScriptedResponse, Shared, StoredObject,
+};
+use sweep_compilations::Sweeper;
 use worker::{Failure, Message};
 
 use crate::{
@@ -53,7 +55,6 @@ const MAX_ROUNDS: usize = 100;
 
 /// One step of a history. Numbers are indexes into the existing items, modulo their count.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the step describes its fields")]
 pub enum HistoryStep {
     /// Upload a new version of one of three models, with one of two contents. S3 delivers 1 to 4
     /// events for it.
@@ -130,9 +131,9 @@ impl SimulatedStack {
             HistoryStep::ProgressJob { job, fails } => self.progress_job(job.into(), fails),
             HistoryStep::ScriptAnswers { which, count } => {
                 let answer = match which % 4 {
-                    0 => ScriptedAnswer::Lost,
-                    1 => ScriptedAnswer::Refused("no such role".to_owned()),
-                    _ => ScriptedAnswer::Quota,
+                    0 => ScriptedResponse::Lost,
+                    1 => ScriptedResponse::Rejected("no such role".to_owned()),
+                    _ => ScriptedResponse::Quota,
                 };
                 self.jobs.answers.lock().extend(vec![answer; usize::from(count % 4)]);
             }
@@ -152,7 +153,7 @@ impl SimulatedStack {
                     self.deliver_message(queue, 0, &CrashSchedule::without_crash(), true).await;
                 }
             }
-            let running = self.running_jobs();
+            let running = self.list_running_jobs();
             for _ in &running {
                 self.progress_job(0, false);
             }
@@ -246,13 +247,13 @@ impl SimulatedStack {
         self.crashes += usize::from(sweeper.run_sweep().await.is_err());
     }
 
-    fn running_jobs(&self) -> Vec<String> {
+    fn list_running_jobs(&self) -> Vec<String> {
         let jobs = self.jobs.jobs.lock();
         jobs.values().filter(|job| !job.status.is_terminal()).map(|job| job.name.clone()).collect()
     }
 
     fn progress_job(&self, index: usize, fails: bool) {
-        let running = self.running_jobs();
+        let running = self.list_running_jobs();
         let Some(name) = running.get(index % running.len().max(1)) else { return };
         if let Some(job) = self.jobs.jobs.lock().get_mut(name) {
             job.status = match job.status {

@@ -11,14 +11,14 @@ use std::{
     time::Duration,
 };
 
-use automation::{config::ConfigSource, event::Event, model_notifications::ModelNotifier};
+use automation::{ConfigSource, ModelNotifier, event::Event};
 use common::TestQueue;
 use jiff::{Timestamp, ToSpan};
 use ledger::{Execution, Ledger, LedgerRow, LedgerTable, List, ListRange, Versioned};
 use notifications::notifier::Notifier;
 use plan_compilation::Planner;
 use serde_json::json;
-use start_compilation::handler::Starter;
+use start_compilation::Starter;
 use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
 use worker::{CallError, CallErrorKind, Failure, Message};
 
@@ -54,19 +54,19 @@ impl LedgerTable for ThrottledTable {
         self.table.get_rows(keys).await
     }
 
-    async fn list_rows<R: LedgerRow>(&self, list: List, part: ListRange, count: usize) -> Result<Vec<R>, CallError> {
-        self.table.list_rows(list, part, count).await
+    async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
+        self.table.list_rows(list, range, count).await
     }
 
     async fn put_row<R: LedgerRow>(
         &self,
         key: &str,
-        over: Option<u64>,
+        expected_revision: Option<u64>,
         row: &R,
-        until: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<bool, CallError> {
         self.admit_call()?;
-        self.table.put_row(key, over, row, until).await
+        self.table.put_row(key, expected_revision, row, expires_at).await
     }
 }
 

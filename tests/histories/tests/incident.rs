@@ -19,7 +19,7 @@ use ledger::Ledger;
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
 use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage};
 use serde_json::json;
-use start_compilation::handler::Starter;
+use start_compilation::Starter;
 use support::{MemoryJobs, MemoryQueue, MemoryTable};
 use worker::CallError;
 
@@ -28,7 +28,7 @@ const BATCH_SIZE: usize = 50;
 /// One thirtieth of the incident's times: 27 of 30 s are available for work, and the downstream
 /// service takes 8 s to respond.
 const TIME_FOR_WORK: Duration = Duration::from_millis(900);
-const RESPONSE_TIME: Duration = Duration::from_millis(270);
+const SETTLE_TIME: Duration = Duration::from_millis(270);
 
 /// The time that a function reserves before its deadline.
 const RESERVED_TIME: Duration = Duration::from_secs(3);
@@ -44,7 +44,7 @@ impl CompilationJobs for SlowCompilationJobs {
     async fn create_job(&self, request: &CompilationRequest, role_arn: &str) -> Result<(), CreateJobError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let answer = self.jobs.create_job(request, role_arn).await;
-        tokio::time::sleep(RESPONSE_TIME).await;
+        tokio::time::sleep(SETTLE_TIME).await;
         answer
     }
 

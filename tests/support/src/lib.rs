@@ -26,8 +26,8 @@ use sagemaker::{
 };
 use serde_json::Value;
 use worker::{
+    CallError, CallErrorKind,
     backoff::Backoff,
-    error::{CallError, CallErrorKind},
     queue::{Sender, SourceQueue},
 };
 
@@ -267,13 +267,13 @@ impl Objects for MemoryObjects {
 
 /// The scripted response to a `CreateCompilationJob` request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ScriptedAnswer {
+pub enum ScriptedResponse {
     /// The job is created, but the response is lost.
     Lost,
     /// The quota for concurrent jobs is used up.
     Quota,
     /// The request is rejected with this message.
-    Refused(String),
+    Rejected(String),
 }
 
 /// SageMaker's compilation jobs.
@@ -282,7 +282,7 @@ pub struct MemoryJobs {
     /// Jobs by name.
     pub jobs: Shared<BTreeMap<String, JobDescription>>,
     /// Responses to the next requests, the last one first; without one, a request is accepted.
-    pub answers: Shared<Vec<ScriptedAnswer>>,
+    pub answers: Shared<Vec<ScriptedResponse>>,
     /// Start times of the windows that were listed.
     pub listed_from: Shared<Vec<Timestamp>>,
     /// Whether lists omit every job.
@@ -296,11 +296,11 @@ impl CompilationJobs for MemoryJobs {
         let name = request.job_name.to_string();
         let response = self.answers.lock().pop();
         match response {
-            Some(ScriptedAnswer::Quota) => {
+            Some(ScriptedResponse::Quota) => {
                 return Err(CallError::new("CreateCompilationJob", CallErrorKind::Quota, "the quota is used up").into());
             }
-            Some(ScriptedAnswer::Refused(reason)) => return Err(CreateJobError::Refused(reason)),
-            Some(ScriptedAnswer::Lost) | None => {}
+            Some(ScriptedResponse::Rejected(reason)) => return Err(CreateJobError::Rejected(reason)),
+            Some(ScriptedResponse::Lost) | None => {}
         }
         let mut jobs = self.jobs.lock();
         if jobs.contains_key(&name) {
@@ -323,7 +323,7 @@ impl CompilationJobs for MemoryJobs {
         };
         jobs.insert(name, job);
         match response {
-            Some(ScriptedAnswer::Lost) => {
+            Some(ScriptedResponse::Lost) => {
                 Err(CallError::new("CreateCompilationJob", CallErrorKind::Unanswered, "connection reset").into())
             }
             _ => Ok(()),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use automation::{
+    Aws,
     config::{ConfigSource, LoadError},
-    objects::S3,
 };
 use maintenance::DeclaredResources;
 
@@ -33,8 +33,8 @@ pub(super) async fn load_declared(
 }
 
 async fn load_active(bucket: String) -> Result<DeclaredResources, CliError> {
-    let aws = automation::aws::load_config().await;
-    let source = ConfigSource::new(S3::new(aws_sdk_s3::Client::new(&aws)), bucket, CONFIG_KEY.to_owned());
+    let aws = Aws::load().await;
+    let source = ConfigSource::new(aws.s3(), bucket, CONFIG_KEY.to_owned());
     let config = source.load_active().await.map_err(|error: LoadError| CliError::Configuration(Box::new(error)))?;
     if let Some(rejected) = &config.rejected {
         let active = config.version().map_or("an earlier version".to_owned(), |version| format!("version {version}"));

@@ -1,9 +1,12 @@
 //! `automation maintain images`
 
+use automation::Aws;
 use jiff::Timestamp;
-use ledger::{DynamoTable, Ledger};
 use maintenance::image::{Image, ImageAction, plan_images};
-use sagemaker::images::{self, Images, SageMakerImages};
+use sagemaker::{
+    SageMakerClient,
+    images::{self, Images},
+};
 
 use super::{plan_output::ResourceTexts, reconcile::reconcile_resources};
 use crate::{args::MaintainArgs, error::CliError, output::CliOutput, verdict::Verdict};
@@ -16,16 +19,13 @@ pub(super) async fn maintain_images(
     declared: &[Image],
     out: &mut CliOutput,
 ) -> Result<Verdict, CliError> {
-    let aws = automation::aws::load_config().await;
-    let service = SageMakerImages::from_config(&aws);
-    let ledger = args.table.as_ref().map(|table| {
-        let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table.clone());
-        Ledger::new(table, Timestamp::now)
-    });
+    let aws = Aws::load().await;
+    let service = SageMakerClient::from_config(aws.config());
+    let ledger = args.table.as_deref().map(|table| aws.ledger(table));
     let observed = images::read_images(&service, declared).await.observed;
     let names: Vec<_> = declared.iter().map(|image| image.name.as_str()).collect();
     let known = match &ledger {
-        Some(ledger) => ledger.image_histories(&names).await?,
+        Some(ledger) => ledger.read_image_histories(&names).await?,
         None => std::collections::BTreeMap::new(),
     };
     let histories: Vec<_> = names.iter().map(|name| known.get(*name).cloned().unwrap_or_default()).collect();

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use automation::Aws;
 use jiff::Timestamp;
 use ledger::{DynamoTable, Ledger};
 use maintenance::partner_app::{
     AppHistory, AppObservation, PartnerApp, PartnerAppAction, build_views, format_calendar, plan_apps,
 };
-use sagemaker::partner_apps::{self, SageMakerApps};
+use sagemaker::{SageMakerClient, partner_apps};
 
 use super::{plan_output::ResourceTexts, reconcile::reconcile_resources};
 use crate::{args::MaintainArgs, error::CliError, output::CliOutput, verdict::Verdict};
@@ -26,12 +27,9 @@ pub(super) async fn maintain_apps(
     declared: &[PartnerApp],
     out: &mut CliOutput,
 ) -> Result<Verdict, CliError> {
-    let aws = automation::aws::load_config().await;
-    let apps = SageMakerApps::from_config(&aws);
-    let ledger = args.table.as_ref().map(|table| {
-        let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&aws), table.clone());
-        Ledger::new(table, Timestamp::now)
-    });
+    let aws = Aws::load().await;
+    let apps = SageMakerClient::from_config(aws.config());
+    let ledger = args.table.as_deref().map(|table| aws.ledger(table));
     let now = Timestamp::now();
     let observed = partner_apps::read_apps(&apps, declared).await?.observed;
     let histories = load_histories(ledger.as_ref(), &observed, now).await?;
@@ -50,7 +48,7 @@ pub(super) async fn maintain_apps(
     };
     // The request is recorded in the ledger, so that maintain-partner-apps follows its progress.
     let execute = async |action: PartnerAppAction| {
-        let known = ledger.app_histories(&[action.arn()]).await?;
+        let known = ledger.read_app_histories(&[action.arn()]).await?;
         partner_apps::request_update(&apps, ledger, &action, &known, now).await.map(drop)
     };
     reconcile_resources(args, &TEXTS, plan, execute, out).await
@@ -71,7 +69,9 @@ async fn load_histories(
         })
         .collect();
     let recorded = match ledger {
-        Some(ledger) => ledger.app_histories(&described.iter().map(|app| app.arn.as_str()).collect::<Vec<_>>()).await?,
+        Some(ledger) => {
+            ledger.read_app_histories(&described.iter().map(|app| app.arn.as_str()).collect::<Vec<_>>()).await?
+        }
         None => BTreeMap::new(),
     };
     let histories = described.into_iter().map(|app| {

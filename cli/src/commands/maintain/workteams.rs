@@ -1,7 +1,8 @@
 //! `automation maintain workteams`
 
+use automation::Aws;
 use maintenance::workteam::{Workteam, WorkteamAction, plan_workteams};
-use sagemaker::{compilation_jobs::SageMakerClient, workteams::Workteams};
+use sagemaker::{SageMakerClient, workteams::Workteams};
 
 use super::{plan_output::ResourceTexts, reconcile::reconcile_resources};
 use crate::{args::MaintainArgs, error::CliError, output::CliOutput, verdict::Verdict};
@@ -21,8 +22,8 @@ pub(super) async fn maintain_workteams(
     declared: &[Workteam],
     out: &mut CliOutput,
 ) -> Result<Verdict, CliError> {
-    let aws = automation::aws::load_config().await;
-    let sagemaker = SageMakerClient::from_config(&aws);
+    let aws = Aws::load().await;
+    let sagemaker = SageMakerClient::from_config(aws.config());
     let observed = sagemaker.list_teams().await?;
     let plan = plan_workteams(declared, &observed, args.workteam_topic.as_deref());
     reconcile_resources(args, &TEXTS, plan, |action| sagemaker.apply_action(action), out).await

@@ -58,12 +58,12 @@ pub(super) async fn read_status<T: LedgerTable>(
             None => Err(CliError::UnknownJob(name.clone())),
         },
         StatusQuery::Running => {
-            Ok(StatusView { jobs: ledger.running_jobs(None, MAX_RUNNING).await?, ..StatusView::default() })
+            Ok(StatusView { jobs: ledger.list_running_jobs(None, MAX_RUNNING).await?, ..StatusView::default() })
         }
         StatusQuery::Jobs(names) => Ok(StatusView { jobs: ledger.find_jobs(names).await?, ..StatusView::default() }),
         StatusQuery::Recent(count) => {
-            let models = ledger.recent_models(*count).await?;
-            let finished = ledger.ended_jobs(MAX_FINISHED).await?.into_iter();
+            let models = ledger.list_recent_models(*count).await?;
+            let finished = ledger.list_ended_jobs(MAX_FINISHED).await?.into_iter();
             let foreign_jobs = finished.filter(|job| job.models.is_empty()).take(*count).collect();
             Ok(StatusView { models: add_jobs(models, ledger).await?, foreign_jobs, ..StatusView::default() })
         }
@@ -98,7 +98,7 @@ fn ledger_version(listed: &ObjectVersion) -> Option<&str> {
 
 /// Reads the plans for a model package version, newest first.
 async fn read_package<T: LedgerTable>(arn: &str, ledger: &Ledger<T>) -> Result<StatusView, CliError> {
-    let mut models = ledger.recent_models(MAX_MODELS).await?;
+    let mut models = ledger.list_recent_models(MAX_MODELS).await?;
     models.retain(|model| model.source.to_uri() == arn);
     if models.is_empty() {
         return Err(CliError::UnknownModel(arn.to_owned()));

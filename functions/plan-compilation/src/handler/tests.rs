@@ -432,7 +432,7 @@ async fn newest_version_stops_jobs_of_older_ones_in_any_order() {
     }
 }
 
-/// SEMANTICS no-loop: The system never compiles its own output.
+/// SEMANTICS no-loop: The stack never compiles its own output.
 #[tokio::test]
 async fn own_artifacts_are_never_compiled() {
     let planner = create_planner(Some(CONFIG));
@@ -462,13 +462,13 @@ async fn own_artifacts_are_never_compiled() {
     assert_eq!(planner.sent_requests().len(), 2 * requests.len(), "expected a folder of any other name to be accepted");
 }
 
-/// SEMANTICS no-loop: The system never compiles its own output.
+/// SEMANTICS no-loop: The stack never compiles its own output.
 #[tokio::test]
 async fn output_that_would_start_compilations_is_rejected() {
     for output in ["s3://models/{key}/{job}", "s3://models/compiled/{job}", "s3://models/{job}"] {
         let config = CONFIG.replacen("defaults: {", &format!("defaults: {{ output: '{output}', "), 1);
         let planner = create_planner(Some(&config));
         let problem = planner.upload_rejected_object("vision/a.tar.gz", build_model_archive(), &[]).await;
-        assert!(problem.contains("the bucket that starts compilations"), "{output}: {problem}");
+        assert!(problem.contains("the model bucket"), "{output}: {problem}");
     }
 }

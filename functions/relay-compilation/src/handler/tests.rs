@@ -81,7 +81,7 @@ async fn deliver_hint(relay: &TestRelay, name: &str) -> Result<(), Failure> {
     relay.handle_event(Event::Job(JobObservation::without_status(name, Observer::Sweep))).await
 }
 
-/// SEMANTICS every-end-notified: Every terminal job state is published; duplicates are suppressed.
+/// SEMANTICS every-end-notified: Every terminal job status is published; duplicates are suppressed.
 #[tokio::test]
 async fn each_status_is_published_once() {
     let (relay, [first, second]) = create_relay().await;
@@ -100,6 +100,9 @@ async fn each_status_is_published_once() {
 #[tokio::test]
 async fn one_summary_follows_the_last_job_of_a_model() {
     let (relay, [first, second]) = create_relay().await;
+    let (objects, bucket) = (MemoryObjects::default(), "artifacts".to_owned());
+    let models = ModelNotifier::new(relay.ledger.clone(), relay.notifier.clone(), objects.clone(), bucket.clone());
+    let relay = JobRelay { models, ..relay };
     observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
     for _ in 0..2 {
         observe_status(&relay, &second, JobStatus::Failed).await.unwrap();
@@ -107,8 +110,7 @@ async fn one_summary_follows_the_last_job_of_a_model() {
     assert_eq!(relay.notifier.topic().types(), ["compilation.completed", "compilation.failed", "model.summary"]);
     let subject = relay.notifier.topic().published.lock().last().unwrap().subject.clone();
     assert_eq!(subject, "resnet: compiled for 1 of 2 targets");
-    let versions =
-        relay.models.objects().objects.lock()[&("artifacts".to_owned(), "resnet/v1/summary.json".to_owned())].clone();
+    let versions = objects.objects.lock()[&(bucket, "resnet/v1/summary.json".to_owned())].clone();
     let document: Value = serde_json::from_slice(&versions[0].bytes).unwrap();
     assert_eq!((versions.len(), document["subject"].as_str()), (1, Some(subject.as_str())));
     assert_eq!(document["summary"], "s3://artifacts/resnet/v1/summary.json");
@@ -176,9 +178,9 @@ async fn failure_of_the_service_is_retried_before_the_summary() {
     let mut attempt = first;
     for number in 2..=3 {
         fail_job(&relay, &attempt, "ServerError: There was an internal server error").await;
-        let (_, parked) = relay.ledger.next_parked_requests(9).await.unwrap();
+        let (_, parked) = relay.ledger.peek_parked_requests(9).await.unwrap();
         assert_eq!(parked.len(), 1);
-        relay.ledger.remove_parked(&[parked[0].job_name.clone()]).await.unwrap();
+        relay.ledger.remove_parked_requests(&[parked[0].job_name.clone()]).await.unwrap();
         attempt = parked[0].clone();
         assert_eq!(attempt.attempt, number);
         assert!(
@@ -187,7 +189,7 @@ async fn failure_of_the_service_is_retried_before_the_summary() {
     }
     assert!(!relay.notifier.topic().types().contains(&"model.summary"));
     fail_job(&relay, &attempt, "ServerError: There was an internal server error").await;
-    assert!(relay.ledger.next_parked_requests(9).await.unwrap().1.is_empty(), "expected no fourth attempt");
+    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().1.is_empty(), "expected no fourth attempt");
     assert_eq!(
         relay.notifier.topic().types()[1..],
         ["compilation.failed", "compilation.failed", "compilation.failed", "model.summary"]
@@ -198,7 +200,7 @@ async fn failure_of_the_service_is_retried_before_the_summary() {
 async fn failure_of_the_model_is_not_retried() {
     let (relay, [first, _]) = create_relay().await;
     fail_job(&relay, &first, "ClientError: InputConfiguration: TVM cannot convert").await;
-    assert!(relay.ledger.next_parked_requests(9).await.unwrap().1.is_empty());
+    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().1.is_empty());
 }
 
 /// Lets a job start and fail, and forgets the notification about its start.
@@ -234,7 +236,7 @@ async fn foreign_job_is_reported() {
 #[tokio::test]
 async fn foreign_job_is_not_reported_if_disabled() {
     let (relay, [first, _]) = create_relay().await;
-    let relay = JobRelay { foreign: ForeignJobs::exclude_all(), ..relay };
+    let relay = JobRelay { foreign: ForeignJobs::new("-".to_owned()), ..relay };
     let foreign = CompilationRequest { job_name: "by-hand".to_owned().into(), ..first.clone() };
     observe_status(&relay, &foreign, JobStatus::Completed).await.unwrap();
     assert!(relay.notifier.topic().types().is_empty());
@@ -268,7 +270,7 @@ async fn job_of_a_superseded_version_is_not_retried() {
     let (relay, [first, second]) = create_relay().await;
     relay.ledger.mark_model_superseded(&first.model).await.unwrap();
     fail_job(&relay, &first, "CapacityError: no machine").await;
-    assert!(relay.ledger.next_parked_requests(9).await.unwrap().1.is_empty());
+    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().1.is_empty());
     observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
     assert_eq!(relay.notifier.topic().types(), ["compilation.failed", "compilation.completed", "model.summary"]);
 }
@@ -284,6 +286,6 @@ async fn repeated_terminal_status_frees_one_quota_slot() {
     deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
     let released = relay.requests.bodies.lock().clone();
     assert_eq!(released.len(), 1, "{released:?}");
-    let (parked, _) = relay.ledger.next_parked_requests(9).await.unwrap();
+    let (parked, _) = relay.ledger.peek_parked_requests(9).await.unwrap();
     assert_eq!(parked.len(), 3, "expected two of the parked requests, and the next attempt");
 }

@@ -118,7 +118,7 @@ async fn message_is_forwarded_when_the_queries_time_out() {
     *relay.directory.workteams.hangs.lock() = true;
     relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
     let text = published_texts(&relay).pop().unwrap();
-    assert!(text.contains("did not answer in time"), "{text}");
+    assert!(text.contains("did not respond in time"), "{text}");
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn each_labeling_job_status_is_published_once() {
     }
     let published = relay.notifier.topic().published.lock().clone();
     let subjects: Vec<_> = published.iter().map(|notification| notification.subject.as_str()).collect();
-    assert_eq!(subjects, ["Labeling job Chest is in progress", "Labeling job Chest is completed"]);
+    assert_eq!(subjects, ["Labeling job Chest is in progress", "Labeling job Chest completed"]);
     assert!(published_texts(&relay)[0].contains("radiology"));
 }
 

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use ledger::Reuse;
 use serde_json::json;
-use support::{MemoryJobs, MemoryQueue, MemoryTable, ScriptedAnswer};
+use support::{MemoryJobs, MemoryQueue, MemoryTable, ScriptedResponse};
 use worker::Message;
 
 use super::*;
@@ -56,7 +56,7 @@ async fn request_delivered_twice_starts_one_job() {
 #[tokio::test]
 async fn request_with_a_lost_response_is_retried() {
     let starter = create_starter();
-    starter.jobs.answers.lock().push(ScriptedAnswer::Lost);
+    starter.jobs.answers.lock().push(ScriptedResponse::Lost);
     assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(starter.jobs.jobs.lock().len(), 1);
@@ -68,13 +68,13 @@ async fn request_with_a_lost_response_is_retried() {
 #[tokio::test]
 async fn exceeded_quota_parks_the_request_until_it_is_released() {
     let starter = create_starter();
-    starter.jobs.answers.lock().push(ScriptedAnswer::Quota);
+    starter.jobs.answers.lock().push(ScriptedResponse::Quota);
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Requested, None)));
     assert!(starter.jobs.jobs.lock().is_empty() && starter.job_states.bodies.lock().is_empty());
     let released = MemoryQueue::default();
-    assert_eq!(starter.ledger.release_parked(&released, 5).await.unwrap(), 1);
-    assert_eq!(starter.ledger.release_parked(&released, 5).await.unwrap(), 0);
+    assert_eq!(starter.ledger.release_parked_requests(&released, 5).await.unwrap(), 1);
+    assert_eq!(starter.ledger.release_parked_requests(&released, 5).await.unwrap(), 0);
     let body = released.bodies.lock().remove(0);
     starter.handle_event(Event::parse(&body).unwrap()).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
@@ -83,7 +83,7 @@ async fn exceeded_quota_parks_the_request_until_it_is_released() {
 #[tokio::test]
 async fn refusal_is_recorded_and_reported() {
     let starter = create_starter();
-    starter.jobs.answers.lock().push(ScriptedAnswer::Refused("Unsupported framework version".to_owned()));
+    starter.jobs.answers.lock().push(ScriptedResponse::Rejected("Unsupported framework version".to_owned()));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     let rejected = (JobStatus::Rejected, Some("Unsupported framework version".to_owned()));
     assert_eq!(find_status(&starter).await, Some(rejected));
@@ -93,7 +93,7 @@ async fn refusal_is_recorded_and_reported() {
 #[tokio::test]
 async fn refusal_after_a_lost_response_keeps_the_running_job() {
     let starter = create_starter();
-    *starter.jobs.answers.lock() = vec![ScriptedAnswer::Refused("no such role".to_owned()), ScriptedAnswer::Lost];
+    *starter.jobs.answers.lock() = vec![ScriptedResponse::Rejected("no such role".to_owned()), ScriptedResponse::Lost];
     assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));

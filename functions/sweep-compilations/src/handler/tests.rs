@@ -69,12 +69,12 @@ async fn foreign_jobs_are_reported_if_the_prefix_matches() {
 }
 
 /// SEMANTICS sweep-asks: A job that is running according to the ledger, but that SageMaker does not
-/// list, is described by its name.
+/// list, is looked up with `DescribeCompilationJob`.
 #[tokio::test]
 async fn running_job_that_is_not_listed_is_described() {
     static TIME: AtomicI64 = AtomicI64::new(0);
     let clock: Clock = || Timestamp::from_second(TIME.load(Ordering::Relaxed)).unwrap();
-    let sweeper = Sweeper { foreign: ForeignJobs::exclude_all(), ..create_sweeper(clock) };
+    let sweeper = Sweeper { foreign: ForeignJobs::new("-".to_owned()), ..create_sweeper(clock) };
     for number in 0..50 {
         TIME.store(100 + number, Ordering::Relaxed);
         sweeper.ledger.record_observation(&create_job(&format!("job-{number}"), JobStatus::InProgress)).await.unwrap();
@@ -88,7 +88,7 @@ async fn running_job_that_is_not_listed_is_described() {
     let mut counts = Vec::new();
     for _ in 0..3 {
         let report = sweeper.run_sweep().await.unwrap();
-        counts.push((report.asked, report.sent));
+        counts.push((report.described, report.sent));
     }
     assert_eq!(
         counts,
@@ -98,7 +98,7 @@ async fn running_job_that_is_not_listed_is_described() {
     assert_eq!(sweeper.job_states.bodies.lock().len(), 50);
     let missing = sweeper.ledger.find_job(&JobName::from("job-3".to_owned())).await.unwrap().unwrap();
     assert_eq!(missing.status, JobStatus::Failed, "expected a deleted job to have failed");
-    assert_eq!(sweeper.run_sweep().await.unwrap().asked, 20, "expected running jobs to be described again");
+    assert_eq!(sweeper.run_sweep().await.unwrap().described, 20, "expected running jobs to be described again");
 }
 
 /// SEMANTICS no-backfill: The first sweep of an account does not report jobs that ended more than
@@ -126,7 +126,7 @@ async fn sweep_after_a_long_pause_records_each_window() {
     sweeper.ledger.record_sweep_position(position).await.unwrap();
     let report = sweeper.run_sweep().await.unwrap();
     assert_eq!(report.calls, 49, "expected one call for each hour, and one for the overlap");
-    assert_eq!(sweeper.ledger.sweep_position().await.unwrap().unwrap().until, NOW());
+    assert_eq!(sweeper.ledger.read_sweep_position().await.unwrap().unwrap().until, NOW());
 }
 
 #[tokio::test]
@@ -137,5 +137,5 @@ async fn each_sweep_overlaps_the_last_one() {
     sweeper.run_sweep().await.unwrap();
     sweeper.run_sweep().await.unwrap();
     assert_eq!(*sweeper.jobs.listed_from.lock(), [before - OVERLAP, NOW() - OVERLAP]);
-    assert_eq!(sweeper.ledger.sweep_position().await.unwrap().map(|row| row.until), Some(NOW()));
+    assert_eq!(sweeper.ledger.read_sweep_position().await.unwrap().map(|row| row.until), Some(NOW()));
 }

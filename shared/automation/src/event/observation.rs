@@ -5,7 +5,7 @@ use neo::JobStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Event, UnknownEvent};
+use super::{Event, EventError};
 
 /// The version of the message that this release writes and reads.
 pub(super) const VERSION: u32 = 1;
@@ -52,13 +52,13 @@ impl JobObservation {
 
 /// AWS does not document this event for compilation jobs, so every place in which a value may occur
 /// is read.
-pub(super) fn parse_state_change(event: &Value) -> Result<Event, UnknownEvent> {
+pub(super) fn parse_state_change(event: &Value) -> Result<Event, EventError> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
     let arn = || text("/detail/CompilationJobArn").or_else(|| text("/resources/0"));
     let name =
         text("/detail/CompilationJobName").or_else(|| arn()?.split_once(":compilation-job/").map(|(_, name)| name));
     let Some(name) = name else {
-        return Err(UnknownEvent::Malformed {
+        return Err(EventError::Malformed {
             what: "compilation job state change",
             cause: "it contains neither detail.CompilationJobName nor the ARN of a compilation job".to_owned(),
         });
@@ -75,7 +75,7 @@ pub(super) fn parse_state_change(event: &Value) -> Result<Event, UnknownEvent> {
 }
 
 /// A call of `CreateCompilationJob` or `StopCompilationJob`, as recorded by CloudTrail.
-pub(super) fn parse_api_call(event: &Value) -> Result<Event, UnknownEvent> {
+pub(super) fn parse_api_call(event: &Value) -> Result<Event, EventError> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
     let call = text("/detail/eventName").unwrap_or_default();
     let name = text("/detail/requestParameters/compilationJobName");
@@ -87,7 +87,7 @@ pub(super) fn parse_api_call(event: &Value) -> Result<Event, UnknownEvent> {
                 ..JobObservation::without_status(name, Observer::CloudTrail)
             })),
         },
-        _ => Err(UnknownEvent::Malformed {
+        _ => Err(EventError::Malformed {
             what: "API call via CloudTrail",
             cause: format!(
                 "expected CreateCompilationJob or StopCompilationJob with the name of a compilation job, found `{call}`"

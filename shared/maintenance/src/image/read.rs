@@ -59,7 +59,7 @@ fn read_image(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Image> {
     Some(Image { name: name?, display_name, description, role_arn, tags })
 }
 
-/// Accepts letters and digits, with single dashes and dots between them.
+/// Accepts letters and digits, with single hyphens and dots between them.
 fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
     let text = reader.read_text(at, "an image name")?;
     let mut after_separator = true;
@@ -72,7 +72,7 @@ fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
     if fits && !after_separator {
         return Some(text.to_owned());
     }
-    let expected = "letters and digits, with single dashes and dots between them";
+    let expected = "letters and digits, with single hyphens and dots between them";
     reader.report_error(at, format!("`{text}` is not a valid image name; expected 1 to {MAX_NAME} {expected}"));
     None
 }
@@ -94,7 +94,7 @@ fn read_desired_text(
     };
     let length = text.chars().count();
     if length == 0 {
-        reader.report_error(at, format!("expected {what}, found an empty text; use null to remove it"));
+        reader.report_error(at, format!("expected {what}, found empty text; use null to remove it"));
     } else if text.contains('\n') {
         reader.report_error(at, format!("expected {what} on one line, found more than one line"));
     } else if length > max_length {

@@ -1,4 +1,4 @@
-//! What people are notified about, as plain data.
+//! Announcements: notifications to publish about apps, as plain data.
 
 use jiff::Timestamp;
 use model_archive::Problem;
@@ -74,7 +74,10 @@ impl<'r> Announcement<'r> {
             Self::Blocked { problem, .. } => {
                 let id = format!("app-blocked-{name}-{}-{}", problem.code, config_version.unwrap_or("unversioned"));
                 let available = app.observed.as_ref().ok().and_then(|app| app.available_upgrade.as_ref());
-                available.map_or(id.clone(), |available| format!("{id}-{}", available.version))
+                match available {
+                    Some(available) => format!("{id}-{}", available.version),
+                    None => id,
+                }
             }
         }
     }

@@ -209,7 +209,7 @@ fn read_application(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Applica
 }
 
 fn read_arguments(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeMap<String, String>> {
-    let entries = reader.read_entries(at, "a map of names to texts, such as { region: eu }")?;
+    let entries = reader.read_entries(at, "a map of argument names to text, such as { region: eu }")?;
     if entries.len() > MAX_ARGUMENTS {
         reader.report_error(at, format!("expected at most {MAX_ARGUMENTS} arguments, found {}", entries.len()));
     }
@@ -218,7 +218,7 @@ fn read_arguments(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeMap<
         if let Some(message) = check_word(&key.name, "an argument name", MAX_WORD) {
             reader.report_error_at(&value_at.path, key.position, message);
         }
-        let Some(value) = reader.read_text(&value_at, "a text") else { continue };
+        let Some(value) = reader.read_text(&value_at, "text") else { continue };
         let length = value.chars().count();
         if length > MAX_ARGUMENT {
             reader.report_error(&value_at, format!("expected at most {MAX_ARGUMENT} characters, found {length}"));
@@ -280,7 +280,7 @@ fn read_word(reader: &mut Reader, at: &LocatedNode<'_>, wanted: &str, max_length
 /// Returns the error of a text that is blank, too long, or has more than one line.
 fn check_word(text: &str, wanted: &str, max_length: usize) -> Option<String> {
     if text.trim().is_empty() {
-        return Some(format!("expected {wanted}, found a blank text"));
+        return Some(format!("expected {wanted}, found blank text"));
     }
     if text.contains('\n') {
         return Some(format!("expected {wanted}, found more than one line"));

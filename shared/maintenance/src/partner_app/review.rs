@@ -101,12 +101,7 @@ impl AppReview<'_> {
     /// call off, is followed by the next one.
     pub fn idle_until(&self, applied: &[Reconciled<PartnerAppAction>]) -> Timestamp {
         let is_deferred = applied.iter().any(|item| matches!(item.outcome, ApplyOutcome::Deferred(_)));
-        if self.plan.has_actions() || is_deferred { self.now } else { self.next_review_at() }
-    }
-
-    /// When the next review is due if this one changes nothing.
-    pub fn next_review_at(&self) -> Timestamp {
-        next_review_at(&self.views, self.now)
+        if self.plan.has_actions() || is_deferred { self.now } else { next_review_at(&self.views, self.now) }
     }
 
     fn find_view(&self, arn: &str) -> Option<&AppView<'_>> {

@@ -139,9 +139,9 @@ impl WaitReasons {
         let (app, days) = (period.app.as_str(), period.days);
         if let Some(limit) = declared.force_before_eol_days
             && let Some(eol) = observed.eol
-            && eol.duration_since(now) <= days_long(limit)
+            && eol.duration_since(now) <= days_to_duration(limit)
         {
-            return Some(skip_text(observed, eol, app));
+            return Some(format_skip_reason(observed, eol, app));
         }
         let reason = |state| WaitReason::WaitingPeriod { app: app.to_owned(), state };
         match progress {
@@ -153,11 +153,11 @@ impl WaitReasons {
             WaitingPeriodProgress::Ran { doubt: Some(status), .. } => {
                 self.wait_indefinitely(reason(WaitingPeriodState::Doubtful(*status)));
             }
-            WaitingPeriodProgress::Ran { total, .. } if *total >= days_long(days) => {}
+            WaitingPeriodProgress::Ran { total, .. } if *total >= days_to_duration(days) => {}
             WaitingPeriodProgress::Ran { total, is_running, doubt: None } => {
                 let state = WaitingPeriodState::Running { version, days, days_so_far: total.as_hours() / 24 };
                 if *is_running {
-                    self.wait_until(now, now + (days_long(days) - *total), reason(state));
+                    self.wait_until(now, now + (days_to_duration(days) - *total), reason(state));
                 } else {
                     self.wait_indefinitely(reason(state));
                 }
@@ -167,11 +167,11 @@ impl WaitReasons {
     }
 }
 
-fn days_long(days: u16) -> SignedDuration {
+fn days_to_duration(days: u16) -> SignedDuration {
     SignedDuration::from_hours(i64::from(days) * 24)
 }
 
-fn skip_text(observed: &ObservedApp, eol: Timestamp, awaited: &str) -> String {
+fn format_skip_reason(observed: &ObservedApp, eol: Timestamp, awaited: &str) -> String {
     let version = observed.version_or_default();
     format!("{version} reaches end of life on {}, so the upgrade does not wait for {awaited}", format_date(eol))
 }

@@ -177,7 +177,7 @@ fn unknown_topic_problem() -> Problem {
     Problem::new(
         "no-stack-topic",
         "`notifications: stack` refers to the stack's Workteam topic, whose ARN is not known here",
-        "pass the topic's ARN: the stack's output WorkteamTopicArn",
+        "pass the stack's output WorkteamTopicArn with --workteam-topic or set it in the environment",
     )
 }
 

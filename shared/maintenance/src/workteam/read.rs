@@ -77,12 +77,12 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
 
 /// The pattern of `WorkteamName`.
 fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
-    let wanted = "letters, digits and dashes";
+    let wanted = "letters, digits and hyphens";
     let name = read_text(reader, at, wanted, MAX_NAME, |c| c.is_ascii_alphanumeric() || c == '-')?;
     if name.starts_with('-') || name.ends_with('-') {
         reader.report_error(
             at,
-            format!("`{name}` begins or ends with a dash; SageMaker allows dashes only inside a name"),
+            format!("`{name}` begins or ends with a hyphen; SageMaker allows hyphens only inside a name"),
         );
         return None;
     }

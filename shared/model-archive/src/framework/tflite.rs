@@ -71,7 +71,7 @@ pub(crate) fn read_tflite(content: &mut MemberReader<'_, '_>, limits: &Limits) -
         1 => {}
         count => facts.warnings.push(Warning::new(
             "inputs-several",
-            format!("the model has {count} inputs; SageMaker Neo only documents TensorFlow Lite models with one"),
+            format!("the model has {count} inputs; AWS documents only TensorFlow Lite models with one input"),
         )),
     }
     Ok(facts)

@@ -282,7 +282,7 @@ fn check_external_data(model: &str, external: &[String], files: &NameSet, choice
     if !present.is_empty() {
         choice.warnings.push(Warning::new(
             "external-data",
-            format!("{shown} stores weights in {present}; SageMaker Neo only documents models of a single .onnx file"),
+            format!("{shown} stores weights in {present}; AWS documents only models that consist of one .onnx file"),
         ));
     }
 }

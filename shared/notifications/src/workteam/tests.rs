@@ -39,10 +39,10 @@ fn observed_team(name: &str) -> ObservedWorkteam {
     }
 }
 
-fn team_news(messages: Vec<TeamMessage>, workteams: Vec<TeamReport>, notes: &[&str]) -> Notification {
+fn team_messages(messages: Vec<TeamMessage>, workteams: Vec<TeamReport>, notes: &[&str]) -> Notification {
     let topic_arn = messages[0].topic_arn.clone();
     let notes = notes.iter().map(|note| (*note).to_owned()).collect();
-    Notification::team_news("m-1", TeamNews { topic_arn, messages, workteams, notes }, test_time())
+    Notification::team_messages("m-1", TeamMessages { topic_arn, messages, workteams, notes }, test_time())
 }
 
 fn reconciled(
@@ -59,7 +59,7 @@ fn reconciled(
     let problem = matches!(outcome, ApplyOutcome::Failed(_)).then(|| {
         Problem::new(
             "team-shrinks",
-            "2 of the 3 groups would be removed",
+            "2 of the 3 groups of radiology would be removed, more than half",
             "set `allow_shrink: true` for radiology if this is intended; otherwise list the groups again",
         )
     });
@@ -94,12 +94,12 @@ fn sample_notifications() -> Vec<Notification> {
         ("members.cognito", None, Some("radiologists (pool eu-west-1_x, client abc)")),
     ];
     vec![
-        team_news(
+        team_messages(
             vec![team_message("m-1", "2000 items are available 🩻")],
             vec![TeamReport::new(&observed_team("radiology"), Some(&jobs))],
             &[],
         ),
-        team_news(
+        team_messages(
             vec![
                 team_message("m-1", "[1]"),
                 team_message("m-2", "{\"items\":3,\"a\":null}"),
@@ -111,12 +111,12 @@ fn sample_notifications() -> Vec<Notification> {
             ],
             &[],
         ),
-        team_news(
+        team_messages(
             vec![team_message("m-1", "hello")],
             vec![TeamReport::new(&observed_team("radiology"), None)],
             &["the labeling jobs of radiology could not be queried: ListLabelingJobsForWorkteam: Rate exceeded"],
         ),
-        team_news(vec![team_message("m-1", "hello")], vec![], &["no work team uses this topic now"]),
+        team_messages(vec![team_message("m-1", "hello")], vec![], &["no work team uses this topic now"]),
         Notification::labeling_job(
             &state("InProgress"),
             Some(described(None)),
@@ -135,7 +135,7 @@ fn sample_notifications() -> Vec<Notification> {
             &state("Stopped"),
             None,
             None,
-            vec!["the labeling job could not be queried: SageMaker did not answer in time".to_owned()],
+            vec!["the labeling job could not be queried: SageMaker did not respond in time".to_owned()],
             test_time(),
         ),
         reconciled(&drift[2..], ApplyOutcome::Applied, WorkteamAction::Create),
@@ -143,7 +143,7 @@ fn sample_notifications() -> Vec<Notification> {
         reconciled(&drift, ApplyOutcome::Planned, WorkteamAction::Update),
         reconciled(
             &drift[1..2],
-            ApplyOutcome::Failed("2 of the 3 groups would be removed".to_owned()),
+            ApplyOutcome::Failed("2 of the 3 groups of radiology would be removed, more than half".to_owned()),
             WorkteamAction::Update,
         ),
     ]
@@ -192,7 +192,7 @@ fn labeling_statuses_ignore_case() {
 fn long_messages_are_truncated_only_if_they_do_not_fit() {
     for (text, whole) in [("🩻 work ".repeat(20_480), true), ("\"\u{1}\n".repeat(68_000), false)] {
         assert!(text.len() >= 200_000, "{}", text.len());
-        let notification = team_news(vec![team_message("m-1", &text)], vec![], &[]);
+        let notification = team_messages(vec![team_message("m-1", &text)], vec![], &[]);
         let sent = notification.sns_message().unwrap();
         assert!(sent.len() <= 256 * 1024, "{}", sent.len());
         let sent: Value = serde_json::from_str(&sent).unwrap();

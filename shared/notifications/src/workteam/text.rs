@@ -9,7 +9,7 @@ use maintenance::{
     workteam::{LabelingJob, LabelingJobStatus, TeamMessage, WorkteamAction},
 };
 
-use super::{LabelingJobReport, TeamNews, TeamReport};
+use super::{LabelingJobReport, TeamMessages, TeamReport};
 use crate::{
     NotificationType,
     text::{NOT_APPLIED, append_changes, append_line, append_problems, format_count, format_number},
@@ -31,7 +31,7 @@ const SHOWN_MESSAGES: usize = 5;
 const UNKNOWN_PENDING: &str = "SageMaker sent a notification";
 
 /// The subject and the text.
-pub(super) fn format_team_news(news: &TeamNews, now: Timestamp) -> (String, String) {
+pub(super) fn format_team_messages(news: &TeamMessages, now: Timestamp) -> (String, String) {
     let topic = news.topic_arn.rsplit(':').next().unwrap_or_default();
     let subject = match news.workteams.as_slice() {
         [] => format!("Work team notification on topic {topic}"),
@@ -72,7 +72,7 @@ fn describe_pending_objects(team: &TeamReport) -> String {
     }
 }
 
-fn describe_all_pending_objects(news: &TeamNews) -> String {
+fn describe_all_pending_objects(news: &TeamMessages) -> String {
     let pending: Option<u64> = news.workteams.iter().map(|team| team.pending).sum();
     pending.map_or_else(
         || UNKNOWN_PENDING.to_owned(),
@@ -170,7 +170,7 @@ pub(super) fn describe_labeling_status(status: &LabelingJobStatus) -> String {
     match status {
         LabelingJobStatus::Initializing => "is initializing".to_owned(),
         LabelingJobStatus::InProgress => "is in progress".to_owned(),
-        LabelingJobStatus::Completed => "is completed".to_owned(),
+        LabelingJobStatus::Completed => "completed".to_owned(),
         LabelingJobStatus::Failed => "failed".to_owned(),
         LabelingJobStatus::Stopping => "is stopping".to_owned(),
         LabelingJobStatus::Stopped => "was stopped".to_owned(),

@@ -2,21 +2,22 @@
 
 use aws_sdk_sagemaker::{
     operation::{create_workteam::CreateWorkteamInput, update_workteam::UpdateWorkteamInput},
-    primitives::DateTime,
     types::{
         CognitoMemberDefinition, EnabledOrDisabled, HumanTaskConfig, IamPolicyConstraints, LabelCounters,
         LabelCountersForWorkteam, LabelingJobForWorkteamSummary, MemberDefinition, NotificationConfiguration,
         OidcMemberDefinition, S3Presign, SortOrder, WorkerAccessConfiguration, Workteam,
     },
 };
-use jiff::Timestamp;
 use maintenance::workteam::{
     LabelingJob, LabelingJobDescription, MemberGroup, ObservedWorkteam, WorkerAccess, WorkteamAction, WorkteamCall,
 };
 use worker::{CallError, CallErrorKind};
 
 use super::Workteams;
-use crate::compilation_jobs::SageMakerClient;
+use crate::{
+    SageMakerClient,
+    convert::{convert_time, non_empty_text},
+};
 
 /// Maximum number of items of one page (API reference).
 const PAGE_SIZE: i32 = 100;
@@ -76,7 +77,7 @@ impl Workteams for SageMakerClient {
         let workers = task.and_then(HumanTaskConfig::number_of_human_workers_per_data_object);
         let job = LabelingJob {
             name: output.labeling_job_name().unwrap_or(name).to_owned(),
-            created_at: convert_time(output.creation_time()),
+            created_at: convert_time(output.creation_time()).unwrap_or_default(),
             labeled,
             pending,
             total: labeled + pending + failed,
@@ -94,16 +95,12 @@ fn convert_count(counter: Option<i32>) -> u64 {
     counter.and_then(|counter| counter.try_into().ok()).unwrap_or(0)
 }
 
-fn convert_time(time: Option<&DateTime>) -> Timestamp {
-    time.and_then(|time| Timestamp::from_millisecond(time.to_millis().ok()?).ok()).unwrap_or_default()
-}
-
 fn convert_job_summary(summary: &LabelingJobForWorkteamSummary) -> LabelingJob {
     let counters = summary.label_counters();
     LabelingJob {
         // A job of another account has a reference code instead of a name.
         name: summary.labeling_job_name().or(summary.job_reference_code()).unwrap_or_default().to_owned(),
-        created_at: convert_time(summary.creation_time()),
+        created_at: convert_time(summary.creation_time()).unwrap_or_default(),
         labeled: convert_count(counters.and_then(LabelCountersForWorkteam::human_labeled)),
         pending: convert_count(counters.and_then(LabelCountersForWorkteam::pending_human)),
         total: convert_count(counters.and_then(LabelCountersForWorkteam::total)),
@@ -112,7 +109,6 @@ fn convert_job_summary(summary: &LabelingJobForWorkteamSummary) -> LabelingJob {
 }
 
 fn convert_workteam(team: &Workteam) -> ObservedWorkteam {
-    let non_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let topic = team.notification_configuration().and_then(NotificationConfiguration::notification_topic_arn);
     let presign = team.worker_access_configuration().and_then(WorkerAccessConfiguration::s3_presign);
     let enabled = |choice: &EnabledOrDisabled| *choice == EnabledOrDisabled::Enabled;
@@ -125,9 +121,9 @@ fn convert_workteam(team: &Workteam) -> ObservedWorkteam {
         arn: team.workteam_arn().unwrap_or_default().to_owned(),
         description: team.description().unwrap_or_default().to_owned(),
         members: team.member_definitions().iter().flat_map(convert_members).collect(),
-        topic: non_empty(topic),
+        topic: non_empty_text(topic),
         worker_access,
-        portal: non_empty(team.sub_domain()),
+        portal: non_empty_text(team.sub_domain()),
     }
 }
 

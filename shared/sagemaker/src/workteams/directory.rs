@@ -25,17 +25,17 @@ impl<W: Workteams> WorkteamDirectory<W> {
     }
 
     /// The teams that use this topic.
-    pub async fn teams_by_topic(&self, topic_arn: &str) -> Result<Vec<ObservedWorkteam>, CallError> {
+    pub async fn find_teams_by_topic(&self, topic_arn: &str) -> Result<Vec<ObservedWorkteam>, CallError> {
         self.find_teams(|team| team.topic.as_deref() == Some(topic_arn)).await
     }
 
     /// The team with this ARN; `None` if there is none.
-    pub async fn team_by_arn(&self, arn: &str) -> Result<Option<ObservedWorkteam>, CallError> {
+    pub async fn find_team_by_arn(&self, arn: &str) -> Result<Option<ObservedWorkteam>, CallError> {
         Ok(self.find_teams(|team| team.arn == arn).await?.pop())
     }
 
     /// Clears the cache, after a team turned out to have changed.
-    pub fn forget_teams(&self) {
+    pub fn clear_cache(&self) {
         if let Ok(mut cached) = self.cached.lock() {
             *cached = None;
         }

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::job::EmulatedCompilationJob;
-use super::request::InputConfig;
+use super::{job::EmulatedCompilationJob, request::InputConfig};
 
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledArtifact {

@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job::EmulatedCompilationJob;
-use super::request::CreateJobRequest;
-use super::request_rules;
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::emulator_state::EmulatorState;
+use super::{job::EmulatedCompilationJob, request::CreateJobRequest, request_rules};
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    emulator_state::EmulatorState,
+};
 
 pub(crate) fn create_job(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let request =

@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::artifact::{CompilationTask, CompiledArtifact};
-use super::request::CreateJobRequest;
-use super::request_rules;
-use super::target::RequestedTarget;
-use crate::clock::add_millis;
-use crate::emulator_state::TransitionContext;
-use crate::side_effect::SideEffect;
+use super::{
+    artifact::{CompilationTask, CompiledArtifact},
+    request::CreateJobRequest,
+    request_rules,
+    target::RequestedTarget,
+};
+use crate::{clock::add_millis, emulator_state::TransitionContext, side_effect::SideEffect};
 
 /// Maximum length of `FailureReason` in the service model.
 const FAILURE_REASON_LENGTH: usize = 1024;

@@ -4,8 +4,10 @@
 use serde_json::Value;
 
 use super::job::EmulatedCompilationJob;
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::emulator_state::EmulatorState;
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    emulator_state::EmulatorState,
+};
 
 pub(crate) fn describe_job(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     Ok(find_job(state, request)?.to_description(&state.owner.region))

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::artifact::{CompilationTask, CompiledArtifact};
-use super::job::{EmulatedCompilationJob, EmulatedCompilationStatus};
-use crate::emulator_state::TransitionContext;
-use crate::side_effect::SideEffect;
+use super::{
+    artifact::{CompilationTask, CompiledArtifact},
+    job::{EmulatedCompilationJob, EmulatedCompilationStatus},
+};
+use crate::{emulator_state::TransitionContext, side_effect::SideEffect};
 
 #[derive(Debug, Default)]
 pub(crate) struct CompilationJobStore {

@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::job::EmulatedCompilationJob;
-use crate::answer::{build_object, epoch_seconds};
-use crate::side_effect::StateChangeEvent;
+use crate::{
+    answer::{build_object, epoch_seconds},
+    side_effect::StateChangeEvent,
+};
 
 impl EmulatedCompilationJob {
     /// `DescribeCompilationJobResponse`.

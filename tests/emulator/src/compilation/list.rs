@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use super::job::EmulatedCompilationJob;
-use crate::answer::OperationAnswer;
-use crate::emulator_state::EmulatorState;
-use crate::list_page::{SortKey, build_list_answer, is_between, select_page};
+use crate::{
+    answer::OperationAnswer,
+    emulator_state::EmulatorState,
+    list_page::{SortKey, build_list_answer, is_between, select_page},
+};
 
 pub(crate) fn list_jobs(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let found = state

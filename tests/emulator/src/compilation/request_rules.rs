@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::request::{CreateJobRequest, InputConfig, OutputConfig};
-use super::target::RequestedTarget;
+use super::{
+    request::{CreateJobRequest, InputConfig, OutputConfig},
+    target::RequestedTarget,
+};
 use crate::answer::ServiceError;
 
 /// Compiler options that are required for an NVIDIA platform.

@@ -2,11 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::describe_list::image_not_found;
-use super::emulated_image::{EmulatedImage, EmulatedImageStatus};
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::clock::add_millis;
-use crate::emulator_state::EmulatorState;
+use super::{
+    describe_list::image_not_found,
+    emulated_image::{EmulatedImage, EmulatedImageStatus},
+};
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    clock::add_millis,
+    emulator_state::EmulatorState,
+};
 
 /// The image members that a request can set.
 const MEMBERS: [&str; 3] = ["DisplayName", "Description", "RoleArn"];

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::emulated_image::EmulatedImage;
-use crate::answer::epoch_seconds;
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::emulator_state::EmulatorState;
-use crate::list_page::{SortKey, select_page};
+use crate::{
+    answer::{OperationAnswer, ServiceError, epoch_seconds},
+    emulator_state::EmulatorState,
+    list_page::{SortKey, select_page},
+};
 
 pub(crate) fn list_images(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let found = state.images.iter_images().filter(|image| matches_filters(request, image));

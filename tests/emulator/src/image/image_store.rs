@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::emulated_image::{EmulatedImage, EmulatedImageStatus};
-use crate::faults::PendingFaults;
-use crate::side_effect::SideEffect;
+use crate::{faults::PendingFaults, side_effect::SideEffect};
 
 #[derive(Debug, Default)]
 pub(crate) struct ImageStore(BTreeMap<String, EmulatedImage>);

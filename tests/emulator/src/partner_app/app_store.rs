@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::emulated_app::{EmulatedAppStatus, EmulatedPartnerApp};
-use super::release_catalogue::ReleaseCatalogue;
+use super::{
+    emulated_app::{EmulatedAppStatus, EmulatedPartnerApp},
+    release_catalogue::ReleaseCatalogue,
+};
 use crate::faults::PendingFaults;
 
 #[derive(Debug, Default)]

@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::emulated_app::{EmulatedAppStatus, EmulatedPartnerApp};
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::clock::add_millis;
-use crate::emulator_state::EmulatorState;
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    clock::add_millis,
+    emulator_state::EmulatorState,
+};
 
 pub(crate) fn create_partner_app(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let text = |member: &str| request[member].as_str().unwrap_or_default().to_owned();

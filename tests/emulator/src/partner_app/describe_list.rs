@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::emulated_app::{EmulatedPartnerApp, MEMBERS};
-use super::release_catalogue::ReleaseCatalogue;
-use crate::answer::epoch_seconds;
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::emulator_state::EmulatorState;
-use crate::list_page::{SortKey, select_page};
+use super::{
+    emulated_app::{EmulatedPartnerApp, MEMBERS},
+    release_catalogue::ReleaseCatalogue,
+};
+use crate::{
+    answer::{OperationAnswer, ServiceError, epoch_seconds},
+    emulator_state::EmulatorState,
+    list_page::{SortKey, select_page},
+};
 
 pub(crate) fn list_partner_apps(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let apps = state.partner_apps.iter_apps().map(|app| (SortKey::by_time(app.created, &app.arn), app));

@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::describe_list::app_not_found;
-use super::emulated_app::{EmulatedAppStatus, EmulatedPartnerApp};
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::clock::add_millis;
-use crate::emulator_state::EmulatorState;
+use super::{
+    describe_list::app_not_found,
+    emulated_app::{EmulatedAppStatus, EmulatedPartnerApp},
+};
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    clock::add_millis,
+    emulator_state::EmulatorState,
+};
 
 pub(crate) fn update_partner_app(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let arn = request["Arn"].as_str().unwrap_or_default();

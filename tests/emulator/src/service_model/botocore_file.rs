@@ -1,9 +1,11 @@
 //! The parts of botocore's `service-2.json.gz` that describe requests.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+    io::Read,
+    path::Path,
+};
 
 use serde::Deserialize;
 

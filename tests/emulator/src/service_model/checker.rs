@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::shape::{ModelShape, ShapeBounds};
-use super::{ModelConstraint, RequestViolation};
+use super::{
+    ModelConstraint, RequestViolation,
+    shape::{ModelShape, ShapeBounds},
+};
 
 /// Range of timestamps in the service, in epoch seconds (years 1 to 9999).
 const TIMESTAMPS: std::ops::RangeInclusive<f64> = -62_135_596_800.0..=253_402_300_799.0;

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::botocore_file::{RawShape, ShapeReference};
-use super::pattern::ModelPattern;
-use super::{ModelConstraint, ModelError};
+use super::{
+    ModelConstraint, ModelError,
+    botocore_file::{RawShape, ShapeReference},
+    pattern::ModelPattern,
+};
 
 /// A shape. Nested shapes are referenced by name.
 #[derive(Debug)]

@@ -4,12 +4,13 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::emulated_workteam::EmulatedWorkteam;
-use super::job_script::LabelingJobScript;
-use crate::answer::epoch_seconds;
-use crate::clock::add_millis;
-use crate::settings::Owner;
-use crate::side_effect::{SideEffect, StateChangeEvent};
+use super::{emulated_workteam::EmulatedWorkteam, job_script::LabelingJobScript};
+use crate::{
+    answer::epoch_seconds,
+    clock::add_millis,
+    settings::Owner,
+    side_effect::{SideEffect, StateChangeEvent},
+};
 
 /// Time between the expiry notice and the expiry of objects, in milliseconds. It is half the
 /// availability if that is shorter.

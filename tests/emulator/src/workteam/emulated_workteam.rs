@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::answer::{ServiceError, build_object, epoch_seconds};
-use crate::settings::Owner;
+use crate::{
+    answer::{ServiceError, build_object, epoch_seconds},
+    settings::Owner,
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct EmulatedWorkteam {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::emulated_job::EmulatedLabelingJob;
-use super::workteam_store::workteam_exists;
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::emulator_state::EmulatorState;
-use crate::list_page::{SortKey, build_list_answer, is_between, select_page};
+use super::{emulated_job::EmulatedLabelingJob, workteam_store::workteam_exists};
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    emulator_state::EmulatorState,
+    list_page::{SortKey, build_list_answer, is_between, select_page},
+};
 
 pub(crate) fn list_labeling_jobs(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let arn = request["WorkteamArn"].as_str().unwrap_or_default();

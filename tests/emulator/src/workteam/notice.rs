@@ -4,8 +4,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::emulated_job::{EmulatedLabelingJob, WorkteamNoticeKind};
-use super::emulated_workteam::EmulatedWorkteam;
+use super::{
+    emulated_job::{EmulatedLabelingJob, WorkteamNoticeKind},
+    emulated_workteam::EmulatedWorkteam,
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct WorkteamNotice {

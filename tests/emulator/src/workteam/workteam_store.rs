@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::emulated_job::EmulatedLabelingJob;
-use super::emulated_workteam::EmulatedWorkteam;
-use super::job_script::LabelingJobScript;
-use super::notice::WorkteamNotice;
-use crate::answer::{OperationAnswer, ServiceError};
-use crate::emulator_state::EmulatorState;
-use crate::list_page::{SortKey, build_list_answer, select_page};
-use crate::settings::Owner;
-use crate::side_effect::SideEffect;
+use super::{
+    emulated_job::EmulatedLabelingJob, emulated_workteam::EmulatedWorkteam, job_script::LabelingJobScript,
+    notice::WorkteamNotice,
+};
+use crate::{
+    answer::{OperationAnswer, ServiceError},
+    emulator_state::EmulatorState,
+    list_page::{SortKey, build_list_answer, select_page},
+    settings::Owner,
+    side_effect::SideEffect,
+};
 
 /// "You cannot create more than 25 work teams in an account and region" (`CreateWorkteam`).
 const MAX_WORKTEAMS: usize = 25;

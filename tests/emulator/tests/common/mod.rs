@@ -1,14 +1,15 @@
 //! Starts emulators and clients for the tests in this folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)] // tests fail by panicking; no test file uses all of this
 
-use aws_sdk_sagemaker::Client;
-use aws_sdk_sagemaker::config::retry::RetryConfig;
-use aws_sdk_sagemaker::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_sagemaker::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sagemaker::operation::create_compilation_job::builders::CreateCompilationJobFluentBuilder;
-use aws_sdk_sagemaker::operation::describe_compilation_job::DescribeCompilationJobOutput;
-use aws_sdk_sagemaker::types::{
-    CompilationJobStatus, Framework, InputConfig, OutputConfig, StoppingCondition, TargetDevice,
+use aws_sdk_sagemaker::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        create_compilation_job::builders::CreateCompilationJobFluentBuilder,
+        describe_compilation_job::DescribeCompilationJobOutput,
+    },
+    types::{CompilationJobStatus, Framework, InputConfig, OutputConfig, StoppingCondition, TargetDevice},
 };
 use sagemaker_emulator::{Emulator, EmulatorSettings, Owner};
 
