@@ -45,7 +45,10 @@ def test_messages_are_listed_filtered_and_redriven(harness: Harness) -> None:
     table = run_redrive(harness, "requests", "--dry-run").stdout
     assert "version is 99" in table and "2 messages would be redriven" in table
     sent = run_redrive(harness, "requests", "--filter", "cause=version is 99")
-    assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "1 message redriven; 1 not matched, left in the queue")
+    assert (sent.returncode, sent.stdout.splitlines()[-1]) == (
+        0,
+        "1 message redriven; 1 not matched, left in the queue",
+    )
     # It fails again with the same cause and attributes: attributes do not accumulate.
     again = harness.take_dead_letter_messages("RequestsDeadLetterQueueUrl", 2)
     attributes = {"body", "cause", "correlation_id", "first_seen", "function", "message_id"}

@@ -101,7 +101,7 @@ impl FailureClass {
             }
             Self::Capacity => format!("AWS had no capacity for this job; upload {archive} again later"),
             Self::Service => {
-                "SageMaker itself failed, which can be temporary; if it happens again, the model may be the cause: try another target, or contact AWS Support".to_owned()
+                "try again later: internal errors of SageMaker can be temporary. If it happens again, the model may be the cause: try another target, or contact AWS Support".to_owned()
             }
             Self::Timeout => format!("increase max_runtime_seconds in {rule}"),
             Self::Unknown => "read the job's log in the log group /aws/sagemaker/CompilationJobs".to_owned(),

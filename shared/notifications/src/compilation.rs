@@ -1,5 +1,7 @@
 //! Notifications about models and their compilation jobs.
 
+mod text;
+
 use jiff::Timestamp;
 use ledger::{JobRow, ModelRow};
 use model_archive::Problem;
@@ -12,7 +14,6 @@ use crate::{
     Notification, NotificationType, Severity,
     console::{job_console_url, object_console_url},
     notification::format_ascii_subject,
-    text,
 };
 
 /// Problems listed in a notification; further ones are counted. Keeps the message below the SNS

@@ -2,15 +2,8 @@
 
 use std::fmt::Write;
 
-use jiff::SignedDuration;
-use maintenance::{
-    Change,
-    time_format::{DurationStyle, format_duration},
-};
+use maintenance::Change;
 use model_archive::Problem;
-use neo::{JobStatus, ModelSource};
-
-use crate::{Notification, NotificationType, compilation::JobReport};
 
 /// Characters of the label column.
 const LABEL_WIDTH: usize = 13;
@@ -44,134 +37,6 @@ pub(crate) fn append_problems(text: &mut String, problems: &[Problem]) {
     }
 }
 
-fn append_model(text: &mut String, source: &ModelSource, rule: Option<&str>) {
-    let label = if source.as_upload().is_some() { "Model" } else { "Package" };
-    append_line(text, label, &source.to_uri());
-    if let Some(version) = source.as_upload().and_then(|upload| upload.version_id.as_deref()) {
-        append_line(text, "Version", version);
-    }
-    if let Some(rule) = rule {
-        append_line(text, "Rule", rule);
-    }
-}
-
-pub(crate) fn format_upload_rejected_text(
-    source: &ModelSource,
-    rule: Option<&str>,
-    jobs: usize,
-    problems: &[Problem],
-) -> String {
-    let name = source.display_name();
-    let mut text = match jobs {
-        0 => format!("{name} cannot be compiled; no job was started.\n"),
-        1 => format!("{name} cannot be compiled for some of its targets; 1 job continues.\n"),
-        _ => format!("{name} cannot be compiled for some of its targets; {jobs} jobs continue.\n"),
-    };
-    append_problems(&mut text, problems);
-    text.push('\n');
-    append_model(&mut text, source, rule);
-    text
-}
-
-pub(crate) fn format_own_artifact_text(source: &ModelSource, problems: &[Problem]) -> String {
-    let mut text = format!("{} was created by this stack; it is not compiled.\n", source.display_name());
-    append_problems(&mut text, problems);
-    text.push_str(
-        "\nFurther artifacts from this bucket are skipped without another notification today; see the log of plan-compilation.\n\n",
-    );
-    append_model(&mut text, source, None);
-    text
-}
-
-pub(crate) fn format_job_text(
-    kind: NotificationType,
-    name: &str,
-    job: &JobReport,
-    notification: &Notification,
-) -> String {
-    let target = &job.target;
-    let mut text = match kind {
-        NotificationType::CompilationStarted => format!("{name} is being compiled for {target}.\n"),
-        NotificationType::CompilationCompleted if notification.reused_from.is_some() => {
-            format!("{name} was already compiled for {target}.\n")
-        }
-        NotificationType::CompilationCompleted => format!("{name} was compiled for {target}.\n"),
-        NotificationType::CompilationStopped => {
-            format!("The job compiling {name} for {target} was stopped before compilation finished.\n")
-        }
-        _ => format!("{name} could not be compiled for {target}.\n"),
-    };
-    if notification.reused_from.is_some() {
-        let is_package = notification.model.as_ref().is_some_and(|model| model.source.as_upload().is_none());
-        text.push_str(if is_package {
-            "An earlier job compiled the same model package with the same settings; its artifact is reused.\n"
-        } else {
-            "An earlier job compiled the same bytes with the same settings; its artifact is reused for this upload.\n"
-        });
-    }
-    append_problems(&mut text, &notification.problems);
-    text.push('\n');
-    if !job.unsupported_operators.is_empty() {
-        append_line(&mut text, "Operators", &format!("{} (not supported)", job.unsupported_operators.join(", ")));
-    }
-    if let Some(artifact) = &job.artifact {
-        append_line(&mut text, "Artifact", artifact);
-    }
-    if let Some(duration) = format_job_duration(job) {
-        append_line(&mut text, "Duration", &duration);
-    }
-    append_line(&mut text, "Job", job.name.as_str());
-    for (label, link) in [("Console", &job.links.job), ("S3 console", &job.links.artifact)] {
-        if let Some(link) = link {
-            append_line(&mut text, label, link);
-        }
-    }
-    if let Some(report) = &notification.model {
-        append_model(&mut text, &report.source, notification.rule.as_deref());
-    }
-    text
-}
-
-pub(crate) fn format_summary_text(
-    source: &ModelSource,
-    rule: Option<&str>,
-    jobs: &[JobReport],
-    problems: &[Problem],
-    summary_uri: &str,
-) -> String {
-    let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
-    let mut text = format!("{} was compiled for {completed} of {} targets.\n", source.display_name(), jobs.len());
-    for job in jobs {
-        let duration = format_job_duration(job).map(|duration| format!(" in {duration}")).unwrap_or_default();
-        let reused = if job.reused { describe_reuse(job, source) } else { "" };
-        let _ = writeln!(text, "\n{}: {}{duration}{reused}", job.target, job.status);
-        if let Some(detail) = job.artifact.as_ref().or(job.failure_reason.as_ref()) {
-            let _ = writeln!(text, "  {detail}");
-        }
-        if let Some(fix) = &job.remedy {
-            let _ = writeln!(text, "  Fix: {fix}");
-        }
-    }
-    if !problems.is_empty() {
-        text.push_str("\nTargets of the rule that could not be compiled:\n");
-        append_problems(&mut text, problems);
-    }
-    text.push('\n');
-    append_model(&mut text, source, rule);
-    append_line(&mut text, "Summary", summary_uri);
-    text
-}
-
-/// Only a job that completed has an artifact to reuse.
-fn describe_reuse(job: &JobReport, source: &ModelSource) -> &'static str {
-    match (job.status == JobStatus::Completed, source.as_upload().is_some()) {
-        (true, true) => ", reused from an earlier upload of the same bytes",
-        (true, false) => ", reused from an earlier job",
-        (false, true) => ", job started by an earlier upload of the same bytes",
-        (false, false) => ", job started by an earlier request",
-    }
-}
-
 pub(crate) fn format_config_rejected_text(
     bucket: &str,
     key: &str,
@@ -186,20 +51,6 @@ pub(crate) fn format_config_rejected_text(
         None => text.push_str("No earlier version is valid: nothing is compiled until this is fixed.\n"),
     }
     text
-}
-
-/// How long a job took, and how much of that is billed.
-fn format_job_duration(job: &JobReport) -> Option<String> {
-    match (job.duration_seconds, job.billed_seconds) {
-        (Some(whole), Some(billed)) if whole != billed => {
-            Some(format!("{} ({} billed)", format_seconds(whole), format_seconds(billed)))
-        }
-        (whole, billed) => whole.or(billed).map(format_seconds),
-    }
-}
-
-fn format_seconds(seconds: i64) -> String {
-    format_duration(SignedDuration::from_secs(seconds), DurationStyle::Elapsed)
 }
 
 /// Such as `1 day` or `2,000 objects`.

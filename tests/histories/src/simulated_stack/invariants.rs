@@ -1,0 +1,146 @@
+//! What must hold for the stack after any history: the guarantees, checked against the uploads alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use neo::JobStatus;
+
+use super::SimulatedStack;
+
+impl SimulatedStack {
+    /// Checks the guarantees for an idle stack against the uploads alone. Panics on a violation.
+    pub fn check_invariants(&self) {
+        assert!(self.dead_letters.is_empty(), "messages in dead-letter queues: {:?}", self.dead_letters);
+        let rejected = self.rejected_requests();
+        let jobs = self.jobs.jobs.lock();
+        // Each content of each key is compiled once for each target. It is compiled again only
+        // after a failure, by a later upload. In addition, jobs that failed on the side of
+        // SageMaker are retried.
+        let retries: BTreeSet<String> = self.retried_jobs();
+        let mut by_content: BTreeMap<(&str, &str), Vec<(JobStatus, bool)>> = BTreeMap::new();
+        for job in jobs.values() {
+            let is_retry = retries.contains(&job.name);
+            by_content.entry((&job.source, &job.target)).or_default().push((job.status, is_retry));
+        }
+        for (key, contents) in self.contents.iter().filter(|(key, _)| !key.starts_with("latest/")) {
+            let source = format!("s3://models/{key}");
+            for target in ["ml_c5", "ml_m5", "rasp4b"] {
+                let all = by_content.get(&(source.as_str(), target)).cloned().unwrap_or_default();
+                let failed = all.iter().filter(|(status, _)| *status == JobStatus::Failed).count();
+                let made: Vec<_> = all.iter().filter(|(_, is_retry)| !is_retry).map(|(status, _)| *status).collect();
+                let rejected =
+                    rejected.iter().filter(|request| **request == (source.clone(), target.to_owned())).count();
+                assert!(
+                    made.len() + rejected >= contents.len(),
+                    "{key} {target}: {} contents, {rejected} rejected, jobs {made:?}",
+                    contents.len()
+                );
+                assert!(
+                    made.len() <= contents.len() + failed,
+                    "{key} {target}: {} contents, jobs {made:?}",
+                    contents.len()
+                );
+            }
+        }
+        self.check_newest_versions();
+        let published = self.topic.published.lock();
+        let mut notified: BTreeMap<&str, usize> = BTreeMap::new();
+        for notification in published.iter() {
+            *notified.entry(&notification.id).or_default() += 1;
+        }
+        for job in jobs.values() {
+            let latest = job.source.starts_with("s3://models/latest/");
+            assert!(latest || job.status != JobStatus::Stopped, "a job that must not be stopped was stopped: {job:#?}");
+            let event = match job.status {
+                JobStatus::Failed => "failed",
+                JobStatus::Stopped => "stopped",
+                _ => "completed",
+            };
+            let id = format!("job-{event}-{}", job.name);
+            assert!(notified.contains_key(id.as_str()), "missing notification {id}");
+        }
+        let repeats: usize = notified.values().map(|times| times - 1).sum();
+        assert!(
+            repeats <= self.crashes,
+            "{repeats} duplicate notifications for {} crashes: {notified:#?}",
+            self.crashes
+        );
+        self.check_summaries(&notified);
+    }
+
+    /// Names of the jobs that are a second or later attempt.
+    fn retried_jobs(&self) -> BTreeSet<String> {
+        let rows = self.table.rows.lock();
+        let jobs = rows.iter().filter_map(|(key, (_, row))| Some((key.strip_prefix("job#")?, row)));
+        jobs.filter(|(_, row)| row["request"]["attempt"].as_u64() > Some(1)).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// Checks that every model has a summary, and a notification for each artifact that it reuses
+    /// from a job of another model.
+    fn check_summaries(&self, notified: &BTreeMap<&str, usize>) {
+        let rows = self.table.rows.lock();
+        for (key, (_, row)) in rows.iter() {
+            assert!(
+                !key.starts_with("job#") || row["status"] != "REQUESTED",
+                "a job is still REQUESTED in an idle stack: {row:#}"
+            );
+            let Some(model) = key.strip_prefix("model#") else { continue };
+            match row["state"].as_str() {
+                Some("requested" | "reused") => {}
+                // Its jobs may or may not have been requested before it was superseded.
+                Some("superseded") => continue,
+                state => panic!("unexpected state of a model in an idle stack: {state:?}"),
+            }
+            assert!(notified.contains_key(format!("summary-{model}").as_str()), "no summary of {row:#}");
+            for job in row["jobs"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
+                let (_, job) = &rows[&format!("job#{job}")];
+                if job["status"] == "COMPLETED" && job["request"]["model"] != model {
+                    let id = format!("job-completed-{}-{model}", job["name"].as_str().unwrap_or_default());
+                    assert!(notified.contains_key(id.as_str()), "missing notification {id}");
+                }
+            }
+        }
+    }
+
+    /// Returns source and target of every request that SageMaker rejected, and checks that each was
+    /// reported.
+    fn rejected_requests(&self) -> Vec<(String, String)> {
+        let (rows, published) = (self.table.rows.lock(), self.topic.published.lock());
+        let rejected = rows.iter().filter(|(key, (_, row))| key.starts_with("job#") && row["status"] == "REJECTED");
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let mut requests = Vec::new();
+        for (_, (_, row)) in rejected {
+            let id = format!("job-rejected-{}", text(&row["name"]));
+            assert!(published.iter().any(|notification| notification.id == id), "missing notification {id}");
+            assert!(
+                !self.jobs.jobs.lock().contains_key(&text(&row["name"])),
+                "reported as rejected, but the job exists: {row:#}"
+            );
+            requests.push((format!("s3://models/{}", text(&row["request"]["source"]["key"])), text(&row["target"])));
+        }
+        requests
+    }
+
+    /// Checks keys with `on_new_version: stop`: the newest version has a job for each target that
+    /// was not stopped.
+    fn check_newest_versions(&self) {
+        let rows = self.table.rows.lock();
+        let jobs = rows.iter().filter(|(key, _)| key.starts_with("job#")).map(|(_, (_, row))| row);
+        let mut ended = BTreeSet::new();
+        for row in jobs {
+            let source = &row["request"]["source"];
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            if row["status"] != "STOPPED" {
+                ended.insert((text(&source["key"]), text(&source["etag"]), text(&row["target"])));
+            }
+        }
+        for (key, content) in self.newest.iter().filter(|(key, _)| key.starts_with("latest/")) {
+            for target in ["ml_c5", "ml_m5", "rasp4b"] {
+                let newest = (key.clone(), format!("content-{content}"), target.to_owned());
+                assert!(
+                    ended.contains(&newest),
+                    "the newest version has no job that ended without being stopped: {newest:?} {ended:#?}"
+                );
+            }
+        }
+    }
+}

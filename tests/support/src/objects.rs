@@ -1,0 +1,69 @@
+//! S3 buckets in memory.
+
+use std::collections::{BTreeMap, HashMap};
+
+use automation::{
+    event::ObjectCreated,
+    objects::{Object, Objects, OpenError},
+};
+use worker::CallError;
+
+use crate::Shared;
+
+/// One version of an object.
+#[derive(Debug, Clone, Default)]
+pub struct StoredObject {
+    pub version_id: Option<String>,
+    pub etag: String,
+    pub metadata: HashMap<String, String>,
+    pub bytes: Vec<u8>,
+}
+
+/// S3 buckets.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryObjects {
+    /// Versions by bucket and key, oldest first.
+    pub objects: Shared<BTreeMap<(String, String), Vec<StoredObject>>>,
+    /// How many times objects were opened.
+    pub opened: Shared<usize>,
+}
+
+impl MemoryObjects {
+    pub fn put_version(&self, bucket: &str, key: &str, object: StoredObject) {
+        self.objects.lock().entry((bucket.to_owned(), key.to_owned())).or_default().push(object);
+    }
+}
+
+impl Objects for MemoryObjects {
+    async fn open_object(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
+        *self.opened.lock() += 1;
+        let objects = self.objects.lock();
+        let versions = objects.get(&(object.bucket.clone(), object.key.clone())).ok_or(OpenError::Gone)?;
+        let found = match &object.version_id {
+            Some(version) => versions.iter().find(|stored| stored.version_id.as_ref() == Some(version)),
+            None => versions.last(),
+        };
+        let found = found.ok_or(OpenError::Gone)?.clone();
+        if object.version_id.is_none() && object.etag.as_ref().is_some_and(|etag| *etag != found.etag) {
+            return Err(OpenError::Overwritten);
+        }
+        Ok(Object {
+            version_id: found.version_id,
+            etag: found.etag,
+            size: found.bytes.len() as u64,
+            metadata: found.metadata,
+            body: Box::pin(std::io::Cursor::new(found.bytes)),
+        })
+    }
+
+    async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {
+        let objects = self.objects.lock();
+        let versions = objects.get(&(bucket.to_owned(), key.to_owned())).into_iter().flatten().rev();
+        Ok(versions.filter_map(|stored| stored.version_id.clone()).collect())
+    }
+
+    async fn write_object(&self, bucket: &str, key: &str, _: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+        self.put_version(bucket, key, StoredObject { bytes, ..StoredObject::default() });
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! The ledger table in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
+use serde_json::Value;
+use worker::{CallError, CallErrorKind};
+
+use crate::Shared;
+
+/// The ledger table.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryTable {
+    /// Rows by key, with their revisions.
+    pub rows: Shared<BTreeMap<String, (u64, Value)>>,
+    /// List and time of each row that is in a list, by key.
+    lists: Shared<HashMap<String, (List, Timestamp)>>,
+}
+
+impl LedgerTable for MemoryTable {
+    async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
+        let found = self.rows.lock().get(key).cloned();
+        found.map(|(revision, row)| Ok(Versioned { revision, row: decode_row(row)? })).transpose()
+    }
+
+    async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
+        let rows = self.rows.lock();
+        if keys.iter().collect::<BTreeSet<_>>().len() < keys.len() {
+            return Err(CallError::new("BatchGetItem", CallErrorKind::Invalid, "the list of keys contains duplicates"));
+        }
+        keys.iter().filter_map(|key| rows.get(key)).map(|(_, row)| decode_row(row.clone())).collect()
+    }
+
+    async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
+        let rows = self.rows.lock();
+        let lists = self.lists.lock();
+        let mut keys: Vec<_> =
+            lists.iter().filter(|(_, entry)| entry.0 == list).map(|(key, entry)| (entry.1, key)).collect();
+        keys.sort();
+        match range {
+            ListRange::Newest => keys.reverse(),
+            ListRange::After(time) => keys.retain(|(at, _)| at.as_millisecond() > time.as_millisecond()),
+        }
+        let listed = keys.into_iter().take(count).filter_map(|(_, key)| rows.get(key));
+        listed.map(|(_, row)| decode_row(row.clone())).collect()
+    }
+
+    async fn put_row<R: LedgerRow>(
+        &self,
+        key: &str,
+        expected_revision: Option<u64>,
+        row: &R,
+        _: Timestamp,
+    ) -> Result<bool, CallError> {
+        let entry = row.list_entry();
+        let row = encode_row(row)?;
+        let mut rows = self.rows.lock();
+        let revision = rows.get(key).map(|(revision, _)| *revision);
+        if revision == expected_revision {
+            rows.insert(key.to_owned(), (expected_revision.unwrap_or(0) + 1, row));
+            let mut lists = self.lists.lock();
+            match entry {
+                Some(entry) => lists.insert(key.to_owned(), (entry.list, entry.at)),
+                None => lists.remove(key),
+            };
+        }
+        Ok(revision == expected_revision)
+    }
+}
+
+fn encode_row<R: LedgerRow>(row: &R) -> Result<Value, CallError> {
+    serde_json::to_value(row).map_err(|error| CallError::local(CallErrorKind::Invalid, error.to_string()))
+}
+
+fn decode_row<R: LedgerRow>(value: Value) -> Result<R, CallError> {
+    serde_json::from_value(value).map_err(|error| CallError::local(CallErrorKind::Invalid, error.to_string()))
+}

@@ -1,0 +1,39 @@
+//! The topic for notifications in memory.
+
+use notifications::{Notification, sns::Topic};
+use worker::{CallError, CallErrorKind};
+
+use crate::Shared;
+
+/// The SNS topic for notifications.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryTopic {
+    /// The published notifications, oldest first.
+    pub published: Shared<Vec<Notification>>,
+    /// How many of the next publications get no response.
+    pub failures: Shared<usize>,
+    /// Whether every publication is rejected as invalid.
+    pub refuses: Shared<bool>,
+}
+
+impl MemoryTopic {
+    /// The types of the published notifications, oldest first.
+    pub fn types(&self) -> Vec<&'static str> {
+        self.published.lock().iter().map(|notification| notification.kind.as_str()).collect()
+    }
+}
+
+impl Topic for MemoryTopic {
+    async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
+        let mut failures = self.failures.lock();
+        if *failures > 0 {
+            *failures -= 1;
+            return Err(CallError::new("Publish", CallErrorKind::Unanswered, "the topic did not respond"));
+        }
+        if *self.refuses.lock() {
+            return Err(CallError::new("Publish", CallErrorKind::Invalid, "the topic rejects every notification"));
+        }
+        self.published.lock().push(notification.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! Work teams and labeling jobs in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maintenance::workteam::{LabelingJob, LabelingJobDescription, ObservedWorkteam, WorkteamAction, WorkteamCall};
+use sagemaker::workteams::Workteams;
+use worker::{CallError, CallErrorKind};
+
+use crate::Shared;
+
+/// A private work team without members.
+pub fn observed_team(name: &str, topic: Option<&str>) -> ObservedWorkteam {
+    ObservedWorkteam {
+        name: name.to_owned(),
+        arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/{name}"),
+        description: format!("The people of {name}"),
+        members: BTreeSet::new(),
+        topic: topic.map(str::to_owned),
+        worker_access: None,
+        portal: Some("abcdefghij.labeling.eu-west-1.sagemaker.aws".to_owned()),
+    }
+}
+
+/// SageMaker's work teams.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryWorkteams {
+    /// The teams, oldest first.
+    pub teams: Shared<Vec<ObservedWorkteam>>,
+    /// Labeling jobs by the ARN of their team, newest first.
+    pub jobs: Shared<BTreeMap<String, Vec<LabelingJob>>>,
+    /// Labeling jobs by name.
+    pub described: Shared<BTreeMap<String, LabelingJobDescription>>,
+    /// How many times the teams were listed.
+    pub listed: Shared<usize>,
+    /// The actions that were applied, oldest first.
+    pub calls: Shared<Vec<WorkteamAction>>,
+    /// The errors of the next read operations, the last one first.
+    pub failures: Shared<Vec<CallErrorKind>>,
+    /// The errors of the next actions for a team, by its name; the last one first.
+    pub refused: Shared<Vec<(String, CallErrorKind)>>,
+    /// Whether `ListWorkteams` never responds.
+    pub hangs: Shared<bool>,
+}
+
+impl MemoryWorkteams {
+    fn fail_if_scripted(&self, operation: &'static str) -> Result<(), CallError> {
+        let failure = self.failures.lock().pop();
+        failure.map_or(Ok(()), |kind| Err(CallError::new(operation, kind, "SageMaker rejects the call")))
+    }
+}
+
+impl Workteams for MemoryWorkteams {
+    async fn list_teams(&self) -> Result<Vec<ObservedWorkteam>, CallError> {
+        *self.listed.lock() += 1;
+        if *self.hangs.lock() {
+            return std::future::pending().await;
+        }
+        self.fail_if_scripted("ListWorkteams")?;
+        Ok(self.teams.lock().clone())
+    }
+
+    async fn apply_action(&self, action: WorkteamAction) -> Result<(), CallError> {
+        self.calls.lock().push(action.clone());
+        let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
+        let rejection = self.refused.lock().pop_if(|(name, _)| *name == call.name);
+        if let Some((name, kind)) = rejection {
+            return Err(CallError::new("CreateWorkteam", kind, format!("SageMaker rejects {name}")));
+        }
+        let mut teams = self.teams.lock();
+        let WorkteamCall { name, description, members, topic, worker_access } = call;
+        if !teams.iter().any(|team| team.name == name) {
+            teams.push(observed_team(&name, None));
+        }
+        for team in teams.iter_mut().filter(|team| team.name == name) {
+            team.description = description.clone().unwrap_or_else(|| team.description.clone());
+            team.members = members.clone().unwrap_or_else(|| team.members.clone());
+            team.topic = topic.clone().or_else(|| team.topic.clone());
+            team.worker_access = worker_access.or(team.worker_access);
+        }
+        Ok(())
+    }
+
+    async fn list_open_jobs(&self, team_arn: &str) -> Result<Vec<LabelingJob>, CallError> {
+        self.fail_if_scripted("ListLabelingJobsForWorkteam")?;
+        if !self.teams.lock().iter().any(|team| team.arn == team_arn) {
+            return Err(CallError::new(
+                "ListLabelingJobsForWorkteam",
+                CallErrorKind::NotFound,
+                "there is no such team",
+            ));
+        }
+        Ok(self.jobs.lock().get(team_arn).cloned().unwrap_or_default())
+    }
+
+    async fn describe_labeling_job(&self, name: &str) -> Result<Option<LabelingJobDescription>, CallError> {
+        self.fail_if_scripted("DescribeLabelingJob")?;
+        Ok(self.described.lock().get(name).cloned())
+    }
+}
