@@ -1,14 +1,17 @@
 //! Reviews of partner apps: what is announced, recorded and requested, and in which order.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod common;
+
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use common::{at, observed_app, parse_apps};
+use jiff::SignedDuration;
 use maintenance::{
-    ApplyOutcome, DeclaredResources, PlanItem, Reconciled,
+    ApplyOutcome, PlanItem, Reconciled,
     partner_app::{
-        Announcement, AppHistory, AppObservation, AppReview, AppStatus, ApplicationConfig, AvailableUpgrade,
-        FailedAttempts, ObservedApp, PartnerApp, PendingAppUpdate, UpdateOutcome, VersionRun, review_apps,
+        Announcement, AppHistory, AppObservation, AppReview, AppStatus, FailedAttempts, ObservedApp, PendingAppUpdate,
+        UpdateOutcome, VersionRun, review_apps,
     },
 };
 
@@ -25,37 +28,12 @@ const CLOSED: &str = "2026-12-01T06:00:00Z";
 /// When the pending updates were requested: half an hour before [`OPEN`].
 const REQUESTED: &str = "2026-12-01T03:10:00Z";
 
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-fn declared(apps: &str) -> Vec<PartnerApp> {
-    let text = format!("version: 1\npartner_apps:\n{apps}");
-    document::read_document(&text, DeclaredResources::read_sections).unwrap().0.partner_apps
-}
-
 fn arn(name: &str) -> String {
     format!("arn:{name}")
 }
 
 fn app(name: &str, version: &str, available: Option<&str>) -> ObservedApp {
-    ObservedApp {
-        arn: arn(name),
-        name: name.to_owned(),
-        status: AppStatus::Available,
-        error: None,
-        version: Some(version.to_owned()),
-        available_upgrade: available
-            .map(|version| AvailableUpgrade { version: version.parse().unwrap(), release_notes: Vec::new() }),
-        eol: None,
-        modified_at: None,
-        maintenance_window_start: None,
-        tier: Some("small".to_owned()),
-        auto_minor_upgrade: false,
-        iam_session_identity: false,
-        application: ApplicationConfig::default(),
-        tags: None,
-    }
+    observed_app(arn(name), name, version, available)
 }
 
 fn prod() -> ObservedApp {
@@ -161,7 +139,7 @@ fn announcements_follow_from_what_is_observed_and_recorded() {
         ("a downgrade is offered", AUTO, app("prod", "1.5", Some("1.4")), ran("1.5"), OPEN),
     ];
     let texts = cases.map(|(case, apps, app, history, now)| {
-        let (declared, observed) = (declared(apps), described([app]));
+        let (declared, observed) = (parse_apps(apps), described([app]));
         let recorded = BTreeMap::from([(arn("prod"), history)]);
         format!("# {case}\n{}", describe_review(&review_apps(&declared, &observed, &recorded, at(now))))
     });
@@ -170,7 +148,7 @@ fn announcements_follow_from_what_is_observed_and_recorded() {
 
 #[test]
 fn announcements_keep_the_order_of_the_configuration() {
-    let declared = declared(
+    let declared = parse_apps(
         "  - { app: unknown }\n  - { app: unreadable }\n  - { app: b, upgrade: auto, window: { start: TUE:03:30 }, \
          after: { app: other, days: 1 } }\n  - { app: a, upgrade: auto, window: { start: TUE:03:30 }, tags: { team: ml } }",
     );
@@ -205,7 +183,7 @@ fn announcements_keep_the_order_of_the_configuration() {
 
 #[test]
 fn a_started_upgrade_has_the_same_id_in_every_run() {
-    let (declared, observed) = (declared(AUTO), described([prod()]));
+    let (declared, observed) = (parse_apps(AUTO), described([prod()]));
     let review = review_apps(&declared, &observed, &BTreeMap::new(), at(OPEN));
     let pending = upgrading().pending.unwrap();
     let started = review.announce_start(&arn("prod"), &pending).unwrap();
@@ -220,7 +198,7 @@ fn a_started_upgrade_has_the_same_id_in_every_run() {
 
 #[test]
 fn a_problem_is_announced_again_for_a_new_configuration() {
-    let (declared, observed) = (declared("  - { app: prod, upgrade: auto }"), described([prod()]));
+    let (declared, observed) = (parse_apps("  - { app: prod, upgrade: auto }"), described([prod()]));
     let review = review_apps(&declared, &observed, &BTreeMap::new(), at(OPEN));
     let [blocked] = review.announcements()[..] else { panic!("one announcement") };
     let id = |version| blocked.notification_id(version);
@@ -230,7 +208,7 @@ fn a_problem_is_announced_again_for_a_new_configuration() {
 
 #[test]
 fn a_run_that_calls_or_defers_is_followed_by_the_next_one() {
-    let declared = declared(AUTO);
+    let declared = parse_apps(AUTO);
     let unchanged = [Reconciled { item: PlanItem::unchanged("prod"), outcome: ApplyOutcome::Unchanged }];
     let deferred =
         [Reconciled { item: PlanItem::unchanged("prod"), outcome: ApplyOutcome::Deferred("throttled".to_owned()) }];

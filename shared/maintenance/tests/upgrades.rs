@@ -1,14 +1,16 @@
 //! Plans of partner apps: what is done now, and what has to wait or is blocked.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
 
+mod common;
+
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use common::{at, observed_app, parse_apps};
+use jiff::SignedDuration;
 use maintenance::{
-    DeclaredResources,
     partner_app::{
-        AppHistory, AppObservation, AppStatus, ApplicationConfig, AvailableUpgrade, FailedAttempts, ObservedApp,
-        PartnerApp, PartnerAppAction, VersionRun, build_views, format_calendar, next_review_at, plan_apps,
+        AppHistory, AppObservation, AppStatus, FailedAttempts, ObservedApp, PartnerAppAction, VersionRun, build_views,
+        format_calendar, next_review_at, plan_apps,
     },
     upgrade::AppVersion,
 };
@@ -25,38 +27,12 @@ const STATUSES: [AppStatus; 8] = [
     AppStatus::Unknown,
 ];
 
-fn declared(apps: &str) -> Vec<PartnerApp> {
-    let text = format!("version: 1\npartner_apps:\n{apps}");
-    let (declared, _) = document::read_document(&text, DeclaredResources::read_sections).unwrap();
-    declared.partner_apps
-}
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
 fn arn(name: &str) -> String {
     format!("arn:aws:sagemaker:eu-west-1:123456789012:partner-app/app-{:0>12}", name.to_uppercase())
 }
 
 fn app(name: &str, version: &str, available: Option<&str>) -> ObservedApp {
-    ObservedApp {
-        arn: arn(name),
-        name: name.to_owned(),
-        status: AppStatus::Available,
-        error: None,
-        version: Some(version.to_owned()),
-        available_upgrade: available
-            .map(|version| AvailableUpgrade { version: version.parse().unwrap(), release_notes: Vec::new() }),
-        eol: None,
-        modified_at: None,
-        maintenance_window_start: None,
-        tier: Some("small".to_owned()),
-        auto_minor_upgrade: false,
-        iam_session_identity: false,
-        application: ApplicationConfig::default(),
-        tags: None,
-    }
+    observed_app(arn(name), name, version, available)
 }
 
 fn ran(version: &str, since: &str, until: Option<&str>) -> AppHistory {
@@ -66,7 +42,7 @@ fn ran(version: &str, since: &str, until: Option<&str>) -> AppHistory {
 
 /// The plan as text. The 1st of December 2026 is a Tuesday.
 fn plan_text(apps: &str, observed: Vec<ObservedApp>, histories: &[(&str, AppHistory)], now: &str) -> String {
-    let declared = declared(apps);
+    let declared = parse_apps(apps);
     let observed: Vec<_> = observed.into_iter().map(|app| AppObservation::Described(Box::new(app))).collect();
     let histories = histories.iter().map(|(name, history)| (arn(name), history.clone())).collect();
     let views = build_views(&declared, &observed, &histories, at(now));
@@ -247,7 +223,7 @@ fn plans_say_what_is_done_and_what_waits() {
 
 #[test]
 fn the_calendar_shows_the_next_two_weeks() {
-    let declared = declared(
+    let declared = parse_apps(
         "  - { app: staging, upgrade: auto, window: { start: TUE:03:30 } }\n  - { app: prod, upgrade: auto, window: { start: THU:22:00, \
          minutes: 240 }, after: { app: staging, days: 7 } }",
     );
@@ -275,7 +251,7 @@ proptest! {
         eol_days in -10i64..40,
     ) {
         let apps = format!("  - {{ app: prod, upgrade: auto, window: {{ start: TUE:03:30, minutes: {length} }}, after: {{ app: staging, days: 7 }}, force_before_eol_days: 14 }}");
-        let declared = declared(&apps);
+        let declared = parse_apps(&apps);
         let now = at("2026-11-30T00:00:00Z") + SignedDuration::from_mins(minute);
         let available = format!("{}.{}", available.0, available.1);
         let mut prod = app("prod", &format!("{}.{}", running.0, running.1), Some(&available));
