@@ -108,7 +108,7 @@ def test_message_that_cannot_be_sent_stays_and_is_reported(harness: Harness) -> 
     assert "function:sweep is not a queue" in done.stdout and "0 of 1 message redriven" in done.stdout
     assert len(harness.take_dead_letter_messages("EventsDeadLetterQueueUrl", 1)) == 1
     for queue, expected in (
-        ("nowhere", "there is no queue `nowhere`; pass the URL or the name"),
+        ("nowhere", "there is no queue `nowhere`\n  Fix: pass the URL or the name"),
         (harness.stack.resources["RequestsQueue"], "is not a dead-letter queue: it has one itself"),
     ):
         done = run_redrive(harness, queue)
