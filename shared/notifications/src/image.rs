@@ -55,7 +55,7 @@ impl Notification {
     fn image_not_updated(name: &str, problem: &Problem, changes: &[Change], id_suffix: &str, time: Timestamp) -> Self {
         let mut text = format!("{name} does not match the configuration.\n");
         text::append_problems(&mut text, std::slice::from_ref(problem));
-        text::append_changes(&mut text, text::NOT_APPLIED, changes);
+        text::append_unapplied_changes(&mut text, changes);
         let id = format!("{}-{id_suffix}", problem.code);
         Self {
             subject: format_ascii_subject(&format!("Image {name} could not be updated")),

@@ -123,7 +123,7 @@ impl Notification {
                 let problem = format!("the settings were not applied: {}", failures.reason);
                 let mut failed =
                     Self::app_update_failed(NotificationType::PartnerAppBlocked, view, &problem, failures, time);
-                text::append_changes(&mut failed.text, text::NOT_APPLIED, changes);
+                text::append_unapplied_changes(&mut failed.text, changes);
                 Self {
                     subject: format_ascii_subject(&format!("{name}: settings not applied")),
                     changes: changes.clone(),

@@ -8,15 +8,22 @@ use model_archive::Problem;
 /// Characters of the label column.
 const LABEL_WIDTH: usize = 13;
 
-/// The heading of changes that were requested or planned, but not made.
-pub(crate) const NOT_APPLIED: &str = "Changes not applied";
-
 pub(crate) fn append_line(text: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{label:LABEL_WIDTH$}{value}");
 }
 
+/// Lists changes that were made.
 pub(crate) fn append_changes(text: &mut String, heading: &str, changes: &[Change]) {
+    append_change_list(text, heading, changes, ["removed", "added"]);
+}
+
+/// Lists changes that were requested or planned, but not made.
+pub(crate) fn append_unapplied_changes(text: &mut String, changes: &[Change]) {
+    append_change_list(text, "Changes not applied", changes, ["remove", "add"]);
+}
+
+fn append_change_list(text: &mut String, heading: &str, changes: &[Change], [remove, add]: [&str; 2]) {
     if changes.is_empty() {
         return;
     }
@@ -24,8 +31,8 @@ pub(crate) fn append_changes(text: &mut String, heading: &str, changes: &[Change
     for Change { field, from, to } in changes {
         let _ = match (from, to) {
             (Some(from), Some(to)) => writeln!(text, "- {field}: {from} → {to}"),
-            (Some(from), None) => writeln!(text, "- {field}: removed {from}"),
-            (None, Some(to)) => writeln!(text, "- {field}: added {to}"),
+            (Some(from), None) => writeln!(text, "- {field}: {remove} {from}"),
+            (None, Some(to)) => writeln!(text, "- {field}: {add} {to}"),
             (None, None) => Ok(()),
         };
     }

@@ -12,7 +12,7 @@ use maintenance::{
 use super::{LabelingJobReport, TeamMessages, TeamReport};
 use crate::{
     NotificationType,
-    text::{NOT_APPLIED, append_changes, append_line, append_problems, format_count, format_number},
+    text::{append_changes, append_line, append_problems, append_unapplied_changes, format_count, format_number},
 };
 
 /// Blocks of a progress bar.
@@ -220,11 +220,12 @@ pub(super) fn format_reconciliation_text(kind: NotificationType, reconciled: &Re
     } else if let Some(reason) = reconciled.outcome.reason() {
         let _ = writeln!(text, "\nProblem: {reason}");
     }
-    let heading = match kind {
-        NotificationType::WorkteamCreated | NotificationType::WorkteamUpdated => "Changes",
-        _ => NOT_APPLIED,
-    };
-    append_changes(&mut text, heading, &item.changes);
+    match kind {
+        NotificationType::WorkteamCreated | NotificationType::WorkteamUpdated => {
+            append_changes(&mut text, "Changes", &item.changes);
+        }
+        _ => append_unapplied_changes(&mut text, &item.changes),
+    }
     for note in &item.notes {
         let _ = writeln!(text, "\nNote: {note}");
     }
