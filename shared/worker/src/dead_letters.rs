@@ -1,4 +1,4 @@
-//! Dead-message queues: reading their messages, and redriving them to the queues they came from.
+//! Dead-letter queues: reading their messages, and redriving them to the queues they came from.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -26,7 +26,7 @@ const LONG_POLL: Duration = Duration::from_secs(1);
 const MAX_RECEIVED: i32 = 10;
 
 /// Attributes that describe the failure: those of this crate, of EventBridge and of EventBridge
-/// Scheduler (their user guides, dead-message queues). They are not redriven, so that a message that fails
+/// Scheduler (their user guides, dead-letter queues). They are not redriven, so that a message that fails
 /// again has room for new ones.
 const FAILURE_ATTRIBUTES: [&str; 11] = [
     CAUSE,
@@ -48,7 +48,7 @@ const TARGET_ARN: &str = "TARGET_ARN";
 const ERROR_CODE: &str = "ERROR_CODE";
 const ERROR_MESSAGE: &str = "ERROR_MESSAGE";
 
-/// A message in a dead-message queue.
+/// A message in a dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     message: Message,
@@ -109,20 +109,20 @@ impl DeadLetter {
     }
 }
 
-/// A dead-message queue.
+/// A dead-letter queue.
 #[derive(Debug)]
 pub struct DeadLetterQueue {
     client: Client,
     url: String,
-    /// URLs of the queues that it is the dead-message queue of.
+    /// URLs of the queues that it is the dead-letter queue of.
     sources: Vec<String>,
 }
 
 impl DeadLetterQueue {
-    /// Opens the dead-message queue with this URL or name.
+    /// Opens the dead-letter queue with this URL or name.
     ///
     /// # Errors
-    /// Of kind `NotFound` if there is no such queue, `Invalid` if it has a dead-message queue
+    /// Of kind `NotFound` if there is no such queue, `Invalid` if it has a dead-letter queue
     /// itself.
     pub async fn open(client: Client, name: &str) -> Result<Self, CallError> {
         let url = if name.contains("://") { name.to_owned() } else { queue::find_url_by_name(&client, name).await? };
@@ -136,7 +136,7 @@ impl DeadLetterQueue {
         let policy = attributes.attributes().and_then(|all| all.get(&QueueAttributeName::RedrivePolicy));
         if let Some(policy) = policy.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
             let message =
-                format!("{name} is not a dead-message queue: it has one itself, {}", policy["deadLetterTargetArn"]);
+                format!("{name} is not a dead-letter queue: it has one itself, {}", policy["deadLetterTargetArn"]);
             return Err(CallError::new("GetQueueAttributes", CallErrorKind::Invalid, message));
         }
         let mut sources = Vec::new();
@@ -223,7 +223,7 @@ impl DeadLetterQueue {
                 "its target {arn} is not a queue; the schedule that invokes it will invoke it again"
             )),
             ([source], None) => Ok(source.clone()),
-            ([], None) => no_destination(format!("no queue has {} as its dead-message queue", self.url)),
+            ([], None) => no_destination(format!("no queue has {} as its dead-letter queue", self.url)),
             (several, None) => {
                 no_destination(format!("it may have come from any of these queues: {}", several.join(", ")))
             }
