@@ -20,8 +20,8 @@ pub(crate) const QUEUE_NAMES: [&str; 9] = [
 const OUTPUT_SUFFIX: &str = "DeadLetterQueueUrl";
 
 /// Resolves a short name such as `job-states` to the queue's URL, which the stack's output
-/// `JobStatesDeadLetterQueueUrl` in the environment contains. A URL or a full queue name is returned
-/// unchanged.
+/// `JobStatesDeadLetterQueueUrl` in the environment contains. A URL or a full queue name is
+/// returned unchanged.
 pub(crate) fn resolve_queue(queue: &str, variable: impl Fn(&str) -> Option<String>) -> String {
     variable(&output_name(queue)).filter(|url| !url.is_empty()).unwrap_or_else(|| queue.to_owned())
 }

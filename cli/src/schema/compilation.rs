@@ -110,8 +110,8 @@ struct JobSettingsSchema {
     symbolic_dims: Option<BTreeMap<String, SizeSchema>>,
     /// Tags of each job; those of defaults, rule and target are merged.
     tags: Option<BTreeMap<String, TagValueSchema>>,
-    /// Location of the artifacts: a prefix in the artifact bucket, or `s3://bucket/prefix`, with the
-    /// placeholders {key}, {stem}, {folder}, {rule}, {target}, {version} and {job}.
+    /// Location of the artifacts: a prefix in the artifact bucket, or `s3://bucket/prefix`, with
+    /// the placeholders {key}, {stem}, {folder}, {rule}, {target}, {version} and {job}.
     #[schemars(extend("default" = "{key}/{job}"))]
     output: Option<String>,
     /// KMS key for encrypting the artifacts. Default: the bucket's encryption.

@@ -27,8 +27,8 @@ pub(super) struct PartnerAppSchema {
     /// Another app that must have run a version for a waiting period before this app is upgraded to
     /// it.
     after: Option<AfterSchema>,
-    /// Number of days before the end of life of the app's version from which `after` is ignored; the
-    /// window still applies.
+    /// Number of days before the end of life of the app's version from which `after` is ignored;
+    /// the window still applies.
     #[schemars(range(min = 1, max = 365))]
     force_before_eol_days: Option<u16>,
     /// Start of SageMaker's own weekly maintenance window (UTC). Default, as for all keys below:

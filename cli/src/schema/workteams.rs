@@ -88,7 +88,8 @@ struct OidcGroupSchema(#[schemars(length(min = 1, max = 63), regex(pattern = r"^
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 struct WorkerAccessSchema {
-    /// Whether objects can be opened only from the IP address from which the worker opened the page.
+    /// Whether objects can be opened only from the IP address from which the worker opened the
+    /// page.
     source_ip: Option<bool>,
     /// Whether objects can be opened only from the VPC IP address from which the worker opened the
     /// page.

@@ -31,7 +31,8 @@ const MAX_CALLS: usize = 300;
 /// Running jobs missing from SageMaker's list that each sweep describes one by one.
 const MAX_DESCRIBED: usize = 20;
 
-/// Running jobs that each sweep reads from the ledger: most of them are listed by SageMaker and skipped.
+/// Running jobs that each sweep reads from the ledger: most of them are listed by SageMaker and
+/// skipped.
 const MAX_RUNNING_READ: usize = 5 * MAX_DESCRIBED;
 
 /// Parked requests that each sweep releases, in case the end of the jobs before them went

@@ -26,8 +26,8 @@ const LONG_POLL: Duration = Duration::from_secs(1);
 const MAX_RECEIVED: i32 = 10;
 
 /// Attributes that describe the failure: those of this crate, of EventBridge and of EventBridge
-/// Scheduler (their user guides, dead-letter queues). They are not redriven, so that a message that fails
-/// again has room for new ones.
+/// Scheduler (their user guides, dead-letter queues). They are not redriven, so that a message that
+/// fails again has room for new ones.
 const FAILURE_ATTRIBUTES: [&str; 11] = [
     CAUSE,
     CORRELATION_ID,

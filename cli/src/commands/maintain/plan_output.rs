@@ -14,7 +14,8 @@ pub(super) struct ResourceTexts<A> {
     pub noun: &'static str,
     /// What an action does, such as `to be created`.
     pub describe_action: fn(&A) -> &'static str,
-    /// What happens now to a resource that differs, but has no action: it is `waiting` or `skipped`.
+    /// What happens now to a resource that differs, but has no action: it is `waiting` or
+    /// `skipped`.
     pub without_action: &'static str,
 }
 

@@ -1,5 +1,5 @@
-//! Combines the desired state of each app with its observed state and its history, and holds what is
-//! decided from them.
+//! Combines the desired state of each app with its observed state and its history, and holds what
+//! is decided from them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What must hold for the stack after any history: the guarantees, checked against the uploads alone.
+//! What must hold for the stack after any history: the guarantees, checked against the uploads
+//! alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
