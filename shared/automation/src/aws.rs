@@ -1,6 +1,6 @@
 //! AWS clients of the functions.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use jiff::Timestamp;
@@ -23,10 +23,13 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Attempts of a call; a call that fails more often is left to the redelivery of its message.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// Builds the AWS clients of a function from one SDK configuration.
+/// Builds the AWS clients of a function from one SDK configuration, at most one per service: each
+/// client has its own connections, and loads the root certificates anew.
 #[derive(Debug)]
 pub struct Aws {
     config: SdkConfig,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
 }
 
 impl Aws {
@@ -44,7 +47,8 @@ impl Aws {
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
-        Self { config: aws_config::from_env().timeout_config(timeouts).retry_config(retries).load().await }
+        let config = aws_config::from_env().timeout_config(timeouts).retry_config(retries).load().await;
+        Self { config, s3: OnceLock::new(), sqs: OnceLock::new() }
     }
 
     /// The configuration of the SDK, for clients that this type does not build.
@@ -58,7 +62,7 @@ impl Aws {
     }
 
     pub fn s3(&self) -> S3Objects {
-        S3Objects::new(aws_sdk_s3::Client::new(&self.config))
+        S3Objects::new(self.s3.get_or_init(|| aws_sdk_s3::Client::new(&self.config)).clone())
     }
 
     /// The ledger in the table of this name.
@@ -74,11 +78,15 @@ impl Aws {
 
     /// The queue of this URL, to send to.
     pub fn queue(&self, url: String) -> SqsSender {
-        SqsSender::new(aws_sdk_sqs::Client::new(&self.config), url)
+        SqsSender::new(self.sqs_client(), url)
     }
 
     /// The queue that invokes the function.
     pub fn source_queue(&self) -> SqsSourceQueue {
-        SqsSourceQueue::new(aws_sdk_sqs::Client::new(&self.config))
+        SqsSourceQueue::new(self.sqs_client())
+    }
+
+    fn sqs_client(&self) -> aws_sdk_sqs::Client {
+        self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.config)).clone()
     }
 }
