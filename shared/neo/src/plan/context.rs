@@ -39,12 +39,18 @@ pub(super) struct ModelInputConfig<'a> {
     pub inputs: Option<&'a str>,
 }
 
+/// A problem, and its text in the first release if that was another one.
+///
+/// The version of a model package is a digest over the first texts, so that a better text does not
+/// change it.
+struct DraftProblem {
+    problem: Problem,
+    first: Option<Problem>,
+}
+
 /// The problems, warnings and settings of one target, collected while it is planned.
 pub(super) struct TargetDraft {
-    pub problems: Vec<Problem>,
-    /// The problems in the words of the first release: the version of a model package is a digest
-    /// over them, so that a better text must not change it.
-    digested_problems: Vec<Problem>,
+    problems: Vec<DraftProblem>,
     pub warnings: Vec<Warning>,
     pub resolved_settings: Vec<ResolvedSetting>,
 }
@@ -52,28 +58,18 @@ pub(super) struct TargetDraft {
 impl TargetDraft {
     pub fn new(spec: &TargetSpec, named_by: SettingOrigin) -> Self {
         let resolved_settings = vec![ResolvedSetting::new("target", &spec.target, named_by)];
-        Self { problems: Vec::new(), digested_problems: Vec::new(), warnings: Vec::new(), resolved_settings }
+        Self { problems: Vec::new(), warnings: Vec::new(), resolved_settings }
     }
 
     /// Completes the plan of the target: the request, unless there are problems.
     pub fn into_plan(self, spec: &TargetSpec, request: CompilationRequest) -> TargetPlan {
+        let problems: Vec<_> = self.problems.into_iter().map(|draft| draft.problem).collect();
         TargetPlan {
             target: spec.target.clone(),
-            outcome: if self.problems.is_empty() { Ok(request) } else { Err(self.problems) },
+            outcome: if problems.is_empty() { Ok(request) } else { Err(problems) },
             warnings: self.warnings,
             resolved_settings: self.resolved_settings,
         }
-    }
-
-    pub fn add_problem(&mut self, code: &'static str, problem: String, fix: impl Into<String>) {
-        let fix = fix.into();
-        self.add_reworded_problem(code, (problem.clone(), fix.clone()), (problem, fix));
-    }
-
-    /// Adds a problem whose text has changed since the first release: `first` is the earlier text.
-    fn add_reworded_problem(&mut self, code: &'static str, now: (String, String), first: (String, String)) {
-        self.problems.push(Problem::new(code, now.0, now.1));
-        self.digested_problems.push(Problem::new(code, first.0, first.1));
     }
 
     /// Serializes what is requested for the target, or its problems, for the digest of a model
@@ -82,10 +78,25 @@ impl TargetDraft {
         let text = if self.problems.is_empty() {
             serde_json::to_string(request)
         } else {
-            serde_json::to_string(&self.digested_problems)
+            let first = self.problems.iter().map(|draft| draft.first.as_ref().unwrap_or(&draft.problem));
+            serde_json::to_string(&first.collect::<Vec<_>>())
         };
         // Every key is text: this cannot fail.
         text.unwrap_or_default()
+    }
+
+    pub fn add_problem(&mut self, code: &'static str, problem: String, fix: impl Into<String>) {
+        self.add_problems([Problem::new(code, problem, fix)]);
+    }
+
+    pub fn add_problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        self.problems.extend(problems.into_iter().map(|problem| DraftProblem { problem, first: None }));
+    }
+
+    /// Adds a problem whose text has changed since the first release: `first` is the earlier text.
+    fn add_reworded_problem(&mut self, code: &'static str, now: (String, String), first: (String, String)) {
+        let (problem, first) = (Problem::new(code, now.0, now.1), Problem::new(code, first.0, first.1));
+        self.problems.push(DraftProblem { problem, first: Some(first) });
     }
 
     pub fn add_warning(&mut self, code: &'static str, warning: String) {

@@ -2,12 +2,13 @@
 //! SageMaker already has the model.
 
 use super::{
-    CompilationPlan, SettingOrigin, TargetPlan,
+    CompilationPlan, SettingOrigin,
     context::{ModelInputConfig, PlanContext, TargetDraft},
     reject_repeated_targets,
 };
 use crate::{
-    CompilationRule, JobSettings, ModelPackage, ModelPackageArn, ModelSource, NewVersionPolicy, name::hash_fields,
+    CompilationRequest, CompilationRule, JobSettings, ModelPackage, ModelPackageArn, ModelSource, NewVersionPolicy,
+    TargetSpec, name::hash_fields,
 };
 
 /// Everything a plan for a model package depends on.
@@ -35,19 +36,21 @@ pub fn plan_package(input: &PackagePlanInput<'_>) -> (ModelSource, CompilationPl
     let number = input.package.version_number();
     // The digest is over requests whose version is the number alone: the final version cannot
     // include itself.
-    let (_, planned) = input.plan_targets(number);
-    let outcomes: Vec<_> = planned.iter().map(|(_, outcome)| outcome.as_str()).collect();
-    let version = format!("{number}-{}", hash_fields(&outcomes));
-    let (source, planned) = input.plan_targets(&version);
-    let mut targets: Vec<_> = planned.into_iter().map(|(target, _)| target).collect();
+    let (_, outcomes) = input.plan_targets(number, |_, draft, request| draft.serialize_outcome(&request));
+    let version = format!("{number}-{}", hash_fields(&outcomes.iter().map(String::as_str).collect::<Vec<_>>()));
+    let (source, mut targets) = input.plan_targets(&version, |spec, draft, request| draft.into_plan(spec, request));
     reject_repeated_targets(&mut targets, &input.rule.name);
     let on_new_version = NewVersionPolicy::Keep;
     (source, CompilationPlan { problems: Vec::new(), warnings: Vec::new(), targets, on_new_version })
 }
 
 impl PackagePlanInput<'_> {
-    /// Plans each target for this version; also returns its serialized outcome.
-    fn plan_targets(&self, version: &str) -> (ModelSource, Vec<(TargetPlan, String)>) {
+    /// Plans each target for this version, and finishes each draft with `finish`.
+    fn plan_targets<R>(
+        &self,
+        version: &str,
+        finish: impl Fn(&TargetSpec, TargetDraft, CompilationRequest) -> R,
+    ) -> (ModelSource, Vec<R>) {
         let package = ModelPackage { model_package_version_arn: self.package.clone(), version: version.to_owned() };
         let context = PlanContext {
             source: ModelSource::Package(package),
@@ -57,14 +60,13 @@ impl PackagePlanInput<'_> {
             model_bucket: self.model_bucket,
             region: self.region,
         };
-        let plan_target = |spec| {
+        let plan_target = |spec: &TargetSpec| {
             let mut draft = TargetDraft::new(spec, SettingOrigin::Rule);
             let row = spec.target.find_row();
             context.check_target(&mut draft, spec, row, None);
             let options = context.resolve_compiler_options(&mut draft, spec, row, None);
             let request = context.build_request(&mut draft, spec, ModelInputConfig::default(), options.as_ref());
-            let outcome = draft.serialize_outcome(&request);
-            (draft.into_plan(spec, request), outcome)
+            finish(spec, draft, request)
         };
         let targets = self.rule.targets.iter().map(plan_target).collect();
         (context.source, targets)

@@ -162,7 +162,7 @@ impl PlanInput<'_> {
                 text
             }
             Err(problems) => {
-                draft.problems.extend(problems);
+                draft.add_problems(problems);
                 None
             }
         }
