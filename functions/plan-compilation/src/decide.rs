@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use automation::{
-    config::{Config, LoadError},
+    config::{Config, FoundConfig, LoadError},
     event::ObjectCreated,
     objects::{BlockingReader, Object, Objects, OpenError},
 };
@@ -61,20 +61,13 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     /// Decides about an upload; `None` if it is skipped, because a newer upload replaced it or it
     /// is empty.
     pub(crate) async fn decide_upload(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {
-        let config = match self.config.load_active().await {
-            Ok(config) => config,
-            Err(LoadError::Call(error)) => return Err(error.into()),
-            Err(error) => {
-                if let LoadError::Invalid(rejected) = &error {
-                    self.config.report_rejected(rejected, None, &self.notifier, (self.clock)()).await?;
-                }
+        let config = match self.config.load_and_report(&self.notifier, (self.clock)()).await? {
+            FoundConfig::Active(config) => config,
+            FoundConfig::Unavailable(error) => {
                 let problems = vec![self.no_configuration_problem(&error)];
                 return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
             }
         };
-        if let Some(rejected) = &config.rejected {
-            self.config.report_rejected(rejected, config.version(), &self.notifier, (self.clock)()).await?;
-        }
         let Some(rule) = config.document.compilation.find_rule(&object.key) else {
             let problems = vec![no_matching_rule_problem(&config, &object.key)];
             return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));

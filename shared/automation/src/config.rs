@@ -87,6 +87,14 @@ pub enum LoadError {
     Call(#[from] CallError),
 }
 
+/// The configuration as a function finds it.
+#[derive(Debug)]
+pub enum FoundConfig {
+    Active(Config),
+    /// There is none, or no version of it is valid.
+    Unavailable(LoadError),
+}
+
 /// Entity tag and version id of an object.
 type ObjectIdentity = (String, Option<String>);
 
@@ -135,31 +143,44 @@ impl<O: Objects> ConfigSource<O> {
         Ok(config)
     }
 
-    /// Loads the active configuration for a function that has nothing to do without one (`None`). A
-    /// rejected version is reported.
+    /// Loads the active configuration and reports a rejected version.
+    pub async fn load_and_report<T: LedgerTable, N: Topic>(
+        &self,
+        notifier: &Notifier<T, N>,
+        now: Timestamp,
+    ) -> Result<FoundConfig, Failure> {
+        let found = match self.load_active().await {
+            Ok(config) => FoundConfig::Active(config),
+            Err(LoadError::Call(error)) => return Err(error.into()),
+            Err(error) => FoundConfig::Unavailable(error),
+        };
+        match &found {
+            FoundConfig::Active(Config { rejected: Some(rejected), version, .. }) => {
+                self.report_rejected(rejected, version.as_deref(), notifier, now).await?;
+            }
+            FoundConfig::Unavailable(LoadError::Invalid(rejected)) => {
+                self.report_rejected(rejected, None, notifier, now).await?;
+            }
+            FoundConfig::Active(_) | FoundConfig::Unavailable(_) => {}
+        }
+        Ok(found)
+    }
+
+    /// Like [`load_and_report`](Self::load_and_report), for a function that has nothing to do
+    /// without a configuration (`None`).
     pub async fn load_or_report<T: LedgerTable, N: Topic>(
         &self,
         notifier: &Notifier<T, N>,
         now: Timestamp,
     ) -> Result<Option<Config>, Failure> {
-        match self.load_active().await {
-            Ok(config) => {
-                if let Some(rejected) = &config.rejected {
-                    self.report_rejected(rejected, config.version(), notifier, now).await?;
-                }
-                Ok(Some(config))
-            }
-            Err(LoadError::Missing { .. }) => Ok(None),
-            Err(LoadError::Invalid(rejected)) => {
-                self.report_rejected(&rejected, None, notifier, now).await?;
-                Ok(None)
-            }
-            Err(LoadError::Call(error)) => Err(error.into()),
+        match self.load_and_report(notifier, now).await? {
+            FoundConfig::Active(config) => Ok(Some(config)),
+            FoundConfig::Unavailable(_) => Ok(None),
         }
     }
 
     /// Notifies once about a rejected version; `active` is the version that remains active.
-    pub async fn report_rejected<T: LedgerTable, N: Topic>(
+    async fn report_rejected<T: LedgerTable, N: Topic>(
         &self,
         rejected: &RejectedConfig,
         active: Option<&str>,
