@@ -36,9 +36,8 @@ where
     lambda_runtime::run(service_fn(invoke)).await
 }
 
-/// Processes the records of the queue with `handle`. Any other payload is the schedule's, and
-/// `scheduled` answers it: the payload itself carries no information, and the time comes from the
-/// clock.
+/// Processes the records of the queue with `handle`. Any other payload comes from the schedule and
+/// is handled by `scheduled`: it carries no information, and the time comes from the clock.
 async fn run_scheduled_or_batch<Q, M, S, W, H, F>(
     queue: &Q,
     clock: Clock,

@@ -251,10 +251,10 @@ fn read_words(
     count: &RangeInclusive<usize>,
     read_item: impl Fn(&mut Reader, &LocatedNode<'_>) -> Option<String>,
 ) -> Option<Vec<String>> {
-    let wanted = format!("a list of {} to {} {what}", count.start(), count.end());
-    let items = reader.read_items(at, &wanted)?;
+    let expected = format!("a list of {} to {} {what}", count.start(), count.end());
+    let items = reader.read_items(at, &expected)?;
     if !count.contains(&items.len()) {
-        reader.report_error(at, format!("expected {wanted}, found {}", items.len()));
+        reader.report_error(at, format!("expected {expected}, found {}", items.len()));
     }
     let mut words: Vec<String> = Vec::with_capacity(items.len());
     for item in items {
@@ -268,9 +268,9 @@ fn read_words(
 }
 
 /// Reads a text that is not blank (service model 2017-07-24, `NonEmptyString…`).
-fn read_word(reader: &mut Reader, at: &LocatedNode<'_>, wanted: &str, max_length: usize) -> Option<String> {
-    let text = reader.read_text(at, wanted)?;
-    if let Some(message) = check_word(text, wanted, max_length) {
+fn read_word(reader: &mut Reader, at: &LocatedNode<'_>, expected: &str, max_length: usize) -> Option<String> {
+    let text = reader.read_text(at, expected)?;
+    if let Some(message) = check_word(text, expected, max_length) {
         reader.report_error(at, message);
         return None;
     }
@@ -278,15 +278,15 @@ fn read_word(reader: &mut Reader, at: &LocatedNode<'_>, wanted: &str, max_length
 }
 
 /// Returns the error of a text that is blank, too long, or has more than one line.
-fn check_word(text: &str, wanted: &str, max_length: usize) -> Option<String> {
+fn check_word(text: &str, expected: &str, max_length: usize) -> Option<String> {
     if text.trim().is_empty() {
-        return Some(format!("expected {wanted}, found blank text"));
+        return Some(format!("expected {expected}, found blank text"));
     }
     if text.contains('\n') {
-        return Some(format!("expected {wanted}, found more than one line"));
+        return Some(format!("expected {expected}, found more than one line"));
     }
     let length = text.chars().count();
-    (length > max_length).then(|| format!("expected {wanted}, of at most {max_length} characters, found {length}"))
+    (length > max_length).then(|| format!("expected {expected}, of at most {max_length} characters, found {length}"))
 }
 
 /// Service model 2017-07-24, `GroupNamePattern`.

@@ -77,8 +77,8 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
 
 /// The pattern of `WorkteamName`.
 fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
-    let wanted = "letters, digits and hyphens";
-    let name = read_text(reader, at, wanted, MAX_NAME, |c| c.is_ascii_alphanumeric() || c == '-')?;
+    let expected = "letters, digits and hyphens";
+    let name = read_text(reader, at, expected, MAX_NAME, |c| c.is_ascii_alphanumeric() || c == '-')?;
     if name.starts_with('-') || name.ends_with('-') {
         reader.report_error(
             at,
@@ -157,8 +157,8 @@ fn read_oidc_groups(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeSe
     Some(members)
 }
 
-fn read_groups<'n>(reader: &mut Reader, at: &LocatedNode<'n>, wanted: &str) -> Option<Vec<LocatedNode<'n>>> {
-    let items = reader.read_items(at, wanted)?;
+fn read_groups<'n>(reader: &mut Reader, at: &LocatedNode<'n>, expected: &str) -> Option<Vec<LocatedNode<'n>>> {
+    let items = reader.read_items(at, expected)?;
     if !(1..=MAX_GROUPS).contains(&items.len()) {
         reader.report_error(at, format!("expected 1 to {MAX_GROUPS} groups per team, found {}", items.len()));
     }
@@ -174,13 +174,13 @@ fn add_group(reader: &mut Reader, at: &LocatedNode<'_>, members: &mut BTreeSet<M
 
 /// The pattern of `CognitoUserPool`.
 fn read_user_pool(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
-    let wanted = "a user pool ID, such as eu-west-1_a1B2c3D4e";
-    let pool = read_text(reader, at, wanted, MAX_USER_POOL, |c| c.is_ascii_alphanumeric() || "_-".contains(c))?;
+    let expected = "a user pool ID, such as eu-west-1_a1B2c3D4e";
+    let pool = read_text(reader, at, expected, MAX_USER_POOL, |c| c.is_ascii_alphanumeric() || "_-".contains(c))?;
     let fits = pool.rsplit_once('_').is_some_and(|(region, id)| {
         !region.is_empty() && !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric())
     });
     if !fits {
-        reader.report_error(at, format!("expected {wanted}, found `{pool}`"));
+        reader.report_error(at, format!("expected {expected}, found `{pool}`"));
         return None;
     }
     Some(pool)
@@ -222,18 +222,18 @@ fn is_group_character(c: char) -> bool {
 fn read_text(
     reader: &mut Reader,
     at: &LocatedNode<'_>,
-    wanted: &str,
+    expected: &str,
     max_length: usize,
     fits: impl Fn(char) -> bool,
 ) -> Option<String> {
-    let text = reader.read_nonblank_text(at, wanted)?;
+    let text = reader.read_nonblank_text(at, expected)?;
     let length = text.chars().count();
     if length > max_length {
         reader.report_error(at, format!("expected at most {max_length} characters, found {length}"));
         return None;
     }
     if !text.chars().all(fits) {
-        reader.report_error(at, format!("expected {wanted}, found `{text}`"));
+        reader.report_error(at, format!("expected {expected}, found `{text}`"));
         return None;
     }
     Some(text)
