@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use support::{build_archive, read_reference_model, read_squeezenet};
 
 /// A temporary folder per test.
 struct Folder(PathBuf);
@@ -61,33 +61,6 @@ impl Drop for Folder {
     }
 }
 
-/// A real model of the `onnx` package: its input is `data_0`, of shape 1×3×224×224.
-fn squeezenet_model() -> Vec<u8> {
-    reference_model("onnx", "light/light_squeezenet.onnx")
-}
-
-/// A model of `tests/models`.
-fn reference_model(suite: &str, path: &str) -> Vec<u8> {
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models").join(suite).join("suite.tar.gz");
-    let mut suite = tar::Archive::new(GzDecoder::new(fs::File::open(suite).unwrap()));
-    let mut entries = suite.entries().unwrap().map(Result::unwrap);
-    let mut entry = entries.find(|entry| entry.path().unwrap() == Path::new(path)).unwrap();
-    let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
-fn build_archive(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, *bytes).unwrap();
-    }
-    tar.into_inner().unwrap().finish().unwrap()
-}
-
 const CONFIG: &str = "version: 1
 compilation:
   defaults: { symbolic_dims: { default: 1 }, tags: { owner: me } }
@@ -104,10 +77,9 @@ compilation:
 #[test]
 fn inspect_shows_the_model_and_its_problems() {
     let folder = Folder::new("inspect");
-    let model = build_archive(&[("model.onnx", &squeezenet_model())]);
+    let model = build_archive(&[("model.onnx", &read_squeezenet())]);
     folder.write_file("model.tar.gz", &model);
-    folder
-        .write_file("two.tar.gz", &build_archive(&[("a.onnx", &squeezenet_model()), ("b.onnx", &squeezenet_model())]));
+    folder.write_file("two.tar.gz", &build_archive(&[("a.onnx", &read_squeezenet()), ("b.onnx", &read_squeezenet())]));
     folder.write_file("model.zip", b"PK\x03\x04");
     // The size depends on the version of the compressor.
     let size = |text: String| text.replace(&indicatif::HumanBytes(model.len() as u64).to_string(), "SIZE");
@@ -119,7 +91,10 @@ fn inspect_shows_the_model_and_its_problems() {
         folder.run_cli(&["inspect", "s3://bucket"]),
     ];
     insta::assert_snapshot!(printed.join("\n\n"));
-    folder.write_file("torch.tar.gz", &build_archive(&[("model.pt", &reference_model("pytorch", "traced/model.pt"))]));
+    folder.write_file(
+        "torch.tar.gz",
+        &build_archive(&[("model.pt", &read_reference_model("pytorch", "traced/model.pt"))]),
+    );
     let torch = folder.run_cli(&["inspect", "torch.tar.gz"]);
     assert!(
         torch.contains("contains no input shapes") && torch.contains("Fix: set the input shapes in the rule"),
@@ -165,7 +140,7 @@ fn an_archive_in_s3_is_inspected() {
     let folder = Folder::new("s3");
     let missing = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
     let answers =
-        vec![("200 OK", build_archive(&[("model.onnx", &squeezenet_model())])), ("404 Not Found", missing.into())];
+        vec![("200 OK", build_archive(&[("model.onnx", &read_squeezenet())])), ("404 Not Found", missing.into())];
     let url = serve_s3(answers);
     let variables = [
         ("AWS_ENDPOINT_URL", url.as_str()),
@@ -184,7 +159,7 @@ fn an_archive_in_s3_is_inspected() {
 #[test]
 fn plan_shows_each_request_or_its_problems() {
     let folder = Folder::new("plan");
-    let model = build_archive(&[("model.onnx", &squeezenet_model())]);
+    let model = build_archive(&[("model.onnx", &read_squeezenet())]);
     folder.write_file("model.tar.gz", &model);
     folder.write_file("automation.yaml", CONFIG.as_bytes());
     let printed = [

@@ -5,7 +5,6 @@ mod invariants;
 use std::collections::{BTreeMap, BTreeSet};
 
 use automation::{ConfigSource, ForeignJobs, ModelNotifier, event::Event};
-use flate2::{Compression, write::GzEncoder};
 use ledger::Ledger;
 use neo::JobStatus;
 use notifications::notifier::Notifier;
@@ -15,6 +14,7 @@ use serde_json::json;
 use start_compilation::Starter;
 use support::{
     MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, ScriptedResponse, Shared, StoredObject,
+    build_archive,
 };
 use sweep_compilations::Sweeper;
 use worker::{Failure, Message};
@@ -70,7 +70,7 @@ pub enum HistoryStep {
     ProgressJob { job: u8, fails: bool },
     /// Script SageMaker's next answers to `CreateCompilationJob`: the quota is exceeded, the
     /// request is rejected, or the response is lost after the job was created.
-    ScriptAnswers { which: u8, count: u8 },
+    ScriptResponses { which: u8, count: u8 },
     /// Run the sweep, as its schedule does.
     RunSweep { crash_in_call: u8 },
     /// Move the clock forward, or back to simulate an instance whose clock is behind.
@@ -131,13 +131,13 @@ impl SimulatedStack {
                 self.acknowledge_message(queues.1, second, results.1, true);
             }
             HistoryStep::ProgressJob { job, fails } => self.progress_job(job.into(), fails),
-            HistoryStep::ScriptAnswers { which, count } => {
+            HistoryStep::ScriptResponses { which, count } => {
                 let answer = match which % 4 {
                     0 => ScriptedResponse::Lost,
                     1 => ScriptedResponse::Rejected("no such role".to_owned()),
                     _ => ScriptedResponse::Quota,
                 };
-                self.jobs.answers.lock().extend(vec![answer; usize::from(count % 4)]);
+                self.jobs.responses.lock().extend(vec![answer; usize::from(count % 4)]);
             }
             HistoryStep::RunSweep { crash_in_call } => self.run_sweep(&crash_schedule(crash_in_call)).await,
             HistoryStep::AdvanceClock { seconds } => advance_clock(2 * i64::from(seconds)),
@@ -146,7 +146,7 @@ impl SimulatedStack {
 
     /// Runs without further crashes until all messages are delivered and all jobs have ended.
     pub async fn run_until_idle(&mut self) {
-        self.jobs.answers.lock().clear();
+        self.jobs.responses.lock().clear();
         for _ in 0..MAX_ROUNDS {
             advance_clock(LONGER_THAN_A_CLAIM);
             for queue in 0..3 {
@@ -172,7 +172,7 @@ impl SimulatedStack {
         let folder = if model == 2 { "latest" } else { "all" };
         let key = format!("{folder}/model-{model}.tar.gz");
         let version = format!("v{}", self.versions);
-        let bytes = build_archive(content);
+        let bytes = build_archive(&[("model.onnx", if content { FIRST_MODEL } else { SECOND_MODEL })]);
         let etag = format!("content-{content}");
         let event = json!({
             "source": "aws.s3", "detail-type": "Object Created",
@@ -336,15 +336,6 @@ fn crash_schedule(crash_in_call: u8) -> CrashSchedule {
     } else {
         CrashSchedule::crash_in_call((crash_in_call % 24).into())
     }
-}
-
-fn build_archive(content: bool) -> Vec<u8> {
-    let bytes: &[u8] = if content { FIRST_MODEL } else { SECOND_MODEL };
-    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    let mut header = tar::Header::new_gnu();
-    header.set_size(bytes.len() as u64);
-    header.set_mode(0o644);
-    tar.append_data(&mut header, "model.onnx", bytes).and_then(|()| tar.into_inner()?.finish()).unwrap_or_default()
 }
 
 /// The smallest `ModelProto`: an IR version, and a graph with one input `data` of one float.

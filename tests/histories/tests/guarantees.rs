@@ -19,7 +19,7 @@ fn history_step() -> impl Strategy<Value = HistoryStep> {
             HistoryStep::DeliverTwo { queues, messages, crash_in_calls }
         }),
         4 => (any::<u8>(), any::<bool>()).prop_map(|(job, fails)| HistoryStep::ProgressJob { job, fails }),
-        1 => any::<(u8, u8)>().prop_map(|(which, count)| HistoryStep::ScriptAnswers { which, count }),
+        1 => any::<(u8, u8)>().prop_map(|(which, count)| HistoryStep::ScriptResponses { which, count }),
         1 => any::<u8>().prop_map(|crash_in_call| HistoryStep::RunSweep { crash_in_call }),
         1 => any::<i8>().prop_map(|seconds| HistoryStep::AdvanceClock { seconds }),
     ]

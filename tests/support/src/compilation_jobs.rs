@@ -26,7 +26,7 @@ pub struct MemoryJobs {
     /// Jobs by name.
     pub jobs: Shared<BTreeMap<String, JobDescription>>,
     /// Responses to the next requests, the last one first; without one, a request is accepted.
-    pub answers: Shared<Vec<ScriptedResponse>>,
+    pub responses: Shared<Vec<ScriptedResponse>>,
     /// Start times of the windows that were listed.
     pub listed_from: Shared<Vec<Timestamp>>,
     /// Whether lists omit every job.
@@ -38,7 +38,7 @@ pub struct MemoryJobs {
 impl CompilationJobs for MemoryJobs {
     async fn create_job(&self, request: &CompilationRequest, _: &str) -> Result<(), CreateJobError> {
         let name = request.job_name.to_string();
-        let response = self.answers.lock().pop();
+        let response = self.responses.lock().pop();
         match response {
             Some(ScriptedResponse::Quota) => {
                 return Err(CallError::new("CreateCompilationJob", CallErrorKind::Quota, "the quota is used up").into());

@@ -1,6 +1,7 @@
 //! Test doubles: in-memory implementations of the AWS services that the functions call. Clones
 //! share their content.
 
+mod archives;
 mod compilation_jobs;
 mod objects;
 mod queues;
@@ -10,6 +11,7 @@ mod table;
 mod topic;
 mod workteams;
 
+pub use archives::{build_archive, read_reference_model, read_squeezenet};
 pub use automation::config::ConfigDocument;
 pub use compilation_jobs::{MemoryJobs, ScriptedResponse};
 pub use objects::{MemoryObjects, StoredObject};

@@ -1,15 +1,9 @@
-use std::{
-    collections::{BTreeSet, HashMap},
-    fs::File,
-    io::Read,
-    path::Path,
-};
+use std::collections::{BTreeSet, HashMap};
 
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use jiff::Timestamp;
 use ledger::{ModelState, Reuse};
 use neo::{CompilationRequest, JobName, ModelId};
-use support::{MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
+use support::{MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, build_archive, read_squeezenet};
 use worker::Message;
 
 use super::*;
@@ -60,31 +54,9 @@ fn put_config(objects: &MemoryObjects, version: &str, config: &str) {
     objects.put_version("config", "automation.yaml", object);
 }
 
-/// Reads a real model of the `onnx` package. Its input is `data_0`, of shape 1×3×224×224.
-fn read_squeezenet() -> Vec<u8> {
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models/onnx/suite.tar.gz");
-    let mut suite = tar::Archive::new(GzDecoder::new(File::open(suite).unwrap()));
-    let mut entries = suite.entries().unwrap().map(Result::unwrap);
-    let mut entry = entries.find(|entry| entry.path().unwrap().ends_with("light_squeezenet.onnx")).unwrap();
-    let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
 /// Builds an archive that can be compiled.
 fn build_model_archive() -> Vec<u8> {
     build_archive(&[("m.onnx", &read_squeezenet())])
-}
-
-fn build_archive(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, *bytes).unwrap();
-    }
-    tar.into_inner().unwrap().finish().unwrap()
 }
 
 impl TestPlanner {

@@ -56,7 +56,7 @@ async fn request_delivered_twice_starts_one_job() {
 #[tokio::test]
 async fn request_with_a_lost_response_is_retried() {
     let starter = create_starter();
-    starter.jobs.answers.lock().push(ScriptedResponse::Lost);
+    starter.jobs.responses.lock().push(ScriptedResponse::Lost);
     assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(starter.jobs.jobs.lock().len(), 1);
@@ -68,7 +68,7 @@ async fn request_with_a_lost_response_is_retried() {
 #[tokio::test]
 async fn exceeded_quota_parks_the_request_until_it_is_released() {
     let starter = create_starter();
-    starter.jobs.answers.lock().push(ScriptedResponse::Quota);
+    starter.jobs.responses.lock().push(ScriptedResponse::Quota);
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Requested, None)));
     assert!(starter.jobs.jobs.lock().is_empty() && starter.job_states.bodies.lock().is_empty());
@@ -83,7 +83,7 @@ async fn exceeded_quota_parks_the_request_until_it_is_released() {
 #[tokio::test]
 async fn refusal_is_recorded_and_reported() {
     let starter = create_starter();
-    starter.jobs.answers.lock().push(ScriptedResponse::Rejected("Unsupported framework version".to_owned()));
+    starter.jobs.responses.lock().push(ScriptedResponse::Rejected("Unsupported framework version".to_owned()));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     let rejected = (JobStatus::Rejected, Some("Unsupported framework version".to_owned()));
     assert_eq!(find_status(&starter).await, Some(rejected));
@@ -93,7 +93,8 @@ async fn refusal_is_recorded_and_reported() {
 #[tokio::test]
 async fn refusal_after_a_lost_response_keeps_the_running_job() {
     let starter = create_starter();
-    *starter.jobs.answers.lock() = vec![ScriptedResponse::Rejected("no such role".to_owned()), ScriptedResponse::Lost];
+    *starter.jobs.responses.lock() =
+        vec![ScriptedResponse::Rejected("no such role".to_owned()), ScriptedResponse::Lost];
     assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
