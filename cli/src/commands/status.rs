@@ -79,7 +79,11 @@ fn is_temporary(error: &CliError, has_succeeded: bool) -> bool {
         CliError::Call(call) => match call.kind {
             CallErrorKind::Throttled | CallErrorKind::Contended => true,
             CallErrorKind::Unanswered => has_succeeded,
-            CallErrorKind::Quota | CallErrorKind::Invalid | CallErrorKind::NotFound | CallErrorKind::Conflict => false,
+            CallErrorKind::Quota
+            | CallErrorKind::Invalid
+            | CallErrorKind::Denied
+            | CallErrorKind::NotFound
+            | CallErrorKind::Conflict => false,
         },
         _ => false,
     }

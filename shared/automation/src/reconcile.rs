@@ -44,9 +44,11 @@ where
                 CallErrorKind::Throttled | CallErrorKind::Contended | CallErrorKind::Conflict => {
                     ApplyOutcome::Deferred(reason)
                 }
-                CallErrorKind::Quota | CallErrorKind::Invalid | CallErrorKind::NotFound | CallErrorKind::Unanswered => {
-                    ApplyOutcome::Failed(reason)
-                }
+                CallErrorKind::Quota
+                | CallErrorKind::Invalid
+                | CallErrorKind::Denied
+                | CallErrorKind::NotFound
+                | CallErrorKind::Unanswered => ApplyOutcome::Failed(reason),
             };
         }
     }

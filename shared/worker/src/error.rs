@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use aws_sdk_sqs::error::SdkError;
+use aws_sdk_sqs::{config::http::HttpResponse, error::SdkError};
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 use thiserror::Error;
 
@@ -17,15 +17,26 @@ pub enum CallErrorKind {
     Quota,
     /// The service refused the request itself: a retry fails the same way.
     Invalid,
+    /// The service refused the call for another reason, such as a missing permission: nothing
+    /// happened, and a retry fails the same way until somebody acts.
+    Denied,
     /// The resource does not exist.
     NotFound,
     /// The resource exists already, or a condition of the request did not hold.
     Conflict,
     /// Other writers were first, several times in a row: retry in a moment.
     Contended,
-    /// The result is unknown: no connection, no response in time, a server error, or a code not
-    /// listed here.
+    /// The result is unknown: no connection, no response in time, or a server error. The call may
+    /// have taken effect.
     Unanswered,
+}
+
+impl CallErrorKind {
+    /// Whether the service answered that it did not do what was requested, for a reason that does
+    /// not pass by itself.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Quota | Self::Invalid | Self::Denied | Self::NotFound)
+    }
 }
 
 /// A call that failed after the SDK's own retries, or data that could not be read or built.
@@ -41,14 +52,15 @@ pub struct CallError {
 }
 
 impl CallError {
-    /// Classifies an SDK error by the code of the service.
-    pub fn from_sdk<E, R>(operation: &'static str, error: SdkError<E, R>) -> Self
+    /// Classifies an SDK error by the code of the service, and by the HTTP status if the code is
+    /// not listed.
+    pub fn from_sdk<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
     {
         let service = error.as_service_error();
-        let kind = service.and_then(ProvideErrorMetadata::code).map_or(CallErrorKind::Unanswered, classify_code);
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let kind = service.map_or(CallErrorKind::Unanswered, |service| classify_answer(service.code(), status));
         let message = match service.and_then(ProvideErrorMetadata::message) {
             Some(message) => message.to_owned(),
             None => DisplayErrorContext(&error).to_string(),
@@ -67,29 +79,66 @@ impl CallError {
     }
 }
 
-fn classify_code(code: &str) -> CallErrorKind {
-    match code {
-        "ThrottlingException"
-        | "Throttling"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "ProvisionedThroughputExceededException"
-        | "ThrottledException"
-        | "RequestThrottled" => CallErrorKind::Throttled,
-        "ResourceLimitExceeded" | "LimitExceededException" => CallErrorKind::Quota,
-        "ValidationException" | "InvalidParameter" | "InvalidParameterValue" => CallErrorKind::Invalid,
-        "ResourceNotFound"
-        | "ResourceNotFoundException"
-        | "NoSuchKey"
-        | "NoSuchVersion"
-        | "NotFound"
-        | "QueueDoesNotExist"
-        | "AWS.SimpleQueueService.NonExistentQueue" => CallErrorKind::NotFound,
-        "ResourceInUse" | "ConflictException" | "ConditionalCheckFailedException" | "PreconditionFailed" => {
-            CallErrorKind::Conflict
-        }
-        _ => CallErrorKind::Unanswered,
+/// The codes whose meaning their HTTP status does not say.
+const CODES: &[(CallErrorKind, &[&str])] = &[
+    (
+        CallErrorKind::Throttled,
+        &[
+            "ThrottlingException",
+            "Throttling",
+            "ThrottledException",
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "ProvisionedThroughputExceededException",
+            "BandwidthLimitExceeded",
+            "PriorRequestNotComplete",
+            // Of SQS and of S3 for queues and objects encrypted with a KMS key.
+            "KMS.ThrottlingException",
+            "KmsThrottled",
+            "KMSThrottling",
+            "KMSThrottlingException",
+        ],
+    ),
+    (CallErrorKind::Quota, &["ResourceLimitExceeded", "LimitExceededException"]),
+    (CallErrorKind::Invalid, &["ValidationException", "InvalidParameter", "InvalidParameterValue"]),
+    (
+        CallErrorKind::NotFound,
+        &[
+            "ResourceNotFound",
+            "ResourceNotFoundException",
+            "NoSuchKey",
+            "NoSuchVersion",
+            "NotFound",
+            "QueueDoesNotExist",
+            "AWS.SimpleQueueService.NonExistentQueue",
+        ],
+    ),
+    (
+        CallErrorKind::Conflict,
+        &["ResourceInUse", "ConflictException", "ConditionalCheckFailedException", "PreconditionFailed"],
+    ),
+    // The service did nothing, but the same request succeeds later: it arrived too slowly, or with
+    // credentials that had just expired.
+    (
+        CallErrorKind::Unanswered,
+        &["RequestTimeout", "RequestTimeoutException", "ExpiredToken", "ExpiredTokenException"],
+    ),
+];
+
+/// Classifies an error response. A listed code decides. Otherwise, a 4xx status means that the call
+/// did not take effect, and any other status that this is unknown. Responses to HEAD requests have
+/// no code.
+fn classify_answer(code: Option<&str>, status: Option<u16>) -> CallErrorKind {
+    let listed = CODES.iter().find(|(_, codes)| code.is_some_and(|code| codes.contains(&code)));
+    match (listed, status) {
+        (Some((kind, _)), _) => *kind,
+        (None, Some(404)) if code.is_none() => CallErrorKind::NotFound,
+        (None, Some(429)) => CallErrorKind::Throttled,
+        (None, Some(400..=499)) => CallErrorKind::Denied,
+        (None, _) => CallErrorKind::Unanswered,
     }
 }
 
@@ -133,7 +182,8 @@ impl From<CallError> for Failure {
             }
             CallErrorKind::Contended => Self::busy(error.to_string()),
             CallErrorKind::Invalid => Self::Terminal(Box::new(error)),
-            CallErrorKind::NotFound | CallErrorKind::Conflict | CallErrorKind::Unanswered => {
+            // A permission can be given before the last delivery.
+            CallErrorKind::Denied | CallErrorKind::NotFound | CallErrorKind::Conflict | CallErrorKind::Unanswered => {
                 Self::Transient(Box::new(error))
             }
         }
@@ -155,4 +205,66 @@ pub fn format_chain(error: &(dyn StdError + 'static)) -> String {
         next = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    /// The kind of an error response with this status and code.
+    fn kind_of_response(status: u16, code: Option<&str>) -> CallErrorKind {
+        let mut metadata = ErrorMetadata::builder();
+        if let Some(code) = code {
+            metadata = metadata.code(code);
+        }
+        let response = HttpResponse::new(status.try_into().unwrap(), "".into());
+        CallError::from_sdk("UpdateImage", SdkError::service_error(metadata.build(), response)).kind
+    }
+
+    #[test]
+    fn unlisted_4xx_code_is_a_refusal() {
+        for (status, code) in [
+            (400, "AccessDeniedException"),
+            (403, "AccessDenied"),
+            (403, "InvalidObjectState"),
+            (400, "KMS.DisabledException"),
+            (400, "SomethingNew"),
+        ] {
+            let kind = kind_of_response(status, Some(code));
+            assert_eq!(kind, CallErrorKind::Denied, "{code}");
+            assert!(kind.is_refusal());
+        }
+        assert_eq!(kind_of_response(403, None), CallErrorKind::Denied, "HEAD has no code");
+        assert_eq!(kind_of_response(404, None), CallErrorKind::NotFound, "HEAD has no code");
+    }
+
+    #[test]
+    fn server_error_and_lost_connection_are_unknown() {
+        for (status, code) in [(500, Some("InternalFailure")), (503, Some("ServiceUnavailable")), (502, None)] {
+            assert_eq!(kind_of_response(status, code), CallErrorKind::Unanswered, "{status} {code:?}");
+        }
+        let lost: SdkError<ErrorMetadata, HttpResponse> = SdkError::timeout_error("no response in 20 s");
+        let kind = CallError::from_sdk("UpdateImage", lost).kind;
+        assert_eq!(kind, CallErrorKind::Unanswered);
+        assert!(!kind.is_refusal());
+    }
+
+    #[test]
+    fn listed_code_outranks_the_status() {
+        for (status, code, kind) in [
+            (400, "ThrottlingException", CallErrorKind::Throttled),
+            (400, "KMS.ThrottlingException", CallErrorKind::Throttled),
+            (503, "SlowDown", CallErrorKind::Throttled),
+            (429, "SomethingNew", CallErrorKind::Throttled),
+            (400, "ResourceLimitExceeded", CallErrorKind::Quota),
+            (400, "ValidationException", CallErrorKind::Invalid),
+            (400, "ResourceNotFound", CallErrorKind::NotFound),
+            (400, "ResourceInUse", CallErrorKind::Conflict),
+            (400, "RequestTimeout", CallErrorKind::Unanswered),
+        ] {
+            assert_eq!(kind_of_response(status, Some(code)), kind, "{code}");
+        }
+    }
 }
