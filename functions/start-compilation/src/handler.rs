@@ -4,12 +4,23 @@
 //! The job's name is the idempotency key: it is derived from the request, and SageMaker accepts
 //! each name once.
 
+use std::time::Duration;
+
 use automation::event::{Event, JobObservation, Observer, StopRequest};
+use jiff::SignedDuration;
 use ledger::{Ledger, LedgerTable};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelSource};
 use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError};
 use tracing::{info, warn};
-use worker::{CallErrorKind, Failure, queue::Sender};
+use worker::{CallErrorKind, Failure, backoff::Backoff, queue::Sender};
+
+/// How long a request is sent again that SageMaker refuses for lack of a permission: a new role or
+/// policy takes effect within minutes (IAM user guide, "Changes that I make are not always
+/// immediately visible").
+const PERMISSION_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Wait before such a request is sent again.
+const PERMISSION_RETRY: Duration = Duration::from_mins(1);
 
 /// Turns compilation requests into jobs.
 pub struct Starter<J, T, Q> {
@@ -50,6 +61,13 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
             }
             Err(CreateJobError::Exists) => self.check_existing_job(request).await?,
             Err(CreateJobError::Rejected(reason)) => self.record_rejection(request, &reason).await?,
+            Err(CreateJobError::NotPermitted(reason)) => {
+                if self.ledger.record_refusal(request).await? < PERMISSION_PATIENCE {
+                    warn!(job, reason, "Compilation request not permitted; it is sent again");
+                    return Err(Failure::Deferred { cause: reason, backoff: Backoff::Fixed(PERMISSION_RETRY) });
+                }
+                self.record_rejection(request, &reason).await?;
+            }
             Err(CreateJobError::Call(error))
                 if error.kind == CallErrorKind::Quota && self.ledger.park_request(request).await? =>
             {

@@ -87,6 +87,9 @@ pub struct JobRow {
     pub artifact: Option<String>,
     /// Why the job failed or its request was rejected.
     pub failure_reason: Option<String>,
+    /// When SageMaker first refused the request for a reason that may pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_since: Option<Timestamp>,
     /// When SageMaker accepted the request.
     #[serde(default)]
     pub created_at: Option<Timestamp>,
@@ -147,6 +150,7 @@ impl JobRow {
             arn: None,
             artifact: None,
             failure_reason: None,
+            refused_since: None,
             created_at: None,
             started_at: None,
             ended_at: None,

@@ -274,12 +274,33 @@ fn suggest_job_fix(row: &JobRow) -> String {
     let request = row.request.as_ref();
     let source = request.map(|request| &request.source);
     match row.failure_class() {
+        None if FailureClass::from_reason(row.failure_reason.as_deref().unwrap_or_default())
+            == FailureClass::Permission =>
+        {
+            let role = request.and_then(|request| request.role_arn.as_deref());
+            suggest_permission_fix(role, source.is_some_and(|source| source.as_upload().is_some()))
+        }
         None if source.is_some_and(|source| source.as_upload().is_none()) => {
             "fix the rule or the model package as described by SageMaker; the job is then requested again".to_owned()
         }
         None => "fix the rule or the model as described by SageMaker, then upload the archive again".to_owned(),
         Some(class) => class.suggest_fix(request.map(|request| request.rule.as_str()), source),
     }
+}
+
+/// How to fix a request that lacks a permission. `role` is the compilation role of the rule.
+fn suggest_permission_fix(role: Option<&str>, is_upload: bool) -> String {
+    let role = match role {
+        Some(role) => format!(
+            "check that the template parameter PassableRoleArns lists {role}, and that its trust policy allows sagemaker.amazonaws.com to assume it"
+        ),
+        None => {
+            "check that no service control policy or permissions boundary takes this permission from the stack's roles"
+                .to_owned()
+        }
+    };
+    let retry = if is_upload { "upload the archive again" } else { "change the rule (for example, edit a tag)" };
+    format!("give the permission that SageMaker names; {role}. Then {retry}")
 }
 
 /// Keeps the first [`MAX_PROBLEMS`] and counts the others.
@@ -336,6 +357,7 @@ mod tests {
                 JobStatus::Rejected => Some("Unsupported framework version field for target".to_owned()),
                 _ => None,
             },
+            refused_since: None,
             created_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(70).unwrap()),
             started_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(100).unwrap()),
             ended_at: status.is_terminal().then(|| Timestamp::from_second(350).unwrap()),

@@ -32,6 +32,10 @@ pub enum CreateJobError {
     /// The request is not valid; the message of SageMaker says why.
     #[error("{0}")]
     Rejected(String),
+    /// A permission is missing, or the role cannot be assumed; the message of SageMaker names it.
+    /// This passes if the role or the permission was created moments ago.
+    #[error("{0}")]
+    NotPermitted(String),
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -130,6 +134,8 @@ impl CompilationJobs for SageMakerClient {
         };
         Err(match error.kind {
             CallErrorKind::Conflict => CreateJobError::Exists,
+            _ if error.names_unassumable_role() => CreateJobError::NotPermitted(error.message),
+            CallErrorKind::Denied => CreateJobError::NotPermitted(error.message),
             CallErrorKind::Invalid => CreateJobError::Rejected(error.message),
             _ => CreateJobError::Call(error),
         })

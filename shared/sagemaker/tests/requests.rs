@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use neo::CompilationRequest;
-use sagemaker::{SageMakerClient, compilation_jobs::CompilationJobs};
-use sagemaker_emulator::Emulator;
+use sagemaker::{
+    SageMakerClient,
+    compilation_jobs::{CompilationJobs, CreateJobError},
+};
+use sagemaker_emulator::{Emulator, ScriptedFault};
 use serde_json::{Value, json};
 use support::sdk::connect_client;
 
@@ -53,5 +56,24 @@ async fn client_sends_the_request_that_plan_prints() {
         assert_eq!(sent.body, request.to_api(ROLE));
         let described = jobs.describe_job(request.job_name.as_str()).await.unwrap().unwrap();
         assert_eq!(described.source, request.source.to_uri());
+    }
+}
+
+#[tokio::test]
+async fn missing_permission_differs_from_an_invalid_request() {
+    let emulator = Emulator::builder().start().await.unwrap();
+    let jobs = SageMakerClient::new(connect_client(&emulator.endpoint_url(), "us-east-1"));
+    let request = compilation_request(&json!({}));
+    let unassumable = "Could not assume role arn:aws:iam::123456789012:role/new. Please ensure that the role exists";
+    let cases = [
+        ("AccessDeniedException", "not authorized to perform: iam:PassRole", true),
+        ("ValidationException", unassumable, true),
+        ("ValidationException", "Unsupported framework version", false),
+    ];
+    for (code, message, is_permission) in cases {
+        emulator.add_fault(ScriptedFault::answer_with_error("CreateCompilationJob", 1, code, message));
+        let error = jobs.create_job(&request, ROLE).await.unwrap_err();
+        assert_eq!(matches!(error, CreateJobError::NotPermitted(_)), is_permission, "{error:?}");
+        assert_eq!(error.to_string(), message);
     }
 }

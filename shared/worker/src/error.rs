@@ -18,7 +18,7 @@ pub enum CallErrorKind {
     /// The service refused the request itself: a retry fails the same way.
     Invalid,
     /// The service refused the call for another reason, such as a missing permission: nothing
-    /// happened, and a retry fails the same way until somebody acts.
+    /// happened, and a retry fails the same way until someone acts.
     Denied,
     /// The resource does not exist.
     NotFound,
@@ -32,8 +32,8 @@ pub enum CallErrorKind {
 }
 
 impl CallErrorKind {
-    /// Whether the service answered that it did not do what was requested, for a reason that does
-    /// not pass by itself.
+    /// Whether the service answered that it did not do what was requested, for a reason that lasts
+    /// until someone acts.
     pub fn is_refusal(self) -> bool {
         matches!(self, Self::Quota | Self::Invalid | Self::Denied | Self::NotFound)
     }
@@ -66,6 +66,16 @@ impl CallError {
             None => DisplayErrorContext(&error).to_string(),
         };
         Self { operation: Some(operation), kind, message, source: Some(Box::new(error)) }
+    }
+
+    /// Whether the service could not assume the role named in the request. IAM is eventually
+    /// consistent: a role created a moment ago is refused with the same message as a role that does
+    /// not trust the service.
+    pub fn names_unassumable_role(&self) -> bool {
+        let message = self.message.to_lowercase();
+        let words = ["assume role", "assume the role", "assumerole", "cannot be assumed"];
+        matches!(self.kind, CallErrorKind::Invalid | CallErrorKind::Denied)
+            && words.iter().any(|words| message.contains(words))
     }
 
     /// A failure of an operation for which the SDK has no error.

@@ -18,6 +18,8 @@ pub enum ScriptedResponse {
     Quota,
     /// The request is rejected with this message.
     Rejected(String),
+    /// A permission is missing; this message names it.
+    NotPermitted(String),
 }
 
 /// SageMaker's compilation jobs.
@@ -44,6 +46,7 @@ impl CompilationJobs for MemoryJobs {
                 return Err(CallError::new("CreateCompilationJob", CallErrorKind::Quota, "the quota is used up").into());
             }
             Some(ScriptedResponse::Rejected(reason)) => return Err(CreateJobError::Rejected(reason)),
+            Some(ScriptedResponse::NotPermitted(reason)) => return Err(CreateJobError::NotPermitted(reason)),
             Some(ScriptedResponse::Lost) | None => {}
         }
         let mut jobs = self.jobs.lock();

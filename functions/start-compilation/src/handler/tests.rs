@@ -91,6 +91,32 @@ async fn refusal_is_recorded_and_reported() {
 }
 
 #[tokio::test]
+async fn missing_permission_is_reported_after_ten_minutes() {
+    let reason = "not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/neo";
+    let starter = create_starter();
+    *starter.jobs.responses.lock() = vec![ScriptedResponse::NotPermitted(reason.to_owned()); 3];
+    for _ in 0..2 {
+        let failure = starter.handle_event(request_event("a.tar.gz")).await.unwrap_err();
+        assert!(matches!(failure, Failure::Deferred { .. }), "no delivery is used up: {failure:?}");
+        assert_eq!(find_status(&starter).await, Some((JobStatus::Requested, None)));
+    }
+    let later = || Timestamp::UNIX_EPOCH + SignedDuration::from_mins(10);
+    let starter = TestStarter { ledger: Ledger::new(starter.ledger.table().clone(), later), ..starter };
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Rejected, Some(reason.to_owned()))));
+    assert_eq!(starter.job_states.bodies.lock().len(), 1, "it is reported");
+}
+
+#[tokio::test]
+async fn permission_given_meanwhile_starts_the_job() {
+    let starter = create_starter();
+    starter.jobs.responses.lock().push(ScriptedResponse::NotPermitted("Could not assume role".to_owned()));
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap_err();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+#[tokio::test]
 async fn refusal_after_a_lost_response_keeps_the_running_job() {
     let starter = create_starter();
     *starter.jobs.responses.lock() =
