@@ -1,6 +1,11 @@
 //! Why a compilation job failed, derived from its `FailureReason`, and how to fix it.
 
+mod operators;
+mod patterns;
+
 use serde::Serialize;
+
+pub use operators::find_unsupported_operators;
 
 use crate::ModelSource;
 
@@ -28,57 +33,16 @@ pub enum FailureClass {
     Unknown,
 }
 
-/// Words in failure reasons and their class; the first match wins. They come from the developer
-/// guide ("Troubleshoot Neo Compilation Errors"), the service, and public reports. The prefix
-/// `ClientError:` is sometimes missing.
-const WORDS: [(&str, FailureClass); 32] = [
-    ("capacityerror", FailureClass::Capacity),
-    ("timeout", FailureClass::Timeout),
-    ("timed out", FailureClass::Timeout),
-    ("access denied", FailureClass::Permission),
-    ("accessdenied", FailureClass::Permission),
-    ("not authorized", FailureClass::Permission),
-    // Error messages from S3.
-    ("forbidden", FailureClass::Permission),
-    ("(403)", FailureClass::Permission),
-    ("(400)", FailureClass::Permission),
-    ("operatornotimplemented", FailureClass::UnsupportedOperator),
-    ("operatorattributenotimplemented", FailureClass::UnsupportedOperator),
-    ("operatorattributerequired", FailureClass::UnsupportedOperator),
-    ("operatorattributevaluenotvalid", FailureClass::UnsupportedOperator),
-    ("operators are not implemented", FailureClass::UnsupportedOperator),
-    ("tvm cannot convert", FailureClass::UnsupportedOperator),
-    ("framework cannot load", FailureClass::UnsupportedOperator),
-    ("incompatible", FailureClass::UnsupportedOperator),
-    ("wrong shape in input shape dictionary", FailureClass::Shape),
-    ("datainputconfig", FailureClass::Shape),
-    ("input shape", FailureClass::Shape),
-    ("does not exist", FailureClass::Input),
-    ("is in region", FailureClass::Input),
-    ("unable to untar", FailureClass::Archive),
-    ("exactly one .pb", FailureClass::Archive),
-    ("h5 file", FailureClass::Archive),
-    ("only one parameter file", FailureClass::Archive),
-    ("no valid tensorflow model", FailureClass::Archive),
-    ("unable to load provided keras model", FailureClass::Archive),
-    ("inputconfiguration", FailureClass::Archive),
-    ("internal server error", FailureClass::Service),
-    ("internalservererror", FailureClass::Service),
-    ("servererror", FailureClass::Service),
-];
-
 impl FailureClass {
     /// Classifies a `FailureReason`.
     pub fn from_reason(reason: &str) -> Self {
-        let reason = reason.to_lowercase();
-        WORDS.iter().find(|(words, _)| reason.contains(words)).map_or(Self::Unknown, |(_, class)| *class)
+        patterns::find_pattern(reason).map_or(Self::Unknown, |pattern| pattern.class)
     }
 
-    /// How to fix it, naming the rule and the model to change.
-    pub fn suggest_fix(self, rule: Option<&str>, source: Option<&ModelSource>) -> String {
-        let rule = rule.map_or_else(|| "the rule".to_owned(), |name| format!("the rule `{name}` of automation.yaml"));
+    /// How to fix any failure of this class, naming the rule and the model to change.
+    fn suggest_fix(self, rule: &str, source: Option<&ModelSource>) -> String {
         if let Some(ModelSource::Package(package)) = source
-            && let Some(fix) = self.suggest_package_fix(&rule, package.model_package_version_arn.as_str())
+            && let Some(fix) = self.suggest_package_fix(rule, package.model_package_version_arn.as_str())
         {
             return fix;
         }
@@ -94,7 +58,7 @@ impl FailureClass {
                 "set the inputs in {rule} or in the metadata neo-inputs of {archive}: the name of each input as in the model, with all dimensions in the layout of the framework"
             ),
             Self::UnsupportedOperator => format!(
-                "replace these operators, export the model with an older opset, or compile it for targets that support them (change {rule}; developer guide, \"Supported Frameworks\")"
+                "replace the operators that SageMaker names, save the model with a framework version that SageMaker Neo supports (ONNX: with an older opset), or compile it for other targets (change {rule}; developer guide, \"Supported Frameworks\")"
             ),
             Self::Permission => {
                 format!("add the missing permission to the compilation role (role_arn in {rule}, or the stack's CompilationRole)")
@@ -127,34 +91,20 @@ impl FailureClass {
     }
 }
 
-/// Finds the operators that a `FailureReason` reports as unsupported, in its order.
-pub fn find_unsupported_operators(reason: &str) -> Vec<String> {
-    /// The text before a list such as `['Loop', 'NonMaxSuppression']`, or before one name.
-    const MARKERS: [&str; 5] = [
-        "operators are not implemented:",
-        "OperatorNotImplemented:",
-        "OperatorAttributeNotImplemented:",
-        "OperatorAttributeRequired:",
-        "OperatorAttributeValueNotValid:",
-    ];
-    let Some(named) = MARKERS.iter().find_map(|marker| Some(reason.split_once(marker)?.1.trim_start())) else {
-        return Vec::new();
+/// How to fix the failure of a job, naming the rule and the model to change. Some faults have a more
+/// precise fix than others of their class.
+pub fn suggest_failure_fix(reason: &str, rule: Option<&str>, source: Option<&ModelSource>) -> String {
+    let rule = rule.map_or_else(|| "the rule".to_owned(), |name| format!("the rule `{name}` of automation.yaml"));
+    let Some(fix) = patterns::find_pattern(reason).and_then(|pattern| pattern.fix) else {
+        return FailureClass::from_reason(reason).suggest_fix(&rule, source);
     };
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '/');
-    let list = named.strip_prefix(['[', '(']).map(|list| list.split([']', ')']).next().unwrap_or(list));
-    let operators_named: Vec<&str> = match list {
-        Some(list) => list.split(',').map(|name| name.trim_matches(|c: char| !is_name(c))).collect(),
-        None => named.strip_prefix("op ").unwrap_or(named).split(|c: char| !is_name(c)).take(1).collect(),
-    };
-    let mut operators: Vec<String> = Vec::new();
-    for name in
-        operators_named.into_iter().map(|name| name.trim_end_matches(['.', ':'])).filter(|name| !name.is_empty())
-    {
-        if !operators.iter().any(|known| known == name) {
-            operators.push(name.to_owned());
+    match source {
+        Some(ModelSource::Package(_)) => {
+            format!("{fix}. Then change {rule} (for example, edit a tag) to retry the failed jobs")
         }
+        Some(ModelSource::Upload(upload)) => format!("{fix}. Then upload {} again", upload.s3_uri()),
+        None => fix.to_owned(),
     }
-    operators
 }
 
 #[cfg(test)]
@@ -202,24 +152,6 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_operators_are_found() {
-        for (reason, operators) in [
-            (
-                "TVM cannot convert ONNX model. The following operators are not implemented: ['Loop', 'NonMaxSuppression']",
-                &["Loop", "NonMaxSuppression"][..],
-            ),
-            ("ClientError: OperatorNotImplemented: NonMaxSuppression.", &["NonMaxSuppression"]),
-            ("OperatorNotImplemented:('aten::grid_sampler', 'aten::grid_sampler')", &["aten::grid_sampler"]),
-            ("ClientError: OperatorAttributeNotImplemented: op Resize", &["Resize"]),
-            ("operators are not implemented: [", &[]),
-            ("OperatorNotImplemented:", &[]),
-            ("Unable to untar input model", &[]),
-        ] {
-            assert_eq!(find_unsupported_operators(reason), operators, "{reason}");
-        }
-    }
-
-    #[test]
     fn fixes_name_what_to_change() {
         let upload = serde_json::json!({ "bucket": "models", "key": "a.tar.gz", "etag": "e", "size": 1 });
         let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
@@ -228,8 +160,11 @@ mod tests {
             [(upload, "metadata neo-inputs of s3://models/a.tar.gz"), (package, "register a version")]
         {
             let source: ModelSource = serde_json::from_value(source).unwrap();
-            let fix = FailureClass::Shape.suggest_fix(Some("edge"), Some(&source));
+            let fix = suggest_failure_fix("unable to extract DataInputConfig", Some("edge"), Some(&source));
             assert!(fix.contains("`edge` of automation.yaml") && fix.contains(named), "{fix}");
+            assert!(
+                suggest_failure_fix("Could not assume role r", Some("edge"), Some(&source)).contains("trust policy")
+            );
         }
     }
 }

@@ -22,7 +22,7 @@ pub use config::{
     KmsKeyId, ModelPackageArn, NewVersionPolicy, OutputTemplate, OutputTemplateError, PlaceholderValues, RoleArn,
     RuleSource, SymbolicDims, TargetSpec, VpcConfig,
 };
-pub use failure_class::{FailureClass, find_unsupported_operators};
+pub use failure_class::{FailureClass, find_unsupported_operators, suggest_failure_fix};
 pub use input_shapes::{
     CoreMlDimension, CoreMlInputConfig, CoreMlInputType, CoreMlShape, DeclaredLayout, InputShape, InputShapes,
     derive_data_input_config,

@@ -7,6 +7,7 @@ use ledger::{JobRow, ModelRow};
 use model_archive::Problem;
 use neo::{
     CompilationRequest, FailureClass, JobName, JobStatus, ModelId, ModelSource, Upload, find_unsupported_operators,
+    suggest_failure_fix,
 };
 use serde::Serialize;
 
@@ -273,10 +274,9 @@ fn failed_job_problem(row: &JobRow, next_attempt: Option<&CompilationRequest>) -
 fn suggest_job_fix(row: &JobRow) -> String {
     let request = row.request.as_ref();
     let source = request.map(|request| &request.source);
+    let reason = row.failure_reason.as_deref().unwrap_or_default();
     match row.failure_class() {
-        None if FailureClass::from_reason(row.failure_reason.as_deref().unwrap_or_default())
-            == FailureClass::Permission =>
-        {
+        None if FailureClass::from_reason(reason) == FailureClass::Permission => {
             let role = request.and_then(|request| request.role_arn.as_deref());
             suggest_permission_fix(role, source.is_some_and(|source| source.as_upload().is_some()))
         }
@@ -284,7 +284,7 @@ fn suggest_job_fix(row: &JobRow) -> String {
             "fix the rule or the model package as described by SageMaker; the job is then requested again".to_owned()
         }
         None => "fix the rule or the model as described by SageMaker, then upload the archive again".to_owned(),
-        Some(class) => class.suggest_fix(request.map(|request| request.rule.as_str()), source),
+        Some(_) => suggest_failure_fix(reason, request.map(|request| request.rule.as_str()), source),
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use ledger::{JobRow, ModelRow, ModelState};
 use maintenance::time_format::format_age;
-use neo::JobStatus;
+use neo::{JobStatus, suggest_failure_fix};
 use serde_json::{Value, json};
 
 use crate::{
@@ -104,10 +104,11 @@ fn print_job(job: &JobRow, now: Timestamp, out: &mut CliOutput) -> Result<(), Cl
     if let Some(seconds) = job.billed_seconds() {
         out.print_line(format_args!("\n{seconds} s billed"))?;
     }
-    if let Some(class) = job.failure_class() {
+    if job.status == JobStatus::Failed {
         let request = job.request.as_ref();
         let source = request.map(|request| &request.source);
-        let fix = class.suggest_fix(request.map(|request| request.rule.as_str()), source);
+        let reason = job.failure_reason.as_deref().unwrap_or_default();
+        let fix = suggest_failure_fix(reason, request.map(|request| request.rule.as_str()), source);
         out.print_line(format_args!("\nFix: {fix}"))?;
     }
     Ok(())
