@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ministack.services.cloudformation import language_extensions
 
 from tests.local.environment import ROOT
 
@@ -24,10 +25,11 @@ SAGEMAKER_ENDPOINT = "AWS_ENDPOINT_URL_SAGEMAKER"  # read by the AWS SDK in func
 
 
 class Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms, for example `!Ref x` as {"Ref": x}."""
+    """Reads CloudFormation's short forms, for example `!Ref x` as {"Ref": x} and `!Sub x` as {"Fn::Sub": x}."""
 
 
 def _read_intrinsic(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    suffix = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
     if isinstance(node, yaml.ScalarNode):
         return {suffix: loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):
@@ -37,7 +39,9 @@ def _read_intrinsic(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, A
 
 
 Loader.add_multi_constructor("!", _read_intrinsic)
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
+_PARSED: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
+# With every Fn::ForEach expanded.
+TEMPLATE: dict[str, Any] = language_extensions.apply(_PARSED, {})
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 
 
@@ -86,42 +90,96 @@ def test_roles_name_their_resources() -> None:
     for name, resource in RESOURCES.items():
         for policy in resource["Properties"].get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
             for statement in policy["PolicyDocument"]["Statement"]:
-                statement = statement["If"][1] if "If" in statement else statement
+                statement = statement["Fn::If"][1] if "Fn::If" in statement else statement
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                 assert all("*" not in action for action in actions), name
                 assert statement["Resource"] != "*" or set(actions) <= without_resource, name
 
 
 def test_data_stores_are_retained() -> None:
+    """A stack that is deleted keeps its data; a first deployment that fails leaves nothing behind."""
     stores = {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}
     kept = [name for name, resource in RESOURCES.items() if resource["Type"] in stores]
     assert len(kept) == 4
     for name in kept:
-        assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain", name
+        assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate", name
+        assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", name
 
 
-def test_composite_alarm_covers_every_dead_letter_queue() -> None:
-    """Each queue has an alarm, is in the composite alarm's rule, and is on the dashboard.
+def list_queue_readers() -> dict[str, str]:
+    """Returns the source queue of each function that reads one."""
+    sources = {}
+    for function in FUNCTIONS.values():
+        for event in RESOURCES[function]["Properties"]["Events"].values():
+            if event["Type"] == "SQS":
+                sources[function] = event["Properties"]["Queue"]["Fn::GetAtt"].removesuffix(".Arn")
+    return sources
 
-    Only the composite alarm publishes to the topic, and the topic policy allows it.
-    """
-    queues = [name for name in RESOURCES if name.endswith("DeadLetterQueue")]
-    assert queues
+
+def test_waiting_records_survive_recursion_detection() -> None:
+    """A record that waits is sent to the queue it came from, more often than Lambda allows by default."""
+    readers = list_queue_readers()
+    assert len(readers) == 7
+    for function in readers:
+        allowed = RESOURCES[function]["Properties"].get(
+            "RecursiveLoop", TEMPLATE["Globals"]["Function"]["RecursiveLoop"]
+        )
+        assert allowed == "Allow", function
+        dropped = f'"RecursiveInvocationsDropped", "FunctionName", "${{{function}}}"'
+        assert dropped in RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"], function
+
+
+def test_dead_letter_queues_keep_messages_longest() -> None:
+    """SQS does not reset the age of a message that it moves to a dead-letter queue."""
+    days = {
+        name: queue["Properties"]["MessageRetentionPeriod"] / 86400
+        for name, queue in RESOURCES.items()
+        if queue["Type"] == "AWS::SQS::Queue"
+    }
+    assert len(days) == 16
+    assert days == {name: 14 if name.endswith("DeadLetterQueue") else 10 for name in days}
+
+
+def test_every_incident_has_its_own_alarm() -> None:
+    """Alarms of queues, functions and topics each publish, and each description says what to do."""
     alarms = {name: alarm for name, alarm in RESOURCES.items() if alarm["Type"] == "AWS::CloudWatch::Alarm"}
-    assert set(alarms) >= {queue.replace("Queue", "Alarm") for queue in queues}
-    [rules] = [
-        part for part in RESOURCES["DeadLettersAlarm"]["Properties"]["AlarmRule"]["Join"] if isinstance(part, list)
-    ]
-    assert [rule["Sub"] for rule in rules] == [f'ALARM("${{{queue.replace("Queue", "Alarm")}}}")' for queue in queues]
+    queues = [name.removesuffix("Queue") for name in RESOURCES if name.endswith("DeadLetterQueue")]
+    expected = [f"{queue}Alarm" for queue in queues]
+    expected += [source.replace("Queue", "AgeAlarm") for source in list_queue_readers().values()]
+    expected += [f"{function}ErrorAlarm" for function in FUNCTIONS.values()]
+    assert set(alarms) >= {*expected, "NotificationsDeliveryAlarm", "WorkteamDeliveryAlarm"}
+    runbook = (ROOT / "docs/OPERATIONS.md").read_text()
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.+)$", runbook, re.MULTILINE)}
+    for name, alarm in alarms.items():
+        properties = alarm["Properties"]
+        assert properties["AlarmActions"] == [{"Ref": "NotificationsTopic"}], name
+        assert f"${{{name}.Arn}}" in RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"], name
+        text = properties["AlarmDescription"]["Fn::Sub"][0]
+        [heading] = re.findall(r"Runbook: \$\{Runbook\}#([a-z-]+)$", text)
+        assert heading in headings, text
     for queue in queues:
-        properties = alarms[queue.replace("Queue", "Alarm")]["Properties"]
-        assert properties["Dimensions"] == [{"Name": "QueueName", "Value": {"GetAtt": f"{queue}.QueueName"}}]
-        assert "AlarmActions" not in properties, "only the composite alarm sends notifications"
-        assert f"${{{queue}.QueueName}}" in RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"], queue
-    assert RESOURCES["DeadLettersAlarm"]["Properties"]["AlarmActions"] == [{"Ref": "NotificationsTopic"}]
+        properties = alarms[f"{queue}Alarm"]["Properties"]
+        assert properties["Dimensions"] == [
+            {"Name": "QueueName", "Value": {"Fn::GetAtt": [f"{queue}Queue", "QueueName"]}}
+        ]
     [allowed] = RESOURCES["NotificationsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_noncurrent_versions_expire() -> None:
+    for bucket in ("ModelBucket", "ArtifactBucket"):
+        rules = RESOURCES[bucket]["Properties"]["LifecycleConfiguration"]["Rules"]
+        days = [rule["NoncurrentVersionExpiration"] for rule in rules if "NoncurrentVersionExpiration" in rule]
+        assert days == [{"NoncurrentDays": {"Ref": "NoncurrentVersionDays"}}], bucket
+
+
+def test_subscription_of_the_workteam_queue_dead_letters() -> None:
+    redrive = RESOURCES["WorkteamSubscription"]["Properties"]["RedrivePolicy"]
+    assert redrive == {"deadLetterTargetArn": {"Fn::GetAtt": "WorkteamDeadLetterQueue.Arn"}}
+    [allowed] = RESOURCES["WorkteamDeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allowed["Principal"] == {"Service": "sns.amazonaws.com"}
+    assert allowed["Condition"]["ArnEquals"] == {"aws:SourceArn": {"Ref": "WorkteamTopic"}}
 
 
 def test_only_sagemaker_can_use_the_key_and_publish() -> None:
@@ -143,4 +201,4 @@ def test_role_can_create_a_user_pool_team() -> None:
     [cognito] = [statement for statement in statements if "cognito-idp" in str(statement["Action"])]
     calls = {f"{call}UserPool{of}" for call in ("Describe", "Update") for of in ("", "Client")}
     assert set(cognito["Action"]) == {f"cognito-idp:{call}" for call in calls}
-    assert cognito["Resource"]["Sub"].endswith(":userpool/*")
+    assert cognito["Resource"]["Fn::Sub"].endswith(":userpool/*")

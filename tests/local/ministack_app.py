@@ -10,8 +10,7 @@ from typing import Any
 
 from ministack.app import app as ministack
 from ministack.core import iam_actions
-from ministack.services import cloudwatch, eventbridge, s3, sqs
-from ministack.services.cloudformation import provisioners
+from ministack.services import eventbridge, s3, sqs
 
 Message = dict[str, Any]
 
@@ -67,29 +66,6 @@ def _patch_source_queues() -> None:
     sqs._HANDLERS["ListDeadLetterSourceQueues"] = list_source_queues
 
 
-def _patch_composite_alarms() -> None:
-    """CloudFormation creates composite alarms; in MiniStack, only CloudWatch does."""
-
-    def put_alarm(name: str, properties: Message) -> tuple[str, Message]:
-        status, _, body = cloudwatch._put_composite_alarm({}, {**properties, "AlarmName": name}, False, True)
-        if status >= 400:
-            raise ValueError(body)
-        return name, {"Arn": cloudwatch._composite_alarms[name]["AlarmArn"]}
-
-    def create_alarm(logical_id: str, properties: Message, stack: str) -> tuple[str, Message]:
-        return put_alarm(properties.get("AlarmName") or provisioners._physical_name(stack, logical_id), properties)
-
-    def update_alarm(name: str, _: Message, properties: Message, *__: Any) -> tuple[str, Message]:
-        return put_alarm(name, properties)
-
-    def delete_alarm(name: str, _: Message) -> None:
-        cloudwatch._composite_alarms.pop(name, None)
-
-    handlers = {"create": create_alarm, "update": update_alarm, "delete": delete_alarm}
-    provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = handlers
-
-
 _patch_batch_actions()
-_patch_composite_alarms()
 _patch_source_queues()
 _patch_object_events()

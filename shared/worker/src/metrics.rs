@@ -16,11 +16,14 @@ pub fn write_counts(counts: &[(&str, usize)], now: Timestamp) {
         return;
     }
     let function = function_name();
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned());
     // A metric that cannot be written must not fail the work it counts.
-    let _ = writeln!(std::io::stdout().lock(), "{}", embedded_line(&function, counts, now));
+    let _ = writeln!(std::io::stdout().lock(), "{}", embedded_line(&function, &level, counts, now));
 }
 
-fn embedded_line(function: &str, counts: &[(&str, usize)], now: Timestamp) -> Value {
+/// With the level of the function's log filter: Lambda drops a line of a lower level, and takes a
+/// line without a level for one of the level INFO (developer guide, "Log-level filtering").
+fn embedded_line(function: &str, level: &str, counts: &[(&str, usize)], now: Timestamp) -> Value {
     let metrics: Vec<_> = counts.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
     let mut line = json!({
         "_aws": {
@@ -28,6 +31,8 @@ fn embedded_line(function: &str, counts: &[(&str, usize)], now: Timestamp) -> Va
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics }],
         },
         "FunctionName": function,
+        "level": level,
+        "timestamp": now.to_string(),
     });
     for (name, value) in counts {
         line[name] = json!(value);
@@ -41,8 +46,8 @@ mod tests {
 
     #[test]
     fn a_line_is_what_cloudwatch_reads() {
-        let line =
-            embedded_line("plan-compilation", &[("RecordsDone", 8), ("RecordsDeadLettered", 2)], Timestamp::UNIX_EPOCH);
+        let counts = [("RecordsDone", 8), ("RecordsDeadLettered", 2)];
+        let line = embedded_line("plan-compilation", "WARN", &counts, Timestamp::UNIX_EPOCH);
         insta::assert_json_snapshot!(line);
     }
 }
