@@ -7,10 +7,15 @@ BIN := $(VENV)/bin
 TOOLS := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# For `build` and `deploy`: instruction set architecture of the functions (arm64 or x86_64).
-# Default: the template's default.
-ARCHITECTURE ?=
-SAM_PARAMETERS := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
+# For `build` and `deploy`: instruction set architecture of the functions (arm64 or x86_64). Always
+# passed on: SAM would otherwise keep the one of the previous deployment.
+override ARCHITECTURE := $(or $(ARCHITECTURE),arm64)
+# For `deploy`: an address to subscribe to notifications, and whether to ask before the change set
+# is executed (yes or no).
+EMAIL ?=
+CONFIRM ?= yes
+SAM_PARAMETERS := --parameter-overrides Architecture=$(ARCHITECTURE)
+SAM_CONFIRM := $(if $(filter no,$(CONFIRM)),--no-confirm-changeset,--confirm-changeset)
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
 PYTHON_CODE := tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
@@ -26,7 +31,7 @@ TARGETS ?= $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
 export PATH := $(CURDIR)/.local/cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint up down build deploy bench fuzz
+.PHONY: help demo test soak lint up down build deploy account bench fuzz
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -35,8 +40,8 @@ demo: $(TOOLS) ## run the whole stack locally and compile a model with it
 	@$(BIN)/python -m tests.local demo
 
 test: lint ## run all checks (same as CI)
-	cargo test --workspace --quiet
-	cargo build --workspace --bins --quiet
+	cargo test --locked --workspace --quiet
+	cargo build --locked --workspace --bins --quiet
 	$(BIN)/python -m pytest
 
 soak: $(TOOLS) ## test 300 uploads with injected faults; for fewer, OPTIONS="--uploads 50"
@@ -53,7 +58,7 @@ lint: $(TOOLS) ## check formatting, names, wording, layers, template, licenses a
 	cargo fetch --locked --quiet
 	@$(BIN)/python -m tests.lint.features
 	cargo deny --offline --log-level error check licenses bans sources
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 
 up: $(TOOLS) ## start the stack locally and keep it running; see .local/env for its endpoints
 	@$(BIN)/python -m tests.local up
@@ -75,10 +80,14 @@ fuzz: ## run every fuzz target for SECONDS_EACH=60 seconds
 		-max_total_time=$(SECONDS_EACH) -timeout=5 -malloc_limit_mb=32 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 || exit 1; done
 
 build: $(TOOLS) ## build the functions for AWS
-	$(if $(ARCHITECTURE),ARCHITECTURE=$(ARCHITECTURE)) sam build $(SAM_PARAMETERS)
+	ARCHITECTURE=$(ARCHITECTURE) sam build $(SAM_PARAMETERS)
 
-deploy: build ## deploy the stack to AWS with your own credentials
-	sam deploy $(SAM_PARAMETERS)
+deploy: account build ## show the changes and deploy the stack to AWS; EMAIL=you@example.com subscribes you
+	sam deploy $(SAM_CONFIRM) $(SAM_PARAMETERS) $(if $(EMAIL),NotificationEmail=$(EMAIL))
+	@echo "S3 sends events about five minutes after the first deployment: upload the first model then."
+
+account: $(TOOLS)
+	@$(BIN)/python -m tests.local.account
 
 $(TOOLS): requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on the PATH. Fix: install Python 3.11 or later" >&2; exit 1; }

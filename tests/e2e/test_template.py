@@ -1,6 +1,8 @@
 """Checks the template against the source code. These tests need no stack."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +80,43 @@ def test_every_parameter_has_a_default_and_a_description() -> None:
         assert "Default" in parameter and parameter["Description"], name
 
 
-def test_makefile_and_template_have_the_same_architecture() -> None:
-    [default] = re.findall(r"^ARCHITECTURE \?= (\w+)$", (ROOT / "functions/Makefile").read_text(), re.MULTILINE)
-    assert default == TEMPLATE["Parameters"]["Architecture"]["Default"]
+def commands_of(folder: Path, *arguments: str, **env: str) -> str:
+    """Returns the commands that make would run."""
+    command = ["make", "--no-print-directory", "--dry-run", *arguments]
+    done = subprocess.run(command, cwd=folder, env=os.environ | env, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [((), "arm64"), (("ARCHITECTURE=",), "arm64"), (("ARCHITECTURE=x86_64",), "x86_64")]
+)
+def test_build_and_deployment_have_one_architecture(given: tuple[str, ...], expected: str) -> None:
+    """SAM would keep the architecture of the previous deployment, whatever was built now."""
+    commands = commands_of(ROOT, "deploy", *given)
+    assert f"ARCHITECTURE={expected} sam build --parameter-overrides Architecture={expected}\n" in commands
+    assert re.search(rf"^sam deploy --confirm-changeset .*\bArchitecture={expected}\b", commands, re.MULTILINE)
+    built = commands_of(ROOT / "functions", "build-PlanCompilation", "ARTIFACTS_DIR=/tmp", *given)
+    target = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}[expected]
+    assert "--locked --workspace" in built and f"--target {target}.2.34" in built
+    assert TEMPLATE["Parameters"]["Architecture"]["Default"] == "arm64"
+    assert 'parameter_overrides = "Architecture=arm64"' in (ROOT / "samconfig.toml").read_text()
+    assert f'"{target}"' in (ROOT / "rust-toolchain.toml").read_text()
+
+
+def test_deployment_asks_and_subscribes_only_on_request() -> None:
+    commands = commands_of(ROOT, "deploy", "CONFIRM=no", "EMAIL=me@example.com")
+    assert "sam deploy --no-confirm-changeset" in commands and "NotificationEmail=me@example.com" in commands
+    assert "NotificationEmail" not in commands_of(ROOT, "deploy"), "an empty address would end the subscription"
+
+
+def test_flags_of_the_builder_do_not_reach_the_functions() -> None:
+    given = {"RUSTFLAGS": "-Ctarget-cpu=native", "CARGO_ENCODED_RUSTFLAGS": "-Ctarget-cpu=native"}
+    command = ["make", "--no-print-directory", "--file=Makefile", "--eval=show:;@env", "show"]
+    done = subprocess.run(
+        command, cwd=ROOT / "functions", env=os.environ | given, capture_output=True, text=True, check=True
+    )
+    passed_on = [line for line in done.stdout.splitlines() if "RUSTFLAGS" in line and not line.startswith("MAKE")]
+    assert passed_on == ["RUSTFLAGS="], "empty, which outranks every configuration file"
 
 
 def test_roles_name_their_resources() -> None:

@@ -13,7 +13,7 @@ from .terminal import Step
 
 # The same command as in functions/Makefile and `make test`: for another set of packages, cargo
 # would compile the SDK again.
-COMMAND = ("cargo", "build", "--workspace", "--bins")
+COMMAND = ("cargo", "build", "--locked", "--workspace", "--bins")
 SHOW_PROGRESS = {
     "CARGO_TERM_COLOR": "never",
     "CARGO_TERM_PROGRESS_WHEN": "always",
