@@ -229,10 +229,11 @@ Examples:
   automation status resnet-ml-c5-lxbs4xnt6bqcgpq6 --json
   automation status --running
 
-With --watch, the command exits when all listed jobs have finished. It waits up to 15 minutes for an
-upload to be picked up, and retries temporary AWS errors for up to 15 minutes.
+With --watch, the command exits when all listed jobs have finished and none will be retried. It waits
+up to 15 minutes for the newest version of an upload to be planned, and retries temporary AWS errors
+for up to 15 minutes.
 
-The exit status is 1 if a job failed or an upload was rejected.")]
+The exit status is 1 if a job failed and was not retried, or an upload was rejected.")]
 pub(crate) struct StatusArgs {
     /// Upload as s3://bucket/key, ARN of a model package version, or name of a job [default: the
     /// latest uploads]

@@ -34,6 +34,12 @@ pub(crate) enum CliError {
     UnknownJob(String),
     #[error("the ledger has no version of {0}; it may not have been picked up yet, or no rule covers its key")]
     UnknownModel(String),
+    #[error("version {version} of {uri} was not planned in time; an empty object is never planned")]
+    UnplannedVersion {
+        /// `s3://bucket/key`
+        uri: String,
+        version: String,
+    },
     #[error("applying changes needs the stack's ledger table")]
     NoLedger,
     #[error(transparent)]
@@ -66,6 +72,9 @@ impl CliError {
                 "pass the stack's ledger table with --table or set LedgerTableName (`make up` writes it to .local/env)"
             }
             Self::UnknownJob(_) => "run `automation status --recent` to show the names of the latest jobs",
+            Self::UnplannedVersion { .. } => {
+                "check the log of plan-compilation and the dead-letter queue with `automation redrive uploads --dry-run`"
+            }
             Self::NoLedger => {
                 "pass --table or set LedgerTableName (`make up` writes it to .local/env); --plan does not need it"
             }

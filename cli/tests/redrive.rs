@@ -1,30 +1,45 @@
 //! `automation redrive` against a queue that rejects some calls: its output and its exit status.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod common;
+
 use std::{
     collections::BTreeSet,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    process::Command,
     sync::{Arc, Mutex},
 };
 
+use common::{run_automation, serve_aws};
 use serde_json::{Value, json};
 
 /// Calls by operation and number of the message.
 type Calls = [(&'static str, usize)];
 
 /// A dead-letter queue.
+#[derive(Default)]
 struct Queue {
     messages: usize,
     /// Calls that are rejected; a `ReceiveMessage` by the first message that it would return.
     rejected: &'static Calls,
     received: usize,
+    /// How often the first messages are received again before the others: their visibility timeout
+    /// has expired.
+    repeats: usize,
+    /// The cause of the message with this number; all others have none.
+    cause: Option<(usize, &'static str)>,
     /// The calls that succeeded, in order.
     done: Vec<(String, usize)>,
 }
 
 impl Queue {
+    fn message(&self, number: usize) -> Value {
+        let mut message = json!({ "MessageId": format!("m-{number}"), "ReceiptHandle": number.to_string(),
+            "Body": number.to_string(), "Attributes": { "SentTimestamp": "1790000000000" } });
+        if let Some((_, cause)) = self.cause.filter(|(with_cause, _)| *with_cause == number) {
+            message["MessageAttributes"] = json!({ "cause": { "DataType": "String", "StringValue": cause } });
+        }
+        message
+    }
+
     fn answer_call(&mut self, operation: &str, request: &Value) -> Result<Value, String> {
         let number = ["ReceiptHandle", "MessageBody"].iter().find_map(|name| request[name].as_str()?.parse().ok());
         if let Some(number) = number {
@@ -40,13 +55,14 @@ impl Queue {
             }
             "ReceiveMessage" => {
                 let most = request["MaxNumberOfMessages"].as_u64().unwrap().try_into().unwrap();
-                let numbers = (self.received..self.messages).take(most);
-                let messages = numbers.map(|number| {
-                    json!({ "MessageId": format!("m-{number}"), "ReceiptHandle": number.to_string(),
-                        "Body": number.to_string(), "Attributes": { "SentTimestamp": "1790000000000" } })
-                });
-                let messages: Vec<_> = messages.collect();
-                self.received += messages.len();
+                let is_repeat = self.received > 0 && self.repeats > 0;
+                let first = if is_repeat { 0 } else { self.received };
+                let messages: Vec<_> = (first..self.messages).take(most).map(|number| self.message(number)).collect();
+                if is_repeat {
+                    self.repeats -= 1;
+                } else {
+                    self.received += messages.len();
+                }
                 json!({ "Messages": messages })
             }
             _ => json!({}),
@@ -56,54 +72,30 @@ impl Queue {
 
 /// Starts a server with the JSON protocol of Amazon SQS; returns its URL.
 fn serve_queue(queue: &Arc<Mutex<Queue>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let queue = Arc::clone(queue);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            answer_request(stream.unwrap(), &queue);
+    serve_aws(move |request| {
+        let body = serde_json::from_slice(&request.body).unwrap();
+        match queue.lock().unwrap().answer_call(&request.operation, &body) {
+            Ok(body) => ("200 OK", body.to_string()),
+            Err(message) => {
+                ("400 Bad Request", json!({ "__type": "InvalidParameterValue", "message": message }).to_string())
+            }
         }
-    });
-    url
-}
-
-fn answer_request(mut stream: TcpStream, queue: &Mutex<Queue>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut operation, mut length) = (String::new(), 0);
-    for line in reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
-        let (name, value) = line.split_once(": ").unwrap_or_default();
-        match name.to_lowercase().as_str() {
-            "x-amz-target" => value.strip_prefix("AmazonSQS.").unwrap().clone_into(&mut operation),
-            "content-length" => length = value.parse().unwrap(),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let answer = queue.lock().unwrap().answer_call(&operation, &serde_json::from_slice(&body).unwrap());
-    let (status, body) = match answer {
-        Ok(body) => ("200 OK", body),
-        Err(message) => ("400 Bad Request", json!({ "__type": "InvalidParameterValue", "message": message })),
-    };
-    let body = body.to_string();
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    stream.write_all((head + &body).as_bytes()).unwrap();
+    })
 }
 
 /// Runs `automation redrive`; returns the calls that succeeded, the output and the exit status.
 fn run_redrive(messages: usize, rejected: &'static Calls, args: &[&str]) -> (Vec<(String, usize)>, String, i32) {
-    let queue = Arc::new(Mutex::new(Queue { messages, rejected, received: 0, done: Vec::new() }));
+    run_on_queue(Queue { messages, rejected, ..Queue::default() }, args)
+}
+
+fn run_on_queue(queue: Queue, args: &[&str]) -> (Vec<(String, usize)>, String, i32) {
+    let queue = Arc::new(Mutex::new(queue));
     let url = serve_queue(&queue);
-    let output = Command::new(env!("CARGO_BIN_EXE_automation"))
-        .args(["redrive", &format!("{url}/1/dead")])
-        .args(args)
-        .envs([("AWS_ENDPOINT_URL", url.as_str()), ("AWS_REGION", "eu-west-1")])
-        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
-        .output()
-        .unwrap();
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let dead = format!("{url}/1/dead");
+    let (text, status) = run_automation(&url, &[&["redrive", dead.as_str()], args].concat());
     let done = std::mem::take(&mut queue.lock().unwrap().done);
-    (done, text, output.status.code().unwrap())
+    (done, text, status)
 }
 
 fn message_numbers(done: &[(String, usize)], operation: &str) -> BTreeSet<usize> {
@@ -157,4 +149,23 @@ fn messages_that_are_not_redriven_are_released() {
             "{text}"
         );
     }
+}
+
+/// Reading a long queue takes longer than the visibility timeout: messages that do not match are
+/// then received again.
+#[test]
+fn messages_received_again_do_not_end_the_run() {
+    let queue = Queue { messages: 25, repeats: 3, cause: Some((24, "AccessDenied")), ..Queue::default() };
+    let (done, text, status) = run_on_queue(queue, &["--filter", "cause=AccessDenied", "--limit", "5000"]);
+    assert_eq!((message_numbers(&done, "DeleteMessage"), status), (BTreeSet::from([24]), 0), "{text}");
+    assert!(text.contains("1 message redriven; 24 not matched, left in the queue\n25 messages read"), "{text}");
+}
+
+/// A queue that only ever returns what was read before has nothing else that is visible.
+#[test]
+fn a_queue_that_repeats_itself_ends_the_run() {
+    let queue = Queue { messages: 12, repeats: usize::MAX, ..Queue::default() };
+    let (done, text, status) = run_on_queue(queue, &["--filter", "cause=AccessDenied"]);
+    assert_eq!((message_numbers(&done, "ChangeMessageVisibility").len(), status), (10, 1), "{text}");
+    assert!(text.contains("10 messages read") && text.contains("stopped before the end of the queue"), "{text}");
 }

@@ -50,7 +50,8 @@ async fn redrive_and_report(args: &RedriveArgs, out: &mut CliOutput) -> Result<V
             "not_matching": run.not_matched,
             "meanwhile": run.arrived_later,
             "not_given_back": unreleased.collect::<Vec<_>>(),
-            "stopped": run.stopped.as_ref().map(|error| format_chain(error)),
+            "read": run.read_count(),
+            "stopped": run.stopped,
         }))?;
     } else {
         print_messages(&run, now, out)?;
@@ -104,8 +105,7 @@ fn print_errors(run: &RedriveRun, out: &mut CliOutput) -> Result<(), CliError> {
         let cause = format_chain(error);
         out.print_line(format_args!("{WARNING}not released, visible again in five minutes{WARNING:#} {id}: {cause}"))?;
     }
-    if let Some(error) = &run.stopped {
-        let cause = format_chain(error);
+    if let Some(cause) = &run.stopped {
         out.print_line(format_args!("{ERROR}stopped before the end of the queue{ERROR:#}: {cause}"))?;
     }
     Ok(())
@@ -128,7 +128,10 @@ fn print_summary(args: &RedriveArgs, run: &RedriveRun, out: &mut CliOutput) -> R
         (_, false) if sent == found => out.print_line(format_args!("{GOOD}{messages} redriven{GOOD:#}{rest}"))?,
         (_, false) => out.print_line(format_args!("{sent} of {messages} redriven{rest}"))?,
     }
-    if found + run.not_matched == args.limit {
+    if !args.filters.is_empty() {
+        out.print_line(format_args!("{} read", format_count(run.read_count(), "message")))?;
+    }
+    if run.read_count() == args.limit {
         let limit = args.limit;
         out.print_line(format_args!("There may be more messages: only {limit} were read; use --limit to read more"))?;
     }

@@ -41,6 +41,7 @@ async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict,
     let s3 = aws_sdk_s3::Client::new(aws.config());
     let mut query = StatusQuery::from_args(args);
     let (mut has_succeeded, mut last_success) = (false, Instant::now());
+    let mut last_planned = Instant::now();
     loop {
         match read_status(&query, &ledger, &s3).await {
             Ok(view) => {
@@ -52,8 +53,15 @@ async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict,
                     }
                     view.print_to(Timestamp::now(), out)?;
                 }
-                if !args.watch || !view.has_unfinished() {
+                if !args.watch || !view.has_unfinished(Timestamp::now()) {
                     return Ok(if view.has_failed() { Verdict::Bad } else { Verdict::Good });
+                }
+                match view.unplanned {
+                    None => last_planned = Instant::now(),
+                    Some(unplanned) if last_planned.elapsed() >= MAX_WAIT => {
+                        return Err(CliError::UnplannedVersion { uri: unplanned.uri, version: unplanned.version });
+                    }
+                    Some(_) => {}
                 }
                 // A job that finishes is no longer among the running ones.
                 if let StatusQuery::Running = query {

@@ -8,7 +8,7 @@ use automation::{
     objects::Objects,
 };
 use ledger::{JobRow, Ledger, LedgerTable};
-use neo::{CompilationRequest, FailureClass, JobName, JobStatus};
+use neo::{CompilationRequest, JobName};
 use notifications::{Notification, notifier::Notifier, sns::Topic};
 use sagemaker::compilation_jobs::CompilationJobs;
 use tracing::info;
@@ -51,7 +51,7 @@ impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRel
         };
         let event_status = observation.status;
         info!(job, ?seen_by, status = %row.status, ?event_status, lag_ms = lag, "Compilation job observed");
-        let mut next = next_attempt(&row);
+        let mut next = row.next_attempt();
         if let Some(attempt) = &next
             && !self.ledger.replace_failed_job(&row, attempt).await?
         {
@@ -107,13 +107,6 @@ impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRel
             (None, None) => Ok(None),
         }
     }
-}
-
-/// The next attempt of a job that failed for a reason other than its model, as often as its rule
-/// allows.
-fn next_attempt(row: &JobRow) -> Option<CompilationRequest> {
-    let reason = row.failure_reason.as_deref().filter(|_| row.status == JobStatus::Failed)?;
-    row.request.as_ref()?.next_attempt(FailureClass::from_reason(reason))
 }
 
 #[cfg(test)]

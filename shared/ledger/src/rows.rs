@@ -192,6 +192,14 @@ impl JobRow {
         Some(self.ended_at?.as_second() - self.started_at?.as_second())
     }
 
+    /// The request for the attempt that follows this one: the job failed for a reason other than its
+    /// model, and its rule allows another attempt. `None` if the job will not run again. Depends on
+    /// nothing but the row.
+    pub fn next_attempt(&self) -> Option<CompilationRequest> {
+        let reason = self.failure_reason.as_deref().filter(|_| self.status == JobStatus::Failed)?;
+        self.request.as_ref()?.next_attempt(FailureClass::from_reason(reason))
+    }
+
     /// The class of the failure; `None` for a job that did not fail.
     pub fn failure_class(&self) -> Option<FailureClass> {
         (self.status == JobStatus::Failed)

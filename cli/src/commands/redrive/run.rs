@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use worker::{
     dead_letters::{DeadLetter, DeadLetterQueue},
-    error::CallError,
+    error::{CallError, format_chain},
 };
 
 use crate::args::RedriveArgs;
@@ -39,7 +39,7 @@ pub(super) struct RedriveRun {
     /// expire.
     pub unreleased: Vec<(String, CallError)>,
     /// Why the run stopped before the end of the queue.
-    pub stopped: Option<CallError>,
+    pub stopped: Option<String>,
 }
 
 impl RedriveRun {
@@ -50,8 +50,9 @@ impl RedriveRun {
             && self.stopped.is_none()
     }
 
-    /// Number of messages that count towards `--limit`.
-    fn read_count(&self) -> usize {
+    /// Number of messages that count towards `--limit`: each counts once, however often it is
+    /// received.
+    pub fn read_count(&self) -> usize {
         self.messages.len() + self.not_matched
     }
 }
@@ -71,15 +72,20 @@ pub(super) async fn redrive_queue(
     // A message whose visibility timeout expired is received again. Only its latest receipt handle
     // can release it.
     let mut unreleased = HashMap::new();
+    // Receives in a row that returned only messages that were already read, or that arrived later.
+    let mut repeats = 0;
     while run.read_count() < args.limit {
         let received = match queue.receive_messages(args.limit - run.read_count()).await {
             Ok(received) => received,
             Err(error) if unreleased.is_empty() => return Err(error),
             Err(error) => {
-                run.stopped = Some(error);
+                run.stopped = Some(format_chain(&error));
                 break;
             }
         };
+        if received.is_empty() {
+            break;
+        }
         let before = run.read_count();
         for message in received {
             if unreleased.insert(message.message_id().to_owned(), message.clone()).is_some() {
@@ -95,7 +101,13 @@ pub(super) async fn redrive_queue(
                 run.not_matched += 1;
             }
         }
-        if run.read_count() == before {
+        repeats = if run.read_count() == before { repeats + 1 } else { 0 };
+        // Each receive hides at least one message. After this many of them, every message that was
+        // read is hidden again, and the queue would return the others.
+        if repeats > run.read_count() {
+            if run.arrived_later == 0 {
+                run.stopped = Some("the queue returns only messages that were already read".to_owned());
+            }
             break;
         }
     }

@@ -5,7 +5,7 @@ use ledger::{JobRow, Ledger, LedgerTable, ModelRow};
 use neo::{JobName, ModelId};
 use worker::CallError;
 
-use super::view::StatusView;
+use super::view::{StatusView, UnplannedVersion};
 use crate::{args::StatusArgs, error::CliError};
 
 /// Maximum number of versions of one key.
@@ -50,6 +50,12 @@ pub(super) async fn read_status<T: LedgerTable>(
     ledger: &Ledger<T>,
     s3: &S3,
 ) -> Result<StatusView, CliError> {
+    let mut view = read_view(query, ledger, s3).await?;
+    add_next_attempts(&mut view, ledger).await?;
+    Ok(view)
+}
+
+async fn read_view<T: LedgerTable>(query: &StatusQuery, ledger: &Ledger<T>, s3: &S3) -> Result<StatusView, CliError> {
     match query {
         StatusQuery::Upload(uri) => read_upload(uri, ledger, s3).await,
         StatusQuery::Package(arn) => read_package(arn, ledger).await,
@@ -76,17 +82,36 @@ async fn read_upload<T: LedgerTable>(uri: &str, ledger: &Ledger<T>, s3: &S3) -> 
     let Some((bucket, key)) = location.filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()) else {
         return Err(CliError::NoObjectKey(uri.to_owned()));
     };
-    let mut models = Vec::new();
+    let (mut models, mut unplanned) = (Vec::new(), None);
     let listed = s3.list_object_versions().bucket(bucket).prefix(key).send().await;
     let listed = listed.map_err(|error| CallError::from_sdk("ListObjectVersions", error))?;
     let versions = listed.versions().iter().filter(|version| version.key() == Some(key));
-    for version in versions.filter_map(ledger_version).take(MAX_VERSIONS) {
-        models.extend(ledger.find_model(&ModelId::new(bucket, key, version)).await?);
+    // S3 lists the newest version first.
+    for (index, version) in versions.filter_map(ledger_version).take(MAX_VERSIONS).enumerate() {
+        match ledger.find_model(&ModelId::new(bucket, key, version)).await? {
+            Some(model) => models.push(model),
+            None if index == 0 => {
+                unplanned = Some(UnplannedVersion { uri: uri.to_owned(), version: version.to_owned() });
+            }
+            None => {}
+        }
     }
     if models.is_empty() {
         return Err(CliError::UnknownModel(uri.to_owned()));
     }
-    Ok(StatusView { models: add_jobs(models, ledger).await?, ..StatusView::default() })
+    Ok(StatusView { models: add_jobs(models, ledger).await?, unplanned, ..StatusView::default() })
+}
+
+/// Adds the attempts that follow the failed jobs of the view and are not in it.
+async fn add_next_attempts<T: LedgerTable>(view: &mut StatusView, ledger: &Ledger<T>) -> Result<(), CallError> {
+    loop {
+        let names = view.missing_attempts();
+        let found = if names.is_empty() { Vec::new() } else { ledger.find_jobs(&names).await? };
+        if found.is_empty() {
+            return Ok(());
+        }
+        view.next_attempts.extend(found);
+    }
 }
 
 /// The version by which the ledger identifies an upload: its version ID, or its entity tag in a

@@ -1,9 +1,10 @@
 //! The status of uploads and jobs, as text and as JSON.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::{JobRow, ModelRow, ModelState};
 use maintenance::time_format::format_age;
-use neo::{JobStatus, suggest_failure_fix};
+use neo::{JobName, JobStatus, suggest_failure_fix};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,6 +12,17 @@ use crate::{
     output::{CliOutput, ERROR, FAINT, GOOD, WARNING},
     table::{TableCell, TextTable},
 };
+
+/// How long a failed job with an attempt left counts as unfinished while that attempt is not in the
+/// ledger: longer than it takes to record it.
+const MAX_RETRY_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// The newest version of an upload, which the ledger does not have yet.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct UnplannedVersion {
+    pub uri: String,
+    pub version: String,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct StatusView {
@@ -20,31 +32,65 @@ pub(super) struct StatusView {
     pub jobs: Vec<JobRow>,
     /// Finished jobs not started by this stack.
     pub foreign_jobs: Vec<JobRow>,
+    pub unplanned: Option<UnplannedVersion>,
+    /// The attempts that follow failed jobs and are not among the jobs above.
+    pub next_attempts: Vec<JobRow>,
 }
 
 impl StatusView {
     fn all_jobs(&self) -> impl Iterator<Item = &JobRow> {
-        self.models.iter().flat_map(|(_, jobs)| jobs).chain(&self.jobs).chain(&self.foreign_jobs)
+        let of_models = self.models.iter().flat_map(|(_, jobs)| jobs);
+        of_models.chain(&self.jobs).chain(&self.foreign_jobs).chain(&self.next_attempts)
     }
 
-    /// Whether a job is running, or requests are still being sent.
-    pub fn has_unfinished(&self) -> bool {
-        self.all_jobs().any(|job| !job.status.is_terminal())
+    fn has_job(&self, name: &JobName) -> bool {
+        self.all_jobs().any(|job| job.name == *name)
+    }
+
+    /// The names of the attempts that follow failed jobs and are not in the view.
+    pub fn missing_attempts(&self) -> Vec<JobName> {
+        let next = self.all_jobs().filter_map(|job| Some(job.next_attempt()?.job_name));
+        next.filter(|name| !self.has_job(name)).collect()
+    }
+
+    /// Whether a job is running or will run again, or requests are still being sent.
+    pub fn has_unfinished(&self, now: Timestamp) -> bool {
+        self.unplanned.is_some()
+            || self.all_jobs().any(|job| self.is_unfinished(job, now))
             || self.models.iter().any(|(model, _)| model.state == ModelState::Planned)
     }
 
-    /// Whether a job failed, or an upload has problems.
+    /// A failed job with an attempt left has not finished until that attempt is in the view: it then
+    /// counts instead.
+    fn is_unfinished(&self, job: &JobRow, now: Timestamp) -> bool {
+        let is_retried_soon = || now.duration_since(job.updated_at) < MAX_RETRY_DELAY;
+        !job.status.is_terminal()
+            || job.next_attempt().is_some_and(|next| !self.has_job(&next.job_name)) && is_retried_soon()
+    }
+
+    /// Whether a job failed and was not retried, or an upload has problems.
     pub fn has_failed(&self) -> bool {
-        self.all_jobs().any(|job| matches!(job.status, JobStatus::Failed | JobStatus::Rejected))
+        let is_retried = |job: &JobRow| job.next_attempt().is_some_and(|next| self.has_job(&next.job_name));
+        self.all_jobs().any(|job| matches!(job.status, JobStatus::Failed | JobStatus::Rejected) && !is_retried(job))
             || self.models.iter().any(|(model, _)| !model.problems.is_empty())
     }
 
     pub fn to_json(&self) -> Value {
         let models = self.models.iter().map(|(model, jobs)| json!({ "model": model, "jobs": jobs }));
-        json!({ "models": models.collect::<Vec<_>>(), "jobs": self.jobs, "others": self.foreign_jobs })
+        let mut view = json!({ "models": models.collect::<Vec<_>>(), "jobs": self.jobs, "others": self.foreign_jobs });
+        if let Some(unplanned) = &self.unplanned {
+            view["unplanned"] = json!(unplanned);
+        }
+        if !self.next_attempts.is_empty() {
+            view["next_attempts"] = json!(self.next_attempts);
+        }
+        view
     }
 
     pub fn print_to(&self, now: Timestamp, out: &mut CliOutput) -> Result<(), CliError> {
+        if let Some(UnplannedVersion { uri, version }) = &self.unplanned {
+            out.print_line(format_args!("{uri} {FAINT}version {version}{FAINT:#}: not planned yet\n"))?;
+        }
         for (model, jobs) in &self.models {
             print_model(model, jobs, now, out)?;
         }
@@ -57,7 +103,12 @@ impl StatusView {
             [] => Ok(()),
             [job] => print_job(job, now, out),
             jobs => build_job_table(jobs, now).print_to(out),
+        }?;
+        if !self.next_attempts.is_empty() {
+            out.print_line("\nRetries of failed jobs")?;
+            build_job_table(&self.next_attempts, now).with_indent(2).print_to(out)?;
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use automation::event::Observer;
 use jiff::Timestamp;
 use ledger::{ModelRow, ModelState, Reuse};
-use neo::{JobDescription, ModelId, Upload};
+use neo::{JobDescription, JobStatus, ModelId, Upload};
 use serde_json::{Value, json};
 use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic};
 use worker::Message;
