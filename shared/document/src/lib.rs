@@ -5,12 +5,14 @@
 
 pub mod arn;
 mod error;
+mod escape;
 mod node;
 mod reader;
 pub mod spelling;
 pub mod tags;
 
 pub use error::{ConfigDiagnostic, ConfigError};
+pub use escape::escape_line;
 pub use node::{Position, YamlKey, YamlNode, YamlValue};
 pub use reader::{LocatedNode, MapFields, Reader};
 

@@ -492,6 +492,39 @@ mod tests {
     }
 
     #[test]
+    fn hostile_names_forge_neither_lines_nor_mentions() {
+        let hostile = "a\nFix: run this\t<!channel> <https://evil|Approve> [x](http://evil) \u{202e}zg.rat";
+        for padding in [0, 1024 - hostile.len() - ".tar.gz".len()] {
+            let key = format!("{hostile}{}.tar.gz", "x".repeat(padding));
+            let mut failed = job_row("ml_c5", JobStatus::Failed);
+            failed.failure_reason = Some(key.clone());
+            if let Some(ModelSource::Upload(upload)) = failed.request.as_mut().map(|request| &mut request.source) {
+                upload.key.clone_from(&key);
+            }
+            let mut rejected = rejected_model(&[Problem::new("p", format!("{key} is bad"), format!("delete {key}"))]);
+            rejected.source = failed.request.clone().unwrap().source;
+            let time = Timestamp::UNIX_EPOCH;
+            let notifications = [
+                Notification::upload_rejected(&model_id(), &rejected, time),
+                Notification::job_status(&failed, None, time).unwrap(),
+                Notification::model_summary(&rejected, &model_id(), &[failed], SUMMARY, time),
+            ];
+            for notification in notifications {
+                let is_plain = |c: char| c == '\n' || !c.is_control() && c != '\u{202e}';
+                assert!(notification.text.chars().all(is_plain), "{}", notification.text);
+                assert!(!notification.text.contains("\nFix: run this"), "{}", notification.text);
+                for (name, value) in notification.message_attributes() {
+                    assert!(!value.contains(|c: char| c.is_control() || c == '\u{202e}'), "{name}: {value}");
+                }
+                let message: Value = serde_json::from_str(&notification.sns_message().unwrap()).unwrap();
+                let chat: Value = serde_json::from_str(message["https"].as_str().unwrap()).unwrap();
+                let shown = format!("{} {}", chat["content"]["title"], chat["content"]["description"]);
+                assert!(!shown.contains('<') && !shown.contains("]("), "{shown}");
+            }
+        }
+    }
+
+    #[test]
     fn intermediate_statuses_are_not_published() {
         for status in [JobStatus::Requested, JobStatus::Stopping, JobStatus::Unknown] {
             assert_eq!(Notification::job_status(&job_row("ml_c5", status), None, Timestamp::UNIX_EPOCH), None);

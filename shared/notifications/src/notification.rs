@@ -1,5 +1,8 @@
 //! The notification: a versioned JSON document that includes the subject and the text for people.
 
+use std::borrow::Cow;
+
+use document::escape_line;
 use jiff::Timestamp;
 use maintenance::Change;
 use model_archive::Problem;
@@ -138,7 +141,7 @@ impl Notification {
     }
 
     /// The SNS message attributes, which filter policies can use.
-    pub(crate) fn message_attributes(&self) -> Vec<(&'static str, &str)> {
+    pub(crate) fn message_attributes(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         let target = self.job.as_ref().map(|job| job.target.as_str());
         let model = self.model.as_ref().map(|model| model.uri.as_str());
         [
@@ -153,7 +156,7 @@ impl Notification {
             ("workteam", self.workteam.as_ref().and_then(WorkteamDetails::team_name)),
         ]
         .into_iter()
-        .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
+        .filter_map(|(name, value)| Some((name, escape_line(value.filter(|value| !value.is_empty())?))))
         .collect()
     }
 
@@ -209,10 +212,21 @@ impl Notification {
             "version": "1.0",
             "source": "custom",
             "id": self.id,
-            "content": { "textType": "client-markdown", "title": self.subject, "description": self.text },
+            "content": {
+                "textType": "client-markdown",
+                "title": escape_markdown(&self.subject),
+                "description": escape_markdown(&self.text),
+            },
         });
         Ok(json!({ "default": document, "email": self.text, "https": chat.to_string() }).to_string())
     }
+}
+
+/// Escapes text for the Markdown of chat clients, so that a foreign name cannot mention people or
+/// make a link: Slack's control characters become entities, and the two parts of a Markdown link
+/// are separated.
+fn escape_markdown(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace("](", "] (")
 }
 
 /// Makes a valid e-mail subject: printable ASCII, at most [`MAX_SUBJECT`] characters. Other scripts

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use document::escape_line;
 use maintenance::Change;
 use model_archive::Problem;
 
@@ -10,7 +11,7 @@ const LABEL_WIDTH: usize = 13;
 
 pub(crate) fn append_line(text: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{label:LABEL_WIDTH$}{value}");
+    let _ = writeln!(text, "{label:LABEL_WIDTH$}{}", escape_line(value));
 }
 
 /// Lists changes that were made.
@@ -29,6 +30,7 @@ fn append_change_list(text: &mut String, heading: &str, changes: &[Change], [rem
     }
     let _ = writeln!(text, "\n{heading}:");
     for Change { field, from, to } in changes {
+        let (from, to) = (from.as_deref().map(escape_line), to.as_deref().map(escape_line));
         let _ = match (from, to) {
             (Some(from), Some(to)) => writeln!(text, "- {field}: {from} → {to}"),
             (Some(from), None) => writeln!(text, "- {field}: {remove} {from}"),
@@ -40,7 +42,8 @@ fn append_change_list(text: &mut String, heading: &str, changes: &[Change], [rem
 
 pub(crate) fn append_problems(text: &mut String, problems: &[Problem]) {
     for problem in problems {
-        let _ = writeln!(text, "\nProblem: {}\nFix:     {}", problem.problem, problem.remedy);
+        let (what, fix) = (escape_line(&problem.problem), escape_line(&problem.remedy));
+        let _ = writeln!(text, "\nProblem: {what}\nFix:     {fix}");
     }
 }
 
@@ -50,6 +53,7 @@ pub(crate) fn format_config_rejected_text(
     error: &str,
     active_version: Option<&str>,
 ) -> String {
+    let key = escape_line(key);
     let mut text = format!("The configuration s3://{bucket}/{key} is invalid and was rejected.\n\n{error}\n\n");
     match active_version {
         Some(version) => {

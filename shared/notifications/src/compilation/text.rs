@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use document::escape_line;
 use jiff::SignedDuration;
 use maintenance::time_format::{DurationStyle, format_duration};
 use model_archive::Problem;
@@ -30,7 +31,7 @@ pub(super) fn format_upload_rejected_text(
     jobs: usize,
     problems: &[Problem],
 ) -> String {
-    let name = source.display_name();
+    let name = escape_line(source.display_name());
     let mut text = match jobs {
         0 => format!("{name} cannot be compiled; no job was started.\n"),
         1 => format!("{name} cannot be compiled for some of its targets; 1 job continues.\n"),
@@ -43,7 +44,7 @@ pub(super) fn format_upload_rejected_text(
 }
 
 pub(super) fn format_own_artifact_text(source: &ModelSource, problems: &[Problem]) -> String {
-    let mut text = format!("{} was created by this stack; it is not compiled.\n", source.display_name());
+    let mut text = format!("{} was created by this stack; it is not compiled.\n", escape_line(source.display_name()));
     append_problems(&mut text, problems);
     text.push_str(
         "\nFurther artifacts from this bucket are skipped without another notification today; see the log of plan-compilation.\n\n",
@@ -58,7 +59,7 @@ pub(super) fn format_job_text(
     job: &JobReport,
     notification: &Notification,
 ) -> String {
-    let target = &job.target;
+    let (name, target) = (escape_line(name), &job.target);
     let mut text = match kind {
         NotificationType::CompilationStarted => format!("{name} is being compiled for {target}.\n"),
         NotificationType::CompilationCompleted if notification.reused_from.is_some() => {
@@ -109,16 +110,17 @@ pub(super) fn format_summary_text(
     summary_uri: &str,
 ) -> String {
     let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
-    let mut text = format!("{} was compiled for {completed} of {} targets.\n", source.display_name(), jobs.len());
+    let name = escape_line(source.display_name());
+    let mut text = format!("{name} was compiled for {completed} of {} targets.\n", jobs.len());
     for job in jobs {
         let duration = format_job_duration(job).map(|duration| format!(" in {duration}")).unwrap_or_default();
         let reused = if job.reused { describe_reuse(job, source) } else { "" };
         let _ = writeln!(text, "\n{}: {}{duration}{reused}", job.target, job.status);
         if let Some(detail) = job.artifact.as_ref().or(job.failure_reason.as_ref()) {
-            let _ = writeln!(text, "  {detail}");
+            let _ = writeln!(text, "  {}", escape_line(detail));
         }
         if let Some(fix) = &job.remedy {
-            let _ = writeln!(text, "  Fix: {fix}");
+            let _ = writeln!(text, "  Fix: {}", escape_line(fix));
         }
     }
     if !problems.is_empty() {

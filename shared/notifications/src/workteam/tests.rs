@@ -162,7 +162,7 @@ fn documents_are_versioned_and_complete() {
     let notifications = sample_notifications();
     insta::assert_json_snapshot!(notifications);
     let attributes = notifications[0].message_attributes();
-    assert!(attributes.contains(&("workteam", "radiology")), "{attributes:?}");
+    assert!(attributes.contains(&("workteam", "radiology".into())), "{attributes:?}");
 }
 
 #[test]

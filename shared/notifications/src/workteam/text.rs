@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use document::escape_line;
 use jiff::Timestamp;
 use maintenance::{
     Reconciled,
@@ -143,7 +144,7 @@ fn append_messages(text: &mut String, messages: &[TeamMessage]) {
             let _ = write!(text, "{count} × ");
         }
         if let Some(subject) = &message.subject {
-            let _ = writeln!(text, "{subject}");
+            let _ = writeln!(text, "{}", escape_line(subject));
         }
         let _ = writeln!(text, "{}", format_message(&message.message));
     }
@@ -152,11 +153,14 @@ fn append_messages(text: &mut String, messages: &[TeamMessage]) {
     }
 }
 
-/// Indents JSON and leaves anything else unchanged. Truncates a long message.
+/// Indents JSON and puts anything else on one line. Truncates a long message.
 fn format_message(message: &str) -> String {
     let json = serde_json::from_str::<serde_json::Value>(message).ok();
     let structured = json.filter(|value| value.is_object() || value.is_array());
-    let whole = structured.map_or_else(|| message.to_owned(), |value| format!("{value:#}"));
+    let whole = match structured {
+        Some(value) => format!("{value:#}").lines().map(escape_line).collect::<Vec<_>>().join("\n"),
+        None => escape_line(message).into_owned(),
+    };
     let shown: String = whole.chars().take(SHOWN_CHARS).collect();
     if shown.len() == whole.len() {
         return shown;
