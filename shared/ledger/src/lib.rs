@@ -101,7 +101,7 @@ impl<T: LedgerTable> Ledger<T> {
             let current = self.table.get_row::<R>(key).await?;
             let revision = current.as_ref().map(|versioned| versioned.revision);
             let row = current.map(|versioned| versioned.row);
-            let Some(changed) = change(row.clone()) else {
+            let Some(changed) = change(row.clone()).map(LedgerRow::limit_size) else {
                 return Ok(UpdatedRow { row, written: false });
             };
             if self.write_row(key, revision, &changed).await? {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use model_archive::Problem;
+use model_archive::{Problem, limit_problems, shorten_text};
 use neo::{CompilationRequest, FailureClass, JobDescription, JobName, JobStatus, ModelId, ModelSource};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,10 @@ use crate::{
     Sequencer,
     table::{LedgerRow, List, ListEntry},
 };
+
+/// Longest failure reason that is stored, in characters. Those of SageMaker have at most 1024
+/// (service model 2017-07-24, `FailureReason`); the message of a refused call has no limit.
+const MAX_REASON: usize = 2048;
 
 /// One version of a model, and what was planned for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,12 +115,21 @@ impl LedgerRow for ModelRow {
     fn list_entry(&self) -> Option<ListEntry> {
         Some(ListEntry { list: List::Models, at: self.planned_at })
     }
+
+    fn limit_size(self) -> Self {
+        Self { problems: limit_problems(&self.problems), ..self }
+    }
 }
 
 impl LedgerRow for JobRow {
     fn list_entry(&self) -> Option<ListEntry> {
         let list = if self.status.is_terminal() { List::EndedJobs } else { List::RunningJobs };
         Some(ListEntry { list, at: self.updated_at })
+    }
+
+    fn limit_size(self) -> Self {
+        let failure_reason = self.failure_reason.map(|reason| shorten_text(&reason, MAX_REASON));
+        Self { failure_reason, ..self }
     }
 }
 

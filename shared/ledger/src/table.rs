@@ -13,6 +13,13 @@ pub trait LedgerRow: Serialize + DeserializeOwned + Clone + Debug + Send + Sync 
     fn list_entry(&self) -> Option<ListEntry> {
         None
     }
+
+    /// Limits what has no limit of its own, such as error messages and what a user's file contains.
+    /// DynamoDB refuses an item of more than 400 KB.
+    #[must_use]
+    fn limit_size(self) -> Self {
+        self
+    }
 }
 
 /// A row's position in a list.

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use jiff::Timestamp;
-use ledger::{Execution, Ledger, Reuse, SweepRow};
+use ledger::{Execution, Ledger, ModelRow, ModelState, Reuse, SweepRow};
 use maintenance::image::{ImageHistory, PendingImageUpdate};
+use model_archive::Problem;
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
 use support::MemoryTable;
 use worker::{CallError, CallErrorKind, Failure};
@@ -91,6 +92,33 @@ async fn rejected_request_stays_rejected() {
     let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
     assert_eq!((row.status, row.failure_reason.as_deref()), (JobStatus::Rejected, Some("no such target")));
     assert_eq!(row.request, Some(request));
+}
+
+/// The table of the tests refuses items that DynamoDB refuses.
+#[tokio::test]
+async fn texts_of_any_length_fit_into_an_item() {
+    let ledger = new_ledger();
+    let request = compilation_request("v1");
+    ledger.claim_job(&request, Reuse::Never).await.unwrap();
+    ledger.mark_job_rejected(&request, &"no ".repeat(200_000)).await.unwrap();
+    let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
+    assert!(row.failure_reason.is_some_and(|reason| reason.starts_with("no no") && reason.len() < 10_000));
+
+    let long = "x".repeat(64 * 1024);
+    let problems: Vec<_> = (0..2000).map(|n| Problem::new("open", format!("{n} {long}"), long.clone())).collect();
+    let model = ModelRow {
+        source: request.source.clone(),
+        rule: None,
+        state: ModelState::Rejected,
+        jobs: Vec::new(),
+        problems,
+        planned_at: Timestamp::UNIX_EPOCH,
+        sequencer: None,
+        stops_older: false,
+    };
+    let created = ledger.create_model(&request.model, model).await.unwrap();
+    assert_eq!(created.problems.last().unwrap().problem, "1980 more problems are not listed");
+    assert_eq!(ledger.find_model(&request.model).await.unwrap(), Some(created), "the row is what is published");
 }
 
 #[tokio::test]

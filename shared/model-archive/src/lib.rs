@@ -19,4 +19,4 @@ pub use framework_name::{Framework, InputLayout, UnknownFramework};
 pub use inspection::{ArchiveMember, Dim, InspectedModel, Inspection, ModelInput};
 pub use inspector::inspect_archive;
 pub use limits::Limits;
-pub use problem::{Problem, Warning};
+pub use problem::{Problem, Warning, limit_problems, quote_name, shorten_name, shorten_text};

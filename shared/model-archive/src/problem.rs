@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 /// One reason why a model cannot be compiled, and how to fix it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Problem {
     /// A stable identifier for programs, in kebab case.
@@ -23,7 +23,7 @@ impl Problem {
 }
 
 /// Something worth knowing that does not block compilation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Warning {
     /// A stable identifier for programs, in kebab case.
@@ -44,19 +44,66 @@ impl std::fmt::Display for Warning {
     }
 }
 
+/// Problems that are stored and published; the rest are only counted. With texts of at most
+/// [`MAX_PROBLEM_TEXT`] characters, they fit into a ledger row (400 KB) and a notification
+/// (256 KiB).
+const MAX_PROBLEMS: usize = 20;
+
+/// Longest text of a problem that is stored or published, in characters.
+const MAX_PROBLEM_TEXT: usize = 1000;
+
+/// The code of the entry that counts the problems that are not listed.
+const MORE: &str = "more";
+
+/// Keeps the first problems, shortens their texts, and counts the others in a last entry. A list
+/// that was limited before is unchanged.
+pub fn limit_problems(problems: &[Problem]) -> Vec<Problem> {
+    let is_limited = problems.len() == MAX_PROBLEMS + 1 && problems.last().is_some_and(|last| last.code == MORE);
+    let most = if is_limited { MAX_PROBLEMS + 1 } else { MAX_PROBLEMS };
+    let mut kept: Vec<_> = problems
+        .iter()
+        .take(most)
+        .map(|problem| Problem {
+            code: problem.code.clone(),
+            problem: shorten_text(&problem.problem, MAX_PROBLEM_TEXT),
+            remedy: shorten_text(&problem.remedy, MAX_PROBLEM_TEXT),
+        })
+        .collect();
+    if problems.len() > most {
+        let more = format!("{} more problems are not listed", problems.len() - most);
+        kept.push(Problem::new(MORE, more, "fix these first and upload the archive again"));
+    }
+    kept
+}
+
+/// Cuts the middle out of a text that is longer than this many characters: its end often says what
+/// to do.
+pub fn shorten_text(text: &str, max_characters: usize) -> String {
+    let Some(kept) = max_characters.checked_sub(1).filter(|_| text.chars().nth(max_characters).is_some()) else {
+        return text.to_owned();
+    };
+    let start = text.chars().take(kept - kept / 2);
+    let end: Vec<_> = text.chars().rev().take(kept / 2).collect();
+    start.chain(['…']).chain(end.into_iter().rev()).collect()
+}
+
 /// Longest name that is shown in full, in characters.
 const MAX_SHOWN: usize = 200;
 
 /// Formats a name from a file for use in a sentence: in backticks, on one line.
-pub(crate) fn quote_name(name: &str) -> String {
-    let (name, more) = match name.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => (&name[..end], "…"),
-        None => (name, ""),
-    };
-    if name.contains(char::is_control) {
-        return format!("`{}{more}`", name.escape_debug());
+pub fn quote_name(name: &str) -> String {
+    format!("`{}`", shorten_name(name))
+}
+
+/// A name from a file on one line, without the end of a long one.
+pub fn shorten_name(name: &str) -> Cow<'_, str> {
+    let cut = name.char_indices().nth(MAX_SHOWN).map(|(end, _)| &name[..end]);
+    match (cut, cut.unwrap_or(name).contains(char::is_control)) {
+        (None, false) => name.into(),
+        (None, true) => name.escape_debug().to_string().into(),
+        (Some(cut), false) => format!("{cut}…").into(),
+        (Some(cut), true) => format!("{}…", cut.escape_debug()).into(),
     }
-    format!("`{name}{more}`")
 }
 
 /// Names that a sentence lists; the rest are only counted.
@@ -100,6 +147,32 @@ impl std::fmt::Display for QuotedNames {
         match self.len - self.names.len() as u64 {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_limited_once() {
+        let long = format!("dimension 0 of `{}` is dynamic", "é".repeat(64 * 1024));
+        let problems: Vec<_> = (0..2000).map(|n| Problem::new("open", format!("{n} {long}"), long.clone())).collect();
+        let limited = limit_problems(&problems);
+        assert_eq!(limited.len(), MAX_PROBLEMS + 1);
+        assert_eq!(limited[MAX_PROBLEMS].problem, "1980 more problems are not listed");
+        assert!(limited[19].problem.starts_with("19 dimension 0") && limited[19].problem.ends_with("is dynamic"));
+        assert!(limited.iter().all(|problem| problem.problem.chars().count() <= MAX_PROBLEM_TEXT));
+        assert_eq!(limit_problems(&limited), limited);
+        assert_eq!(limit_problems(&problems[..1])[0].code, "open");
+    }
+
+    #[test]
+    fn texts_keep_their_start_and_end() {
+        for (max, shortened) in [(0, "abcdefg"), (1, "…"), (2, "a…"), (5, "ab…fg"), (6, "abc…fg"), (7, "abcdefg")]
+        {
+            assert_eq!(shorten_text("abcdefg", max), shortened, "{max}");
         }
     }
 }

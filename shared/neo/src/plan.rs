@@ -8,7 +8,7 @@ mod setting_origin;
 mod target;
 mod upload_problems;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, hash::Hash};
 
 use model_archive::{Framework, Inspection, Problem, Warning};
 
@@ -73,25 +73,19 @@ impl CompilationPlan {
     /// All problems of the upload and its targets, without duplicates.
     pub fn all_problems(&self) -> Vec<Problem> {
         let of_targets = self.targets.iter().filter_map(|target| target.outcome.as_ref().err()).flatten();
-        let mut all: Vec<Problem> = Vec::new();
-        for problem in self.problems.iter().chain(of_targets) {
-            if !all.contains(problem) {
-                all.push(problem.clone());
-            }
-        }
-        all
+        without_duplicates(self.problems.iter().chain(of_targets))
     }
 
     /// All warnings of the upload and its targets, without duplicates.
     pub fn all_warnings(&self) -> Vec<Warning> {
-        let mut all: Vec<Warning> = Vec::new();
-        for warning in self.warnings.iter().chain(self.targets.iter().flat_map(|target| &target.warnings)) {
-            if !all.contains(warning) {
-                all.push(warning.clone());
-            }
-        }
-        all
+        without_duplicates(self.warnings.iter().chain(self.targets.iter().flat_map(|target| &target.warnings)))
     }
+}
+
+/// The first of each, in order.
+fn without_duplicates<'i, T: Clone + Eq + Hash + 'i>(items: impl Iterator<Item = &'i T>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    items.filter(|item| seen.insert(*item)).cloned().collect()
 }
 
 /// Plans one request per target, and reports the problems of the other targets.

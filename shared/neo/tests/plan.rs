@@ -112,6 +112,30 @@ fn one_invalid_target_does_not_block_the_others() {
     assert!(!plan.all_problems().is_empty());
 }
 
+/// For ten targets, a list of all of them would be ten million problems of 64 KiB each.
+#[test]
+fn a_million_dynamic_sizes_cost_no_more_than_ten() {
+    let long = "x".repeat(64 * 1024);
+    let mut inputs: Vec<_> = (0..1000).map(|number| input(&format!("{number}{long}"), &[0; 1000])).collect();
+    inputs[999].dims = None;
+    let target = |number| format!("{{ device: ml_c5, compiler_options: {{ mcpu: cpu-{number} }} }}");
+    let targets: Vec<_> = (0..10).map(target).collect();
+    let plan = plan_with_rule(&format!("targets: [ {} ]", targets.join(", ")), &[], &holding(Onnx, &inputs));
+    let problems = plan.all_problems();
+    assert_eq!(problems.len(), 11);
+    assert!(problems.iter().all(|problem| problem.problem.len() < 1000 && problem.remedy.len() < 1000));
+    assert!(problems[10].problem.starts_with("998991 more sizes"), "{}", problems[10].problem);
+}
+
+#[test]
+fn long_lists_of_names_are_counted() {
+    let inputs: Vec<_> = (0..1000).map(|number| input(&format!("input_{number}"), &[1, 3])).collect();
+    let rule = "inputs: { other: [1, 3] }, targets: [ { device: ml_c5 } ]";
+    let plan = plan_with_rule(rule, &[], &holding(Onnx, &inputs));
+    let problem = &plan.all_problems()[0].problem;
+    assert!(problem.ends_with("input_18, input_19 and 980 more"), "{problem}");
+}
+
 #[test]
 fn keys_that_sagemaker_rejects_are_problems() {
     let inspection = holding(Onnx, &[input("x", &[1])]);

@@ -4,7 +4,7 @@ mod text;
 
 use jiff::Timestamp;
 use ledger::{JobRow, ModelRow};
-use model_archive::Problem;
+use model_archive::{Problem, limit_problems};
 use neo::{
     CompilationRequest, FailureClass, JobName, JobStatus, ModelId, ModelSource, Upload, find_unsupported_operators,
     suggest_failure_fix,
@@ -16,10 +16,6 @@ use crate::{
     console::{job_console_url, object_console_url},
     notification::format_ascii_subject,
 };
-
-/// Problems listed in a notification; further ones are counted. Keeps the message below the SNS
-/// limit of 256 KiB.
-const MAX_PROBLEMS: usize = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ModelReport {
@@ -303,16 +299,6 @@ fn suggest_permission_fix(role: Option<&str>, is_upload: bool) -> String {
     format!("give the permission that SageMaker names; {role}. Then {retry}")
 }
 
-/// Keeps the first [`MAX_PROBLEMS`] and counts the others.
-fn limit_problems(problems: &[Problem]) -> Vec<Problem> {
-    let mut listed = problems[..problems.len().min(MAX_PROBLEMS)].to_vec();
-    if problems.len() > MAX_PROBLEMS {
-        let more = format!("{} more problems are not listed", problems.len() - MAX_PROBLEMS);
-        listed.push(Problem::new("more", more, "fix these first and upload the archive again"));
-    }
-    listed
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -548,6 +534,7 @@ mod tests {
         let notification =
             Notification::upload_rejected(&model_id(), &rejected_model(&problems), Timestamp::UNIX_EPOCH);
         assert!(notification.sns_message().unwrap().len() < 256 * 1024);
-        assert_eq!(notification.problems.len(), MAX_PROBLEMS + 1);
+        assert_eq!(notification.problems.len(), 21);
+        assert!(notification.text.contains("980 more problems are not listed"));
     }
 }

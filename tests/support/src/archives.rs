@@ -32,3 +32,30 @@ pub fn read_reference_model(suite: &str, name: &str) -> Vec<u8> {
 pub fn read_squeezenet() -> Vec<u8> {
     read_reference_model("onnx", "light/light_squeezenet.onnx")
 }
+
+/// Builds an ONNX model whose inputs have these names, each with this many dynamic dimensions.
+pub fn build_dynamic_onnx<'n>(inputs: impl IntoIterator<Item = &'n str>, dims: usize) -> Vec<u8> {
+    let mut graph = write_field(1, &write_field(4, b"Identity"));
+    for name in inputs {
+        let dim = write_field(1, &write_field(2, b"N"));
+        // A tensor of floats with this shape.
+        let tensor = [&[0x08, 1][..], &write_field(2, &dim.repeat(dims))].concat();
+        let input = [write_field(1, name.as_bytes()), write_field(2, &write_field(1, &tensor))].concat();
+        graph.extend(write_field(11, &input));
+    }
+    let opset = write_field(8, &[0x10, 11]);
+    [&[0x08, 7][..], &write_field(7, &graph), &opset].concat()
+}
+
+/// A length-delimited field of a protobuf message.
+fn write_field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2];
+    let mut length = content.len();
+    while length >= 0x80 {
+        field.push(0x80 | u8::try_from(length % 0x80).unwrap());
+        length /= 0x80;
+    }
+    field.push(u8::try_from(length).unwrap());
+    field.extend(content);
+    field
+}

@@ -11,7 +11,7 @@ mod table;
 mod topic;
 mod workteams;
 
-pub use archives::{build_archive, read_reference_model, read_squeezenet};
+pub use archives::{build_archive, build_dynamic_onnx, read_reference_model, read_squeezenet};
 pub use automation::config::ConfigDocument;
 pub use compilation_jobs::{MemoryJobs, ScriptedResponse};
 pub use objects::{MemoryObjects, StoredObject};

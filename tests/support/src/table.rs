@@ -9,6 +9,9 @@ use worker::{CallError, CallErrorKind};
 
 use crate::Shared;
 
+/// Maximum size of an item in bytes (DynamoDB developer guide, "Quotas").
+const MAX_ITEM: usize = 400 * 1024;
+
 /// The ledger table.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryTable {
@@ -55,6 +58,10 @@ impl LedgerTable for MemoryTable {
     ) -> Result<bool, CallError> {
         let entry = row.list_entry();
         let row = encode_row(row)?;
+        if row.to_string().len() > MAX_ITEM {
+            let message = "Item size has exceeded the maximum allowed size";
+            return Err(CallError::new("PutItem", CallErrorKind::Invalid, message));
+        }
         let mut rows = self.rows.lock();
         let revision = rows.get(key).map(|(revision, _)| *revision);
         if revision == expected_revision {

@@ -3,7 +3,10 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 use ledger::{ModelState, Reuse};
 use neo::{CompilationRequest, JobName, ModelId};
-use support::{MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, build_archive, read_squeezenet};
+use support::{
+    MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, build_archive, build_dynamic_onnx,
+    read_squeezenet,
+};
 use worker::Message;
 
 use super::*;
@@ -176,6 +179,26 @@ async fn broken_archive_is_rejected_once() {
         planner.handle_event(event.clone()).await.unwrap();
     }
     assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+}
+
+/// SEMANTICS answered-once: An upload that cannot be compiled is rejected once, before any job
+/// starts, with the reason and how to fix it.
+#[tokio::test]
+async fn answer_larger_than_a_row_is_given_once() {
+    let many: Vec<_> = (0..1000).map(|number| format!("serving_default_input_of_the_tower_{number}")).collect();
+    let long = ["a", "b"].map(|name| name.repeat(60 * 1024));
+    for (inputs, total) in [(&many[..], 2000), (&long[..], 4)] {
+        let planner = create_planner(Some(&CONFIG.replace("{ symbolic_dims: { default: 1 } }", "{}")));
+        let model = build_dynamic_onnx(inputs.iter().map(String::as_str), 2);
+        let event = planner.upload_object("vision/a.tar.gz", "v1", build_archive(&[("m.onnx", &model)]), &[]);
+        for _ in 0..3 {
+            planner.handle_event(event.clone()).await.unwrap();
+        }
+        assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"], "{total}");
+        let text = planner.notifier.topic().published.lock()[0].text.clone();
+        assert!(text.contains("is dynamic (`N`)") && text.contains("symbolic_dims: { N: 1 }"), "{text}");
+        assert!(text.len() < 20_000 && (total == 4 || text.contains("1990 more sizes")), "{text}");
+    }
 }
 
 #[tokio::test]

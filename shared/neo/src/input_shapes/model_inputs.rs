@@ -3,7 +3,7 @@
 
 use document::spelling;
 use indexmap::IndexMap;
-use model_archive::{Dim, Framework, InputLayout, InspectedModel, ModelInput, Problem};
+use model_archive::{Dim, Framework, InputLayout, InspectedModel, ModelInput, Problem, quote_name, shorten_name};
 
 use super::{InputShape, InputShapes, layout::detect_layout};
 use crate::SymbolicDims;
@@ -42,17 +42,48 @@ pub(crate) fn unknown_shapes_problem(framework: Framework, model: Option<&Inspec
     )
 }
 
+/// Problems with dynamic sizes that are listed for one target; the rest are only counted, so that a
+/// model with a million of them costs no more than one with ten. The fix is the same for all.
+const MAX_OPEN_LISTED: usize = 10;
+
 /// The shapes of the model's inputs, with the sizes of its dynamic dimensions taken from `dims`.
 pub(crate) fn resolve_model_shapes(inputs: &[ModelInput], dims: &SymbolicDims) -> Result<InputShapes, Vec<Problem>> {
     let mut shapes = IndexMap::new();
-    let mut problems = Vec::new();
+    let mut open = OpenSizes::default();
     for input in inputs {
-        match resolve_shape(input, dims) {
-            Ok(shape) => drop(shapes.insert(input.name.clone(), InputShape::Fixed(shape))),
-            Err(found) => problems.extend(found),
+        if let Some(shape) = resolve_shape(input, dims, &mut open) {
+            shapes.insert(input.name.clone(), InputShape::Fixed(shape));
         }
     }
-    if problems.is_empty() { Ok(InputShapes::Named(shapes)) } else { Err(problems) }
+    if open.count == 0 { Ok(InputShapes::Named(shapes)) } else { Err(open.into_problems()) }
+}
+
+/// What is not known about the shapes of a model's inputs.
+#[derive(Default)]
+struct OpenSizes {
+    listed: Vec<Problem>,
+    count: usize,
+}
+
+impl OpenSizes {
+    fn push(&mut self, problem: impl FnOnce() -> Problem) {
+        self.count += 1;
+        if self.listed.len() < MAX_OPEN_LISTED {
+            self.listed.push(problem());
+        }
+    }
+
+    fn into_problems(mut self) -> Vec<Problem> {
+        let more = self.count - self.listed.len();
+        if more > 0 {
+            self.listed.push(Problem::new(
+                "input-dimension-open",
+                format!("{more} more sizes of the model's inputs are dynamic or unknown"),
+                "set symbolic_dims: { default: 1 } in automation.yaml, or set the shapes in the rule's inputs",
+            ));
+        }
+        self.listed
+    }
 }
 
 /// The sizes of a model's input, `None` for dynamic dimensions. The inspection has already put them
@@ -65,15 +96,19 @@ pub(super) fn known_sizes(input: &ModelInput) -> Vec<Option<u64>> {
     input.dims.iter().flatten().map(size).collect()
 }
 
-fn resolve_shape(input: &ModelInput, dims: &SymbolicDims) -> Result<Vec<u64>, Vec<Problem>> {
+/// The shape of one input; `None` if it is not known, which is added to `open`.
+fn resolve_shape(input: &ModelInput, dims: &SymbolicDims, open: &mut OpenSizes) -> Option<Vec<u64>> {
     let Some(known) = &input.dims else {
-        return Err(vec![Problem::new(
-            "input-rank-unknown",
-            format!("the number of dimensions of the model's input `{}` is unknown", input.name),
-            format!("set the shape in the rule: inputs: {{ {}: [1, …] }}", input.name),
-        )]);
+        open.push(|| {
+            let name = shorten_name(&input.name);
+            Problem::new(
+                "input-rank-unknown",
+                format!("the number of dimensions of the model's input `{name}` is unknown"),
+                format!("set the shape in the rule: inputs: {{ {name}: [1, …] }}"),
+            )
+        });
+        return None;
     };
-    let mut problems = Vec::new();
     let mut shape = Vec::with_capacity(known.len());
     for (position, dim) in known.iter().enumerate() {
         let name = match dim {
@@ -88,17 +123,18 @@ fn resolve_shape(input: &ModelInput, dims: &SymbolicDims) -> Result<Vec<u64>, Ve
             shape.push(size);
             continue;
         }
-        let (what, key) = match name {
-            Some(name) => (format!("is dynamic (`{name}`)"), name),
-            None => ("is dynamic".to_owned(), "default"),
-        };
-        problems.push(Problem::new(
-            "input-dimension-open",
-            format!("dimension {position} of the model's input `{}` {what}", input.name),
-            format!("set symbolic_dims: {{ {key}: 1 }} in automation.yaml, or set the shape in the rule's inputs"),
-        ));
+        open.push(|| {
+            let name = name.map(shorten_name);
+            let key = name.as_deref().unwrap_or("default");
+            let what = name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
+            Problem::new(
+                "input-dimension-open",
+                format!("dimension {position} of the model's input {} is dynamic{what}", quote_name(&input.name)),
+                format!("set symbolic_dims: {{ {key}: 1 }} in automation.yaml, or set the shape in the rule's inputs"),
+            )
+        });
     }
-    if problems.is_empty() { Ok(shape) } else { Err(problems) }
+    (shape.len() == known.len()).then_some(shape)
 }
 
 /// Compares configured inputs with those of the model: what the model cannot accept is a problem,
@@ -120,7 +156,7 @@ pub(crate) fn compare_with_model(
         let Some(input) = model.iter().find(|input| is_named(input, name)) else {
             problems.push(Problem::new(
                 "input-name-unknown",
-                format!("the model has no input `{name}`; its inputs are {}", known().collect::<Vec<_>>().join(", ")),
+                format!("the model has no input `{name}`; its inputs are {}", list_names(known())),
                 match spelling::find_nearest_name(name, known()) {
                     Some(meant) => format!("did you mean `{meant}`? Or omit inputs: they are then read from the model"),
                     None => {
@@ -139,21 +175,35 @@ pub(crate) fn compare_with_model(
         }
     }
     let missing = |input: &&ModelInput| !configured.keys().any(|name| is_named(input, name));
-    let missing: Vec<_> = model.iter().filter(missing).map(|input| input.name.as_str()).collect();
-    if !missing.is_empty() && problems.is_empty() {
+    let mut missing = model.iter().filter(missing).map(|input| input.name.as_str()).peekable();
+    if problems.is_empty() && missing.peek().is_some() {
         problems.push(Problem::new(
             "input-missing",
-            format!("no shape is set for these inputs of the model: {}", missing.join(", ")),
+            format!("no shape is set for these inputs of the model: {}", list_names(missing)),
             "set a shape for each input of the model, or omit inputs: they are then read from the model",
         ));
     }
     (problems, warnings)
 }
 
+/// Names for a sentence; the rest of a long list is only counted.
+fn list_names<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const MAX_NAMED: usize = 20;
+    let mut names = names.fuse();
+    let listed: Vec<_> = names.by_ref().take(MAX_NAMED).map(shorten_name).collect();
+    let listed = listed.join(", ");
+    match names.count() {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
+}
+
 /// Whether the name is that of the input or of the tensor behind it, with or without its output
 /// number.
 fn is_named(input: &ModelInput, name: &str) -> bool {
-    let without_output = |name: &str| name.strip_suffix(":0").unwrap_or(name).to_owned();
+    fn without_output(name: &str) -> &str {
+        name.strip_suffix(":0").unwrap_or(name)
+    }
     without_output(&input.name) == without_output(name)
         || input.tensor.as_deref().is_some_and(|tensor| without_output(tensor) == without_output(name))
 }
