@@ -75,6 +75,12 @@ def test_every_function_is_in_the_template_and_this_test() -> None:
     assert {path.name for path in (ROOT / "functions").iterdir() if path.is_dir()} == set(FUNCTIONS)
 
 
+def test_uploads_are_processed_one_per_invocation() -> None:
+    source = RESOURCES["PlanCompilation"]["Properties"]["Events"]["Uploads"]["Properties"]
+    assert source["BatchSize"] == 1
+    assert source["ScalingConfig"]["MaximumConcurrency"] > 1
+
+
 def test_every_parameter_has_a_default_and_a_description() -> None:
     for name, parameter in TEMPLATE["Parameters"].items():
         assert "Default" in parameter and parameter["Description"], name

@@ -2,11 +2,15 @@
 //!
 //! A message can be delivered more than once, and two invocations can process the same message at
 //! the same time. Before the work starts, a row is therefore claimed with a conditional write: only
-//! one invocation holds the claim. A claim expires, because its holder may have crashed. The row is
-//! marked as done only after the work succeeded, so a crash never loses the work; a crash between
-//! the work and this last write repeats it. That is the only way in which work is done twice, and
-//! the reason why every notification carries an `id` by which subscribers recognize duplicates.
+//! one invocation holds the claim. An error and a panic release it. A claim also expires, because
+//! its holder may have been stopped: until then, a redelivered message is delayed. The row is marked
+//! as done only after the work succeeded, so a crash never loses the work; a crash between the work
+//! and this last write repeats it. That is the only way in which work is done twice, and the reason
+//! why every notification carries an `id` by which subscribers recognize duplicates.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use worker::{CallError, Failure};
 
@@ -51,11 +55,12 @@ impl<T: LedgerTable> Ledger<T> {
             return Err(claimed_elsewhere(id));
         }
         let claimed = Some(revision.map_or(1, |revision| revision + 1));
-        if let Err(error) = work.await {
+        let result = AssertUnwindSafe(work).catch_unwind().await;
+        if !matches!(result, Ok(Ok(()))) {
             // Releases the claim. If this fails too, the claim expires.
             let _ = self.write_row(&key, claimed, &ClaimRow::Claimed { until: now }).await;
-            return Err(error.into());
         }
+        result.unwrap_or_else(|panic| resume_unwind(panic))?;
         self.write_row(&key, claimed, &ClaimRow::Done { at: (self.clock)() }).await?;
         Ok(Execution::Ran)
     }

@@ -8,8 +8,11 @@ pub(crate) const MAX_DELAY: Duration = Duration::from_mins(15);
 /// Maximum number of delays of a record: two weeks at the longest delay.
 pub(crate) const MAX_DELAYS: u32 = 14 * 24 * 4;
 
-/// Wait before the second delivery of a record that failed; each further one is twice as long.
-pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(5);
+/// Waits between the deliveries of a record that fails: most failures pass within seconds, and an
+/// outage of a service usually within half an hour. The source queues allow one delivery more than
+/// there are waits (`maxReceiveCount` in template.yaml).
+pub const RETRY_WAITS: [Duration; 4] =
+    [Duration::from_secs(5), Duration::from_mins(1), Duration::from_mins(8), Duration::from_mins(25)];
 
 /// First delay of a record whose call was throttled or met a quota.
 pub(crate) const THROTTLE_DELAY: Duration = Duration::from_secs(5);
@@ -35,10 +38,22 @@ pub(crate) fn next_backoff(backoff: Backoff, earlier_delays: u32, message_id: &s
     }
 }
 
-/// The delay after `earlier_delays` others: twice as long each time, minus up to a tenth. That
-/// jitter is derived from the message's id, so that a burst of messages spreads.
-pub(crate) fn next_delay(first: Duration, earlier_delays: u32, message_id: &str) -> Duration {
+/// The wait before the next delivery of a record of which `failures` deliveries failed before this
+/// one. The last wait repeats, in case a queue allows more deliveries.
+pub(crate) fn next_retry(failures: u32, message_id: &str) -> Duration {
+    let last = RETRY_WAITS.len() - 1;
+    let index = usize::try_from(failures).unwrap_or(last).min(last);
+    spread_delay(RETRY_WAITS[index], message_id)
+}
+
+/// The delay after `earlier_delays` others: twice as long each time.
+fn next_delay(first: Duration, earlier_delays: u32, message_id: &str) -> Duration {
     let delay = first.saturating_mul(2_u32.saturating_pow(earlier_delays)).min(MAX_DELAY);
+    spread_delay(delay, message_id)
+}
+
+/// Takes off up to a tenth, derived from the message's id, so that a burst of messages spreads.
+fn spread_delay(delay: Duration, message_id: &str) -> Duration {
     let spread = message_id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 100;
     delay.saturating_sub(delay * spread / 1000)
 }
@@ -60,6 +75,19 @@ mod tests {
         assert!(spread.windows(2).any(|pair| pair[0] != pair[1]));
         assert!(next_delay(first, 3, "a") > next_delay(first, 2, "a"));
         assert!((MAX_DELAY * 9 / 10..=MAX_DELAY).contains(&next_delay(first, 40, "a")));
+    }
+
+    /// SEMANTICS half-hour: A record that fails for a passing reason is retried for at least 30
+    /// minutes before it is moved to the dead-letter queue.
+    #[test]
+    fn transient_failures_are_retried_for_half_an_hour() {
+        let ids = ["", "a", "b", "m-17", "059f36b4-87a3-44ab-83d2-661970000001"];
+        for id in ids.into_iter().map(str::to_owned).chain((0..500).map(|n| format!("m{n}"))) {
+            let waits: Vec<_> = (0..4).map(|failures| next_retry(failures, &id)).collect();
+            assert!(waits.is_sorted(), "{id}: {waits:?}");
+            assert!(waits.iter().sum::<Duration>() >= Duration::from_mins(30), "{id}: {waits:?}");
+        }
+        assert_eq!(next_retry(40, "a"), next_retry(3, "a"), "the last wait repeats");
     }
 
     #[test]

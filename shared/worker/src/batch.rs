@@ -8,28 +8,32 @@
 //! only, and work stops before the invocation's deadline: there is always time left to settle the
 //! records and to return which of them failed. Handlers do not retry: they return a [`Failure`],
 //! and the retries belong to the queue. A wait that is not the record's fault, such as throttling,
-//! is a delayed copy, because it must not use up one of the deliveries that SQS counts; for the
-//! same reason a record whose processing never started is delayed, not failed. The last delivery is
-//! moved to the dead-letter queue here and not by SQS, because SQS would not record the cause.
+//! is a delayed copy, because it must not use up one of the deliveries that SQS counts. For the same
+//! reason, a record that shared its invocation with others and reached the deadline is delayed, not
+//! failed: the others may have slowed it down. This ends after [`MAX_INTERRUPTIONS`] times, because
+//! it may also be the record itself that never ends. The last delivery is moved to the dead-letter
+//! queue here and not by SQS, because SQS would not record the cause.
 
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
+    sync::Once,
     time::{Duration, SystemTime},
 };
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{FutureExt, StreamExt, stream};
-use jiff::Timestamp;
-use lambda_runtime::{Error, LambdaEvent};
+use lambda_runtime::{Context, Error, LambdaEvent};
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
     CallError, Clock, Failure, Message,
+    backoff::{Backoff, THROTTLE_DELAY, next_backoff, next_retry},
+    delivery_history::DeliveryHistory,
     error::format_chain,
     metrics,
-    queue::{SourceQueue, exceeds_max_delays},
+    queue::SourceQueue,
 };
 
 /// Records of a batch that are processed concurrently.
@@ -41,6 +45,14 @@ pub const SETTLE_TIME: Duration = Duration::from_secs(3);
 /// The part of [`SETTLE_TIME`] that is reserved for the response: delaying, retrying or
 /// dead-lettering a record must end before.
 pub const RESPONSE_TIME: Duration = Duration::from_millis(300);
+
+/// How often a record that shared its invocation with others may reach the deadline without using
+/// up a delivery.
+pub const MAX_INTERRUPTIONS: u32 = 5;
+
+/// Timeout that is assumed if the deadline of an invocation is unknown: that of most functions in
+/// template.yaml.
+const ASSUMED_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RecordOutcome {
@@ -64,10 +76,11 @@ where
     H: Fn(M) -> F,
     F: Future<Output = Result<(), Failure>>,
 {
-    let left = invocation.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let left = time_left(&invocation.context);
     let now = Instant::now();
     let deadline = now + left.saturating_sub(SETTLE_TIME);
     let settle_deadline = now + left.saturating_sub(RESPONSE_TIME);
+    let alone = invocation.payload.records.len() == 1;
     let outcomes: Vec<_> = stream::iter(invocation.payload.records)
         .map(|record| {
             let id = record.message_id.clone().unwrap_or_default();
@@ -78,12 +91,18 @@ where
             let span = info_span!("record", message_id = id, correlation_id);
             let handle = &handle;
             async move {
+                let mut history = DeliveryHistory::read(&record, clock());
                 let result = match message {
-                    Ok(message) => attempt_message(message, deadline, handle).await,
+                    Ok(message) => attempt_message(message, &mut history, alone, deadline, handle).await,
                     Err(error) => Err(Failure::terminal(error)),
                 };
-                let settled = settle_record(queue, clock(), &record, &correlation_id, result);
-                (id, timeout_at(settle_deadline, settled).await.unwrap_or(RecordOutcome::Failed))
+                let settled = settle_record(queue, &record, &history, &correlation_id, result);
+                let outcome = timeout_at(settle_deadline, settled).await.unwrap_or_else(|_| {
+                    let body = record.body.as_deref().unwrap_or_default();
+                    error!(body, "Record not settled before the invocation's deadline; it will be redelivered");
+                    RecordOutcome::Failed
+                });
+                (id, outcome)
             }
             .instrument(span)
         })
@@ -111,8 +130,28 @@ where
     Ok(response)
 }
 
-/// Handles one message; a panic and a missed deadline are failures of this record alone.
-async fn attempt_message<M, H, F>(message: M, deadline: Instant, handle: H) -> Result<(), Failure>
+/// The time until the deadline of the invocation. AWS sends a deadline in the future; one in the past
+/// is not a deadline: `cargo lambda watch` sends a duration instead.
+fn time_left(context: &Context) -> Duration {
+    static WARNING: Once = Once::new();
+    context.deadline().duration_since(SystemTime::now()).ok().filter(|left| !left.is_zero()).unwrap_or_else(|| {
+        WARNING.call_once(|| {
+            let assumed_seconds = ASSUMED_TIMEOUT.as_secs();
+            warn!(assumed_seconds, "The deadline of the invocation is in the past; a timeout is assumed instead");
+        });
+        ASSUMED_TIMEOUT
+    })
+}
+
+/// Handles one message; a panic and a missed deadline are failures of this record alone. Counts an
+/// interruption in `history`.
+async fn attempt_message<M, H, F>(
+    message: M,
+    history: &mut DeliveryHistory,
+    alone: bool,
+    deadline: Instant,
+    handle: H,
+) -> Result<(), Failure>
 where
     H: Fn(M) -> F,
     F: Future<Output = Result<(), Failure>>,
@@ -126,7 +165,14 @@ where
     match timeout_at(deadline, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Failure::Transient(format!("panicked: {}", panic_message(panic.as_ref())).into())),
-        Err(_) => Err(Failure::Transient("the record was not finished before the invocation's deadline".into())),
+        Err(_) => {
+            let cause = "the record was not finished before the invocation's deadline";
+            if alone || history.interruptions >= MAX_INTERRUPTIONS {
+                return Err(Failure::Transient(cause.into()));
+            }
+            history.interruptions += 1;
+            Err(Failure::Deferred { cause: cause.to_owned(), backoff: Backoff::Exponential(THROTTLE_DELAY) })
+        }
     }
 }
 
@@ -137,8 +183,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 async fn settle_record<Q: SourceQueue>(
     queue: &Q,
-    now: Timestamp,
     record: &SqsMessage,
+    history: &DeliveryHistory,
     correlation_id: &str,
     result: Result<(), Failure>,
 ) -> RecordOutcome {
@@ -148,21 +194,17 @@ async fn settle_record<Q: SourceQueue>(
     };
     let cause = format_chain(&failure);
     let settled = match &failure {
-        Failure::Deferred { .. } if exceeds_max_delays(record) => {
-            dead_letter_record(queue, now, record, correlation_id, &format!("the record waited for two weeks: {cause}"))
-                .await
+        Failure::Deferred { .. } if history.exceeds_max_delays() => {
+            let cause = format!("the record waited for two weeks: {cause}");
+            dead_letter_record(queue, record, history, correlation_id, &cause).await
         }
-        Failure::Deferred { backoff, .. } => queue.delay_record(record, *backoff, now).await.map(|wait| {
-            info!(cause, wait_seconds = wait.as_secs(), "Record delayed");
-            RecordOutcome::Delayed
-        }),
-        Failure::Terminal(_) => dead_letter_record(queue, now, record, correlation_id, &cause).await,
-        Failure::Transient(_) => match queue.is_last_delivery(record).await {
-            Ok(true) => dead_letter_record(queue, now, record, correlation_id, &cause).await,
-            Ok(false) => queue.retry_record(record).await.map(|wait| {
-                warn!(cause, wait_seconds = wait.as_secs(), "Record failed; it will be redelivered");
-                RecordOutcome::Failed
-            }),
+        Failure::Deferred { backoff, .. } => delay_record(queue, record, history, *backoff, &cause).await,
+        Failure::Terminal(_) => dead_letter_record(queue, record, history, correlation_id, &cause).await,
+        Failure::Transient(_) => match queue.max_receive_count(record).await {
+            Ok(count) if history.failures.saturating_add(1) >= count => {
+                dead_letter_record(queue, record, history, correlation_id, &cause).await
+            }
+            Ok(_) => retry_record(queue, record, history, &cause).await,
             Err(error) => Err(error),
         },
     };
@@ -173,14 +215,39 @@ async fn settle_record<Q: SourceQueue>(
     })
 }
 
+async fn delay_record<Q: SourceQueue>(
+    queue: &Q,
+    record: &SqsMessage,
+    history: &DeliveryHistory,
+    backoff: Backoff,
+    cause: &str,
+) -> Result<RecordOutcome, CallError> {
+    let (wait, delays) = next_backoff(backoff, history.delays, record.message_id.as_deref().unwrap_or_default());
+    queue.delay_record(record, &DeliveryHistory { delays, ..history.clone() }, wait).await?;
+    info!(cause, wait_seconds = wait.as_secs(), "Record delayed");
+    Ok(RecordOutcome::Delayed)
+}
+
+async fn retry_record<Q: SourceQueue>(
+    queue: &Q,
+    record: &SqsMessage,
+    history: &DeliveryHistory,
+    cause: &str,
+) -> Result<RecordOutcome, CallError> {
+    let wait = next_retry(history.failures, record.message_id.as_deref().unwrap_or_default());
+    queue.retry_record(record, wait).await?;
+    warn!(cause, wait_seconds = wait.as_secs(), "Record failed; it will be redelivered");
+    Ok(RecordOutcome::Failed)
+}
+
 async fn dead_letter_record<Q: SourceQueue>(
     queue: &Q,
-    now: Timestamp,
     record: &SqsMessage,
+    history: &DeliveryHistory,
     correlation_id: &str,
     cause: &str,
 ) -> Result<RecordOutcome, CallError> {
-    queue.dead_letter_record(record, correlation_id, cause, now).await?;
+    queue.dead_letter_record(record, history, correlation_id, cause).await?;
     error!(cause, body = record.body.as_deref().unwrap_or_default(), "Record moved to the dead-letter queue");
     Ok(RecordOutcome::DeadLettered)
 }

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::{
     backoff::whole_seconds,
+    delivery_history::{DELAYS, FAILURES, FIRST_SEEN, INTERRUPTIONS},
     error::{CallError, CallErrorKind},
-    queue::{self, CAUSE, CORRELATION_ID, FIRST_SEEN, FUNCTION},
+    queue::{self, CAUSE, CORRELATION_ID, FUNCTION},
 };
 
 /// How long messages that were read are hidden from other consumers: longer than redriving ten of
@@ -28,11 +29,13 @@ const MAX_RECEIVED: i32 = 10;
 /// Attributes that describe the failure: those of this crate, of EventBridge and of EventBridge
 /// Scheduler (their user guides, dead-letter queues). They are not redriven, so that a message that
 /// fails again has room for new ones.
-const FAILURE_ATTRIBUTES: [&str; 11] = [
+const FAILURE_ATTRIBUTES: [&str; 13] = [
     CAUSE,
     CORRELATION_ID,
     FUNCTION,
-    queue::DELAYS,
+    DELAYS,
+    FAILURES,
+    INTERRUPTIONS,
     queue::MESSAGE_ID,
     "RULE_ARN",
     TARGET_ARN,
@@ -252,6 +255,8 @@ mod tests {
             ("function", "plan"),
             ("message_id", "m-0"),
             ("delays", "3"),
+            ("failures", "2"),
+            ("interruptions", "1"),
             ("first_seen", "2026-09-20T00:00:00Z"),
             ("trace", "another tool's"),
         ];

@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod batch;
 pub mod dead_letters;
+pub mod delivery_history;
 pub mod env;
 pub mod error;
 pub mod message;

@@ -7,11 +7,11 @@ use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
 };
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    backoff::{Backoff, MAX_DELAYS, RETRY_DELAY, next_backoff, next_delay, whole_seconds},
+    backoff::whole_seconds,
+    delivery_history::{DeliveryHistory, FIRST_SEEN},
     env::function_name,
     error::{CallError, CallErrorKind},
 };
@@ -23,10 +23,6 @@ const MAX_BATCH_ENTRIES: usize = 10;
 /// message's size.
 const MAX_CAUSE: usize = 4096;
 
-/// Message attribute: how often the record was delayed.
-pub(crate) const DELAYS: &str = "delays";
-/// Message attribute: when the record was first seen.
-pub(crate) const FIRST_SEEN: &str = "first_seen";
 /// Message attribute in a dead-letter queue: why the record failed.
 pub(crate) const CAUSE: &str = "cause";
 /// Message attribute in a dead-letter queue: the correlation id of the log lines.
@@ -38,61 +34,37 @@ pub(crate) const MESSAGE_ID: &str = "message_id";
 
 /// The queue a batch came from.
 pub trait SourceQueue: Sync {
-    /// Delays the record without using up a delivery; returns the delay.
+    /// Sends a copy of the record that becomes visible after `wait` and carries `history`. The copy
+    /// takes the place of the record, so this does not use up a delivery.
     fn delay_record(
         &self,
         record: &SqsMessage,
-        backoff: Backoff,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Duration, CallError>> + Send;
+        history: &DeliveryHistory,
+        wait: Duration,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Makes a failed record visible again soon, rather than when the queue's visibility timeout
-    /// ends; returns the delay.
-    fn retry_record(&self, record: &SqsMessage) -> impl Future<Output = Result<Duration, CallError>> + Send;
+    /// Makes a failed record visible again after `wait`, rather than when the queue's visibility
+    /// timeout ends.
+    fn retry_record(&self, record: &SqsMessage, wait: Duration) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// Moves the record to the queue's dead-letter queue, with the cause.
     fn dead_letter_record(
         &self,
         record: &SqsMessage,
+        history: &DeliveryHistory,
         correlation_id: &str,
         cause: &str,
-        now: Timestamp,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Whether SQS would move the record to the dead-letter queue, without a cause, if it failed
-    /// once more.
-    fn is_last_delivery(&self, record: &SqsMessage) -> impl Future<Output = Result<bool, CallError>> + Send;
+    /// How often SQS delivers a record of this queue before it moves the record to the dead-letter
+    /// queue, without a cause.
+    fn max_receive_count(&self, record: &SqsMessage) -> impl Future<Output = Result<u32, CallError>> + Send;
 }
 
 /// A queue that is sent to.
 pub trait Sender: Sync {
     /// Sends every body, or fails.
     fn send_bodies(&self, bodies: Vec<String>) -> impl Future<Output = Result<(), CallError>> + Send;
-}
-
-fn delay_count(record: &SqsMessage) -> u32 {
-    text_attribute(record, DELAYS).and_then(|count| count.parse().ok()).unwrap_or(0)
-}
-
-/// Whether the record was delayed for about two weeks, the longest time SQS keeps a message: no
-/// further delay will help.
-pub(crate) fn exceeds_max_delays(record: &SqsMessage) -> bool {
-    delay_count(record) >= MAX_DELAYS
-}
-
-/// How often the record was delivered, including this delivery.
-fn receive_count(record: &SqsMessage) -> u32 {
-    record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1).max(1)
-}
-
-fn text_attribute<'a>(record: &'a SqsMessage, name: &str) -> Option<&'a str> {
-    record.message_attributes.get(name)?.string_value.as_deref()
-}
-
-fn first_seen(record: &SqsMessage, now: Timestamp) -> String {
-    let sent =
-        || record.attributes.get("SentTimestamp")?.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    text_attribute(record, FIRST_SEEN).map_or_else(|| sent().unwrap_or(now).to_string(), str::to_owned)
 }
 
 /// The attributes of a source queue that matter here.
@@ -180,26 +152,28 @@ pub(crate) fn build_attribute(kind: &str, value: impl Into<String>) -> Result<Me
 }
 
 impl SourceQueue for SqsSourceQueue {
-    async fn delay_record(&self, record: &SqsMessage, backoff: Backoff, now: Timestamp) -> Result<Duration, CallError> {
+    async fn delay_record(
+        &self,
+        record: &SqsMessage,
+        history: &DeliveryHistory,
+        wait: Duration,
+    ) -> Result<(), CallError> {
         let source = self.find_attributes(record).await?;
-        let (wait, count) =
-            next_backoff(backoff, delay_count(record), record.message_id.as_deref().unwrap_or_default());
-        self.client
+        let mut copy = self
+            .client
             .send_message()
             .queue_url(source.url)
             .message_body(record.body.as_deref().unwrap_or_default())
-            .delay_seconds(whole_seconds(wait))
-            .message_attributes(DELAYS, build_attribute("Number", count.to_string())?)
-            .message_attributes(FIRST_SEEN, build_attribute("String", first_seen(record, now))?)
-            .send()
-            .await
-            .map_err(|error| CallError::from_sdk("SendMessage", error))?;
-        Ok(wait)
+            .delay_seconds(whole_seconds(wait));
+        for (name, kind, value) in history.attributes() {
+            copy = copy.message_attributes(name, build_attribute(kind, value)?);
+        }
+        copy.send().await.map_err(|error| CallError::from_sdk("SendMessage", error))?;
+        Ok(())
     }
 
-    async fn retry_record(&self, record: &SqsMessage) -> Result<Duration, CallError> {
+    async fn retry_record(&self, record: &SqsMessage, wait: Duration) -> Result<(), CallError> {
         let source = self.find_attributes(record).await?;
-        let wait = next_delay(RETRY_DELAY, receive_count(record) - 1, record.message_id.as_deref().unwrap_or_default());
         self.client
             .change_message_visibility()
             .queue_url(source.url)
@@ -208,15 +182,15 @@ impl SourceQueue for SqsSourceQueue {
             .send()
             .await
             .map_err(|error| CallError::from_sdk("ChangeMessageVisibility", error))?;
-        Ok(wait)
+        Ok(())
     }
 
     async fn dead_letter_record(
         &self,
         record: &SqsMessage,
+        history: &DeliveryHistory,
         correlation_id: &str,
         cause: &str,
-        now: Timestamp,
     ) -> Result<(), CallError> {
         let source = self.find_attributes(record).await?;
         let function = function_name();
@@ -228,7 +202,7 @@ impl SourceQueue for SqsSourceQueue {
             .message_attributes(CAUSE, build_attribute("String", cause)?)
             .message_attributes(CORRELATION_ID, build_attribute("String", correlation_id)?)
             .message_attributes(FUNCTION, build_attribute("String", function)?)
-            .message_attributes(FIRST_SEEN, build_attribute("String", first_seen(record, now))?)
+            .message_attributes(FIRST_SEEN, build_attribute("String", history.first_seen.to_string())?)
             .message_attributes(MESSAGE_ID, build_attribute("String", record.message_id.as_deref().unwrap_or("none"))?)
             .send()
             .await
@@ -243,8 +217,8 @@ impl SourceQueue for SqsSourceQueue {
         Ok(())
     }
 
-    async fn is_last_delivery(&self, record: &SqsMessage) -> Result<bool, CallError> {
-        Ok(receive_count(record) >= self.find_attributes(record).await?.max_receive_count)
+    async fn max_receive_count(&self, record: &SqsMessage) -> Result<u32, CallError> {
+        Ok(self.find_attributes(record).await?.max_receive_count)
     }
 }
 
@@ -290,23 +264,5 @@ impl Sender for SqsSender {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_delayed_record_keeps_its_history() {
-        let record: SqsMessage = serde_json::from_value(json!({
-            "attributes": { "SentTimestamp": "1790000000000" },
-            "messageAttributes": { "delays": { "stringValue": "4", "dataType": "Number" } },
-        }))
-        .unwrap();
-        assert_eq!(delay_count(&record), 4);
-        assert_eq!(first_seen(&record, Timestamp::UNIX_EPOCH), "2026-09-21T14:13:20Z");
     }
 }

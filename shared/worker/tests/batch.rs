@@ -11,7 +11,8 @@ use support::MemorySource;
 use thiserror::Error;
 use worker::{
     CallError, CallErrorKind, Failure, Message,
-    batch::{RESPONSE_TIME, SETTLE_TIME, process_batch},
+    backoff::RETRY_WAITS,
+    batch::{MAX_INTERRUPTIONS, RESPONSE_TIME, SETTLE_TIME, process_batch},
 };
 
 /// A message that is the name of what happens to it.
@@ -61,14 +62,28 @@ async fn perform_task(task: Task) -> Result<(), Failure> {
         "unanswered" => Err(CallError::new("List", CallErrorKind::Unanswered, "connection reset").into()),
         "panics" => panic!("a bug"),
         "hangs" => std::future::pending().await,
+        "takes a while" => {
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            Ok(())
+        }
         _ => Ok(()),
     }
 }
 
 async fn run_batch(bodies: &[(&str, &str, &str)], time: Duration) -> (Vec<String>, MemorySource) {
+    process_invocation(invocation(bodies, time)).await
+}
+
+fn delayed_ids(source: &MemorySource) -> Vec<String> {
+    let mut ids: Vec<_> = source.delayed.lock().iter().map(|(id, _)| id.clone()).collect();
+    ids.sort();
+    ids
+}
+
+/// Returns the ids of the records that are reported as failed, and what happened in the queue.
+async fn process_invocation(invocation: LambdaEvent<SqsEvent>) -> (Vec<String>, MemorySource) {
     let source = MemorySource::default();
-    let response =
-        process_batch(&source, || Timestamp::UNIX_EPOCH, invocation(bodies, time), perform_task).await.unwrap();
+    let response = process_batch(&source, || Timestamp::UNIX_EPOCH, invocation, perform_task).await.unwrap();
     let mut reported: Vec<_> =
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
     reported.sort();
@@ -98,15 +113,21 @@ async fn a_failing_record_does_not_affect_others() {
 async fn each_kind_of_failure_is_settled_differently() {
     let (throttled, unanswered, panics) = (task("throttled"), task("unanswered"), task("panics"));
     let bodies = [
-        ("a", throttled.as_str(), "3"),
+        ("a", throttled.as_str(), "5"),
         ("b", unanswered.as_str(), "1"),
-        ("c", unanswered.as_str(), "3"),
-        ("d", panics.as_str(), "1"),
-        ("e", panics.as_str(), "3"),
+        ("c", unanswered.as_str(), "5"),
+        ("d", panics.as_str(), "4"),
+        ("e", panics.as_str(), "5"),
     ];
     let (reported, source) = run_batch(&bodies, Duration::from_secs(30)).await;
-    assert_eq!(*source.delayed.lock(), ["a"]);
+    assert_eq!(delayed_ids(&source), ["a"]);
+    assert_eq!(source.delayed.lock()[0].1.failures, 4, "the copy carries the failed deliveries");
     assert_eq!(reported, ["b", "c", "d", "e"]);
+    let retried = source.retried.lock().clone();
+    let waits = [("b", RETRY_WAITS[0]), ("d", RETRY_WAITS[3])];
+    for ((id, wait), (expected, longest)) in retried.iter().zip(waits) {
+        assert!(id == expected && (longest * 9 / 10..=longest).contains(wait), "{retried:?}");
+    }
     let mut dead = source.dead_letters.lock().clone();
     dead.sort();
     assert_eq!(
@@ -116,17 +137,72 @@ async fn each_kind_of_failure_is_settled_differently() {
 }
 
 /// SEMANTICS deadline: A record that cannot be finished before the invocation's deadline is
-/// returned to its queue.
+/// returned to its queue; if it shared the invocation with other records, this does not count as a
+/// receive, up to five times.
 #[tokio::test]
 async fn records_that_exceed_the_deadline_are_redelivered() {
     let (hangs, fine) = (task("hangs"), task("fine"));
-    let bodies = [("slow", hangs.as_str(), "1"), ("fast", fine.as_str(), "1")];
-    let (reported, source) = run_batch(&bodies, SETTLE_TIME + Duration::from_millis(200)).await;
-    assert_eq!(reported, ["slow"]);
-    assert!(source.dead_letters.lock().is_empty());
+    let time = SETTLE_TIME + Duration::from_millis(100);
+    let (reported, source) = run_batch(&[("slow", &hangs, "1")], time).await;
+    assert_eq!((reported, delayed_ids(&source)), (vec!["slow".to_owned()], vec![]), "it was alone");
+
+    let bodies = [("slow", hangs.as_str(), "2"), ("fast", fine.as_str(), "1")];
+    let (reported, source) = run_batch(&bodies, time).await;
+    assert!(reported.is_empty() && source.dead_letters.lock().is_empty());
+    let [(id, history)] = source.delayed.lock().clone().try_into().unwrap();
+    assert_eq!((id.as_str(), history.failures, history.interruptions), ("slow", 1, 1));
+
+    let mut invocation = invocation(&bodies, time);
+    let interrupted = json!({ "stringValue": MAX_INTERRUPTIONS.to_string(), "dataType": "Number" });
+    let attributes = serde_json::from_value(json!({ "interruptions": interrupted })).unwrap();
+    invocation.payload.records[0].message_attributes = attributes;
+    let (reported, source) = process_invocation(invocation).await;
+    assert_eq!((reported, delayed_ids(&source)), (vec!["slow".to_owned()], vec![]), "it may never end");
+
     let (reported, source) = run_batch(&bodies, RESPONSE_TIME + Duration::from_millis(200)).await;
     assert!(reported.is_empty());
-    let mut delayed = source.delayed.lock().clone();
-    delayed.sort();
-    assert_eq!(delayed, ["fast", "slow"], "a record that was not started loses no delivery");
+    assert_eq!(delayed_ids(&source), ["fast", "slow"], "a record that was not started loses no delivery");
+}
+
+/// Ten uploads of which an invocation can process eight: four at once, twice.
+#[tokio::test]
+async fn record_slowed_down_by_others_loses_no_delivery() {
+    let slow = task("takes a while");
+    let ids: Vec<_> = (0..10).map(|n| format!("upload-{n}")).collect();
+    let bodies: Vec<_> = ids.iter().map(|id| (id.as_str(), slow.as_str(), "1")).collect();
+    let (reported, source) = run_batch(&bodies, SETTLE_TIME + Duration::from_millis(300)).await;
+    assert!(reported.is_empty() && source.retried.lock().is_empty(), "{reported:?}");
+    assert_eq!(delayed_ids(&source), ["upload-8", "upload-9"]);
+}
+
+/// `cargo lambda watch` sends 600,000 ms where AWS sends the time of the deadline.
+#[tokio::test]
+async fn deadline_in_the_past_is_unknown() {
+    let (fine, unanswered) = (task("fine"), task("unanswered"));
+    let mut invocation = invocation(&[("a", &fine, "1"), ("b", &unanswered, "5")], Duration::ZERO);
+    invocation.context.deadline = 600_000;
+    let (reported, source) = process_invocation(invocation).await;
+    assert_eq!(reported, ["b"]);
+    assert!(source.delayed.lock().is_empty());
+    assert_eq!(*source.dead_letters.lock(), [("b".to_owned(), "List: connection reset".to_owned())]);
+}
+
+/// Every source queue allows as many deliveries as the code has waits for, and the documents say so.
+#[test]
+fn template_and_documents_agree_with_the_retry_waits() {
+    let template = include_str!("../../../template.yaml");
+    let counts: Vec<_> = template.lines().filter_map(|line| line.trim().strip_prefix("maxReceiveCount: ")).collect();
+    let deliveries = (RETRY_WAITS.len() + 1).to_string();
+    assert!(!counts.is_empty() && counts.iter().all(|count| *count == deliveries), "{counts:?}");
+
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let semantics = words(include_str!("../../../docs/SEMANTICS.md"));
+    assert!(semantics.contains(&format!("{deliveries} deliveries")));
+    let [first, rest @ ..] = RETRY_WAITS;
+    let minutes: Vec<_> = rest.iter().map(|wait| (wait.as_secs() / 60).to_string()).collect();
+    let [second, third, fourth] = minutes.as_slice() else { panic!("{minutes:?}") };
+    let waits = format!("{} seconds, {second} minute, {third} minutes and {fourth} minutes", first.as_secs());
+    for text in [semantics, words(include_str!("../../../docs/OPERATIONS.md"))] {
+        assert!(text.contains(&waits), "expected `{waits}`");
+    }
 }

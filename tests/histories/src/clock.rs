@@ -11,7 +11,7 @@ thread_local! {
     static NOW: Cell<i64> = const { Cell::new(START) };
 }
 
-pub(crate) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     NOW.with(|now| Timestamp::from_second(now.get()).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 

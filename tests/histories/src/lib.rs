@@ -8,6 +8,6 @@ mod clock;
 mod crashes;
 mod simulated_stack;
 
-pub use clock::advance_clock;
+pub use clock::{advance_clock, now};
 pub use crashes::CrashSchedule;
 pub use simulated_stack::{HistoryStep, SimulatedStack};

@@ -209,9 +209,9 @@ async fn throttled_ledger_delays_messages_and_loses_none() {
 async fn message_is_dead_lettered_with_its_cause_after_retries() {
     let planner = create_planner();
     put_object(&planner.archives, "models", "a.tar.gz", "v1", "not gzip");
-    *planner.notifier.topic().failures.lock() = 3;
+    *planner.notifier.topic().failures.lock() = 5;
     let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
-    for delivery in 1..=2 {
+    for delivery in 1..=4 {
         queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
         assert_eq!(queue.messages[0].deliveries, delivery);
     }

@@ -78,7 +78,8 @@ fn request_body(number: usize) -> String {
 }
 
 /// SEMANTICS deadline: A record that cannot be finished before the invocation's deadline is
-/// returned to its queue.
+/// returned to its queue; if it shared the invocation with other records, this does not count as a
+/// receive, up to five times.
 /// SEMANTICS once-per-target: Each accepted upload version results in exactly one compilation job
 /// per target, no matter how often its event is delivered and what is lost in between.
 #[tokio::test]

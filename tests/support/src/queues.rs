@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
-use jiff::Timestamp;
 use worker::{
     CallError,
-    backoff::Backoff,
+    delivery_history::DeliveryHistory,
     queue::{Sender, SourceQueue},
 };
 
@@ -26,41 +25,47 @@ impl Sender for MemoryQueue {
     }
 }
 
-/// The queue a batch came from, with a `maxReceiveCount` of 3.
+/// The queue a batch came from, with the template's `maxReceiveCount`.
 #[derive(Debug, Clone, Default)]
 pub struct MemorySource {
-    /// Ids of the delayed records.
-    pub delayed: Shared<Vec<String>>,
+    /// Ids of the delayed records, with what their copies carry.
+    pub delayed: Shared<Vec<(String, DeliveryHistory)>>,
+    /// Ids of the failed records, with the wait before their next delivery.
+    pub retried: Shared<Vec<(String, Duration)>>,
     /// Ids of the records moved to the dead-letter queue, with their causes.
     pub dead_letters: Shared<Vec<(String, String)>>,
 }
+
+/// `maxReceiveCount` of every queue in template.yaml.
+const MAX_RECEIVE_COUNT: u32 = 5;
 
 fn message_id(record: &SqsMessage) -> String {
     record.message_id.clone().unwrap_or_default()
 }
 
 impl SourceQueue for MemorySource {
-    async fn delay_record(&self, record: &SqsMessage, _: Backoff, _: Timestamp) -> Result<Duration, CallError> {
-        self.delayed.lock().push(message_id(record));
-        Ok(Duration::from_secs(1))
+    async fn delay_record(&self, record: &SqsMessage, history: &DeliveryHistory, _: Duration) -> Result<(), CallError> {
+        self.delayed.lock().push((message_id(record), history.clone()));
+        Ok(())
     }
 
-    async fn retry_record(&self, _: &SqsMessage) -> Result<Duration, CallError> {
-        Ok(Duration::from_secs(1))
+    async fn retry_record(&self, record: &SqsMessage, wait: Duration) -> Result<(), CallError> {
+        self.retried.lock().push((message_id(record), wait));
+        Ok(())
     }
 
     async fn dead_letter_record(
         &self,
         record: &SqsMessage,
+        _: &DeliveryHistory,
         _: &str,
         cause: &str,
-        _: Timestamp,
     ) -> Result<(), CallError> {
         self.dead_letters.lock().push((message_id(record), cause.to_owned()));
         Ok(())
     }
 
-    async fn is_last_delivery(&self, record: &SqsMessage) -> Result<bool, CallError> {
-        Ok(record.attributes.get("ApproximateReceiveCount").is_some_and(|count| count == "3"))
+    async fn max_receive_count(&self, _: &SqsMessage) -> Result<u32, CallError> {
+        Ok(MAX_RECEIVE_COUNT)
     }
 }

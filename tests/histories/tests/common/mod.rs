@@ -9,16 +9,17 @@ use std::{
 use automation::event::Event;
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use support::MemorySource;
 use worker::{Failure, batch};
 
-/// A message and the number of its earlier deliveries.
+/// A message, how often it was delivered, and its message attributes.
 #[derive(Debug, Clone)]
 pub struct QueuedMessage {
     pub id: String,
     pub body: String,
     pub deliveries: u32,
+    pub attributes: Map<String, Value>,
 }
 
 /// A queue and its dead-letter queue.
@@ -32,7 +33,12 @@ pub struct TestQueue {
 impl TestQueue {
     pub fn from_bodies(bodies: impl IntoIterator<Item = String>) -> Self {
         let messages = bodies.into_iter().enumerate();
-        let messages = messages.map(|(number, body)| QueuedMessage { id: format!("m{number}"), body, deliveries: 0 });
+        let messages = messages.map(|(number, body)| QueuedMessage {
+            id: format!("m{number}"),
+            body,
+            deliveries: 0,
+            attributes: Map::new(),
+        });
         Self { messages: messages.collect(), dead_letters: Vec::new() }
     }
 
@@ -47,7 +53,7 @@ impl TestQueue {
         let records: Vec<_> = batch
             .iter()
             .map(|message| {
-                json!({ "messageId": message.id, "body": message.body,
+                json!({ "messageId": message.id, "body": message.body, "messageAttributes": message.attributes,
                         "attributes": { "ApproximateReceiveCount": (message.deliveries + 1).to_string() } })
             })
             .collect();
@@ -63,9 +69,13 @@ impl TestQueue {
         for message in batch {
             if let Some(dead_letter) = dead_letters.iter().find(|(id, _)| *id == message.id) {
                 self.dead_letters.push(dead_letter.clone());
-            } else if delayed.contains(&message.id) {
-                // The function sends a copy, so counting of deliveries restarts.
-                self.messages.push_back(QueuedMessage { deliveries: 0, ..message });
+            } else if let Some((_, history)) = delayed.iter().find(|(id, _)| *id == message.id) {
+                // The function sends a copy, so SQS counts its deliveries from the start.
+                let attributes = history
+                    .attributes()
+                    .map(|(name, kind, value)| (name.to_owned(), json!({ "dataType": kind, "stringValue": value })));
+                let attributes = attributes.into_iter().collect();
+                self.messages.push_back(QueuedMessage { deliveries: 0, attributes, ..message });
             } else if failed.contains(&message.id) {
                 self.messages.push_back(QueuedMessage { deliveries: message.deliveries + 1, ..message });
             }
