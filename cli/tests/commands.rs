@@ -194,6 +194,14 @@ fn validate_shows_all_errors() {
         folder.run_cli(&["plan", "model.tar.gz", "--config", "wrong.yaml"]),
     ];
     insta::assert_snapshot!(printed.join("\n\n"));
+    let shared =
+        CONFIG.replace("device: ml_inf1", "device: ml_c5\n          compiler_options: { mcpu: skylake-avx512 }");
+    folder.write_file(
+        "shared.yaml",
+        shared.replace("symbolic_dims", "output: '{key}/{version}/{target}', symbolic_dims").as_bytes(),
+    );
+    let shared = folder.run_cli(&["validate", "shared.yaml"]);
+    assert!(shared.ends_with("exit status 1") && shared.contains("one would overwrite the other"), "{shared}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use document::{ConfigDiagnostic, ConfigError};
+use document::{ConfigDiagnostic, ConfigError, DocumentUse};
 use jiff::Timestamp;
 use ledger::LedgerTable;
 use maintenance::DeclaredResources;
@@ -35,13 +35,26 @@ pub struct ConfigDocument {
 }
 
 impl ConfigDocument {
-    /// Parses a document, or returns all errors in it.
+    /// Parses a document that is being written, or returns all errors in it.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let ((compilation, declared), warnings) = document::read_document(text, |reader, sections| {
-            let (compilation, declared) =
-                (CompilationConfig::read_section(reader, sections), DeclaredResources::read_sections(reader, sections));
-            compilation.zip(declared)
-        })?;
+        Self::parse_as(text, DocumentUse::New)
+    }
+
+    /// Parses the document in the configuration bucket. What an earlier release accepted is a
+    /// warning.
+    pub fn parse_active(text: &str) -> Result<Self, ConfigError> {
+        Self::parse_as(text, DocumentUse::Active)
+    }
+
+    fn parse_as(text: &str, document_use: DocumentUse) -> Result<Self, ConfigError> {
+        let ((compilation, declared), warnings) =
+            document::read_document_as(document_use, text, |reader, sections| {
+                let (compilation, declared) = (
+                    CompilationConfig::read_section(reader, sections),
+                    DeclaredResources::read_sections(reader, sections),
+                );
+                compilation.zip(declared)
+            })?;
         Ok(Self { compilation, declared, warnings })
     }
 }
@@ -231,7 +244,7 @@ async fn parse_object(object: Object) -> Result<ParsedConfig, CallError> {
     let mut bytes = Vec::new();
     let read = object.body.take(MAX_DOCUMENT).read_to_end(&mut bytes).await;
     read.map_err(|error| CallError::new("GetObject", CallErrorKind::Unanswered, error.to_string()))?;
-    Ok(match str::from_utf8(&bytes).map(ConfigDocument::parse) {
+    Ok(match str::from_utf8(&bytes).map(ConfigDocument::parse_active) {
         Ok(Ok(document)) => ParsedConfig::Valid(Arc::new(document)),
         Ok(Err(error)) => ParsedConfig::Invalid(error.to_string()),
         Err(error) => ParsedConfig::Invalid(format!("the document is not UTF-8 ({error}); save it as UTF-8")),

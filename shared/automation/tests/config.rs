@@ -1,7 +1,7 @@
 //! The active configuration, for different versions in the bucket.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use automation::config::{ConfigSource, LoadError};
+use automation::config::{ConfigDocument, ConfigSource, LoadError};
 use support::{MemoryObjects, StoredObject};
 
 const GOOD: &str = "version: 1\ncompilation: { rules: [ { name: all, keys: '**', targets: [ { device: ml_c5 } ] } ] }";
@@ -57,4 +57,25 @@ async fn change_is_effective_at_once() {
     assert_eq!(source.load_active().await.unwrap().version(), Some("1"));
     put_document(&objects, "2", GOOD);
     assert_eq!(source.load_active().await.unwrap().version(), Some("2"));
+}
+
+/// What a later release adds to the checks never invalidates a document that is in use.
+#[tokio::test]
+async fn active_document_with_shared_locations_keeps_working() {
+    let text = "version: 1
+compilation:
+  rules:
+    - name: edge
+      keys: '**'
+      output: '{key}/{version}/{target}'
+      targets:
+        - { device: ml_c5 }
+        - { device: ml_c5, compiler_options: { mcpu: skylake-avx512 } }
+";
+    assert!(ConfigDocument::parse(text).unwrap_err().to_string().contains("have the same location"));
+    let objects = MemoryObjects::default();
+    put_document(&objects, "v1", text);
+    let active = config_source(&objects).load_active().await.unwrap();
+    assert_eq!((active.version(), active.rejected.is_none()), (Some("v1"), true));
+    assert!(active.document.warnings[0].message.contains("/{job} is appended"), "{:?}", active.document.warnings);
 }

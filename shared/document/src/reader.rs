@@ -65,9 +65,21 @@ impl<'n> MapFields<'n> {
     }
 }
 
+/// Whether a document is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DocumentUse {
+    /// It is being written or changed: every check applies.
+    #[default]
+    New,
+    /// The stack uses it. What an earlier release accepted is at most a warning, so that an upgrade
+    /// of the stack never invalidates it.
+    Active,
+}
+
 /// Reads nodes into types and collects the errors and warnings found on the way.
 #[derive(Debug, Default)]
 pub struct Reader {
+    pub(crate) document_use: DocumentUse,
     pub(crate) errors: Vec<ConfigDiagnostic>,
     pub(crate) warnings: Vec<ConfigDiagnostic>,
 }
@@ -91,6 +103,15 @@ impl Reader {
     /// Reports something that is valid but probably not intended.
     pub fn report_warning(&mut self, at: &LocatedNode<'_>, message: impl Into<String>) {
         self.warnings.push(ConfigDiagnostic::new(&at.path, at.node.position, message));
+    }
+
+    /// Reports an error that earlier releases accepted: a warning in an active document.
+    /// `consequence` says what happens then.
+    pub fn report_new_error(&mut self, at: &LocatedNode<'_>, message: &str, consequence: &str) {
+        match self.document_use {
+            DocumentUse::New => self.report_error(at, message),
+            DocumentUse::Active => self.report_warning(at, format!("{message}; {consequence}")),
+        }
     }
 
     /// Reports an error in the value of one key of a map.

@@ -8,7 +8,10 @@ mod setting_origin;
 mod target;
 mod upload_problems;
 
-use std::{collections::HashSet, hash::Hash};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    hash::Hash,
+};
 
 use model_archive::{Framework, Inspection, Problem, Warning};
 
@@ -108,6 +111,7 @@ pub fn plan_upload(input: &PlanInput<'_>) -> CompilationPlan {
         None => Vec::new(),
     };
     reject_repeated_targets(&mut targets, &input.rule.name);
+    separate_output_locations(&mut targets, &input.rule.name);
     let policies = [input.rule.settings.on_new_version, input.defaults.on_new_version];
     CompilationPlan {
         problems,
@@ -130,6 +134,30 @@ fn reject_repeated_targets(targets: &mut [TargetPlan], rule: &str) {
                 format!("{target} is listed twice, and both entries would create the same job"),
                 format!("remove one of the two from rule `{rule}`"),
             )]);
+        }
+    }
+}
+
+/// Appends the job's name to a location that an earlier target has, so that no artifact is
+/// overwritten. A new configuration with such targets is rejected; this is for one that an earlier
+/// release accepted.
+fn separate_output_locations(targets: &mut [TargetPlan], rule: &str) {
+    let mut earlier: HashMap<String, String> = HashMap::new();
+    for TargetPlan { target, outcome, warnings, .. } in targets {
+        let Ok(request) = outcome else { continue };
+        match earlier.entry(request.output_location.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(target.to_string())),
+            Entry::Occupied(entry) => {
+                let (location, other) = (entry.key(), entry.get());
+                request.output_location = format!("{location}{}/", request.job_name);
+                warnings.push(Warning::new(
+                    "output-shared",
+                    format!(
+                        "the artifacts of {target} are written to {}, because {location} is the location of {other}; add {{job}} to `output` in rule `{rule}`",
+                        request.output_location
+                    ),
+                ));
+            }
         }
     }
 }

@@ -70,6 +70,11 @@ impl OutputTemplate {
         self.bucket.as_deref()
     }
 
+    /// Whether the location contains the name of the job, so that no two jobs share it.
+    pub(crate) fn contains_job(&self) -> bool {
+        self.prefix.contains("{job}")
+    }
+
     /// Returns the `s3://…/` prefix of a job's artifact.
     pub fn expand_uri(&self, artifact_bucket: &str, job: &PlaceholderValues<'_>) -> String {
         let bucket = self.bucket_name().unwrap_or(artifact_bucket);

@@ -1,7 +1,7 @@
 //! Reads the `compilation` section and reports every error in it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     num::NonZeroU32,
     ops::{Deref, DerefMut},
 };
@@ -11,7 +11,8 @@ use model_archive::Framework;
 use serde_json::Value;
 
 use super::{
-    CompilationConfig, CompilationRule, JobSettings, NewVersionPolicy, RuleSource, SymbolicDims, TargetSpec, VpcConfig,
+    CompilationConfig, CompilationRule, JobSettings, NewVersionPolicy, OutputTemplate, PlaceholderValues, RuleSource,
+    SymbolicDims, TargetSpec, VpcConfig,
 };
 use crate::{
     InputShapes, KeyPattern, Target, TargetDevice, TargetPlatform, UnknownTarget, compiler_options,
@@ -102,7 +103,10 @@ impl CompilationReader<'_> {
         };
         let mut rules: Vec<(CompilationRule, LocatedNode<'_>)> = Vec::with_capacity(items.len());
         for item in items {
-            let Some(rule) = self.read_rule(&item) else { continue };
+            let Some((rule, targets)) = self.read_rule(&item) else { continue };
+            if let Some(defaults) = &defaults {
+                self.check_output_locations(defaults, &rule, &targets);
+            }
             if let Some((earlier, _)) = rules.iter().find(|(earlier, _)| earlier.name == rule.name) {
                 let message =
                     format!("`{}` is already used by an earlier rule; rule names must be unique", earlier.name);
@@ -137,7 +141,36 @@ impl CompilationReader<'_> {
         }
     }
 
-    fn read_rule(&mut self, at: &LocatedNode<'_>) -> Option<CompilationRule> {
+    /// Reports targets whose artifacts would be written to the same place: compared after the
+    /// placeholders are replaced, because two names may have one value.
+    fn check_output_locations(&mut self, defaults: &JobSettings, rule: &CompilationRule, at: &[LocatedNode<'_>]) {
+        let mut earlier: BTreeMap<String, (&TargetSpec, &LocatedNode<'_>)> = BTreeMap::new();
+        for (spec, at) in rule.targets.iter().zip(at) {
+            let Some(output) = find_output(defaults, rule, spec).filter(|output| !output.contains_job()) else {
+                continue;
+            };
+            // Any key and version do: all targets of an upload have the same.
+            let (key, target, version) = ("{folder}/{stem}", spec.target.to_string(), "{version}");
+            let values = PlaceholderValues { key, rule: &rule.name, target: &target, version, job: "" };
+            match earlier.entry(output.expand_uri("", &values)) {
+                Entry::Vacant(entry) => drop(entry.insert((spec, at))),
+                Entry::Occupied(entry) => {
+                    let (known, known_at) = entry.get();
+                    // Reported as listed twice.
+                    if known.is_same_job(spec) {
+                        continue;
+                    }
+                    let message = format!(
+                        "the artifacts of this target, `{target}`, and of `{}` ({}) have the same location `{output}`: one would overwrite the other; add {{job}} to `output`, or set another `output` for one of the two",
+                        known.target, known_at.path
+                    );
+                    self.report_new_error(at, &message, "until then, /{job} is appended for this target");
+                }
+            }
+        }
+    }
+
+    fn read_rule<'n>(&mut self, at: &LocatedNode<'n>) -> Option<(CompilationRule, Vec<LocatedNode<'n>>)> {
         let fields = self.read_fields(at, &[&RULE[..], &SETTINGS, &MODEL_KEYS].concat())?;
         let name =
             self.require_field(&fields, "name", "edge-vision").and_then(|at| self.read_nonblank_text(&at, "a name"));
@@ -155,7 +188,7 @@ impl CompilationReader<'_> {
             if items.is_empty() {
                 self.report_error(&at, "expected at least one target, such as { device: ml_c5 }, found an empty list");
             }
-            let mut specs: Vec<TargetSpec> = Vec::new();
+            let (mut specs, mut nodes): (Vec<TargetSpec>, Vec<_>) = Default::default();
             for item in items {
                 let Some(spec) = self.read_target(&item, own, framework, is_package) else { continue };
                 let is_repeated = |known: &&TargetSpec| known.is_same_job(&spec);
@@ -164,10 +197,12 @@ impl CompilationReader<'_> {
                     self.report_error(&item, message);
                 }
                 specs.push(spec);
+                nodes.push(item);
             }
-            Some(specs)
+            Some((specs, nodes))
         });
-        Some(CompilationRule {
+        let (targets, nodes) = targets?;
+        let rule = CompilationRule {
             name: name?,
             source: source?,
             framework,
@@ -176,8 +211,9 @@ impl CompilationReader<'_> {
             layout,
             compiler_options: own.map(|at| at.node.to_json()),
             settings,
-            targets: targets?,
-        })
+            targets,
+        };
+        Some((rule, nodes))
     }
 
     fn read_source(&mut self, fields: &MapFields<'_>) -> Option<RuleSource> {
@@ -426,6 +462,15 @@ impl TargetSpec {
         }
         identity_settings(self) == identity_settings(other)
     }
+}
+
+/// The configured output of a job; `None` for the default.
+fn find_output<'s>(
+    defaults: &'s JobSettings,
+    rule: &'s CompilationRule,
+    spec: &'s TargetSpec,
+) -> Option<&'s OutputTemplate> {
+    [&spec.settings, &rule.settings, defaults].into_iter().find_map(|settings| settings.output.as_ref())
 }
 
 /// The configured tags of a job: those of a target override those of its rule, which override the

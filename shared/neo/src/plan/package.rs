@@ -4,7 +4,7 @@
 use super::{
     CompilationPlan, SettingOrigin,
     context::{ModelInputConfig, PlanContext, TargetDraft},
-    reject_repeated_targets,
+    reject_repeated_targets, separate_output_locations,
 };
 use crate::{
     CompilationRequest, CompilationRule, JobSettings, ModelPackage, ModelPackageArn, ModelSource, NewVersionPolicy,
@@ -40,6 +40,7 @@ pub fn plan_package(input: &PackagePlanInput<'_>) -> (ModelSource, CompilationPl
     let version = format!("{number}-{}", hash_fields(&outcomes.iter().map(String::as_str).collect::<Vec<_>>()));
     let (source, mut targets) = input.plan_targets(&version, |spec, draft, request| draft.into_plan(spec, request));
     reject_repeated_targets(&mut targets, &input.rule.name);
+    separate_output_locations(&mut targets, &input.rule.name);
     let on_new_version = NewVersionPolicy::Keep;
     (source, CompilationPlan { problems: Vec::new(), warnings: Vec::new(), targets, on_new_version })
 }
