@@ -7,11 +7,15 @@ use automation::{
     config::{Config, ConfigSource},
     event::Event,
     objects::Objects,
-    reconcile,
+    reconcile::{self, ItemFailures},
 };
 use jiff::Timestamp;
-use ledger::{Ledger, LedgerTable};
-use maintenance::image::{Image, ImageAction, ImageHistory, ImageObservation, plan_images};
+use ledger::{Ledger, LedgerTable, RequestAnswer, UpdatedKind};
+use maintenance::{
+    ApplyOutcome, PlanItem, Reconciled, UpdateHistory,
+    image::{Image, ImageAction, ImageObservation, ImageUpdate, plan_images},
+    tags_refused_problem,
+};
 use notifications::{Notification, notifier::Notifier, sns::Topic};
 use sagemaker::images::{self, Images};
 use serde_json::{Value, json};
@@ -31,57 +35,73 @@ pub struct ImageMaintainer<I, O, T, N> {
     pub clock: Clock,
 }
 
+/// The result of a run.
+struct ImageRun {
+    summary: Value,
+    /// An image for which a later run has to do more soon.
+    unsettled: Option<String>,
+    failures: ItemFailures,
+}
+
 impl<I: Images, O: Objects, T: LedgerTable, N: Topic> ImageMaintainer<I, O, T, N> {
     /// Handles the schedule: reconciles all declared images.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
-        match self.config.load_or_report(&self.notifier, (self.clock)()).await? {
-            Some(config) => self.reconcile_images(&config, |_| true).await,
-            None => Ok(json!({ "idle": "no configuration" })),
-        }
+        reconcile::finish_scheduled_run(self.reconcile_all().await)
+    }
+
+    async fn reconcile_all(&self) -> Result<Value, Failure> {
+        let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else {
+            return Ok(json!({ "idle": "no configuration" }));
+        };
+        let run = self.reconcile_images(&config, |_| true).await?;
+        run.failures.into_result().map(|()| run.summary)
     }
 
     /// Handles one event of the function's queue: the configuration has changed, or the status of
-    /// an image.
+    /// an image. The event is retried until no image waits for a call: the schedule runs every few
+    /// hours only.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else { return Ok(()) };
-        match event {
+        let run = match event {
             Event::ObjectsCreated(_) => self.reconcile_images(&config, |_| true).await?,
             Event::ImageState(state) => self.reconcile_images(&config, |image| image.name == state.image_name).await?,
             _ => return Err(Failure::terminal("not a configuration change or an image event")),
         };
-        Ok(())
+        run.failures.into_result()?;
+        match run.unsettled {
+            Some(image) => Err(Failure::busy(format!("image {image} is not updated yet"))),
+            None => Ok(()),
+        }
     }
 
-    async fn reconcile_images(&self, config: &Config, is_wanted: impl Fn(&Image) -> bool) -> Result<Value, Failure> {
+    async fn reconcile_images(&self, config: &Config, is_wanted: impl Fn(&Image) -> bool) -> Result<ImageRun, Failure> {
         let now = (self.clock)();
         let all = &config.document.declared.images;
         let declared: Vec<Image> = all.iter().filter(|image| is_wanted(image)).cloned().collect();
+        let failures = ItemFailures::default();
         if declared.is_empty() {
-            return Ok(json!({ "idle": "no such image is declared" }));
+            return Ok(ImageRun { summary: json!({ "idle": "no such image is declared" }), unsettled: None, failures });
         }
         let reading = images::read_images(&self.images, &declared).await;
         let names: Vec<_> = declared.iter().map(|image| image.name.as_str()).collect();
-        let mut known = self.ledger.read_image_histories(&names).await?;
+        let mut known = self.ledger.read_update_histories(UpdatedKind::Image, &names).await?;
         for (image, observed) in declared.iter().zip(&reading.observed) {
-            self.follow_update(image, observed, &mut known, now).await?;
+            let followed = self.follow_update(image, observed, &mut known, config, now).await;
+            failures.collect(&image.name, followed);
         }
         let histories: Vec<_> = names.iter().map(|name| known.get(*name).cloned().unwrap_or_default()).collect();
-        let plan = plan_images(&declared, &reading.observed, &histories);
+        let plan = plan_images(&declared, &reading.observed, &histories, now);
         for item in &plan.items {
-            let is_notified = |code: &str| !NOT_NOTIFIED.contains(&code);
-            if let Some(problem) = item.problem.as_ref().filter(|problem| is_notified(problem.code.as_ref())) {
-                self.notifier
-                    .publish_once(&Notification::image_blocked(&item.name, problem, config.version(), now))
-                    .await?;
-            }
+            failures.collect(&item.name, self.report_problem(item, config, now).await);
         }
         let known = &known;
-        let applied = reconcile::apply_plan(plan, |action| self.apply_action(action, known, now)).await;
+        let applied =
+            reconcile::apply_plan(plan, |action| Box::pin(self.apply_action(action, known, config, &failures))).await;
         reconcile::report_outcomes("image", &applied, now);
         let mut summary = reconcile::summarize_outcomes(&applied);
         summary["read_calls"] = reading.calls.into();
         info!(read_calls = reading.calls, images = declared.len(), "Declared images reconciled");
-        Ok(summary)
+        Ok(ImageRun { summary, unsettled: find_unsettled(&applied, known), failures })
     }
 
     /// Publishes the outcome of an image's update before recording it: if the function crashes in
@@ -90,35 +110,96 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Topic> ImageMaintainer<I, O, T, N
         &self,
         image: &Image,
         observed: &ImageObservation,
-        known: &mut BTreeMap<String, ImageHistory>,
+        known: &mut BTreeMap<String, UpdateHistory>,
+        config: &Config,
         now: Timestamp,
     ) -> Result<(), Failure> {
         let ImageObservation::Described(current) = observed else { return Ok(()) };
         let before = known.get(&image.name).cloned().unwrap_or_default();
-        let (after, outcome) = before.record_observation(image, current, now);
+        let (after, outcome) = image.record_observation(&before, current, config.version(), now);
         if let (Some(outcome), Some(pending)) = (outcome, &before.pending) {
             self.notifier
                 .publish_once(&Notification::image_outcome(&image.name, &outcome, pending.requested_at, now))
                 .await?;
         }
-        self.ledger.record_image_history(&image.name, &before, &after).await?;
+        self.ledger.record_update_history(UpdatedKind::Image, &image.name, &before, &after).await?;
         known.insert(image.name.clone(), after);
         Ok(())
     }
 
-    /// Requests one change.
+    async fn report_problem(
+        &self,
+        item: &PlanItem<ImageAction>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let problem = item.problem.as_ref().filter(|problem| !NOT_NOTIFIED.contains(&problem.code.as_ref()));
+        let Some(problem) = problem else { return Ok(()) };
+        self.notifier.publish_once(&Notification::image_blocked(&item.name, problem, config.version(), now)).await
+    }
+
+    /// Requests one change. `failures` gets the refusals that cannot be published.
     async fn apply_action(
         &self,
         action: ImageAction,
-        known: &BTreeMap<String, ImageHistory>,
-        now: Timestamp,
+        known: &BTreeMap<String, UpdateHistory>,
+        config: &Config,
+        failures: &ItemFailures,
     ) -> Result<(), CallError> {
-        match action {
-            ImageAction::AddTags { arn, tags } => self.images.add_tags(&arn, &tags).await,
-            ImageAction::Update(update) => {
-                let before = known.get(&update.name).cloned().unwrap_or_default();
-                self.ledger.request_image_update(&update, &before, now, self.images.update_image(&update)).await
+        let (arn, tags) = match action {
+            ImageAction::AddTags { arn, tags } => (arn, tags),
+            ImageAction::Update(update) => return self.request_update(&update, known, config, failures).await,
+        };
+        let added = self.images.add_tags(&arn, &tags).await;
+        if let Err(error) = &added
+            && error.kind.is_refusal()
+        {
+            let name = arn.rsplit('/').next().unwrap_or(&arn);
+            let problem = tags_refused_problem(name, &error.message);
+            let notification = Notification::image_blocked(name, &problem, config.version(), (self.clock)());
+            failures.collect(name, self.notifier.publish_once(&notification).await);
+        }
+        added
+    }
+
+    /// Requests an update. A refusal is reported before it is recorded: if the function crashes in
+    /// between, the next run repeats the request, and the refusal has the same id.
+    async fn request_update(
+        &self,
+        update: &ImageUpdate,
+        known: &BTreeMap<String, UpdateHistory>,
+        config: &Config,
+        failures: &ItemFailures,
+    ) -> Result<(), CallError> {
+        let (name, now) = (&update.name, (self.clock)());
+        let read = known.get(name).cloned().unwrap_or_default();
+        let requested = read.with_request(&update.digest, &update.changes, update.modified_at, now);
+        let call = Box::pin(self.images.update_image(update));
+        let answer = self.ledger.request_resource_update(UpdatedKind::Image, name, &read, requested, call).await?;
+        let RequestAnswer::Refused { requested, error } = answer else { return Ok(()) };
+        let (after, outcome) = requested.record_failure(&error.message, config.version(), now);
+        if let (Some(outcome), Some(pending)) = (outcome, &requested.pending) {
+            let notification = Notification::image_outcome(name, &outcome, pending.requested_at, now);
+            if failures.collect(name, self.notifier.publish_once(&notification).await).is_none() {
+                return Err(error);
             }
         }
+        self.ledger.record_update_history(UpdatedKind::Image, name, &requested, &after).await?;
+        Err(error)
     }
+}
+
+/// The first image that a later run has to check soon.
+fn find_unsettled(applied: &[Reconciled<ImageAction>], known: &BTreeMap<String, UpdateHistory>) -> Option<String> {
+    let requests_update =
+        |item: &PlanItem<_>| item.actions.iter().any(|action| matches!(action, ImageAction::Update(_)));
+    let is_unsettled = |Reconciled { item, outcome }: &&Reconciled<ImageAction>| match outcome {
+        ApplyOutcome::Deferred(_) => true,
+        ApplyOutcome::Planned | ApplyOutcome::Applied => {
+            !requests_update(item) && known.get(&item.name).is_some_and(UpdateHistory::is_unanswered)
+        }
+        ApplyOutcome::Failed(_) => item.problem.as_ref().is_some_and(|problem| problem.code == "image-unreadable"),
+        ApplyOutcome::Unchanged => false,
+    };
+    applied.iter().find(is_unsettled).map(|done| done.item.name.clone())
 }

@@ -9,15 +9,20 @@ use automation::{
     config::{Config, ConfigSource},
     event::Event,
     objects::Objects,
-    reconcile,
+    reconcile::{self, ItemFailures},
 };
 use jiff::Timestamp;
-use ledger::{IdleUntil, Ledger, LedgerTable};
-use maintenance::partner_app::{Announcement, AppHistory, AppObservation, AppReview, PartnerAppAction, review_apps};
+use ledger::{IdleUntil, Ledger, LedgerTable, RequestAnswer};
+use maintenance::{
+    partner_app::{
+        Announcement, AppHistory, AppObservation, AppReview, PartnerAppAction, PendingAppUpdate, review_apps,
+    },
+    tags_refused_problem,
+};
 use notifications::{Notification, notifier::Notifier, sns::Topic};
 use sagemaker::partner_apps::{self, PartnerApps};
 use serde_json::{Value, json};
-use tracing::{info, warn};
+use tracing::info;
 use worker::{CallError, Clock, Failure};
 
 /// Keeps partner apps in the desired state.
@@ -30,10 +35,21 @@ pub struct AppMaintainer<A, O, T, N> {
     pub clock: Clock,
 }
 
+/// What the steps of a run share.
+struct AppRun<'r> {
+    review: &'r AppReview<'r>,
+    config: &'r Config,
+    failures: ItemFailures,
+}
+
 impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T, N> {
     /// Handles the schedule. While the apps are idle, it reads only the configuration and one
     /// ledger row.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
+        reconcile::finish_scheduled_run(self.reconcile_unless_idle().await)
+    }
+
+    async fn reconcile_unless_idle(&self) -> Result<Value, Failure> {
         let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else {
             return Ok(json!({ "idle": "no configuration" }));
         };
@@ -66,28 +82,28 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
         }
         let reading = partner_apps::read_apps(&self.apps, declared).await?;
         let recorded = self.read_histories(&reading.observed).await?;
-        let review = review_apps(declared, &reading.observed, &recorded, now);
+        let review = review_apps(declared, &reading.observed, &recorded, config.version(), now);
+        let run = AppRun { review: &review, config, failures: ItemFailures::default() };
 
-        // Publish before recording. A crash in between publishes the same ids again, which the
-        // notifier suppresses; the other way round, an outcome could be recorded and never
-        // published.
-        self.publish_all(&review.finished_updates(), config, now).await?;
-        self.record_histories(&recorded, &review).await?;
-        self.publish_all(&review.announcements(), config, now).await?;
+        self.record_results(&recorded, &run, now).await;
+        for announcement in review.announcements() {
+            self.publish_announcement(&announcement, &run, now).await;
+        }
         for view in &review.views {
             let app = view.declared.app.as_str();
             info!(app, config = config.version(), decision = ?view.decision, "Partner app reviewed");
         }
 
-        let execute = |action| self.apply_action(action, &review, config, now);
-        let applied = reconcile::apply_plan(review.plan.clone(), execute).await;
+        let applied =
+            reconcile::apply_plan(review.plan.clone(), |action| Box::pin(self.apply_action(action, &run))).await;
         reconcile::report_outcomes("partner app", &applied, now);
         let mut summary = reconcile::summarize_outcomes(&applied);
         summary["read_calls"] = reading.calls.into();
         info!(read_calls = reading.calls, apps = declared.len(), "Declared partner apps reconciled");
-        let until = review.idle_until(&applied);
+        // What failed is done by the next run.
+        let until = if run.failures.is_empty() { review.idle_until(&applied) } else { now };
         self.ledger.record_idle_until(&IdleUntil { config: config.version().map(str::to_owned), until }).await?;
-        Ok(summary)
+        run.failures.into_result().map(|()| summary)
     }
 
     async fn read_histories(&self, observed: &[AppObservation]) -> Result<BTreeMap<String, AppHistory>, CallError> {
@@ -95,57 +111,84 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
         self.ledger.read_app_histories(&described.map(AppObservation::arn).collect::<Vec<_>>()).await
     }
 
-    async fn record_histories(
-        &self,
-        recorded: &BTreeMap<String, AppHistory>,
-        review: &AppReview<'_>,
-    ) -> Result<(), CallError> {
+    /// Publishes the results of each app before it records its history. A crash in between
+    /// publishes the same ids again, which the notifier suppresses; the other way round, a result
+    /// could be recorded and never published.
+    async fn record_results(&self, recorded: &BTreeMap<String, AppHistory>, run: &AppRun<'_>, now: Timestamp) {
         let none = AppHistory::default();
-        for (arn, history) in &review.histories {
-            self.ledger.record_app_history(arn, recorded.get(arn).unwrap_or(&none), history).await?;
+        let finished = run.review.finished_updates();
+        for (arn, history) in &run.review.histories {
+            let results = finished.iter().filter(|result| result.app().shows_app(arn));
+            let mut is_published = true;
+            for result in results {
+                is_published &= self.publish_announcement(result, run, now).await;
+            }
+            if is_published {
+                let before = recorded.get(arn).unwrap_or(&none);
+                let result = self.ledger.record_app_history(arn, before, history).await;
+                run.failures.collect(arn, result.map_err(Failure::from));
+            }
         }
-        Ok(())
     }
 
-    async fn publish_all(
-        &self,
-        announcements: &[Announcement<'_>],
-        config: &Config,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        for announcement in announcements {
-            self.publish_announcement(announcement, config, now).await?;
+    /// Publishes an announcement, unless its id was published before. Returns whether it is
+    /// published now.
+    async fn publish_announcement(&self, announcement: &Announcement<'_>, run: &AppRun<'_>, now: Timestamp) -> bool {
+        let notification = Notification::from_announcement(announcement, run.config.version(), now);
+        let Some(notification) = notification else { return true };
+        let published = self.notifier.publish_once(&notification).await;
+        run.failures.collect(announcement.app().display_name(), published).is_some()
+    }
+
+    /// Requests one change, and announces the upgrade that it starts, or that SageMaker refused it.
+    async fn apply_action(&self, action: PartnerAppAction, run: &AppRun<'_>) -> Result<(), CallError> {
+        // The window may close between the calls for two apps.
+        let now = (self.clock)();
+        let arn = action.arn();
+        let answer = partner_apps::request_update(&self.apps, &self.ledger, &action, &run.review.histories, now).await;
+        match answer {
+            Ok(None) => Ok(()),
+            Ok(Some(RequestAnswer::Accepted(history))) => {
+                let started = history.pending.as_ref().and_then(|pending| run.review.announce_start(arn, pending));
+                if let Some(started) = started {
+                    self.publish_announcement(&started, run, now).await;
+                }
+                Ok(())
+            }
+            Ok(Some(RequestAnswer::Refused { requested, error })) => {
+                self.record_refusal(arn, &requested, &error, run, now).await?;
+                Err(error)
+            }
+            Err(error) => {
+                if let (PartnerAppAction::AddTags { .. }, true) = (&action, error.kind.is_refusal())
+                    && let Some(app) = run.review.find_view(arn)
+                {
+                    let problem = tags_refused_problem(app.display_name(), &error.message);
+                    self.publish_announcement(&Announcement::Blocked { app, problem: &problem }, run, now).await;
+                }
+                Err(error)
+            }
         }
-        Ok(())
     }
 
-    /// Publishes an announcement, unless its id was published before.
-    async fn publish_announcement(
+    /// Reports a refusal before recording it: if the function crashes in between, the next run
+    /// repeats the request, and the refusal has the same id.
+    async fn record_refusal(
         &self,
-        announcement: &Announcement<'_>,
-        config: &Config,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        let notification = Notification::from_announcement(announcement, config.version(), now);
-        let Some(notification) = notification else { return Ok(()) };
-        self.notifier.publish_once(&notification).await
-    }
-
-    /// Requests one change, and announces the upgrade that it starts.
-    async fn apply_action(
-        &self,
-        action: PartnerAppAction,
-        review: &AppReview<'_>,
-        config: &Config,
+        arn: &str,
+        requested: &AppHistory,
+        error: &CallError,
+        run: &AppRun<'_>,
         now: Timestamp,
     ) -> Result<(), CallError> {
-        let requested = partner_apps::request_update(&self.apps, &self.ledger, &action, &review.histories, now).await?;
-        let Some(pending) = requested else { return Ok(()) };
-        let Some(started) = review.announce_start(action.arn(), &pending) else { return Ok(()) };
-        if let Err(failure) = self.publish_announcement(&started, config, now).await {
-            let arn = action.arn();
-            warn!(arn, %failure, "Start of the upgrade could not be published; the next run publishes it");
+        let (after, outcome) = requested.record_refusal(&error.message, run.config.version(), now);
+        let requested_at = requested.pending.as_ref().map_or(now, PendingAppUpdate::requested_at);
+        if let (Some(outcome), Some(app)) = (&outcome, run.review.find_view(arn)) {
+            let refused = Announcement::UpdateFinished { app, outcome, requested_at };
+            if !self.publish_announcement(&refused, run, now).await {
+                return Ok(());
+            }
         }
-        Ok(())
+        self.ledger.record_app_history(arn, requested, &after).await
     }
 }

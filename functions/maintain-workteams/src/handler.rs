@@ -1,15 +1,23 @@
 //! Reconciles work teams with the configuration.
 
-use automation::{ConfigSource, event::Event, objects::Objects, reconcile};
-use ledger::LedgerTable;
+use std::collections::BTreeMap;
+
+use automation::{
+    ConfigSource,
+    config::Config,
+    event::Event,
+    objects::Objects,
+    reconcile::{self, ItemFailures},
+};
+use ledger::{Ledger, LedgerTable, RequestAnswer, UpdatedKind};
 use maintenance::{
-    ApplyOutcome, Reconciled,
-    workteam::{WorkteamAction, plan_workteams},
+    ApplyOutcome, Reconciled, ResourcePlan, UpdateHistory,
+    workteam::{UPDATE_FAILED, Workteam, WorkteamAction, hold_requests, plan_workteams},
 };
 use notifications::{Notification, notifier::Notifier, sns::Topic};
 use sagemaker::workteams::Workteams;
 use serde_json::Value;
-use tracing::{error, info};
+use tracing::info;
 use worker::{CallError, CallErrorKind, Clock, Failure};
 
 /// Keeps work teams in the desired state.
@@ -19,52 +27,140 @@ pub struct WorkteamMaintainer<O, W, T, N> {
     /// SageMaker's work teams.
     pub workteams: W,
     pub notifier: Notifier<T, N>,
+    pub ledger: Ledger<T>,
     /// ARN of the topic that `notifications: stack` stands for.
     pub stack_topic: String,
     pub clock: Clock,
 }
 
+/// What the steps of a run share.
+struct TeamRun<'r> {
+    declared: &'r [Workteam],
+    config: &'r Config,
+    failures: ItemFailures,
+}
+
+/// The result of a run.
+#[derive(Default)]
+struct TeamResult {
+    reconciled: Vec<Reconciled<WorkteamAction>>,
+    /// A team for which a later run has to do more soon.
+    unsettled: Option<String>,
+}
+
+type TeamHistories = BTreeMap<String, UpdateHistory>;
+
 impl<O: Objects, W: Workteams, T: LedgerTable, N: Topic> WorkteamMaintainer<O, W, T, N> {
     /// Handles the schedule; returns how many teams had each outcome.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
-        Ok(reconcile::summarize_outcomes(&self.reconcile_teams().await?))
+        let result = self.reconcile_teams().await;
+        reconcile::finish_scheduled_run(result.map(|result| reconcile::summarize_outcomes(&result.reconciled)))
     }
 
-    /// Handles one event of the function's queue: the configuration has changed.
+    /// Handles one event of the function's queue: the configuration has changed. The event is
+    /// retried until no team waits: the schedule runs once a day only.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {
-            Event::ObjectsCreated(_) => {
-                let reconciled = self.reconcile_teams().await?;
-                match reconciled.iter().find(|done| matches!(done.outcome, ApplyOutcome::Deferred(_))) {
-                    // The schedule runs once a day only: the event of the configuration is retried.
-                    Some(later) => Err(Failure::busy(format!("work team {} is not updated yet", later.item.name))),
-                    None => Ok(()),
-                }
-            }
+            Event::ObjectsCreated(_) => match self.reconcile_teams().await?.unsettled {
+                Some(team) => Err(Failure::busy(format!("work team {team} is not updated yet"))),
+                None => Ok(()),
+            },
             Event::S3Test => Ok(()),
             _ => Err(Failure::terminal("not a configuration change")),
         }
     }
 
-    async fn reconcile_teams(&self) -> Result<Vec<Reconciled<WorkteamAction>>, Failure> {
-        let now = (self.clock)();
-        let Some(config) = self.config.load_or_report(&self.notifier, now).await? else {
+    async fn reconcile_teams(&self) -> Result<TeamResult, Failure> {
+        let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else {
             info!("Work teams not reconciled: there is no valid configuration");
-            return Ok(Vec::new());
+            return Ok(TeamResult::default());
         };
-        let declared = &config.document.declared.workteams;
+        let declared = config.document.declared.workteams.as_slice();
         if declared.is_empty() {
-            return Ok(Vec::new());
+            return Ok(TeamResult::default());
         }
-        let plan = plan_workteams(declared, &self.workteams.list_teams().await?, Some(&self.stack_topic));
-        let reconciled = reconcile::apply_plan(plan, |action| self.apply_action(action)).await;
+        let run = TeamRun { declared, config: &config, failures: ItemFailures::default() };
+        let (plan, known) = self.observe_teams(&run).await?;
+        let now = (self.clock)();
+        let plan = hold_requests(plan, &known, now);
+        let reconciled =
+            reconcile::apply_plan(plan, |action| Box::pin(self.request_action(action, &known, &run))).await;
         reconcile::report_outcomes("work team", &reconciled, now);
-        self.publish_outcomes(&reconciled).await?;
-        Ok(reconciled)
+        // SageMaker updates a team at once: the results can be observed now.
+        let is_requested = reconciled.iter().any(|done| done.outcome == ApplyOutcome::Applied);
+        let known = if is_requested { self.observe_teams(&run).await?.1 } else { known };
+        for done in &reconciled {
+            self.publish_difference(done, &known, &run).await;
+        }
+        let is_unsettled = |done: &&Reconciled<WorkteamAction>| {
+            matches!(done.outcome, ApplyOutcome::Deferred(_)) || is_pending(&known, &done.item.name)
+        };
+        let unsettled = reconciled.iter().find(is_unsettled).map(|done| done.item.name.clone());
+        run.failures.into_result().map(|()| TeamResult { reconciled, unsettled })
     }
 
-    /// Requests one change. A conflict is transient, unless SageMaker refuses to create a team
-    /// because its name is taken but does not list that team: then a retry cannot succeed.
+    /// Plans every team, and records the results of earlier requests.
+    async fn observe_teams(&self, run: &TeamRun<'_>) -> Result<(ResourcePlan<WorkteamAction>, TeamHistories), Failure> {
+        let plan = plan_workteams(run.declared, &self.workteams.list_teams().await?, Some(&self.stack_topic));
+        let names: Vec<_> = run.declared.iter().map(|team| team.name.as_str()).collect();
+        let mut known = self.ledger.read_update_histories(UpdatedKind::Workteam, &names).await?;
+        for (team, item) in run.declared.iter().zip(&plan.items) {
+            let before = known.get(&team.name).cloned().unwrap_or_default();
+            let (topic, config, now) = (Some(self.stack_topic.as_str()), run.config.version(), (self.clock)());
+            let (after, settled) = team.record_observation(&before, item, topic, config, now);
+            let requested_at = before.pending.as_ref().map_or(now, |pending| pending.requested_at);
+            let notification =
+                settled.and_then(|settled| Notification::workteam_settled(&team.name, &settled, requested_at, now));
+            if self.publish_and_record(&team.name, notification, &before, &after, run).await {
+                known.insert(team.name.clone(), after);
+            }
+        }
+        Ok((plan, known))
+    }
+
+    /// Publishes a result before recording it: if the function crashes in between, the notification
+    /// is republished with the same id. Returns whether the history is recorded.
+    async fn publish_and_record(
+        &self,
+        team: &str,
+        notification: Option<Notification>,
+        before: &UpdateHistory,
+        after: &UpdateHistory,
+        run: &TeamRun<'_>,
+    ) -> bool {
+        if let Some(notification) = notification
+            && run.failures.collect(team, self.notifier.publish_once(&notification).await).is_none()
+        {
+            return false;
+        }
+        let recorded = self.ledger.record_update_history(UpdatedKind::Workteam, team, before, after).await;
+        run.failures.collect(team, recorded.map_err(Failure::from)).is_some()
+    }
+
+    /// Requests one change, and reports a refusal.
+    async fn request_action(
+        &self,
+        action: WorkteamAction,
+        known: &TeamHistories,
+        run: &TeamRun<'_>,
+    ) -> Result<(), CallError> {
+        let (call, now) = (action.call().clone(), (self.clock)());
+        let read = known.get(&call.name).cloned().unwrap_or_default();
+        let requested = read.with_request(&call.digest, &call.changes, None, now);
+        let request = Box::pin(self.apply_action(action));
+        let answer =
+            self.ledger.request_resource_update(UpdatedKind::Workteam, &call.name, &read, requested, request).await?;
+        let RequestAnswer::Refused { requested, error } = answer else { return Ok(()) };
+        let (after, settled) = requested.record_failure(&error.message, run.config.version(), now);
+        let requested_at = requested.pending.as_ref().map_or(now, |pending| pending.requested_at);
+        let notification =
+            settled.and_then(|settled| Notification::workteam_settled(&call.name, &settled, requested_at, now));
+        self.publish_and_record(&call.name, notification, &requested, &after, run).await;
+        Err(error)
+    }
+
+    /// Makes one call. A conflict is transient, unless SageMaker refuses to create a team because
+    /// its name is taken but does not list that team: then a retry cannot succeed.
     async fn apply_action(&self, action: WorkteamAction) -> Result<(), CallError> {
         let created = match &action {
             WorkteamAction::Create(call) => Some(call.name.clone()),
@@ -82,18 +178,25 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Topic> WorkteamMaintainer<O, W
         }
     }
 
-    /// Notifies about every team; a failure for one team does not block the others.
-    async fn publish_outcomes(&self, reconciled: &[Reconciled<WorkteamAction>]) -> Result<(), Failure> {
-        let mut published = Ok(());
-        for done in reconciled {
-            let Some(notification) = Notification::workteam_reconciled(done, (self.clock)()) else { continue };
-            if let Err(failure) = self.notifier.publish_once(&notification).await {
-                error!(cause = %failure, text = notification.text, "Notification about a work team not published");
-                published = Err(failure);
-            }
+    /// Notifies about a team that differs and is not updated. The results of updates are published
+    /// when they are observed.
+    async fn publish_difference(&self, done: &Reconciled<WorkteamAction>, known: &TeamHistories, run: &TeamRun<'_>) {
+        let is_reported = match &done.outcome {
+            ApplyOutcome::Planned => !is_pending(known, &done.item.name),
+            ApplyOutcome::Failed(_) => done.item.problem.as_ref().is_some_and(|problem| problem.code != UPDATE_FAILED),
+            ApplyOutcome::Unchanged | ApplyOutcome::Applied | ApplyOutcome::Deferred(_) => false,
+        };
+        if !is_reported {
+            return;
         }
-        published
+        if let Some(notification) = Notification::workteam_reconciled(done, (self.clock)()) {
+            run.failures.collect(&done.item.name, self.notifier.publish_once(&notification).await);
+        }
     }
+}
+
+fn is_pending(known: &TeamHistories, team: &str) -> bool {
+    known.get(team).is_some_and(|history| history.pending.is_some())
 }
 
 #[cfg(test)]

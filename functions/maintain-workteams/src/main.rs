@@ -15,6 +15,7 @@ async fn main() -> Result<(), Error> {
         config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
         workteams: SageMakerClient::from_config(aws.config()),
         notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger),
+        ledger,
         stack_topic: env.var(env::WORKTEAM_TOPIC_ARN),
         clock: Timestamp::now,
     };

@@ -4,11 +4,13 @@
 //! A reconciler observes the current state, plans the difference to the desired state
 //! ([`ResourcePlan`]), applies the plan with [`apply_plan`], and reports the outcomes.
 
+use std::sync::Mutex;
+
 use jiff::Timestamp;
 use maintenance::{ApplyOutcome, Reconciled, ResourcePlan};
 use serde_json::{Value, json};
 use tracing::{error, info, warn};
-use worker::{CallError, CallErrorKind, metrics};
+use worker::{CallError, Failure, metrics};
 
 /// Applies a plan; `execute` makes one call. The first call of an item that fails ends this item,
 /// and no other.
@@ -38,21 +40,65 @@ where
     for action in actions {
         if let Err(error) = execute(action.clone()).await {
             let reason = error.to_string();
-            return match error.kind {
-                // Another update is in progress, or SageMaker throttles: this passes without anyone
-                // acting.
-                CallErrorKind::Throttled | CallErrorKind::Contended | CallErrorKind::Conflict => {
-                    ApplyOutcome::Deferred(reason)
-                }
-                CallErrorKind::Quota
-                | CallErrorKind::Invalid
-                | CallErrorKind::Denied
-                | CallErrorKind::NotFound
-                | CallErrorKind::Unanswered => ApplyOutcome::Failed(reason),
+            return if passes_by_itself(&error) {
+                ApplyOutcome::Deferred(reason)
+            } else {
+                ApplyOutcome::Failed(reason)
             };
         }
     }
     ApplyOutcome::Applied
+}
+
+/// Whether the call can succeed later without anyone acting: another update is in progress,
+/// SageMaker throttles or does not respond, or the role was created a moment ago.
+fn passes_by_itself(error: &CallError) -> bool {
+    error.names_unassumable_role() || !error.kind.is_refusal()
+}
+
+/// Collects the failures of independent items: each item is processed, and the first failure is
+/// returned at the end.
+#[derive(Debug, Default)]
+pub struct ItemFailures {
+    first: Mutex<Option<Failure>>,
+}
+
+impl ItemFailures {
+    /// Logs the failure of an item, and keeps it if it is the first one. Returns the value of an
+    /// item that succeeded.
+    pub fn collect<T>(&self, item: &str, result: Result<T, Failure>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(failure) => {
+                error!(item, cause = %failure, "Resource could not be processed; the others are");
+                if let Ok(mut first) = self.first.lock() {
+                    first.get_or_insert(failure);
+                }
+                None
+            }
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.first.lock().is_ok_and(|first| first.is_none())
+    }
+
+    /// The first failure, if there is one.
+    pub fn into_result(self) -> Result<(), Failure> {
+        self.first.into_inner().ok().flatten().map_or(Ok(()), Err)
+    }
+}
+
+/// The result of a scheduled run. If it has to wait for something, such as another run, the next
+/// scheduled run does the rest: this is not an error.
+pub fn finish_scheduled_run(result: Result<Value, Failure>) -> Result<Value, Failure> {
+    match result {
+        Err(Failure::Deferred { cause, .. }) => {
+            warn!(cause, "Scheduled run not finished; the next one continues");
+            Ok(json!({ "later": cause }))
+        }
+        result => result,
+    }
 }
 
 /// How many items had each outcome, by its name.
@@ -103,12 +149,30 @@ mod tests {
 
     use maintenance::{Change, PlanItem};
     use model_archive::Problem;
+    use worker::CallErrorKind;
 
     use super::*;
 
     fn item(name: &str, actions: &[&'static str]) -> PlanItem<&'static str> {
         let change = Change { field: "description".to_owned(), from: None, to: Some("new".to_owned()) };
         PlanItem { changes: vec![change], actions: actions.to_vec(), ..PlanItem::unchanged(name) }
+    }
+
+    #[test]
+    fn waiting_scheduled_run_is_no_error() {
+        let waits = finish_scheduled_run(Err(Failure::busy("another run holds the lock")));
+        assert_eq!(waits.unwrap(), json!({ "later": "another run holds the lock" }));
+        assert!(matches!(finish_scheduled_run(Err(Failure::terminal("broken"))), Err(Failure::Terminal(_))));
+    }
+
+    #[test]
+    fn first_failure_of_the_items_is_returned() {
+        let failures = ItemFailures::default();
+        assert_eq!(failures.collect("a", Ok(1)), Some(1));
+        assert!(failures.is_empty());
+        assert_eq!(failures.collect::<()>("b", Err(Failure::terminal("first"))), None);
+        assert_eq!(failures.collect::<()>("c", Err(Failure::busy("second"))), None);
+        assert!(matches!(failures.into_result(), Err(Failure::Terminal(cause)) if cause.to_string() == "first"));
     }
 
     #[tokio::test]
@@ -121,6 +185,8 @@ mod tests {
                 item("good", &["first", "second"]),
                 item("busy", &["conflict", "never"]),
                 item("slow", &["throttled"]),
+                item("silent", &["unanswered"]),
+                item("young", &["role"]),
                 item("wrong", &["invalid", "never"]),
                 PlanItem { problem, ..item("problem", &["never"]) },
                 item("last", &["third"]),
@@ -133,7 +199,10 @@ mod tests {
                 let kind = match action {
                     "conflict" => CallErrorKind::Conflict,
                     "throttled" => CallErrorKind::Throttled,
+                    "unanswered" => CallErrorKind::Unanswered,
                     "invalid" => CallErrorKind::Invalid,
+                    // A role that was created a moment ago.
+                    "role" => return Err(CallError::new("Update", CallErrorKind::Invalid, "Could not assume role x")),
                     _ => return Ok(()),
                 };
                 Err(CallError::new("Update", kind, action))
@@ -150,13 +219,18 @@ mod tests {
                 ("good", ApplyOutcome::Applied),
                 ("busy", ApplyOutcome::Deferred(reason("Update: conflict"))),
                 ("slow", ApplyOutcome::Deferred(reason("Update: throttled"))),
+                ("silent", ApplyOutcome::Deferred(reason("Update: unanswered"))),
+                ("young", ApplyOutcome::Deferred(reason("Update: Could not assume role x"))),
                 ("wrong", ApplyOutcome::Failed(reason("Update: invalid"))),
                 ("problem", ApplyOutcome::Failed(reason("it is owned by a vendor"))),
                 ("last", ApplyOutcome::Applied),
             ]
         );
-        assert_eq!(*calls.lock().unwrap(), ["first", "second", "conflict", "throttled", "invalid", "third"]);
-        let counts = json!({ "unchanged": 1, "planned": 1, "applied": 2, "later": 2, "failed": 2 });
+        assert_eq!(
+            *calls.lock().unwrap(),
+            ["first", "second", "conflict", "throttled", "unanswered", "role", "invalid", "third"]
+        );
+        let counts = json!({ "unchanged": 1, "planned": 1, "applied": 2, "later": 4, "failed": 2 });
         assert_eq!(summarize_outcomes(&reconciled), counts);
         assert_eq!(
             serde_json::to_value(&reconciled[3]).unwrap(),

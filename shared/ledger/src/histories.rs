@@ -4,10 +4,7 @@
 use std::{collections::BTreeMap, fmt::Debug};
 
 use jiff::Timestamp;
-use maintenance::{
-    image::{ImageHistory, ImageUpdate, PendingImageUpdate},
-    partner_app::{AppHistory, PendingAppUpdate},
-};
+use maintenance::{UpdateHistory, partner_app::AppHistory};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use worker::{CallError, CallErrorKind};
 
@@ -24,10 +21,47 @@ struct HistoryRow<H> {
 }
 
 /// The history of one kind of resource.
-trait History: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + PartialEq + Default {}
+trait History: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + PartialEq + Default {
+    fn with_response(&self, response: Result<(), Option<&str>>) -> Self;
+}
 
-impl History for AppHistory {}
-impl History for ImageHistory {}
+impl History for AppHistory {
+    fn with_response(&self, response: Result<(), Option<&str>>) -> Self {
+        Self::with_response(self, response)
+    }
+}
+
+impl History for UpdateHistory {
+    fn with_response(&self, response: Result<(), Option<&str>>) -> Self {
+        Self::with_response(self, response)
+    }
+}
+
+/// The kinds of resources that can be updated at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdatedKind {
+    Image,
+    Workteam,
+}
+
+impl UpdatedKind {
+    fn key(self, name: &str) -> String {
+        match self {
+            Self::Image => format!("image#{name}"),
+            Self::Workteam => format!("workteam#{name}"),
+        }
+    }
+}
+
+/// What SageMaker answered to a request.
+#[derive(Debug)]
+pub enum RequestAnswer<H> {
+    /// It accepted the update. The history is recorded.
+    Accepted(H),
+    /// It refused the update. The request is still recorded: the caller replaces it, after it has
+    /// reported the refusal.
+    Refused { requested: H, error: CallError },
+}
 
 impl<H: History> LedgerRow for HistoryRow<H> {}
 impl LedgerRow for IdleUntil {}
@@ -55,72 +89,59 @@ impl<T: LedgerTable> Ledger<T> {
         self.record_history(&app_key(arn), arn, read, now).await
     }
 
-    /// Requests an update of an app with `call`, and returns the recorded update.
-    ///
-    /// The update is recorded before the call: if the function crashes in between, the next run
-    /// repeats the request with the same client token. If SageMaker rejects the call, the record is
-    /// removed again. If the call gets no response, the record is kept, and the next run observes
-    /// whether the update was made.
+    /// Requests an update of an app with `call`; see [`Self::request_resource_update`].
     pub async fn request_app_update(
         &self,
         arn: &str,
         read: &AppHistory,
-        pending: PendingAppUpdate,
+        requested: AppHistory,
         call: impl Future<Output = Result<(), CallError>>,
-    ) -> Result<PendingAppUpdate, CallError> {
-        let repeated = read.pending.clone().filter(|earlier| earlier.update_id() == pending.update_id());
-        let pending = repeated.unwrap_or(pending);
-        let requested = AppHistory { pending: Some(pending.clone()), ..read.clone() };
-        self.record_app_history(arn, read, &requested).await?;
-        match call.await {
-            Err(error) if error.kind != CallErrorKind::Unanswered => {
-                self.record_app_history(arn, &requested, read).await?;
-                Err(error)
-            }
-            response => response.map(|()| pending),
-        }
+    ) -> Result<RequestAnswer<AppHistory>, CallError> {
+        self.request_update(&app_key(arn), arn, read, requested, call).await
     }
 
-    /// The recorded histories of these images, by name.
-    pub async fn read_image_histories(&self, names: &[&str]) -> Result<BTreeMap<String, ImageHistory>, CallError> {
-        self.read_histories(names.iter().map(|name| image_key(name)).collect()).await
+    /// The recorded histories of these resources, by name.
+    pub async fn read_update_histories(
+        &self,
+        kind: UpdatedKind,
+        names: &[&str],
+    ) -> Result<BTreeMap<String, UpdateHistory>, CallError> {
+        self.read_histories(names.iter().map(|name| kind.key(name)).collect()).await
     }
 
-    /// Records the history of an image: `now` replaces `read`.
+    /// Records the history of a resource: `now` replaces `read`.
     ///
     /// # Errors
     /// Of kind `Contended` if another run has recorded another history since `read` was read.
-    pub async fn record_image_history(
+    pub async fn record_update_history(
         &self,
+        kind: UpdatedKind,
         name: &str,
-        read: &ImageHistory,
-        now: &ImageHistory,
+        read: &UpdateHistory,
+        now: &UpdateHistory,
     ) -> Result<(), CallError> {
-        self.record_history(&image_key(name), name, read, now).await
+        self.record_history(&kind.key(name), name, read, now).await
     }
 
-    /// Requests an update of an image with `call`.
+    /// Requests an update of a resource with `call`. `requested` is the history with the request.
     ///
-    /// The update is recorded before the call, so that its result is observed even if the function
-    /// crashes in between. If SageMaker rejects the call, the record is removed again.
-    pub async fn request_image_update(
+    /// The request is recorded before the call, so that its result is observed even if the function
+    /// crashes in between. The response is recorded after the call: without one, the next run
+    /// decides by what the resource shows whether it makes the call again.
+    ///
+    /// # Errors
+    /// If there is no answer, or one that a later call may not get: another update is in progress,
+    /// or SageMaker cannot assume the role yet. The latter is recorded like a missing answer. For
+    /// every other reason, `read` is recorded again.
+    pub async fn request_resource_update(
         &self,
-        update: &ImageUpdate,
-        read: &ImageHistory,
-        now: Timestamp,
+        kind: UpdatedKind,
+        name: &str,
+        read: &UpdateHistory,
+        requested: UpdateHistory,
         call: impl Future<Output = Result<(), CallError>>,
-    ) -> Result<(), CallError> {
-        let pending =
-            PendingImageUpdate { digest: update.digest.clone(), changes: update.changes.clone(), requested_at: now };
-        let requested = ImageHistory { pending: Some(pending), ..read.clone() };
-        self.record_image_history(&update.name, read, &requested).await?;
-        match call.await {
-            Err(error) if error.kind != CallErrorKind::Unanswered => {
-                self.record_image_history(&update.name, &requested, read).await?;
-                Err(error)
-            }
-            response => response,
-        }
+    ) -> Result<RequestAnswer<UpdateHistory>, CallError> {
+        self.request_update(&kind.key(name), name, read, requested, call).await
     }
 
     /// The time until which maintain-partner-apps has nothing to do; `None` if none was recorded.
@@ -142,6 +163,37 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(rows.into_iter().map(|row| (row.resource, row.history)).collect())
     }
 
+    async fn request_update<H: History>(
+        &self,
+        key: &str,
+        resource: &str,
+        read: &H,
+        requested: H,
+        call: impl Future<Output = Result<(), CallError>>,
+    ) -> Result<RequestAnswer<H>, CallError> {
+        self.record_history(key, resource, read, &requested).await?;
+        let error = match call.await {
+            Ok(()) => {
+                let accepted = requested.with_response(Ok(()));
+                self.record_history(key, resource, &requested, &accepted).await?;
+                return Ok(RequestAnswer::Accepted(accepted));
+            }
+            Err(error) => error,
+        };
+        // A role that was created a moment ago can be assumed in a few minutes.
+        let may_pass = error.names_unassumable_role();
+        if error.kind == CallErrorKind::Unanswered || may_pass {
+            let unanswered = requested.with_response(Err(may_pass.then_some(error.message.as_str())));
+            self.record_history(key, resource, &requested, &unanswered).await?;
+            return Err(error);
+        }
+        if error.kind.is_refusal() {
+            return Ok(RequestAnswer::Refused { requested, error });
+        }
+        self.record_history(key, resource, &requested, read).await?;
+        Err(error)
+    }
+
     async fn record_history<H: History>(&self, key: &str, resource: &str, read: &H, now: &H) -> Result<(), CallError> {
         if read == now {
             return Ok(());
@@ -152,7 +204,8 @@ impl<T: LedgerTable> Ledger<T> {
                 (current == *read).then(|| HistoryRow { resource: resource.to_owned(), history: now.clone() })
             })
             .await?;
-        if updated.written {
+        // The SDK repeats a write whose response was lost, and finds its own row.
+        if updated.written || updated.row.is_some_and(|row| row.history == *now) {
             return Ok(());
         }
         let message = format!("another run changed the history of {resource} at the same time");
@@ -162,8 +215,4 @@ impl<T: LedgerTable> Ledger<T> {
 
 fn app_key(arn: &str) -> String {
     format!("app#{arn}")
-}
-
-fn image_key(name: &str) -> String {
-    format!("image#{name}")
 }

@@ -17,7 +17,7 @@
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
 //! | `notice#<id>` | [`ClaimRow`]: work that is done once, such as publishing a notification | every function that notifies |
 //! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for SageMaker's quota | start-, relay-, sweep-compilations |
-//! | `app#<arn>`, `image#<name>` | the history of an app or image: its versions and requested updates | maintain-partner-apps, maintain-images |
+//! | `app#<arn>`, `image#<name>`, `workteam#<name>` | the history of an app, image or work team: its versions and requested updates | maintain-partner-apps, maintain-images, maintain-workteams |
 //! | `app#rest` | [`IdleUntil`]: until when scheduled runs have nothing to do | maintain-partner-apps |
 //! | `burst#<topic ARN>` | [`BurstRow`]: messages to one topic that are published as one notification | relay-workteam |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: the position of the sweep | sweep-compilations |
@@ -40,7 +40,7 @@ mod table;
 pub use arrivals::{Sequencer, VersionOrder};
 pub use bursts::BurstRow;
 pub use dynamodb::DynamoTable;
-pub use histories::IdleUntil;
+pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};
 pub use idempotency::Execution;
 pub use jobs::Reuse;
 pub use quota_queue::{ParkedModel, ParkedRow};

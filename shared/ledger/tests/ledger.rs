@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use jiff::Timestamp;
-use ledger::{Execution, Ledger, ModelRow, ModelState, Reuse, SweepRow};
-use maintenance::image::{ImageHistory, PendingImageUpdate};
+use ledger::{Execution, Ledger, ModelRow, ModelState, Reuse, SweepRow, UpdatedKind};
+use maintenance::{PendingUpdate, UpdateCalls, UpdateHistory};
 use model_archive::Problem;
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
 use support::MemoryTable;
@@ -180,10 +180,11 @@ async fn stored_field_names_are_those_of_earlier_releases() {
     let ledger = new_ledger();
     ledger.claim_job(&compilation_request("v1"), Reuse::Running).await.unwrap();
     ledger.record_sweep_position(SweepRow { until: Timestamp::UNIX_EPOCH, described_until: None }).await.unwrap();
+    let calls = UpdateCalls::default();
     let pending =
-        PendingImageUpdate { digest: "d".to_owned(), changes: Vec::new(), requested_at: Timestamp::UNIX_EPOCH };
-    let history = ImageHistory { pending: Some(pending), failed: None };
-    ledger.record_image_history("base", &ImageHistory::default(), &history).await.unwrap();
+        PendingUpdate { digest: "d".to_owned(), changes: Vec::new(), requested_at: Timestamp::UNIX_EPOCH, calls };
+    let history = UpdateHistory { pending: Some(pending), failed: None };
+    ledger.record_update_history(UpdatedKind::Image, "base", &UpdateHistory::default(), &history).await.unwrap();
     let rows = ledger.table().rows.lock();
     for (key, field) in
         [("job#resnet-ml-c5-v1", "states"), ("sweep#compilation-jobs", "asked_until"), ("image#base", "of")]

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model_archive::Problem;
+
 use crate::plan::Change;
 
 /// What an empty list is shown as.
@@ -48,4 +50,13 @@ pub(crate) fn tag_changes(missing: &BTreeMap<String, String>, observed: &BTreeMa
         to: Some(value.clone()),
     };
     missing.iter().map(change).collect()
+}
+
+/// The problem of a resource to which SageMaker refused to add tags.
+pub fn tags_refused_problem(name: &str, reason: &str) -> Problem {
+    Problem::new(
+        "tags-refused",
+        format!("SageMaker refused to add tags to {name}: {reason}"),
+        "fix the cause; the tags are added by a later run",
+    )
 }

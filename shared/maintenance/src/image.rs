@@ -5,13 +5,15 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
 
 pub use plan::{ImageAction, ImageUpdate, plan_images};
 pub(crate) use read::read_images;
 
-use crate::plan::Change;
+use crate::{
+    plan::Change,
+    update_history::{DesiredUpdate, SettledUpdate, ShownUpdate, UpdateHistory},
+};
 
 /// One entry of `images`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub struct ObservedImage {
     pub description: Option<String>,
     /// `RoleArn`.
     pub role_arn: Option<String>,
+    /// `LastModifiedTime`.
+    pub modified_at: Option<Timestamp>,
     /// `None` if the tags were not requested.
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -92,91 +96,53 @@ pub enum ImageObservation {
     /// The image could not be described.
     Unreadable {
         cause: String,
+        /// Whether SageMaker refused to describe it, so that the next run fails the same way.
+        refused: bool,
     },
 }
 
-/// How long the service may still show the state before an update that it has just accepted.
-const GRACE: SignedDuration = SignedDuration::from_mins(10);
+impl ObservedImage {
+    /// The value of a property that the configuration can declare.
+    fn property(&self, field: &str) -> Option<&str> {
+        match field {
+            // SageMaker returns the name of an image that has no display name as its display name.
+            "display_name" => self.display_name.as_deref().filter(|display_name| *display_name != self.name),
+            "description" => self.description.as_deref().map(str::trim),
+            "role_arn" => self.role_arn.as_deref(),
+            _ => None,
+        }
+    }
 
-/// What earlier runs recorded of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageHistory {
-    /// The requested update whose result is not known yet.
-    pub pending: Option<PendingImageUpdate>,
-    /// The update that failed, or that SageMaker accepted without effect. It is not requested
-    /// again.
-    pub failed: Option<FailedImageUpdate>,
-}
-
-/// A requested update.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PendingImageUpdate {
-    /// Identifies the requested properties.
-    pub digest: String,
-    pub changes: Vec<Change>,
-    #[serde(rename = "asked_at")]
-    pub requested_at: Timestamp,
-}
-
-/// A failed update.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedImageUpdate {
-    /// Identifies the requested properties.
-    pub digest: String,
-    pub reason: String,
-}
-
-/// The result of an update.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImageUpdateOutcome {
-    Updated {
-        changes: Vec<Change>,
-    },
-    Failed {
-        /// The requested changes.
-        changes: Vec<Change>,
-        reason: String,
-    },
-}
-
-impl ImageHistory {
-    /// Returns the history with the observed state added, and the result of the pending update once
-    /// that is known.
-    #[must_use]
-    pub fn record_observation(
-        &self,
-        declared: &Image,
-        observed: &ObservedImage,
-        now: Timestamp,
-    ) -> (Self, Option<ImageUpdateOutcome>) {
-        let mut history = self.clone();
-        let Some(pending) = self.pending.clone() else { return (history, None) };
-        let reason = match observed.status {
-            ImageStatus::Busy => return (history, None),
-            // Right after the call SageMaker may still show the state before it.
-            ImageStatus::Created if declared.differs_from(observed) && declared.compute_digest() == pending.digest => {
-                if now.duration_since(pending.requested_at) < GRACE {
-                    return (history, None);
-                }
-                Some("SageMaker accepted the update, but the image did not change".to_owned())
-            }
-            ImageStatus::Created => None,
+    /// What the image shows of an update with these changes.
+    fn shown_update(&self, changes: &[Change]) -> ShownUpdate {
+        let is_shown = |change: &Change| self.property(&change.field) == change.to.as_deref();
+        match self.status {
+            ImageStatus::Busy => ShownUpdate::InProgress,
+            ImageStatus::Created if changes.iter().all(is_shown) => ShownUpdate::Complete,
+            ImageStatus::Created => ShownUpdate::Missing,
             ImageStatus::UpdateFailed | ImageStatus::Broken => {
-                let unknown = || format!("SageMaker gave no reason; the image's status is {}", observed.status_text);
-                Some(observed.failure_reason.clone().unwrap_or_else(unknown))
-            }
-        };
-        history.pending = None;
-        let changes = pending.changes;
-        match reason {
-            None => {
-                history.failed = None;
-                (history, Some(ImageUpdateOutcome::Updated { changes }))
-            }
-            Some(reason) => {
-                history.failed = Some(FailedImageUpdate { digest: pending.digest, reason: reason.clone() });
-                (history, Some(ImageUpdateOutcome::Failed { changes, reason }))
+                let unknown = || format!("SageMaker gave no reason; the image's status is {}", self.status_text);
+                let reason = self.failure_reason.clone().unwrap_or_else(unknown);
+                ShownUpdate::Failed { reason, modified_at: self.modified_at }
             }
         }
+    }
+}
+
+impl Image {
+    /// Adds the observed state of the image to its history. Returns the result of the pending
+    /// update too, once it is known and was not reported before. `config` is the version of the
+    /// configuration.
+    pub fn record_observation(
+        &self,
+        history: &UpdateHistory,
+        observed: &ObservedImage,
+        config: Option<&str>,
+        now: Timestamp,
+    ) -> (UpdateHistory, Option<SettledUpdate>) {
+        let changes = history.pending.as_ref().map(|pending| pending.changes.as_slice());
+        let shown = observed.shown_update(changes.unwrap_or_default());
+        let digest = self.compute_digest();
+        history.record_observation(shown, DesiredUpdate { digest: &digest, config }, now)
     }
 }

@@ -5,17 +5,25 @@
 
 mod change;
 mod digest;
+mod duplicate;
 pub mod image;
 pub mod partner_app;
 mod plan;
 pub mod time_format;
+mod update_calls;
+mod update_history;
 pub mod upgrade;
 pub mod window;
 pub mod workteam;
 
 use document::{MapFields, Reader};
 
+pub use change::tags_refused_problem;
 pub use plan::{ApplyOutcome, Change, PlanItem, Reconciled, ResourcePlan};
+pub use update_calls::{MAX_CALLS, UpdateCalls};
+pub use update_history::{
+    DesiredUpdate, FailedUpdate, NextRequest, PendingUpdate, SettledUpdate, ShownUpdate, UpdateHistory,
+};
 
 /// The resources that `automation.yaml` declares besides compilation, in the order of the document.
 #[derive(Debug, Clone, Default)]

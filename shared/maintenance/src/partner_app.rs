@@ -8,17 +8,19 @@ mod plan;
 mod read;
 mod review;
 mod settings;
+mod update;
 mod view;
 
 use std::collections::BTreeMap;
 
 pub use announcement::Announcement;
 pub use calendar::format_calendar;
-pub use history::{AppHistory, FailedAttempts, PendingAppUpdate, UpdateOutcome, VersionRun};
+pub use history::{AppHistory, VersionRun};
 pub use observed::{AppObservation, AppStatus, AvailableUpgrade, ObservedApp};
 pub use plan::{PartnerAppAction, SettingsUpdate, VersionUpgrade, derive_client_token, plan_apps};
 pub(crate) use read::read_apps;
 pub use review::{AppReview, review_apps};
+pub use update::{FailedAttempts, PendingAppUpdate, UpdateOutcome};
 pub use view::{AppView, build_views, next_review_at};
 
 use crate::{

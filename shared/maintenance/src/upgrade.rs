@@ -7,6 +7,7 @@ mod wait;
 use jiff::{SignedDuration, Timestamp};
 use model_archive::Problem;
 
+pub(crate) use version::is_same_version;
 pub use version::{AppVersion, AppVersionError};
 pub use wait::{WaitReason, WaitingPeriodProgress, WaitingPeriodState, format_wait_reasons};
 
@@ -115,18 +116,21 @@ pub fn decide_upgrade(context: UpgradeContext<'_>) -> UpgradeDecision {
         return UpgradeDecision::Blocked(problem);
     }
     let failures = history.find_failures(&version.to_string());
-    if let Some(failures) = failures.filter(|failures| failures.count >= MAX_ATTEMPTS) {
+    if let Some(failures) = failures.filter(|failures| failures.attempts() >= MAX_ATTEMPTS) {
+        let (attempts, reason) = (failures.attempts(), &failures.reason);
         return UpgradeDecision::Blocked(Problem::new(
             "upgrade-failed-too-often",
-            format!("the upgrade to {version} failed {} times; last error: {}", failures.count, failures.reason),
-            "contact AWS Support about the app; then upgrade it manually, or wait for another version",
+            format!("the upgrade to {version} failed {attempts} times; last error: {reason}"),
+            "fix the cause, or contact AWS Support about the app; then upload the configuration again: the upgrade is \
+             tried again",
         ));
     }
     let Some(window) = window else { return UpgradeDecision::Blocked(no_window_problem()) };
     let mut waits = WaitReasons::new();
     if let Some(failures) = failures {
-        let ready = failures.last + BACK_OFF.saturating_mul(1 << (failures.count - 1).min(8));
-        let (failed_attempts, error) = (failures.count, failures.reason.clone());
+        let failed_attempts = failures.attempts().max(1);
+        let ready = failures.last + BACK_OFF.saturating_mul(1 << (failed_attempts - 1).min(8));
+        let error = failures.reason.clone();
         waits.wait_until(now, ready, WaitReason::Retry { failed_attempts, error, left: ready.duration_since(now) });
     }
     let forced = waits.add_waiting_period(&context, version);

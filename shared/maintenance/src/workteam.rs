@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use labeling::{LabelingJob, LabelingJobDescription, LabelingJobState, LabelingJobStatus, TeamMessage};
 pub use member_group::MemberGroup;
-pub use plan::{WorkteamAction, WorkteamCall, plan_workteams};
+pub use plan::{UPDATE_FAILED, WorkteamAction, WorkteamCall, hold_requests, plan_workteams};
 pub(crate) use read::read_workteams;
 pub use topic::{TopicArn, TopicArnError};
 
@@ -51,6 +51,13 @@ pub enum WorkerAccess {
     SourceIp(bool),
     /// Whether only the VPC address that the task page was opened from has access.
     VpcSourceIp(bool),
+}
+
+impl WorkerAccess {
+    pub(crate) fn is_enabled(self) -> bool {
+        let (Self::SourceIp(enabled) | Self::VpcSourceIp(enabled)) = self;
+        enabled
+    }
 }
 
 /// What to do if a resource differs from its desired state.

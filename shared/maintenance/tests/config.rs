@@ -80,6 +80,13 @@ fn each_parameter_is_validated() {
                 .to_owned(),
         ),
         ("twice", "partner_apps: [ { app: a }, { app: a } ]\nimages: [ { name: a }, { name: a } ]".to_owned()),
+        (
+            "twice, in another case",
+            "partner_apps: [ { app: Fiddler }, { app: fiddler } ]\nimages: [ { name: Base }, { name: base } ]\nworkteams:\n  - { \
+             name: A, description: d, members: { oidc: { groups: [a] } } }\n  - { name: a, description: d, members: { oidc: { \
+             groups: [a] } } }"
+                .to_owned(),
+        ),
         ("unknown key", app("aplication: {}")),
         ("all at once", "partner_apps: [ { upgrade: automatic, window: { begin: 1 }, tier: 5 } ]".to_owned()),
         ("ImageName", "images: [ { name: -base }, { name: a..b }, { name: base_1 }, { description: x } ]".to_owned()),

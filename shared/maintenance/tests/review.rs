@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::{at, observed_app, parse_apps};
 use jiff::SignedDuration;
 use maintenance::{
-    ApplyOutcome, PlanItem, Reconciled,
+    ApplyOutcome, Change, PlanItem, Reconciled, UpdateCalls,
     partner_app::{
         Announcement, AppHistory, AppObservation, AppReview, AppStatus, FailedAttempts, ObservedApp, PendingAppUpdate,
         UpdateOutcome, VersionRun, review_apps,
@@ -16,6 +16,11 @@ use maintenance::{
 };
 
 const AUTO: &str = "  - { app: prod, upgrade: auto, window: { start: TUE:03:30, minutes: 120 } }";
+const TIER: &str = "  - { app: prod, window: { start: TUE:03:30, minutes: 120 }, tier: large }";
+
+/// The digest of the settings of [`TIER`].
+const SETTINGS_DIGEST: &str = "77ldauke57eddocm7mlx4lkayuivqiei";
+
 const NOTIFY: &str = "  - { app: prod }";
 const OFF: &str = "  - { app: prod, upgrade: \"off\" }";
 
@@ -49,16 +54,45 @@ fn ran(version: &str) -> AppHistory {
     AppHistory { runs: vec![run], ..AppHistory::default() }
 }
 
+/// One call, which SageMaker accepted.
+fn accepted() -> UpdateCalls {
+    UpdateCalls { count: 1, last: Some(at(REQUESTED)), accepted: true, ..UpdateCalls::default() }
+}
+
 fn upgrading() -> AppHistory {
-    let pending =
-        PendingAppUpdate::Upgrade { from: "1.3".to_owned(), to: "1.4".to_owned(), requested_at: at(REQUESTED) };
+    let pending = PendingAppUpdate::Upgrade {
+        from: "1.3".to_owned(),
+        to: "1.4".to_owned(),
+        requested_at: at(REQUESTED),
+        calls: accepted(),
+    };
     AppHistory { pending: Some(pending), ..ran("1.3") }
 }
 
 fn updating_settings() -> AppHistory {
-    let pending =
-        PendingAppUpdate::Settings { digest: "digest".to_owned(), changes: Vec::new(), requested_at: at(REQUESTED) };
+    let pending = PendingAppUpdate::Settings {
+        digest: SETTINGS_DIGEST.to_owned(),
+        changes: vec![Change {
+            field: "tier".to_owned(),
+            from: Some("small".to_owned()),
+            to: Some("large".to_owned()),
+        }],
+        requested_at: at(REQUESTED),
+        calls: accepted(),
+    };
     AppHistory { pending: Some(pending), ..ran("1.3") }
+}
+
+/// The history if none of these calls got a response; with 0, the call was only recorded.
+fn unanswered(history: AppHistory, count: u32) -> AppHistory {
+    let last = Some(at(REQUESTED)).filter(|_| count > 0);
+    let unanswered = UpdateCalls { count, last, until: Some(at("2026-12-01T05:30:00Z")), ..UpdateCalls::default() };
+    let pending = history.pending.map(|mut pending| {
+        let (PendingAppUpdate::Upgrade { calls, .. } | PendingAppUpdate::Settings { calls, .. }) = &mut pending;
+        *calls = unanswered;
+        pending
+    });
+    AppHistory { pending, ..history }
 }
 
 fn failed(count: u32) -> AppHistory {
@@ -67,6 +101,9 @@ fn failed(count: u32) -> AppHistory {
         count,
         last: at("2026-11-30T00:00:00Z"),
         reason: "no capacity".to_owned(),
+        earlier: 0,
+        config: None,
+        refused: false,
     };
     AppHistory { failures: Some(failures), ..ran("1.3") }
 }
@@ -110,7 +147,7 @@ fn announcements_follow_from_what_is_observed_and_recorded() {
         app
     };
     let upgraded = || app("prod", "1.4", None);
-    let cases = [
+    let cases = vec![
         ("up to date", AUTO, app("prod", "1.3", None), ran("1.3"), OPEN),
         ("an upgrade is available", AUTO, prod(), ran("1.3"), CLOSED),
         ("an upgrade is available in the window", AUTO, prod(), ran("1.3"), OPEN),
@@ -123,11 +160,25 @@ fn announcements_follow_from_what_is_observed_and_recorded() {
         ("the upgrade failed too often", AUTO, prod(), failed(3), OPEN),
         ("someone else upgraded it", AUTO, upgraded(), ran("1.3"), OPEN),
         ("seen for the first time", AUTO, upgraded(), AppHistory::default(), OPEN),
-        ("settings are being updated", AUTO, with(|app| app.status = AppStatus::Updating), updating_settings(), OPEN),
-        ("settings were updated", AUTO, app("prod", "1.3", None), updating_settings(), OPEN),
+        ("settings are being updated", TIER, with(|app| app.status = AppStatus::Updating), updating_settings(), OPEN),
+        ("settings were updated", TIER, with(|app| app.tier = Some("large".to_owned())), updating_settings(), OPEN),
+        ("settings were accepted, but are not shown", TIER, prod(), updating_settings(), OPEN),
+        (
+            "settings were accepted a day ago, but are not shown",
+            TIER,
+            prod(),
+            updating_settings(),
+            "2026-12-02T03:40:00Z",
+        ),
+        ("the call for settings was not answered", TIER, prod(), unanswered(updating_settings(), 1), OPEN),
+        ("no call for settings was answered", TIER, prod(), unanswered(updating_settings(), 3), OPEN),
+        ("the call was not answered, and the window closed", TIER, prod(), unanswered(updating_settings(), 1), CLOSED),
+        ("the upgrade's call was not answered", AUTO, prod(), unanswered(upgrading(), 1), OPEN),
+        ("the upgrade's call was only recorded", AUTO, prod(), unanswered(upgrading(), 0), OPEN),
+        ("the app reports more parts than the offer", AUTO, app("prod", "1.4.2", None), upgrading(), OPEN),
         (
             "settings were not updated",
-            AUTO,
+            TIER,
             with(|app| app.status = AppStatus::UpdateFailed),
             updating_settings(),
             OPEN,
@@ -138,12 +189,12 @@ fn announcements_follow_from_what_is_observed_and_recorded() {
         ("no window", "  - { app: prod, upgrade: auto }", prod(), ran("1.3"), OPEN),
         ("a downgrade is offered", AUTO, app("prod", "1.5", Some("1.4")), ran("1.5"), OPEN),
     ];
-    let texts = cases.map(|(case, apps, app, history, now)| {
+    let texts = cases.into_iter().map(|(case, apps, app, history, now)| {
         let (declared, observed) = (parse_apps(apps), described([app]));
         let recorded = BTreeMap::from([(arn("prod"), history)]);
-        format!("# {case}\n{}", describe_review(&review_apps(&declared, &observed, &recorded, at(now))))
+        format!("# {case}\n{}", describe_review(&review_apps(&declared, &observed, &recorded, None, at(now))))
     });
-    insta::assert_snapshot!(texts.join("\n\n"));
+    insta::assert_snapshot!(texts.collect::<Vec<_>>().join("\n\n"));
 }
 
 #[test]
@@ -158,10 +209,11 @@ fn announcements_keep_the_order_of_the_configuration() {
     observed.push(AppObservation::Unreadable {
         arn: arn("unreadable"),
         name: "unreadable".to_owned(),
-        cause: "access denied".to_owned(),
+        cause: "Rate exceeded".to_owned(),
+        refused: false,
     });
     let recorded = ["a", "b", "other"].map(|name| (arn(name), ran("1.3"))).into();
-    let review = review_apps(&declared, &observed, &recorded, at(OPEN));
+    let review = review_apps(&declared, &observed, &recorded, None, at(OPEN));
     // The upgrade of `other` is recorded, but not announced; an unreadable app is temporary.
     insta::assert_snapshot!(describe_review(&review), @r"
       before recording: b: upgraded by someone else, 1.3 to 1.4 [app-upgraded-arn:b-1.4-2026-12-01T03:40:00Z]
@@ -184,11 +236,11 @@ fn announcements_keep_the_order_of_the_configuration() {
 #[test]
 fn a_started_upgrade_has_the_same_id_in_every_run() {
     let (declared, observed) = (parse_apps(AUTO), described([prod()]));
-    let review = review_apps(&declared, &observed, &BTreeMap::new(), at(OPEN));
+    let review = review_apps(&declared, &observed, &BTreeMap::new(), None, at(OPEN));
     let pending = upgrading().pending.unwrap();
     let started = review.announce_start(&arn("prod"), &pending).unwrap();
     let recorded = BTreeMap::from([(arn("prod"), upgrading())]);
-    let next = review_apps(&declared, &observed, &recorded, at(OPEN) + SignedDuration::from_mins(15));
+    let next = review_apps(&declared, &observed, &recorded, None, at(OPEN) + SignedDuration::from_mins(15));
     let announced_again = next.announcements()[0];
     assert!(matches!(announced_again, Announcement::UpgradeStarted { .. }), "{announced_again:?}");
     assert_eq!(started.notification_id(None), announced_again.notification_id(None));
@@ -199,7 +251,7 @@ fn a_started_upgrade_has_the_same_id_in_every_run() {
 #[test]
 fn a_problem_is_announced_again_for_a_new_configuration() {
     let (declared, observed) = (parse_apps("  - { app: prod, upgrade: auto }"), described([prod()]));
-    let review = review_apps(&declared, &observed, &BTreeMap::new(), at(OPEN));
+    let review = review_apps(&declared, &observed, &BTreeMap::new(), None, at(OPEN));
     let [blocked] = review.announcements()[..] else { panic!("one announcement") };
     let id = |version| blocked.notification_id(version);
     assert_eq!(id(Some("v1")), "app-blocked-prod-no-window-v1-1.4");
@@ -215,9 +267,21 @@ fn a_run_that_calls_or_defers_is_followed_by_the_next_one() {
     let failed = [Reconciled { item: PlanItem::unchanged("prod"), outcome: ApplyOutcome::Failed("denied".to_owned()) }];
     let idle_until = |app: ObservedApp, now: &str, applied: &[Reconciled<_>]| {
         let observed = described([app]);
-        review_apps(&declared, &observed, &BTreeMap::new(), at(now)).idle_until(applied)
+        review_apps(&declared, &observed, &BTreeMap::new(), None, at(now)).idle_until(applied)
     };
     let up_to_date = || app("prod", "1.4", None);
+    // An app that could not be read may have to be updated now.
+    let unreadable = |refused| {
+        let cause = "Rate exceeded".to_owned();
+        [AppObservation::Unreadable { arn: arn("prod"), name: "prod".to_owned(), cause, refused }]
+    };
+    for refused in [false, true] {
+        let review = |now| {
+            let observed = unreadable(refused);
+            review_apps(&declared, &observed, &BTreeMap::new(), None, at(now)).idle_until(&unchanged)
+        };
+        assert_eq!(review(CLOSED), at(CLOSED));
+    }
     // Six hours later: the window opens in a week.
     assert_eq!(idle_until(up_to_date(), CLOSED, &unchanged), at("2026-12-01T12:00:00Z"));
     assert_eq!(idle_until(up_to_date(), CLOSED, &failed), at("2026-12-01T12:00:00Z"));

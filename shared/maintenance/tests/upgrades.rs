@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use common::{at, observed_app, parse_apps};
 use jiff::SignedDuration;
 use maintenance::{
+    UpdateCalls,
     partner_app::{
-        AppHistory, AppObservation, AppStatus, FailedAttempts, ObservedApp, PartnerAppAction, VersionRun, build_views,
-        format_calendar, next_review_at, plan_apps,
+        AppHistory, AppObservation, AppStatus, FailedAttempts, ObservedApp, PartnerAppAction, PendingAppUpdate,
+        VersionRun, build_views, format_calendar, next_review_at, plan_apps, review_apps,
     },
     upgrade::AppVersion,
 };
@@ -87,6 +88,9 @@ fn plans_say_what_is_done_and_what_waits() {
             count,
             last: at(last),
             reason: "no capacity".to_owned(),
+            earlier: 0,
+            config: None,
+            refused: false,
         }),
         ..AppHistory::default()
     };
@@ -221,6 +225,55 @@ fn plans_say_what_is_done_and_what_waits() {
     insta::assert_snapshot!(cases.join("\n\n"));
 }
 
+/// One entry has the name of the app, the other its ARN.
+#[test]
+fn app_declared_by_name_and_by_arn_is_blocked_with_both_spellings() {
+    let entries = format!(
+        "  - {{ app: prod, upgrade: auto, window: {{ start: TUE:03:30 }} }}\n  - {{ app: \"{}\", tier: large }}",
+        arn("prod")
+    );
+    let text = plan_text(&entries, vec![app("prod", "1.3", Some("1.4"))], &[], "2026-12-01T03:40:00Z");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn patch_version_counts_as_the_offered_one() {
+    const AFTER: &str =
+        "  - { app: prod, upgrade: auto, window: { start: TUE:03:30 }, after: { app: staging, days: 7 } }";
+    let history = ran("1.4.2", "2026-11-28T00:00:00Z", None);
+    let apps = || vec![app("prod", "1.3", Some("1.4")), app("staging", "1.4.2", None)];
+    let text = plan_text(AFTER, apps(), &[("staging", history.clone())], "2026-12-01T03:40:00Z");
+    assert!(text.contains("staging to run 1.4 for 7 days (`after`; 3 days so far)"), "{text}");
+    let text = plan_text(AFTER, apps(), &[("staging", history)], "2026-12-08T03:40:00Z");
+    assert!(text.contains("upgrade 1.3 to 1.4, attempt 1"), "{text}");
+}
+
+/// The clock of the run that requested an upgrade was an hour ahead or behind.
+#[test]
+fn clocks_that_differ_by_an_hour_only_delay_an_app() {
+    let declared = parse_apps("  - { app: prod, upgrade: auto, window: { start: TUE:03:30, minutes: 120 } }");
+    for (skew, count) in [(60, 0), (-60, 1)] {
+        let now = at("2026-12-01T03:40:00Z");
+        let requested_at = now + SignedDuration::from_mins(skew);
+        let pending = PendingAppUpdate::Upgrade {
+            from: "1.3".to_owned(),
+            to: "1.4".to_owned(),
+            requested_at,
+            calls: UpdateCalls::default(),
+        };
+        let history = AppHistory { pending: Some(pending), ..AppHistory::default() };
+        let recorded = BTreeMap::from([(arn("prod"), history)]);
+        let review = |app: ObservedApp, now| {
+            let observed = [AppObservation::Described(Box::new(app))];
+            let review = review_apps(&declared, &observed, &recorded, None, now);
+            (review.finished_updates().len(), review.plan.items[0].actions.len())
+        };
+        let next = now + SignedDuration::from_mins(1);
+        assert_eq!(review(app("prod", "1.3", Some("1.4")), next), (0, count), "{skew}");
+        assert_eq!(review(app("prod", "1.4", None), next), (1, 0), "{skew}");
+    }
+}
+
 #[test]
 fn the_calendar_shows_the_next_two_weeks() {
     let declared = parse_apps(
@@ -258,7 +311,7 @@ proptest! {
         prod.status = STATUSES[status];
         prod.eol = Some(now + SignedDuration::from_hours(eol_days * 24));
         let staging = app("staging", &available, None);
-        let failed = FailedAttempts { update_id: available.clone(), count: failures, last: now - SignedDuration::from_hours(failed_hours), reason: String::new() };
+        let failed = FailedAttempts { update_id: available.clone(), count: failures, last: now - SignedDuration::from_hours(failed_hours), reason: String::new(), earlier: 0, config: None, refused: false };
         let since = (now - SignedDuration::from_hours(days_run * 24)).to_string();
         let histories = BTreeMap::from([
             (arn("prod"), AppHistory { failures: (failures > 0).then_some(failed), ..AppHistory::default() }),

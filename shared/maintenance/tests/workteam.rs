@@ -160,6 +160,23 @@ fn plans_say_what_is_done_and_what_is_not() {
     assert_eq!(without_topic.items[0].problem.as_ref().unwrap().code, "no-stack-topic");
 }
 
+/// Values that the service normalises do not cause an update.
+#[test]
+fn trimmed_description_and_absent_restriction_are_no_difference() {
+    let text = "- { name: t, description: ' People who label ', members: { oidc: { groups: [a] } }, \
+                worker_access: { source_ip: false } }";
+    let declared = read(text).unwrap();
+    for description in ["People who label", " People who label "] {
+        let current = ObservedWorkteam { description: description.to_owned(), ..observed("t", &[oidc("a")]) };
+        let [item] = &plan_workteams(&declared, &[current], None).items[..] else { panic!("one team") };
+        assert!(item.changes.is_empty() && item.actions.is_empty(), "{item:?}");
+    }
+    // Switching a restriction off is a change.
+    let restricted = Some(WorkerAccess::SourceIp(true));
+    let current = ObservedWorkteam { worker_access: restricted, ..observed("t", &[oidc("a")]) };
+    assert_eq!(plan_workteams(&declared, &[current], None).items[0].changes.len(), 1);
+}
+
 #[test]
 fn in_mode_notify_a_shrinking_team_is_drift_and_no_problem() {
     let declared = [Workteam { mode: DriftMode::Notify, ..team("a", &[cognito("a")]) }];
@@ -173,7 +190,7 @@ fn in_mode_notify_a_shrinking_team_is_drift_and_no_problem() {
 fn apply(plan: ResourcePlan<WorkteamAction>, teams: &mut Vec<ObservedWorkteam>) {
     for action in plan.items.into_iter().flat_map(|item| item.actions) {
         let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
-        let WorkteamCall { name, description, members, topic, worker_access } = call;
+        let WorkteamCall { name, description, members, topic, worker_access, .. } = call;
         let found = teams.iter().position(|team| team.name == name);
         let index = found.unwrap_or_else(|| {
             teams.push(ObservedWorkteam { topic: None, ..observed(&name, &[]) });

@@ -1,7 +1,7 @@
 //! Notifications about images.
 
 use jiff::Timestamp;
-use maintenance::{Change, image::ImageUpdateOutcome};
+use maintenance::{Change, SettledUpdate};
 use model_archive::Problem;
 use serde::Serialize;
 
@@ -14,9 +14,9 @@ pub(crate) struct ImageReport {
 
 impl Notification {
     /// The outcome of an update that was requested at `requested_at`.
-    pub fn image_outcome(name: &str, outcome: &ImageUpdateOutcome, requested_at: Timestamp, time: Timestamp) -> Self {
+    pub fn image_outcome(name: &str, outcome: &SettledUpdate, requested_at: Timestamp, time: Timestamp) -> Self {
         match outcome {
-            ImageUpdateOutcome::Updated { changes } => {
+            SettledUpdate::Applied { changes } => {
                 let mut text = format!("{name} now matches the configuration.\n");
                 text::append_changes(&mut text, "Settings updated", changes);
                 Self {
@@ -32,11 +32,12 @@ impl Notification {
                     )
                 }
             }
-            ImageUpdateOutcome::Failed { changes, reason } => {
+            SettledUpdate::Failed { changes, reason } => {
                 let problem = Problem::new(
                     "image-update-failed",
                     format!("the update of {name} failed: {reason}"),
-                    "correct the configuration; the image is updated again once its entry changes",
+                    "fix the cause; the update is tried daily, three times in total, and again after the configuration \
+                     is uploaded",
                 );
                 Self {
                     changes: changes.clone(),
@@ -86,14 +87,14 @@ mod tests {
         };
         let changes = vec![change("display_name", "Base", Some("Training base")), change("description", "old", None)];
         let failed =
-            ImageUpdateOutcome::Failed { changes: changes.clone(), reason: "the role cannot be assumed".to_owned() };
+            SettledUpdate::Failed { changes: changes.clone(), reason: "the role cannot be assumed".to_owned() };
         let unknown = Problem::new(
             "unknown-image",
             "there is no image training-bsae in this account and Region",
             "correct the name, create the image, or remove the entry; this stack does not create images",
         );
         let notifications = [
-            Notification::image_outcome("training-base", &ImageUpdateOutcome::Updated { changes }, now, now),
+            Notification::image_outcome("training-base", &SettledUpdate::Applied { changes }, now, now),
             Notification::image_outcome("training-base", &failed, now, now),
             Notification::image_blocked("training-bsae", &unknown, Some("3HL4kqtJlcpXroDTDmJ"), now),
         ];

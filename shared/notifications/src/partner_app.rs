@@ -112,7 +112,11 @@ impl Notification {
             }
             UpdateOutcome::UpgradeFailed { from, to, failures } => {
                 let step = describe_upgrade_step(Some(from), to);
-                let problem = format!("the upgrade {step} failed: {}", failures.reason);
+                let problem = if failures.refused {
+                    format!("SageMaker refused the upgrade {step}: {}", failures.reason)
+                } else {
+                    format!("the upgrade {step} failed: {}", failures.reason)
+                };
                 Self {
                     subject: format_ascii_subject(&format!("{name}: upgrade to {to} failed")),
                     ..Self::app_update_failed(NotificationType::PartnerAppUpgradeFailed, view, &problem, failures, time)
@@ -120,7 +124,11 @@ impl Notification {
             }
             UpdateOutcome::SettingsUpdated { changes } => Self::app_settings_updated(view, changes, time),
             UpdateOutcome::SettingsFailed { changes, failures } => {
-                let problem = format!("the settings were not applied: {}", failures.reason);
+                let problem = if failures.refused {
+                    format!("SageMaker refused the settings: {}", failures.reason)
+                } else {
+                    format!("the settings were not applied: {}", failures.reason)
+                };
                 let mut failed =
                     Self::app_update_failed(NotificationType::PartnerAppBlocked, view, &problem, failures, time);
                 text::append_unapplied_changes(&mut failed.text, changes);
@@ -151,12 +159,17 @@ impl Notification {
         failures: &FailedAttempts,
         time: Timestamp,
     ) -> Self {
-        let attempt = failures.count;
+        let attempt = failures.attempts();
         let is_last = attempt >= MAX_ATTEMPTS;
+        let next = format!("attempt {} of {MAX_ATTEMPTS} follows in a later maintenance window", attempt + 1);
         let fix = if is_last {
-            "contact AWS Support about the app; this update is not retried".to_owned()
+            "fix the cause, or contact AWS Support about the app; then upload the configuration again: the update is \
+             tried again"
+                .to_owned()
+        } else if failures.refused {
+            format!("fix the cause; {next}")
         } else {
-            format!("no action needed: attempt {} of {MAX_ATTEMPTS} follows in a later maintenance window", attempt + 1)
+            format!("no action needed: {next}")
         };
         let problem = Problem::new("partner-app-update-failed", problem, fix);
         let mut text = format!("Attempt {attempt} of {MAX_ATTEMPTS} failed; {} is available.\n", view.display_name());
@@ -240,7 +253,9 @@ fn summarize_problem(problem: &Problem) -> &str {
         "offer-leads-back" => "the available version is not newer",
         "upgrade-failed-too-often" => "the upgrade failed too often",
         "settings-failed-too-often" => "the settings update failed too often",
-        "settings-not-taken" => "SageMaker shows different settings",
+        "declared-twice" => "it is declared twice",
+        "app-not-readable" => "SageMaker refused to describe it",
+        "tags-refused" => "SageMaker refused to add tags",
         "group-not-assigned" => "a group pattern is not assigned to the app",
         _ => &problem.problem,
     }
@@ -367,8 +382,15 @@ partner_apps:
         let views_after = build_views(&declared.partner_apps, &after, &histories, now);
         let (upgraded_staging, waiting_prod) = (&views_after[0], &views_after[1]);
 
-        let failures =
-            |count| FailedAttempts { update_id: "1.4".to_owned(), count, last: now, reason: "no capacity".to_owned() };
+        let failures = |count| FailedAttempts {
+            update_id: "1.4".to_owned(),
+            count,
+            last: now,
+            reason: "no capacity".to_owned(),
+            earlier: 0,
+            config: None,
+            refused: false,
+        };
         let upgraded = |took| UpdateOutcome::Upgraded { from: old.clone(), to: new.clone(), took };
         let upgrade_failed =
             |count| UpdateOutcome::UpgradeFailed { from: old.clone(), to: new.clone(), failures: failures(count) };

@@ -6,12 +6,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 use maintenance::{
-    ApplyOutcome, Change, Reconciled,
+    ApplyOutcome, Change, PlanItem, Reconciled, SettledUpdate,
     workteam::{
         LabelingJob, LabelingJobDescription, LabelingJobState, LabelingJobStatus, ObservedWorkteam, TeamMessage,
-        WorkteamAction,
+        UPDATE_FAILED, WorkteamAction, WorkteamCall,
     },
 };
+use model_archive::Problem;
 use serde::Serialize;
 
 use crate::{Notification, NotificationType, Severity, notification::format_ascii_subject};
@@ -183,6 +184,37 @@ impl Notification {
             workteam: Some(WorkteamDetails::LabelingJob(report)),
             ..Self::new(NotificationType::LabelingJobState, severity, id, time)
         }
+    }
+
+    /// The result of an update that was requested at `requested_at`.
+    pub fn workteam_settled(
+        name: &str,
+        settled: &SettledUpdate,
+        requested_at: Timestamp,
+        time: Timestamp,
+    ) -> Option<Self> {
+        let (SettledUpdate::Applied { changes } | SettledUpdate::Failed { changes, .. }) = settled;
+        // SageMaker requires a description: only a new team has none before.
+        let is_new = changes.iter().any(|change| change.field == "description" && change.from.is_none());
+        let call = WorkteamCall::default();
+        let action = if is_new { WorkteamAction::Create(call) } else { WorkteamAction::Update(call) };
+        let mut item = PlanItem { changes: changes.clone(), actions: vec![action], ..PlanItem::unchanged(name) };
+        let outcome = match settled {
+            SettledUpdate::Applied { .. } => ApplyOutcome::Applied,
+            SettledUpdate::Failed { reason, .. } => {
+                let done = if is_new { "created" } else { "updated" };
+                item.problem = Some(Problem::new(
+                    UPDATE_FAILED,
+                    format!("{name} was not {done}: {reason}"),
+                    "fix the cause; the update is tried daily, three times in total, and again after the configuration \
+                     is uploaded",
+                ));
+                ApplyOutcome::Failed(reason.clone())
+            }
+        };
+        // The id depends on the time of the request: it is the same if this is published again.
+        let notification = Self::workteam_reconciled(&Reconciled { item, outcome }, requested_at)?;
+        Some(Self { time, ..notification })
     }
 
     /// The result of reconciling a declared team; `None` for a result that is not published.

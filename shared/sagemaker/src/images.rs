@@ -6,7 +6,11 @@ use aws_sdk_sagemaker::{operation::describe_image::DescribeImageOutput, types::I
 use maintenance::image::{Image, ImageObservation, ImageStatus, ImageUpdate, ObservedImage};
 use worker::{CallError, CallErrorKind};
 
-use crate::{SageMakerClient, convert::non_empty_text, tags};
+use crate::{
+    SageMakerClient,
+    convert::{convert_time, non_empty_text},
+    tags,
+};
 
 /// The image operations of SageMaker.
 pub trait Images: Sync {
@@ -40,9 +44,10 @@ pub async fn read_images(images: &impl Images, declared: &[Image]) -> ImageReadi
     let mut reading = ImageReading { observed: Vec::with_capacity(declared.len()), calls: 0 };
     for image in declared {
         let observed = read_image(images, image, &mut reading.calls).await;
-        reading
-            .observed
-            .push(observed.unwrap_or_else(|error| ImageObservation::Unreadable { cause: error.to_string() }));
+        reading.observed.push(observed.unwrap_or_else(|error| ImageObservation::Unreadable {
+            cause: error.to_string(),
+            refused: error.kind.is_refusal(),
+        }));
     }
     reading
 }
@@ -104,6 +109,7 @@ fn convert_image(name: &str, output: &DescribeImageOutput) -> ObservedImage {
         display_name: non_empty_text(output.display_name()),
         description: non_empty_text(output.description()),
         role_arn: non_empty_text(output.role_arn()),
+        modified_at: convert_time(output.last_modified_time()),
         tags: None,
     }
 }

@@ -7,10 +7,13 @@ use aws_sdk_sagemaker::{
     types::{PartnerAppConfig, PartnerAppMaintenanceConfig, RoleGroupAssignment},
 };
 use jiff::Timestamp;
-use ledger::{Ledger, LedgerTable};
-use maintenance::partner_app::{
-    AppHistory, AppObservation, AppStatus, ApplicationConfig, AvailableUpgrade, ObservedApp, PartnerApp,
-    PartnerAppAction, PendingAppUpdate, SettingsUpdate, VersionUpgrade,
+use ledger::{Ledger, LedgerTable, RequestAnswer};
+use maintenance::{
+    UpdateCalls,
+    partner_app::{
+        AppHistory, AppObservation, AppStatus, ApplicationConfig, AvailableUpgrade, ObservedApp, PartnerApp,
+        PartnerAppAction, PendingAppUpdate, SettingsUpdate, VersionUpgrade,
+    },
 };
 use worker::{CallError, CallErrorKind};
 
@@ -91,6 +94,7 @@ pub async fn read_apps(apps: &impl PartnerApps, declared: &[PartnerApp]) -> Resu
                 arn,
                 name,
                 cause: "the configuration does not name it".to_owned(),
+                refused: false,
             });
             continue;
         }
@@ -98,7 +102,9 @@ pub async fn read_apps(apps: &impl PartnerApps, declared: &[PartnerApp]) -> Resu
         calls += 1 + usize::from(with_tags);
         observed.push(match read_app(apps, &arn, with_tags).await {
             Ok(observed) => AppObservation::Described(Box::new(observed)),
-            Err(error) => AppObservation::Unreadable { arn, name, cause: error.to_string() },
+            Err(error) => {
+                AppObservation::Unreadable { arn, name, cause: error.to_string(), refused: error.kind.is_refusal() }
+            }
         });
     }
     Ok(AppReading { observed, calls })
@@ -110,33 +116,51 @@ async fn read_app(apps: &impl PartnerApps, arn: &str, with_tags: bool) -> Result
     Ok(ObservedApp { tags, ..observed })
 }
 
-/// Executes one action of a plan. A requested update is recorded in the ledger and returned; `None`
-/// for tags.
+/// Executes one action of a plan. An update is recorded in the ledger before it is requested, and
+/// not requested once its window is closed. Returns `None` after adding tags.
 pub async fn request_update<T: LedgerTable>(
     apps: &impl PartnerApps,
     ledger: &Ledger<T>,
     action: &PartnerAppAction,
     histories: &BTreeMap<String, AppHistory>,
     now: Timestamp,
-) -> Result<Option<PendingAppUpdate>, CallError> {
+) -> Result<Option<RequestAnswer<AppHistory>>, CallError> {
     let empty = AppHistory::default();
-    let history = histories.get(action.arn()).unwrap_or(&empty);
-    match action {
-        PartnerAppAction::AddTags { arn, tags } => apps.add_tags(arn, tags).await.map(|()| None),
+    let read = histories.get(action.arn()).unwrap_or(&empty);
+    let (arn, requested) = match action {
+        PartnerAppAction::AddTags { arn, tags } => {
+            return apps.add_tags(arn, tags).await.map(|()| None);
+        }
         PartnerAppAction::Upgrade(upgrade) => {
-            let pending =
-                PendingAppUpdate::Upgrade { from: upgrade.from.clone(), to: upgrade.to.clone(), requested_at: now };
-            ledger
-                .request_app_update(&upgrade.arn, history, pending, Box::pin(apps.upgrade_app(upgrade)))
-                .await
-                .map(Some)
+            check_window(upgrade.until, now)?;
+            let (from, to, calls) = (upgrade.from.clone(), upgrade.to.clone(), UpdateCalls::default());
+            let pending = PendingAppUpdate::Upgrade { from, to, requested_at: now, calls };
+            (&upgrade.arn, read.with_request(pending, upgrade.until, upgrade.modified_at, now))
         }
         PartnerAppAction::Update(update) => {
-            let (digest, changes) = (update.digest.clone(), update.changes.clone());
-            let pending = PendingAppUpdate::Settings { digest, changes, requested_at: now };
-            ledger.request_app_update(&update.arn, history, pending, Box::pin(apps.update_app(update))).await.map(Some)
+            check_window(update.until, now)?;
+            let (digest, changes, calls) = (update.digest.clone(), update.changes.clone(), UpdateCalls::default());
+            let pending = PendingAppUpdate::Settings { digest, changes, requested_at: now, calls };
+            (&update.arn, read.with_request(pending, update.until, update.modified_at, now))
         }
+    };
+    let call = Box::pin(async {
+        match action {
+            PartnerAppAction::Upgrade(upgrade) => apps.upgrade_app(upgrade).await,
+            PartnerAppAction::Update(update) => apps.update_app(update).await,
+            PartnerAppAction::AddTags { .. } => Ok(()),
+        }
+    });
+    ledger.request_app_update(arn, read, requested, call).await.map(Some)
+}
+
+/// Time passes between the plan and the call, which must not be made after the window has closed.
+fn check_window(until: Timestamp, now: Timestamp) -> Result<(), CallError> {
+    if now < until {
+        return Ok(());
     }
+    let message = "the maintenance window closed before the update was requested";
+    Err(CallError::new("UpdatePartnerApp", CallErrorKind::Conflict, message))
 }
 
 impl PartnerApps for SageMakerClient {

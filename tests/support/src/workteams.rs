@@ -38,6 +38,10 @@ pub struct MemoryWorkteams {
     pub failures: Shared<Vec<CallErrorKind>>,
     /// The errors of the next actions for a team, by its name; the last one first.
     pub refused: Shared<Vec<(String, CallErrorKind)>>,
+    /// How many of the next actions get no response and have no effect.
+    pub lost: Shared<usize>,
+    /// The teams whose description SageMaker keeps, although it accepts another one.
+    pub normalises: Shared<BTreeSet<String>>,
     /// Whether `ListWorkteams` never responds.
     pub hangs: Shared<bool>,
 }
@@ -66,13 +70,19 @@ impl Workteams for MemoryWorkteams {
         if let Some((name, kind)) = rejection {
             return Err(CallError::new("CreateWorkteam", kind, format!("SageMaker rejects {name}")));
         }
+        let mut lost = self.lost.lock();
+        if *lost > 0 {
+            *lost -= 1;
+            return Err(CallError::new("UpdateWorkteam", CallErrorKind::Unanswered, "SageMaker did not respond"));
+        }
         let mut teams = self.teams.lock();
-        let WorkteamCall { name, description, members, topic, worker_access } = call;
+        let WorkteamCall { name, description, members, topic, worker_access, .. } = call;
         if !teams.iter().any(|team| team.name == name) {
             teams.push(observed_team(&name, None));
         }
         for team in teams.iter_mut().filter(|team| team.name == name) {
-            team.description = description.clone().unwrap_or_else(|| team.description.clone());
+            let description = description.clone().filter(|_| !self.normalises.lock().contains(&name));
+            team.description = description.unwrap_or_else(|| team.description.clone());
             team.members = members.clone().unwrap_or_else(|| team.members.clone());
             team.topic = topic.clone().or_else(|| team.topic.clone());
             team.worker_access = worker_access.or(team.worker_access);

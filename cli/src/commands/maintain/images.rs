@@ -2,7 +2,11 @@
 
 use automation::Aws;
 use jiff::Timestamp;
-use maintenance::image::{Image, ImageAction, plan_images};
+use ledger::{RequestAnswer, UpdatedKind};
+use maintenance::{
+    UpdateHistory,
+    image::{Image, ImageAction, ImageObservation, plan_images},
+};
 use sagemaker::{
     SageMakerClient,
     images::{self, Images},
@@ -25,11 +29,17 @@ pub(super) async fn maintain_images(
     let observed = images::read_images(&service, declared).await.observed;
     let names: Vec<_> = declared.iter().map(|image| image.name.as_str()).collect();
     let known = match &ledger {
-        Some(ledger) => ledger.read_image_histories(&names).await?,
+        Some(ledger) => ledger.read_update_histories(UpdatedKind::Image, &names).await?,
         None => std::collections::BTreeMap::new(),
     };
     let histories: Vec<_> = names.iter().map(|name| known.get(*name).cloned().unwrap_or_default()).collect();
-    let plan = plan_images(declared, &observed, &histories);
+    let now = Timestamp::now();
+    let observe = |(image, (observed, history)): (&Image, (&ImageObservation, UpdateHistory))| match observed {
+        ImageObservation::Described(observed) => image.record_observation(&history, observed, None, now).0,
+        ImageObservation::Missing | ImageObservation::Unreadable { .. } => history,
+    };
+    let histories: Vec<_> = declared.iter().zip(observed.iter().zip(histories)).map(observe).collect();
+    let plan = plan_images(declared, &observed, &histories, now);
     let Some(ledger) = &ledger else {
         if !args.plan && plan.has_actions() {
             return Err(CliError::NoLedger);
@@ -39,10 +49,17 @@ pub(super) async fn maintain_images(
     let execute = async |action: ImageAction| match action {
         ImageAction::AddTags { arn, tags } => service.add_tags(&arn, &tags).await,
         ImageAction::Update(update) => {
-            let before = known.get(&update.name).cloned().unwrap_or_default();
-            ledger
-                .request_image_update(&update, &before, Timestamp::now(), Box::pin(service.update_image(&update)))
-                .await
+            let (read, now) = (known.get(&update.name).cloned().unwrap_or_default(), Timestamp::now());
+            let requested = read.with_request(&update.digest, &update.changes, update.modified_at, now);
+            let call = Box::pin(service.update_image(&update));
+            match ledger.request_resource_update(UpdatedKind::Image, &update.name, &read, requested, call).await? {
+                RequestAnswer::Accepted(_) => Ok(()),
+                // It is shown on the terminal. The function makes its own attempts.
+                RequestAnswer::Refused { requested, error } => {
+                    ledger.record_update_history(UpdatedKind::Image, &update.name, &requested, &read).await?;
+                    Err(error)
+                }
+            }
         }
     };
     reconcile_resources(args, &TEXTS, plan, execute, out).await

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use automation::Aws;
 use jiff::Timestamp;
-use ledger::{DynamoTable, Ledger};
+use ledger::{DynamoTable, Ledger, RequestAnswer};
 use maintenance::partner_app::{
     AppHistory, AppObservation, PartnerApp, PartnerAppAction, build_views, format_calendar, plan_apps,
 };
@@ -32,7 +32,7 @@ pub(super) async fn maintain_apps(
     let ledger = args.table.as_deref().map(|table| aws.ledger(table));
     let now = Timestamp::now();
     let observed = partner_apps::read_apps(&apps, declared).await?.observed;
-    let histories = load_histories(ledger.as_ref(), &observed, now).await?;
+    let histories = load_histories(ledger.as_ref(), declared, &observed, now).await?;
     let at = args.at.unwrap_or(now);
     let views = build_views(declared, &observed, &histories, at);
     if args.calendar {
@@ -49,7 +49,16 @@ pub(super) async fn maintain_apps(
     // The request is recorded in the ledger, so that maintain-partner-apps follows its progress.
     let execute = async |action: PartnerAppAction| {
         let known = ledger.read_app_histories(&[action.arn()]).await?;
-        partner_apps::request_update(&apps, ledger, &action, &known, now).await.map(drop)
+        // The confirmation may have taken minutes.
+        match partner_apps::request_update(&apps, ledger, &action, &known, Timestamp::now()).await? {
+            None | Some(RequestAnswer::Accepted(_)) => Ok(()),
+            // It is shown on the terminal. The function makes its own attempts.
+            Some(RequestAnswer::Refused { requested, error }) => {
+                let read = known.get(action.arn()).cloned().unwrap_or_default();
+                ledger.record_app_history(action.arn(), &requested, &read).await?;
+                Err(error)
+            }
+        }
     };
     reconcile_resources(args, &TEXTS, plan, execute, out).await
 }
@@ -58,6 +67,7 @@ pub(super) async fn maintain_apps(
 /// observations are all there is.
 async fn load_histories(
     ledger: Option<&Ledger<DynamoTable>>,
+    declared: &[PartnerApp],
     observed: &[AppObservation],
     now: Timestamp,
 ) -> Result<BTreeMap<String, AppHistory>, CliError> {
@@ -76,7 +86,8 @@ async fn load_histories(
     };
     let histories = described.into_iter().map(|app| {
         let history = recorded.get(&app.arn).cloned().unwrap_or_default();
-        (app.arn.clone(), history.record_observation(app, now).0)
+        let declared = declared.iter().find(|declared| declared.app.matches_app(&app.name, &app.arn));
+        (app.arn.clone(), history.record_observation(declared, app, None, now).0)
     });
     Ok(histories.collect())
 }

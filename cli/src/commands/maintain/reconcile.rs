@@ -54,10 +54,10 @@ where
 }
 
 fn judge_plan<A>(plan: &ResourcePlan<A>) -> Verdict {
-    if plan.items.iter().any(|item| !item.changes.is_empty()) {
-        Verdict::Changes
-    } else if plan.items.iter().any(|item| item.problem.is_some()) {
+    if plan.items.iter().any(|item| item.problem.is_some()) {
         Verdict::Bad
+    } else if plan.items.iter().any(|item| !item.changes.is_empty()) {
+        Verdict::Changes
     } else {
         Verdict::Good
     }
@@ -103,9 +103,20 @@ fn print_outcomes<A>(reconciled: &[Reconciled<A>], out: &mut CliOutput) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use maintenance::PlanItem;
+    use maintenance::{Change, PlanItem};
+    use model_archive::Problem;
 
     use super::*;
+
+    #[test]
+    fn problem_outranks_changes_in_the_exit_status() {
+        let change = Change { field: "tier".to_owned(), from: None, to: Some("large".to_owned()) };
+        let changed = || PlanItem::<()> { changes: vec![change.clone()], ..PlanItem::unchanged("a") };
+        let problem = Problem::new("unknown-app", "there is no such app", "correct the name");
+        let broken = || PlanItem::<()> { problem: Some(problem.clone()), ..PlanItem::unchanged("b") };
+        assert!(matches!(judge_plan(&ResourcePlan { items: vec![changed()] }), Verdict::Changes));
+        assert!(matches!(judge_plan(&ResourcePlan { items: vec![changed(), broken()] }), Verdict::Bad));
+    }
 
     #[test]
     fn outcomes_decide_the_exit_status() {

@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use jiff::Timestamp;
 use ledger::Ledger;
 use maintenance::workteam::WorkteamCall;
@@ -15,14 +17,28 @@ workteams:
   - { name: audit, description: Auditors, members: { oidc: { groups: [auditors] } } }
 ";
 
+thread_local! {
+    /// One clock per test, because tests run in parallel.
+    static NOW: Cell<i64> = const { Cell::new(0) };
+}
+
+fn current_time() -> Timestamp {
+    Timestamp::from_second(NOW.get()).unwrap()
+}
+
+fn advance_clock(hours: i64) {
+    NOW.set(NOW.get() + hours * 3600);
+}
+
 fn create_maintainer(objects: &MemoryObjects) -> TestMaintainer {
-    let clock: Clock = || Timestamp::UNIX_EPOCH;
+    let ledger = Ledger::new(MemoryTable::default(), current_time);
     WorkteamMaintainer {
         config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
         workteams: MemoryWorkteams::default(),
-        notifier: Notifier::new(Ledger::new(MemoryTable::default(), clock), MemoryTopic::default()),
+        notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
+        ledger,
         stack_topic: TOPIC.to_owned(),
-        clock,
+        clock: current_time,
     }
 }
 
@@ -92,21 +108,91 @@ async fn failed_team_is_reported_once_and_does_not_block_the_others() {
         maintainer.handle_schedule().await.unwrap();
     }
     assert_eq!(maintainer.notifier.topic().types(), ["workteam.failed", "workteam.created"]);
+
+    // Nor does a notice that cannot be published.
+    let maintainer = create_configured_maintainer(TEAMS);
+    *maintainer.notifier.topic().refuses.lock() = true;
+    maintainer.fail_next_call("radiology", CallErrorKind::Denied);
+    let failure = maintainer.handle_schedule().await.unwrap_err();
+    assert!(matches!(failure, Failure::Terminal(_)), "{failure:?}");
+    assert_eq!(maintainer.workteams.teams.lock().len(), 1, "the other team is created");
+    *maintainer.notifier.topic().refuses.lock() = false;
+    advance_clock(24);
+    maintainer.handle_schedule().await.unwrap();
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.created", "workteam.created"]);
+}
+
+#[tokio::test]
+async fn refused_team_is_tried_three_times_and_after_a_config_change() {
+    let objects = MemoryObjects::default();
+    put_config(&objects, "1", TEAMS);
+    let maintainer = create_maintainer(&objects);
+    let count_calls = || {
+        let calls = maintainer.workteams.calls.lock();
+        calls.iter().filter(|action| action.call().name == "radiology").count()
+    };
+    for _ in 0..6 {
+        maintainer.fail_next_call("radiology", CallErrorKind::Denied);
+        maintainer.handle_schedule().await.unwrap();
+        advance_clock(24);
+    }
+    assert_eq!(count_calls(), 3);
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.failed", "workteam.created"], "once per cause");
+    let text = maintainer.notifier.topic().published.lock()[0].text.clone();
+    assert!(text.contains("radiology was not created: SageMaker rejects radiology"), "{text}");
+    maintainer.workteams.refused.lock().clear();
+    put_config(&objects, "2", TEAMS);
+    maintainer.deliver_config_event().await.unwrap();
+    assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.created"]);
+}
+
+/// SageMaker does not respond: the event is retried until the team is observed, and nothing is
+/// announced before.
+#[tokio::test]
+async fn lost_call_for_a_team_is_repeated_after_a_config_change() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    *maintainer.workteams.lost.lock() = 2;
+    let deferred = maintainer.deliver_config_event().await;
+    assert!(matches!(deferred, Err(Failure::Deferred { .. })), "{deferred:?}");
+    assert_eq!(maintainer.notifier.topic().types(), [""; 0]);
+    advance_clock(1);
+    maintainer.deliver_config_event().await.unwrap();
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.created"; 2]);
+
+    let maintainer = create_configured_maintainer(TEAMS);
+    *maintainer.workteams.lost.lock() = 6;
+    for _ in 0..4 {
+        let _ = maintainer.deliver_config_event().await;
+        advance_clock(1);
+    }
+    maintainer.deliver_config_event().await.unwrap();
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.failed"; 2], "after three calls");
+}
+
+/// SageMaker accepts an update, and keeps showing another value.
+#[tokio::test]
+async fn normalised_team_is_updated_three_times_and_reported_once() {
+    let maintainer = create_configured_maintainer(TEAMS);
+    maintainer.handle_schedule().await.unwrap();
+    for _ in 0..10 {
+        maintainer.workteams.teams.lock()[0].description = "radiologists".to_owned();
+        maintainer.workteams.normalises.lock().insert("radiology".to_owned());
+        maintainer.handle_schedule().await.unwrap();
+        advance_clock(25);
+    }
+    assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.failed"]);
+    assert_eq!(maintainer.workteams.calls.lock().len(), 2 + 3);
 }
 
 #[tokio::test]
 async fn throttled_team_is_deferred_without_a_notification() {
     let maintainer = create_configured_maintainer(TEAMS);
-    maintainer.fail_next_call("radiology", CallErrorKind::Invalid);
-    maintainer.handle_schedule().await.unwrap();
     maintainer.fail_next_call("radiology", CallErrorKind::Throttled);
     let counts = maintainer.handle_schedule().await.unwrap();
-    assert_eq!((&counts["later"], &counts["unchanged"]), (&json!(1), &json!(1)));
-    assert_eq!(
-        maintainer.notifier.topic().types(),
-        ["workteam.failed", "workteam.created"],
-        "expected the next run to retry"
-    );
+    assert_eq!((&counts["later"], &counts["applied"]), (&json!(1), &json!(1)));
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.created"], "expected the next run to retry");
+    maintainer.handle_schedule().await.unwrap();
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.created"; 2]);
 }
 
 #[tokio::test]
@@ -143,7 +229,7 @@ async fn notify_mode_reports_drift_and_changes_nothing() {
     for _ in 0..2 {
         maintainer.handle_schedule().await.unwrap();
     }
-    assert_eq!(maintainer.notifier.topic().types(), ["workteam.drift", "workteam.created"]);
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.created", "workteam.drift"]);
     assert!(!maintainer.workteams.teams.lock().iter().any(|team| team.name == "radiology"));
 }
 

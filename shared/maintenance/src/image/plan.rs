@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use document::arn::ArnScope;
+use jiff::Timestamp;
 use model_archive::Problem;
 use serde::Serialize;
 
-use super::{DesiredText, Image, ImageHistory, ImageObservation, ImageStatus, ObservedImage};
+use super::{DesiredText, Image, ImageObservation, ImageStatus, ObservedImage};
 use crate::{
     change::{missing_tags, tag_changes},
     digest::hash_parts,
     plan::{Change, PlanItem, ResourcePlan},
+    update_history::{NextRequest, UpdateHistory},
 };
 
 /// An API call for an image.
@@ -39,6 +41,9 @@ pub struct ImageUpdate {
     /// Identifies the declared properties.
     pub digest: String,
     pub changes: Vec<Change>,
+    /// `LastModifiedTime` of the image.
+    #[serde(skip)]
+    pub modified_at: Option<Timestamp>,
 }
 
 impl DesiredText {
@@ -60,27 +65,21 @@ impl Image {
         hash_parts([format!("{display_name} {description} {:?}", self.role_arn).as_str()])
     }
 
-    pub(super) fn differs_from(&self, observed: &ObservedImage) -> bool {
-        !self.list_changes(observed).is_empty()
-    }
-
     fn list_changes(&self, observed: &ObservedImage) -> Vec<Change> {
-        // SageMaker returns the name of an image that has no display name as its display name.
-        let display_name = observed.display_name.as_ref().filter(|display_name| **display_name != observed.name);
         let desired_display_name = match &self.display_name {
             DesiredText::Text(text) if *text == observed.name => &DesiredText::Absent,
             desired => desired,
         };
         let role = self.role_arn.clone().map_or(DesiredText::Unmanaged, DesiredText::Text);
         let changes = [
-            compare_property("display_name", desired_display_name, display_name),
-            compare_property("description", &self.description, observed.description.as_ref()),
-            compare_property("role_arn", &role, observed.role_arn.as_ref()),
+            compare_property("display_name", desired_display_name, observed),
+            compare_property("description", &self.description, observed),
+            compare_property("role_arn", &role, observed),
         ];
         changes.into_iter().flatten().collect()
     }
 
-    fn build_update(&self, changes: Vec<Change>) -> ImageUpdate {
+    fn build_update(&self, changes: Vec<Change>, observed: &ObservedImage) -> ImageUpdate {
         let new_value =
             |field: &str| changes.iter().find(|change| change.field == field).and_then(|change| change.to.clone());
         let is_removed = |field: &str| changes.iter().any(|change| change.field == field && change.to.is_none());
@@ -94,31 +93,40 @@ impl Image {
             delete: removed.map(|(_, property)| property).collect(),
             digest: self.compute_digest(),
             changes,
+            modified_at: observed.modified_at,
         }
     }
 }
 
-fn compare_property(field: &str, desired: &DesiredText, observed: Option<&String>) -> Option<Change> {
+fn compare_property(field: &str, desired: &DesiredText, observed: &ObservedImage) -> Option<Change> {
+    let observed = observed.property(field);
     let to = match desired {
         DesiredText::Unmanaged => return None,
         DesiredText::Absent => None,
         DesiredText::Text(text) => Some(text.clone()),
     };
-    (to.as_ref() != observed).then(|| Change { field: field.to_owned(), from: observed.cloned(), to })
+    (to.as_deref() != observed).then(|| Change { field: field.to_owned(), from: observed.map(str::to_owned), to })
 }
 
 /// Plans every declared image; `observed` and `histories` have the order of `declared`.
 pub fn plan_images(
     declared: &[Image],
     observed: &[ImageObservation],
-    histories: &[ImageHistory],
+    histories: &[UpdateHistory],
+    now: Timestamp,
 ) -> ResourcePlan<ImageAction> {
-    let no_history = ImageHistory::default();
+    let no_history = UpdateHistory::default();
     let plan_item = |(index, image): (usize, &Image)| match observed.get(index) {
         Some(ImageObservation::Described(observed)) => {
-            plan_image(image, observed, histories.get(index).unwrap_or(&no_history))
+            plan_image(image, observed, histories.get(index).unwrap_or(&no_history), now)
         }
-        Some(ImageObservation::Unreadable { cause }) => problem_item(
+        Some(ImageObservation::Unreadable { cause, refused: true }) => problem_item(
+            image,
+            "image-not-readable",
+            format!("SageMaker refused to describe {}: {cause}", image.name),
+            "give the function MaintainImages the permission that SageMaker names",
+        ),
+        Some(ImageObservation::Unreadable { cause, refused: false }) => problem_item(
             image,
             "image-unreadable",
             format!("{} could not be read: {cause}", image.name),
@@ -138,7 +146,12 @@ fn problem_item(image: &Image, code: &'static str, problem: String, remedy: &str
     PlanItem { problem: Some(Problem::new(code, problem, remedy)), ..PlanItem::unchanged(&image.name) }
 }
 
-fn plan_image(image: &Image, observed: &ObservedImage, history: &ImageHistory) -> PlanItem<ImageAction> {
+fn plan_image(
+    image: &Image,
+    observed: &ObservedImage,
+    history: &UpdateHistory,
+    now: Timestamp,
+) -> PlanItem<ImageAction> {
     let mut item = PlanItem::unchanged(&image.name);
     if observed.status == ImageStatus::Broken {
         let reason = observed.failure_reason.as_deref().unwrap_or("SageMaker gave no reason");
@@ -159,22 +172,31 @@ fn plan_image(image: &Image, observed: &ObservedImage, history: &ImageHistory) -
         return item;
     }
     item.changes.extend(changes.iter().cloned());
-    let failed = history.failed.as_ref().filter(|failed| failed.digest == image.compute_digest());
-    if let Some(failed) = failed {
-        item.problem = Some(Problem::new(
-            "image-update-failed",
-            format!("the update of {} failed: {}", image.name, failed.reason),
-            "correct the configuration; the image is updated again once its entry changes",
-        ));
-    } else if observed.status == ImageStatus::Busy {
+    if observed.status == ImageStatus::Busy {
         item.notes.push(format!(
             "the update is waiting for the image to become available (its status is {})",
             observed.status_text
         ));
-    } else if history.pending.as_ref().is_some_and(|pending| pending.digest == image.compute_digest()) {
-        item.notes.push("the update was requested, but SageMaker does not show it yet".to_owned());
-    } else {
-        item.actions.push(ImageAction::Update(image.build_update(changes)));
+        return item;
+    }
+    let digest = image.compute_digest();
+    let next = history.next_request(&digest, now);
+    match next {
+        NextRequest::Now => item.actions.push(ImageAction::Update(image.build_update(changes, observed))),
+        NextRequest::AfterResult => {
+            item.notes.push("the update was requested, but SageMaker does not show it yet".to_owned());
+        }
+        NextRequest::At(_) | NextRequest::AfterConfigChange => {
+            let reason = history.find_failure(&digest).map_or("unknown", |failed| failed.reason.as_str());
+            let problem = format!("the update of {} failed: {reason}", image.name);
+            let problem = Problem::new("image-update-failed", problem, next.describe_retry());
+            // The tags are added regardless; the problem remains for the next run.
+            if item.actions.is_empty() {
+                item.problem = Some(problem);
+            } else {
+                item.notes.push(format!("{}; {}", problem.problem, problem.remedy));
+            }
+        }
     }
     item
 }

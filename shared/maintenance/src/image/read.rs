@@ -3,6 +3,7 @@
 use document::{LocatedNode, MapFields, Reader, arn::is_role_arn, tags::MAX_TAGS};
 
 use super::{DesiredText, Image};
+use crate::duplicate::describe_duplicate;
 
 /// The keys of an entry. A test compares them with the schema.
 const IMAGE: [&str; 5] = ["name", "display_name", "description", "role_arn", "tags"];
@@ -18,8 +19,7 @@ pub(crate) fn read_images(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<V
     let mut images: Vec<Image> = Vec::with_capacity(items.len());
     for item in items {
         let Some(read) = read_image(reader, &item) else { continue };
-        if images.iter().any(|earlier| earlier.name == read.name) {
-            let message = format!("`{}` is declared twice; merge the entries", read.name);
+        if let Some(message) = describe_duplicate(images.iter().map(|earlier| earlier.name.as_str()), &read.name) {
             reader.report_error_in_key(&item, "name", message);
         }
         images.push(read);
@@ -37,6 +37,11 @@ fn read_image(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Image> {
         reader.report_error(at, format!("`{text}` begins or ends with a space; use `{}`", text.trim()));
     }
     let description = read_desired_text(reader, &fields, "description", "a description", MAX_DESCRIPTION);
+    let description = match description {
+        // SageMaker may remove spaces around it.
+        DesiredText::Text(text) => DesiredText::Text(text.trim().to_owned()),
+        other => other,
+    };
     let role_arn = fields.get("role_arn").and_then(|at| {
         let text = reader.read_text(at, "a role ARN")?;
         if !is_role_arn(text) {
@@ -93,7 +98,7 @@ fn read_desired_text(
         return DesiredText::Unmanaged;
     };
     let length = text.chars().count();
-    if length == 0 {
+    if text.trim().is_empty() {
         reader.report_error(at, format!("expected {what}, found empty text; use null to remove it"));
     } else if text.contains('\n') {
         reader.report_error(at, format!("expected {what} on one line, found more than one line"));

@@ -4,17 +4,17 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AppStatus, ObservedApp};
-use crate::plan::Change;
+use super::{
+    AppStatus, ObservedApp, PartnerApp,
+    update::{FailedAttempts, PendingAppUpdate, ShownRequest, UpdateOutcome, describe_success, shown_state},
+};
+use crate::{
+    update_calls::{GRACE, MissingEffect},
+    upgrade::is_same_version,
+};
 
 /// Versions of an app that are remembered.
 const MAX_RUNS: usize = 10;
-
-/// How long the service may still show the state before an update that it has just accepted.
-const GRACE: SignedDuration = SignedDuration::from_mins(2);
-
-/// How long to wait for an accepted update that has no visible effect.
-const LOST: SignedDuration = SignedDuration::from_hours(24);
 
 /// The record of an app; the default is that of an app seen for the first time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,9 +26,6 @@ pub struct AppHistory {
     pub pending: Option<PendingAppUpdate>,
     /// Failed attempts of the last update that failed.
     pub failures: Option<FailedAttempts>,
-    /// The digest of the settings that SageMaker accepted last.
-    #[serde(rename = "taken")]
-    pub accepted_settings: Option<String>,
 }
 
 /// A period in which an app was seen running a version.
@@ -40,92 +37,11 @@ pub struct VersionRun {
     pub until: Option<Timestamp>,
 }
 
-/// A requested update.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum PendingAppUpdate {
-    Upgrade {
-        /// The version before.
-        from: String,
-        /// The requested version.
-        to: String,
-        #[serde(rename = "asked_at")]
-        requested_at: Timestamp,
-    },
-    Settings {
-        /// Identifies the requested settings.
-        digest: String,
-        changes: Vec<Change>,
-        #[serde(rename = "asked_at")]
-        requested_at: Timestamp,
-    },
-}
-
-impl PendingAppUpdate {
-    pub fn requested_at(&self) -> Timestamp {
-        match self {
-            Self::Upgrade { requested_at, .. } | Self::Settings { requested_at, .. } => *requested_at,
-        }
-    }
-
-    /// The requested version, or the digest of the requested settings.
-    pub fn update_id(&self) -> &str {
-        match self {
-            Self::Upgrade { to, .. } => to,
-            Self::Settings { digest, .. } => digest,
-        }
-    }
-}
-
-/// Failed attempts of one update.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedAttempts {
-    /// The version, or the digest of the settings ([`PendingAppUpdate::update_id`]).
-    #[serde(rename = "of")]
-    pub update_id: String,
-    pub count: u32,
-    /// When the last failure was noticed.
-    pub last: Timestamp,
-    /// Why the last attempt failed.
-    pub reason: String,
-}
-
-/// The result of an update, or a version change that was not requested here.
-#[derive(Debug, Clone, PartialEq)]
-pub enum UpdateOutcome {
-    /// The app runs another version.
-    Upgraded {
-        /// The version before.
-        from: String,
-        /// The version it runs now.
-        to: String,
-        /// The time since the request; `None` if someone else upgraded the app.
-        took: Option<SignedDuration>,
-    },
-    UpgradeFailed {
-        /// The version it still runs.
-        from: String,
-        /// The requested version.
-        to: String,
-        /// The failed attempts so far.
-        failures: FailedAttempts,
-    },
-    SettingsUpdated {
-        changes: Vec<Change>,
-    },
-    SettingsFailed {
-        /// The requested changes.
-        changes: Vec<Change>,
-        /// The failed attempts so far.
-        failures: FailedAttempts,
-    },
-}
-
 impl AppHistory {
     /// How long the app has run a version in total, even if it runs another one now; `None` if it
     /// never did.
     pub fn total_run_time(&self, version: &str, now: Timestamp) -> Option<SignedDuration> {
-        let runs = self.runs.iter().filter(|run| run.version == version);
+        let runs = self.runs.iter().filter(|run| is_same_version(&run.version, version));
         runs.map(|run| run.until.unwrap_or(now).duration_since(run.since)).reduce(|a, b| a + b)
     }
 
@@ -135,16 +51,74 @@ impl AppHistory {
     }
 
     /// Returns the history with the observed state added, and the result of the pending update once
-    /// that is known.
+    /// that is known. `declared` is `None` for an app that is only waited for; `config` is the
+    /// version of the configuration.
     #[must_use]
-    pub fn record_observation(&self, app: &ObservedApp, now: Timestamp) -> (Self, Option<UpdateOutcome>) {
+    pub fn record_observation(
+        &self,
+        declared: Option<&PartnerApp>,
+        app: &ObservedApp,
+        config: Option<&str>,
+        now: Timestamp,
+    ) -> (Self, Option<UpdateOutcome>) {
         let mut history = self.clone();
+        history.start_over_after_config_change(config);
         let changed = history.record_version(app, now);
         let outcome = match history.pending.clone() {
-            Some(pending) => history.resolve_pending(&pending, app, now),
+            Some(pending) => history.resolve_pending(&pending, declared, app, now),
             None => changed.map(|(from, to)| UpdateOutcome::Upgraded { from, to, took: None }),
         };
+        history.start_over_after_config_change(config);
         (history, outcome)
+    }
+
+    /// Returns the history with a failed attempt in place of the pending update, because SageMaker
+    /// refused it. Returns the failure too, unless the attempt before was refused for the same
+    /// reason.
+    #[must_use]
+    pub fn record_refusal(&self, reason: &str, config: Option<&str>, now: Timestamp) -> (Self, Option<UpdateOutcome>) {
+        let mut history = self.clone();
+        let Some(pending) = self.pending.clone() else { return (history, None) };
+        let earlier = self.find_failures(pending.update_id()).filter(|earlier| earlier.attempts() > 0);
+        let is_known = earlier.is_some_and(|earlier| earlier.refused && earlier.reason == reason);
+        let outcome = history.record_failure(&pending, reason.to_owned(), true, now);
+        history.start_over_after_config_change(config);
+        (history, (!is_known).then_some(outcome))
+    }
+
+    /// The history with a request that is made now: another call of the pending one if that asks
+    /// for the same. `until` is when the window closes.
+    #[must_use]
+    pub fn with_request(
+        &self,
+        requested: PendingAppUpdate,
+        until: Timestamp,
+        modified_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        let earlier = self.pending.clone().filter(|earlier| earlier.update_id() == requested.update_id());
+        let pending = earlier.unwrap_or(requested);
+        let calls = pending.calls().with_call(now, Some(until), modified_at);
+        Self { pending: Some(pending.with_calls(calls)), ..self.clone() }
+    }
+
+    /// The history with the response to the last call.
+    #[must_use]
+    pub fn with_response(&self, response: Result<(), Option<&str>>) -> Self {
+        let pending = self.pending.clone().map(|pending| {
+            let calls = pending.calls().with_response(response);
+            pending.with_calls(calls)
+        });
+        Self { pending, ..self.clone() }
+    }
+
+    /// Attempts under another version of the configuration do not count towards the limit.
+    fn start_over_after_config_change(&mut self, config: Option<&str>) {
+        let (Some(failures), Some(config)) = (&mut self.failures, config) else { return };
+        if failures.config.as_deref().is_some_and(|then| then != config) {
+            failures.earlier = failures.count;
+        }
+        failures.config = Some(config.to_owned());
     }
 
     /// Returns the previous and the current version if the version changed.
@@ -171,38 +145,59 @@ impl AppHistory {
     fn resolve_pending(
         &mut self,
         pending: &PendingAppUpdate,
+        declared: Option<&PartnerApp>,
         app: &ObservedApp,
         now: Timestamp,
     ) -> Option<UpdateOutcome> {
-        let waited = now.duration_since(pending.requested_at());
-        if let PendingAppUpdate::Upgrade { from, to, .. } = pending
-            && app.version.as_ref() == Some(to)
-            && app.status.is_available()
-        {
-            (self.pending, self.failures) = (None, None);
-            return Some(UpdateOutcome::Upgraded { from: from.clone(), to: to.clone(), took: Some(waited) });
-        }
+        let (calls, requested_at) = (pending.calls(), pending.requested_at());
         let reason = app.error.clone().unwrap_or_else(|| "SageMaker gave no reason".to_owned());
-        let reason = match app.status {
-            AppStatus::UpdateFailed if waited >= GRACE => reason,
+        match app.status {
             AppStatus::Failed | AppStatus::Deleting | AppStatus::Deleted => {
-                format!("the app's status is {}: {reason}", app.status)
+                let reason = format!("the app's status is {}: {reason}", app.status);
+                return Some(self.record_failure(pending, reason, false, now));
             }
-            AppStatus::Available if matches!(pending, PendingAppUpdate::Settings { .. }) && waited >= GRACE => {
-                return Some(self.complete_settings_update(pending));
-            }
-            AppStatus::Available if waited >= LOST => {
-                "SageMaker accepted the update, but the app had not changed after a day".to_owned()
-            }
-            _ => return None,
-        };
-        Some(self.record_failure(pending, reason, now))
+            status if !status.is_available() => return None,
+            _ => {}
+        }
+        let shown = shown_state(pending, declared, app);
+        if shown == ShownRequest::Complete {
+            (self.pending, self.failures) = (None, None);
+            return Some(describe_success(pending, app, now.duration_since(requested_at)));
+        }
+        if app.status == AppStatus::UpdateFailed && calls.owns_failure(requested_at, app.modified_at, now) {
+            return Some(self.record_failure(pending, reason, false, now));
+        }
+        if shown == ShownRequest::Superseded && calls.time_waited(requested_at, now) >= GRACE {
+            self.pending = None;
+            return None;
+        }
+        match calls.judge_missing_effect(requested_at, now) {
+            MissingEffect::Wait | MissingEffect::CallAgain => None,
+            MissingEffect::Failed(reason) => Some(self.record_failure(pending, reason, false, now)),
+        }
     }
 
-    fn record_failure(&mut self, pending: &PendingAppUpdate, reason: String, now: Timestamp) -> UpdateOutcome {
+    fn record_failure(
+        &mut self,
+        pending: &PendingAppUpdate,
+        reason: String,
+        refused: bool,
+        now: Timestamp,
+    ) -> UpdateOutcome {
         let update_id = pending.update_id();
-        let count = self.find_failures(update_id).map_or(0, |failures| failures.count) + 1;
-        let failures = FailedAttempts { update_id: update_id.to_owned(), count, last: now, reason };
+        let (count, earlier, config) = match self.find_failures(update_id) {
+            Some(failures) => (failures.count, failures.earlier, failures.config.clone()),
+            None => (0, 0, None),
+        };
+        let failures = FailedAttempts {
+            update_id: update_id.to_owned(),
+            count: count + 1,
+            last: now,
+            reason,
+            earlier,
+            config,
+            refused,
+        };
         (self.pending, self.failures) = (None, Some(failures.clone()));
         match pending {
             PendingAppUpdate::Upgrade { from, to, .. } => {
@@ -211,15 +206,6 @@ impl AppHistory {
             PendingAppUpdate::Settings { changes, .. } => {
                 UpdateOutcome::SettingsFailed { changes: changes.clone(), failures }
             }
-        }
-    }
-
-    fn complete_settings_update(&mut self, pending: &PendingAppUpdate) -> UpdateOutcome {
-        (self.pending, self.failures) = (None, None);
-        self.accepted_settings = Some(pending.update_id().to_owned());
-        match pending {
-            PendingAppUpdate::Settings { changes, .. } => UpdateOutcome::SettingsUpdated { changes: changes.clone() },
-            PendingAppUpdate::Upgrade { .. } => UpdateOutcome::SettingsUpdated { changes: Vec::new() },
         }
     }
 }

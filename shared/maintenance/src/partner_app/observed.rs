@@ -111,6 +111,8 @@ pub enum AppObservation {
         arn: String,
         name: String,
         cause: String,
+        /// Whether SageMaker refused to describe it, so that the next run fails the same way.
+        refused: bool,
     },
 }
 

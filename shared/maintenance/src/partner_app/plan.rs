@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model_archive::Problem;
 use serde::Serialize;
 
-use super::{AppView, ApplicationConfig, FailedAttempts, ObservedApp, PendingAppUpdate};
+use super::{AppStatus, AppView, ApplicationConfig, FailedAttempts, ObservedApp, PendingAppUpdate};
 use crate::{
     change::tag_changes,
     digest::hash_parts,
@@ -61,6 +61,11 @@ pub struct SettingsUpdate {
     /// Identifies the declared settings.
     pub digest: String,
     pub changes: Vec<Change>,
+    /// When this opening of the window ends.
+    pub until: Timestamp,
+    /// `LastModifiedTime` of the app.
+    #[serde(skip)]
+    pub modified_at: Option<Timestamp>,
 }
 
 /// A version for `UpdatePartnerApp`.
@@ -82,6 +87,9 @@ pub struct VersionUpgrade {
     pub attempt: u32,
     /// Why the waiting period (`after`) was skipped.
     pub forced: Option<String>,
+    /// `LastModifiedTime` of the app.
+    #[serde(skip)]
+    pub modified_at: Option<Timestamp>,
 }
 
 /// Derives the `ClientToken` of a call, at most 36 letters, digits and dashes. It is the same when
@@ -108,11 +116,9 @@ fn plan_app(view: &AppView<'_>, now: Timestamp) -> PlanItem<PartnerAppAction> {
         item.changes.extend(tag_changes(&view.tags, app.tags.as_ref().unwrap_or(&BTreeMap::new())));
         item.actions.push(PartnerAppAction::AddTags { arn: app.arn.clone(), tags: view.tags.clone() });
     }
-    if let Some(PendingAppUpdate::Upgrade { to, requested_at, .. }) = &view.history.pending {
-        item.notes.push(format!("upgrade to {to} has been in progress since {}", format_time(*requested_at)));
-    }
+    item.notes.extend(view.history.pending.as_ref().map(|pending| pending_note(pending, app)));
     let settings_differ = plan_settings(&mut item, view, app, now);
-    plan_upgrade(&mut item, view, app, settings_differ);
+    plan_upgrade(&mut item, view, app, settings_differ, now);
     // Make the possible calls now. A problem that remains is reported by the next run.
     if !item.actions.is_empty()
         && let Some(problem) = item.problem.take()
@@ -121,6 +127,24 @@ fn plan_app(view: &AppView<'_>, now: Timestamp) -> PlanItem<PartnerAppAction> {
     }
     item.notes.extend(end_of_life_note(view, app));
     item
+}
+
+fn pending_note(pending: &PendingAppUpdate, app: &ObservedApp) -> String {
+    let since = format_time(pending.requested_at());
+    match pending {
+        PendingAppUpdate::Upgrade { to, .. } if has_started(pending, app) => {
+            format!("upgrade to {to} has been in progress since {since}")
+        }
+        PendingAppUpdate::Upgrade { to, .. } => format!("upgrade to {to} was requested on {since}; no response yet"),
+        PendingAppUpdate::Settings { .. } => {
+            format!("settings were sent on {since}; the app does not show them yet")
+        }
+    }
+}
+
+/// Whether SageMaker has begun to carry out a requested update, as far as is known.
+pub(super) fn has_started(pending: &PendingAppUpdate, app: &ObservedApp) -> bool {
+    pending.calls().accepted || app.status == AppStatus::Updating
 }
 
 fn end_of_life_note(view: &AppView<'_>, app: &ObservedApp) -> Option<String> {
@@ -141,11 +165,15 @@ fn plan_settings(item: &mut PlanItem<PartnerAppAction>, view: &AppView<'_>, app:
     let digest = view.declared.settings.compute_digest();
     item.changes.extend(view.changes.iter().cloned());
     let failures = view.history.find_failures(&digest);
-    item.problem = settings_problem(view, app, &digest, failures);
+    item.problem = settings_problem(view, app, failures);
     let (Some(window), None) = (view.window, &item.problem) else { return true };
     let waiting_for = |reason: WaitReason| format!("settings are waiting for {reason}");
     if !app.status.is_available() {
         item.notes.push(waiting_for(WaitReason::AppStatus(app.status)));
+        return true;
+    }
+    if !may_request(view.history.pending.as_ref(), &digest, now) {
+        // The note about the pending update says what they wait for.
         return true;
     }
     match window.state_at(now) {
@@ -160,37 +188,35 @@ fn plan_settings(item: &mut PlanItem<PartnerAppAction>, view: &AppView<'_>, app:
         WindowState::Open(opening) => {
             let attempt = failures.map_or(0, |failures| failures.count) + 1;
             let client_token = derive_client_token(&app.arn, &digest, opening, attempt);
-            item.actions.push(PartnerAppAction::Update(Box::new(settings_update(view, app, digest, client_token))));
+            let update = settings_update(view, app, digest, client_token, opening.until);
+            item.actions.push(PartnerAppAction::Update(Box::new(update)));
         }
     }
     true
 }
 
-fn settings_problem(
-    view: &AppView<'_>,
-    app: &ObservedApp,
-    digest: &str,
-    failures: Option<&FailedAttempts>,
-) -> Option<Problem> {
+fn settings_problem(view: &AppView<'_>, app: &ObservedApp, failures: Option<&FailedAttempts>) -> Option<Problem> {
     let problem = match view.window {
         None => Some(no_window_problem()),
-        Some(_) if view.history.accepted_settings.as_deref() == Some(digest) => Some(Problem::new(
-            "settings-not-taken",
-            "SageMaker accepted these settings, but still shows different ones",
-            "check the app in the SageMaker console; the settings are sent again once they change in the configuration",
-        )),
-        Some(_) => failures.filter(|failures| failures.count >= MAX_ATTEMPTS).map(|failures| {
+        Some(_) => failures.filter(|failures| failures.attempts() >= MAX_ATTEMPTS).map(|failures| {
+            let (attempts, reason) = (failures.attempts(), &failures.reason);
             Problem::new(
                 "settings-failed-too-often",
-                format!("the settings update failed {} times; last error: {}", failures.count, failures.reason),
-                "correct the settings in the configuration; they are sent again once they change there",
+                format!("the settings update failed {attempts} times; last error: {reason}"),
+                "fix the cause, or correct the settings; then upload the configuration again: they are sent again",
             )
         }),
     };
     problem.or_else(|| view.declared.settings.application.find_uncovered_group(&app.application))
 }
 
-fn settings_update(view: &AppView<'_>, app: &ObservedApp, digest: String, client_token: String) -> SettingsUpdate {
+fn settings_update(
+    view: &AppView<'_>,
+    app: &ObservedApp,
+    digest: String,
+    client_token: String,
+    until: Timestamp,
+) -> SettingsUpdate {
     let declared = &view.declared.settings;
     let differs = |field: &str| view.changes.iter().any(|change| change.field == field);
     SettingsUpdate {
@@ -203,10 +229,18 @@ fn settings_update(view: &AppView<'_>, app: &ObservedApp, digest: String, client
         client_token,
         digest,
         changes: view.changes.clone(),
+        until,
+        modified_at: app.modified_at,
     }
 }
 
-fn plan_upgrade(item: &mut PlanItem<PartnerAppAction>, view: &AppView<'_>, app: &ObservedApp, settings_differ: bool) {
+fn plan_upgrade(
+    item: &mut PlanItem<PartnerAppAction>,
+    view: &AppView<'_>,
+    app: &ObservedApp,
+    settings_differ: bool,
+    now: Timestamp,
+) {
     let Some(available) = &app.available_upgrade else { return };
     let from = app.version.clone().unwrap_or_default();
     let to = available.version;
@@ -221,6 +255,7 @@ fn plan_upgrade(item: &mut PlanItem<PartnerAppAction>, view: &AppView<'_>, app: 
             item.notes.push(format!("upgrade to {to} is waiting for {}", format_wait_reasons(reasons)));
         }
         UpgradeDecision::Blocked(problem) => item.problem = item.problem.take().or_else(|| Some(problem.clone())),
+        UpgradeDecision::Upgrade { .. } if !may_request(view.history.pending.as_ref(), &to.to_string(), now) => {}
         // SageMaker carries out one update of an app at a time, and a request starts one.
         UpgradeDecision::Upgrade { .. } if settings_differ && item.problem.is_none() => {
             item.notes.push(format!("upgrade to {to}: starts after the settings change"));
@@ -239,9 +274,15 @@ fn plan_upgrade(item: &mut PlanItem<PartnerAppAction>, view: &AppView<'_>, app: 
                 until: opening.until,
                 attempt: *attempt,
                 forced: forced.clone(),
+                modified_at: app.modified_at,
             })));
         }
     }
+}
+
+/// Whether no other update is pending, and no call for this one that may still take effect.
+fn may_request(pending: Option<&PendingAppUpdate>, update_id: &str, now: Timestamp) -> bool {
+    pending.is_none_or(|pending| pending.update_id() == update_id && pending.is_lost(now))
 }
 
 fn version_change(from: &str, to: AppVersion) -> Change {

@@ -6,6 +6,7 @@ use document::{LocatedNode, MapFields, Reader, arn::is_arn, tags::MAX_TAGS};
 
 use super::{AppRef, AppSettings, ApplicationConfig, DEFAULT_WINDOW_MINUTES, PartnerApp, WaitingPeriod};
 use crate::{
+    duplicate::describe_duplicate,
     upgrade::UpgradePolicy,
     window::{MaintenanceWindow, WEEK_MINUTES},
 };
@@ -59,8 +60,8 @@ pub(crate) fn read_apps(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Vec
     let mut apps: Vec<(PartnerApp, LocatedNode<'_>)> = Vec::with_capacity(items.len());
     for item in items {
         let Some(read) = read_app(reader, &item) else { continue };
-        if apps.iter().any(|(earlier, _)| earlier.app == read.app) {
-            let message = format!("`{}` is declared twice; merge the entries", read.app.as_str());
+        let names = apps.iter().map(|(earlier, _)| earlier.app.as_str());
+        if let Some(message) = describe_duplicate(names, read.app.as_str()) {
             reader.report_error_in_key(&item, "app", message);
         }
         apps.push((read, item));
@@ -274,7 +275,8 @@ fn read_word(reader: &mut Reader, at: &LocatedNode<'_>, expected: &str, max_leng
         reader.report_error(at, message);
         return None;
     }
-    Some(text.to_owned())
+    // The service may remove spaces around it.
+    Some(text.trim().to_owned())
 }
 
 /// Returns the error of a text that is blank, too long, or has more than one line.

@@ -19,7 +19,9 @@ use jiff::Timestamp;
 
 use super::{
     Announcement, AppHistory, AppObservation, AppView, PartnerApp, PartnerAppAction, PendingAppUpdate, UpdateOutcome,
-    build_views, next_review_at, plan_apps, view::UNREADABLE,
+    build_views, next_review_at,
+    plan::{has_started, plan_apps},
+    view::UNREADABLE,
 };
 use crate::{
     plan::{ApplyOutcome, Reconciled, ResourcePlan},
@@ -47,18 +49,21 @@ struct FinishedUpdate {
 }
 
 /// Compares every declared app with its observed state. `recorded` are the histories of the
-/// described apps, by ARN, as earlier runs recorded them.
+/// described apps, by ARN, as earlier runs recorded them; `config` is the version of the
+/// configuration.
 pub fn review_apps<'a>(
     declared: &'a [PartnerApp],
     observed: &'a [AppObservation],
     recorded: &BTreeMap<String, AppHistory>,
+    config: Option<&str>,
     now: Timestamp,
 ) -> AppReview<'a> {
     let (mut histories, mut finished) = (recorded.clone(), Vec::new());
     for observation in observed {
         let AppObservation::Described(app) = observation else { continue };
         let before = recorded.get(&app.arn).cloned().unwrap_or_default();
-        let (history, outcome) = before.record_observation(app, now);
+        let declared = declared.iter().find(|declared| declared.app.matches_app(&app.name, &app.arn));
+        let (history, outcome) = before.record_observation(declared, app, config, now);
         histories.insert(app.arn.clone(), history);
         let requested_at = before.pending.as_ref().map_or(now, PendingAppUpdate::requested_at);
         finished.extend(outcome.map(|outcome| FinishedUpdate { arn: app.arn.clone(), outcome, requested_at }));
@@ -100,11 +105,13 @@ impl AppReview<'_> {
     /// Until when no run has to review the apps again. A run that called SageMaker, or had to put a
     /// call off, is followed by the next one.
     pub fn idle_until(&self, applied: &[Reconciled<PartnerAppAction>]) -> Timestamp {
-        let is_deferred = applied.iter().any(|item| matches!(item.outcome, ApplyOutcome::Deferred(_)));
-        if self.plan.has_actions() || is_deferred { self.now } else { next_review_at(&self.views, self.now) }
+        let is_moving =
+            |item: &Reconciled<_>| matches!(item.outcome, ApplyOutcome::Applied | ApplyOutcome::Deferred(_));
+        if applied.iter().any(is_moving) { self.now } else { next_review_at(&self.views, self.now) }
     }
 
-    fn find_view(&self, arn: &str) -> Option<&AppView<'_>> {
+    /// The view of the declared app with that ARN.
+    pub fn find_view(&self, arn: &str) -> Option<&AppView<'_>> {
         self.views.iter().find(|view| view.shows_app(arn))
     }
 }
@@ -113,7 +120,8 @@ impl AppReview<'_> {
 /// one, and the end of life of its version.
 fn announce_state<'r>(app: &'r AppView<'r>) -> impl Iterator<Item = Announcement<'r>> {
     let pending = app.history.pending.as_ref();
-    let started = pending.and_then(|pending| announce_upgrade_start(app, pending));
+    let has_started = |pending: &&PendingAppUpdate| app.observed.as_ref().is_ok_and(|app| has_started(pending, app));
+    let started = pending.filter(has_started).and_then(|pending| announce_upgrade_start(app, pending));
     // A blocked upgrade is announced with its problem.
     let is_blocked = matches!(app.decision, UpgradeDecision::Blocked(_));
     let is_wanted = app.declared.upgrade != UpgradePolicy::Off && !is_blocked && pending.is_none();
@@ -126,7 +134,7 @@ fn announce_state<'r>(app: &'r AppView<'r>) -> impl Iterator<Item = Announcement
 
 fn announce_upgrade_start<'r>(app: &'r AppView<'r>, pending: &'r PendingAppUpdate) -> Option<Announcement<'r>> {
     match pending {
-        PendingAppUpdate::Upgrade { from, to, requested_at } => {
+        PendingAppUpdate::Upgrade { from, to, requested_at, .. } => {
             Some(Announcement::UpgradeStarted { app, from, to, requested_at: *requested_at })
         }
         PendingAppUpdate::Settings { .. } => None,

@@ -13,7 +13,10 @@ use super::{
 use crate::{
     change::missing_tags,
     plan::Change,
-    upgrade::{EndOfLife, UpgradeContext, UpgradeDecision, WaitingPeriodProgress, decide_upgrade},
+    upgrade::{
+        EndOfLife, UpgradeContext, UpgradeDecision, WaitReason, WaitingPeriodProgress, WaitingPeriodState,
+        decide_upgrade, is_same_version,
+    },
     window::MaintenanceWindow,
 };
 
@@ -24,6 +27,9 @@ const MAX_IDLE: SignedDuration = SignedDuration::from_hours(6);
 /// The code of the problem of an app that could not be described. It is temporary: the next run
 /// reads the app again.
 pub(super) const UNREADABLE: &str = "app-unreadable";
+
+/// The code of the problem of an app that SageMaker refused to describe.
+const READ_REFUSED: &str = "app-not-readable";
 
 /// A declared app with everything that is known of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,17 +71,21 @@ pub fn build_views<'a>(
     histories: &BTreeMap<String, AppHistory>,
     now: Timestamp,
 ) -> Vec<AppView<'a>> {
-    declared.iter().map(|app| build_view(app, observed, histories, now)).collect()
+    declared.iter().map(|app| build_view(app, declared, observed, histories, now)).collect()
 }
 
 fn build_view<'a>(
     declared: &'a PartnerApp,
+    all_declared: &[PartnerApp],
     observed: &'a [AppObservation],
     histories: &BTreeMap<String, AppHistory>,
     now: Timestamp,
 ) -> AppView<'a> {
     let all = observed;
-    let observed = find_app(&declared.app, all);
+    let observed = find_app(&declared.app, all).and_then(|app| match find_second_entry(app, declared, all_declared) {
+        Some(other) => Err(declared_twice_problem(&declared.app, &other.app)),
+        None => Ok(app),
+    });
     let app = observed.as_ref().ok().copied();
     let history = app.and_then(|app| histories.get(&app.arn)).cloned().unwrap_or_default();
     let own_start = app.and_then(|app| app.maintenance_window_start);
@@ -105,13 +115,31 @@ fn find_app<'a>(app: &AppRef, observed: &'a [AppObservation]) -> Result<&'a Obse
     let name = app.as_str();
     match observed.iter().find(|known| app.matches_app(known.name(), known.arn())) {
         Some(AppObservation::Described(app)) => Ok(app),
-        Some(AppObservation::Unreadable { cause, .. }) => Err(Problem::new(
+        Some(AppObservation::Unreadable { cause, refused: true, .. }) => Err(Problem::new(
+            READ_REFUSED,
+            format!("SageMaker refused to describe {name}: {cause}"),
+            "give the function MaintainPartnerApps the permission that SageMaker names",
+        )),
+        Some(AppObservation::Unreadable { cause, refused: false, .. }) => Err(Problem::new(
             UNREADABLE,
             format!("{name} could not be read: {cause}"),
             "no action needed if this is temporary: the next run reads the app again",
         )),
         None => Err(unknown_app_problem(app, observed)),
     }
+}
+
+/// Another entry for the same app: one by its name, the other by its ARN.
+fn find_second_entry<'d>(app: &ObservedApp, entry: &PartnerApp, declared: &'d [PartnerApp]) -> Option<&'d PartnerApp> {
+    declared.iter().find(|other| other.app != entry.app && other.app.matches_app(&app.name, &app.arn))
+}
+
+fn declared_twice_problem(entry: &AppRef, other: &AppRef) -> Problem {
+    Problem::new(
+        "declared-twice",
+        format!("`{}` and `{}` are the same app", entry.as_str(), other.as_str()),
+        "merge the two entries; the app is not changed until then",
+    )
 }
 
 fn unknown_app_problem(app: &AppRef, observed: &[AppObservation]) -> Problem {
@@ -149,7 +177,7 @@ fn measure_progress(
 ) -> WaitingPeriodProgress {
     let awaited = match find_app(&period.app, observed) {
         Ok(awaited) => awaited,
-        Err(problem) if problem.code == UNREADABLE => return WaitingPeriodProgress::Unreadable,
+        Err(problem) if is_unreadable(&problem) => return WaitingPeriodProgress::Unreadable,
         Err(_) => return WaitingPeriodProgress::Missing,
     };
     let not_started = || WaitingPeriodProgress::NotStarted { running: awaited.version.clone() };
@@ -159,21 +187,32 @@ fn measure_progress(
     let Some(total) = total else { return not_started() };
     WaitingPeriodProgress::Ran {
         total,
-        is_running: awaited.version.as_deref() == Some(&version),
+        is_running: awaited.version.as_deref().is_some_and(|running| is_same_version(running, &version)),
         doubt: matches!(awaited.status, AppStatus::Failed | AppStatus::Deleting | AppStatus::Deleted)
             .then_some(awaited.status),
     }
 }
 
-/// When the next review is due: at once while an update is in progress or a window is open,
-/// otherwise when the next window opens, but at most six hours from now.
+/// When the next review is due: at once while an update is in progress, a window is open, or an app
+/// could not be read, otherwise when the next window opens, but at most six hours from now.
 pub fn next_review_at(views: &[AppView<'_>], now: Timestamp) -> Timestamp {
     let earliest = |view: &AppView<'_>| {
-        let is_busy = match &view.observed {
-            Ok(app) => view.history.pending.is_some() || !app.status.is_available(),
-            Err(_) => false,
+        let is_urgent = match &view.observed {
+            Ok(app) => view.history.pending.is_some() || !app.status.is_available() || awaits_unreadable_app(view),
+            // An app of which nothing is known may have to be updated now.
+            Err(problem) => is_unreadable(problem),
         };
-        if is_busy { now } else { view.window.map_or(Timestamp::MAX, |window| window.first_open_time(now)) }
+        if is_urgent { now } else { view.window.map_or(Timestamp::MAX, |window| window.first_open_time(now)) }
     };
     views.iter().map(earliest).min().unwrap_or(Timestamp::MAX).min(now + MAX_IDLE)
+}
+
+fn is_unreadable(problem: &Problem) -> bool {
+    [UNREADABLE, READ_REFUSED].contains(&problem.code.as_ref())
+}
+
+fn awaits_unreadable_app(view: &AppView<'_>) -> bool {
+    let is_unreadable =
+        |reason: &WaitReason| matches!(reason, WaitReason::WaitingPeriod { state: WaitingPeriodState::Unreadable, .. });
+    matches!(&view.decision, UpgradeDecision::Wait { reasons, .. } if reasons.iter().any(is_unreadable))
 }

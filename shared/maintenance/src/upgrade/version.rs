@@ -25,6 +25,15 @@ impl AppVersion {
     }
 }
 
+/// Whether two versions have the same major and minor part: an app may report more parts than the
+/// version that was offered. Versions of another form are compared as text.
+pub(crate) fn is_same_version(a: &str, b: &str) -> bool {
+    match (AppVersion::parse_prefix(a), AppVersion::parse_prefix(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 fn parse_number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -1,12 +1,20 @@
 //! Plans the API calls for each declared team. A team is never deleted.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
+use jiff::Timestamp;
 use model_archive::Problem;
 use serde::Serialize;
 
 use super::{DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, WorkerAccess, Workteam};
-use crate::plan::{Change, PlanItem, ResourcePlan};
+use crate::{
+    digest::hash_parts,
+    plan::{Change, PlanItem, ResourcePlan},
+    update_history::{DesiredUpdate, NextRequest, PendingUpdate, SettledUpdate, ShownUpdate, UpdateHistory},
+};
 
 /// An API call for a work team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +41,89 @@ pub struct WorkteamCall {
     pub topic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_access: Option<WorkerAccess>,
+    /// Identifies the declared properties of the team.
+    #[serde(skip)]
+    pub digest: String,
+    #[serde(skip)]
+    pub changes: Vec<Change>,
 }
+
+impl WorkteamAction {
+    pub fn call(&self) -> &WorkteamCall {
+        match self {
+            Self::Create(call) | Self::Update(call) => call,
+        }
+    }
+}
+
+impl Workteam {
+    /// Identifies the declared properties, of which `topic` is the ARN.
+    fn compute_digest(&self, topic: Option<&str>) -> String {
+        let mut parts = vec![self.description.clone(), topic.unwrap_or_default().to_owned()];
+        parts.push(self.worker_access.map(|access| access.to_string()).unwrap_or_default());
+        parts.extend(self.members.iter().map(ToString::to_string));
+        hash_parts(parts.iter().map(String::as_str))
+    }
+
+    /// The ARN of the declared topic; `None` if it is not managed, or not known.
+    fn topic_arn<'a>(&'a self, stack_topic: Option<&'a str>) -> Option<&'a str> {
+        match self.notifications.as_ref()? {
+            TeamNotifications::Topic(arn) => Some(arn.as_str()),
+            TeamNotifications::StackTopic => stack_topic,
+        }
+    }
+
+    /// Adds what the plan found to the history of the team. Returns the result of the pending
+    /// update too, once it is known and was not reported before. `config` is the version of the
+    /// configuration.
+    pub fn record_observation(
+        &self,
+        history: &UpdateHistory,
+        item: &PlanItem<WorkteamAction>,
+        stack_topic: Option<&str>,
+        config: Option<&str>,
+        now: Timestamp,
+    ) -> (UpdateHistory, Option<SettledUpdate>) {
+        let digest = self.compute_digest(self.topic_arn(stack_topic));
+        let is_missing = |pending: &PendingUpdate| {
+            let differs = |change: &Change| item.changes.iter().any(|other| other.field == change.field);
+            pending.digest != digest || item.problem.is_some() || pending.changes.iter().any(differs)
+        };
+        let is_missing = history.pending.as_ref().is_some_and(is_missing);
+        let shown = if is_missing { ShownUpdate::Missing } else { ShownUpdate::Complete };
+        history.record_observation(shown, DesiredUpdate { digest: &digest, config }, now)
+    }
+}
+
+/// Removes the calls from a plan that are not made now: the result of an earlier one is not known
+/// yet, or it failed. `histories` are by the name of the team.
+pub fn hold_requests(
+    mut plan: ResourcePlan<WorkteamAction>,
+    histories: &BTreeMap<String, UpdateHistory>,
+    now: Timestamp,
+) -> ResourcePlan<WorkteamAction> {
+    for item in &mut plan.items {
+        let (Some(action), Some(history)) = (item.actions.first(), histories.get(&item.name)) else { continue };
+        let digest = &action.call().digest;
+        let next = history.next_request(digest, now);
+        match next {
+            NextRequest::Now => continue,
+            NextRequest::AfterResult => {
+                item.notes.push("the update was requested, but SageMaker does not show it yet".to_owned());
+            }
+            NextRequest::At(_) | NextRequest::AfterConfigChange => {
+                let reason = history.find_failure(digest).map_or("unknown", |failed| failed.reason.as_str());
+                let problem = format!("the update of {} failed: {reason}", item.name);
+                item.problem = Some(Problem::new(UPDATE_FAILED, problem, next.describe_retry()));
+            }
+        }
+        item.actions.clear();
+    }
+    plan
+}
+
+/// The code of the problem of a team whose last update failed.
+pub const UPDATE_FAILED: &str = "workteam-update-failed";
 
 /// Plans every declared team. `stack_topic` is the ARN that `notifications: stack` refers to.
 pub fn plan_workteams(
@@ -57,19 +147,16 @@ fn plan_team(
     if let Some(current) = current.filter(|current| current.is_foreign()) {
         return PlanItem { problem: Some(foreign_team_problem(current)), ..unchanged };
     }
-    let topic = match &team.notifications {
-        None => None,
-        Some(TeamNotifications::Topic(arn)) => Some(arn.as_str().to_owned()),
-        Some(TeamNotifications::StackTopic) => match stack_topic {
-            Some(arn) => Some(arn.to_owned()),
-            None => return PlanItem { problem: Some(unknown_topic_problem()), ..unchanged },
-        },
-    };
+    let topic = team.topic_arn(stack_topic).map(str::to_owned);
+    if team.notifications.is_some() && topic.is_none() {
+        return PlanItem { problem: Some(unknown_topic_problem()), ..unchanged };
+    }
     let mut changes = Vec::new();
     let call = build_call(team, topic, current, &mut changes);
     if changes.is_empty() {
         return unchanged;
     }
+    let call = WorkteamCall { changes: changes.clone(), ..call };
     let mut item = PlanItem { changes, ..unchanged };
     let shrink_problem = current.and_then(|current| shrink_problem(team, current));
     if team.mode == DriftMode::Notify {
@@ -93,12 +180,18 @@ fn build_call(
     current: Option<&ObservedWorkteam>,
     changes: &mut Vec<Change>,
 ) -> WorkteamCall {
+    let description = current.map(|current| current.description.trim().to_owned());
+    // SageMaker may show a restriction that is off as none at all.
+    let has_no_restriction = current.is_some_and(|current| current.worker_access.is_none());
+    let worker_access = team.worker_access.filter(|access| access.is_enabled() || !has_no_restriction);
     WorkteamCall {
         name: team.name.clone(),
+        digest: team.compute_digest(topic.as_deref()),
+        changes: Vec::new(),
         description: take_if_changed(
             changes,
             "description",
-            current.map(|current| &current.description),
+            description.as_ref(),
             Some(team.description.clone()),
             Clone::clone,
         ),
@@ -114,7 +207,7 @@ fn build_call(
             changes,
             "worker_access",
             current.and_then(|current| current.worker_access.as_ref()),
-            team.worker_access,
+            worker_access,
             WorkerAccess::to_string,
         ),
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use document::{LocatedNode, MapFields, Reader};
 
 use super::{DriftMode, MemberGroup, TeamNotifications, WorkerAccess, Workteam};
+use crate::duplicate::describe_duplicate;
 
 /// The keys of each map. A test compares them with the schema.
 const TEAM: [&str; 7] = ["name", "description", "members", "notifications", "worker_access", "allow_shrink", "mode"];
@@ -42,8 +43,7 @@ pub(crate) fn read_workteams(reader: &mut Reader, sections: &MapFields<'_>) -> O
     let mut teams: Vec<Workteam> = Vec::with_capacity(items.len());
     for item in &items {
         let Some(team) = read_team(reader, item) else { continue };
-        if teams.iter().any(|earlier| earlier.name == team.name) {
-            let message = format!("`{}` is the name of an earlier team; merge the entries, or rename one", team.name);
+        if let Some(message) = describe_duplicate(teams.iter().map(|earlier| earlier.name.as_str()), &team.name) {
             reader.report_error_in_key(item, "name", message);
         }
         teams.push(team);
@@ -66,7 +66,8 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
     let mode = fields.get("mode").and_then(|at| reader.read_choice(at, &modes));
     Some(Workteam {
         name: name?,
-        description: description?,
+        // SageMaker may remove spaces around it.
+        description: description?.trim().to_owned(),
         members: members?,
         notifications,
         worker_access,

@@ -1,0 +1,160 @@
+//! Updates of images: what is requested, repeated and reported, and when.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use jiff::{SignedDuration, Timestamp};
+use maintenance::{
+    DeclaredResources, SettledUpdate, UpdateHistory,
+    image::{Image, ImageAction, ImageObservation, ImageStatus, ObservedImage, plan_images},
+};
+
+const NEW_NAME: &str = "{ name: base, display_name: New }";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn start() -> Timestamp {
+    at("2026-12-01T03:40:00Z")
+}
+
+fn minutes(count: i64) -> SignedDuration {
+    SignedDuration::from_mins(count)
+}
+
+fn parse_image(entry: &str) -> Image {
+    let text = format!("version: 1\nimages: [ {entry} ]");
+    document::read_document(&text, DeclaredResources::read_sections).unwrap().0.images.remove(0)
+}
+
+fn observed(display_name: &str, status: ImageStatus, modified_at: Timestamp) -> ObservedImage {
+    ObservedImage {
+        name: "base".to_owned(),
+        arn: "arn:aws:sagemaker:eu-west-1:123456789012:image/base".to_owned(),
+        status,
+        status_text: format!("{status:?}"),
+        failure_reason: (status == ImageStatus::UpdateFailed).then(|| "the image is locked".to_owned()),
+        display_name: Some(display_name.to_owned()),
+        description: None,
+        role_arn: None,
+        modified_at: Some(modified_at),
+        tags: None,
+    }
+}
+
+/// The runs of the function for one image, without AWS.
+struct ImageRuns {
+    image: Image,
+    history: UpdateHistory,
+    config: &'static str,
+    /// The result of each run that reported one.
+    results: Vec<String>,
+    calls: usize,
+}
+
+impl ImageRuns {
+    fn new(entry: &str) -> Self {
+        Self {
+            image: parse_image(entry),
+            history: UpdateHistory::default(),
+            config: "1",
+            results: Vec::new(),
+            calls: 0,
+        }
+    }
+
+    /// Runs once. `response` is what SageMaker answers to a call.
+    fn run(&mut self, observed: &ObservedImage, response: Result<(), Option<&str>>, now: Timestamp) {
+        let (history, result) = self.image.record_observation(&self.history, observed, Some(self.config), now);
+        self.history = history;
+        self.results.extend(result.map(|result| match result {
+            SettledUpdate::Applied { .. } => "applied".to_owned(),
+            SettledUpdate::Failed { reason, .. } => reason,
+        }));
+        let observed = [ImageObservation::Described(Box::new(observed.clone()))];
+        let histories = [self.history.clone()];
+        let plan = plan_images(std::slice::from_ref(&self.image), &observed, &histories, now);
+        for action in &plan.items[0].actions {
+            let ImageAction::Update(update) = action else { panic!("{action:?}") };
+            self.calls += 1;
+            let requested = self.history.with_request(&update.digest, &update.changes, update.modified_at, now);
+            self.history = requested.with_response(response);
+        }
+    }
+}
+
+/// SageMaker still shows the failure of an earlier update right after it accepted this one, and
+/// never shows another time of its last change until it has begun.
+#[test]
+fn earlier_failure_that_is_still_shown_is_not_ours() {
+    let earlier = observed("Base", ImageStatus::UpdateFailed, start() - minutes(7 * 24 * 60));
+    let mut runs = ImageRuns::new(NEW_NAME);
+    for minute in [0, 1, 5, 30] {
+        runs.run(&earlier, Ok(()), start() + minutes(minute));
+    }
+    assert_eq!((runs.calls, runs.results.len()), (1, 0), "{:?}", runs.results);
+    runs.run(&observed("New", ImageStatus::Created, start() + minutes(31)), Ok(()), start() + minutes(32));
+    assert_eq!(runs.results, ["applied"]);
+    // A failure after the request is ours.
+    let mut runs = ImageRuns::new(NEW_NAME);
+    runs.run(&earlier, Ok(()), start());
+    runs.run(&observed("Base", ImageStatus::UpdateFailed, start()), Ok(()), start() + minutes(1));
+    assert_eq!(runs.results, ["the image is locked"]);
+}
+
+/// SageMaker accepts the update and keeps showing another value.
+#[test]
+fn normalised_value_is_requested_three_times_and_reported_once() {
+    let mut runs = ImageRuns::new(NEW_NAME);
+    let shown = observed("new", ImageStatus::Created, start() - minutes(60));
+    for quarter_hour in 0..20 * 24 * 4 {
+        runs.run(&shown, Ok(()), start() + minutes(15 * quarter_hour));
+    }
+    assert_eq!(runs.calls, 3);
+    assert_eq!(runs.results, ["SageMaker accepted the update, but a day later still showed other values"]);
+}
+
+#[test]
+fn corrected_configuration_replaces_an_update_without_effect() {
+    let mut runs = ImageRuns::new(NEW_NAME);
+    let shown = observed("new", ImageStatus::Created, start() - minutes(60));
+    runs.run(&shown, Ok(()), start());
+    runs.image = parse_image("{ name: base, display_name: Newer }");
+    runs.config = "2";
+    runs.run(&shown, Ok(()), start() + minutes(1));
+    runs.run(&shown, Ok(()), start() + minutes(3));
+    assert_eq!((runs.calls, runs.results.len()), (2, 0));
+    runs.run(&observed("Newer", ImageStatus::Created, start()), Ok(()), start() + minutes(4));
+    assert_eq!(runs.results, ["applied"]);
+}
+
+/// The clock of a run is an hour ahead of, or behind, that of the run before.
+#[test]
+fn clocks_that_differ_by_an_hour_only_delay_an_update() {
+    for skew in [minutes(60), minutes(-60)] {
+        for response in [Ok(()), Err(None)] {
+            let mut runs = ImageRuns::new(NEW_NAME);
+            let before = observed("Base", ImageStatus::Created, start() - minutes(60));
+            runs.run(&before, response, start() + skew);
+            for minute in [1, 2, 3] {
+                runs.run(&before, Ok(()), start() + minutes(minute));
+            }
+            runs.run(&observed("Base", ImageStatus::Busy, start()), Ok(()), start() + minutes(4));
+            runs.run(&observed("New", ImageStatus::Created, start()), Ok(()), start() + minutes(5));
+            assert_eq!(runs.results, ["applied"], "{skew} {response:?}");
+            assert!(runs.calls <= 2, "{skew} {response:?}: {} calls", runs.calls);
+        }
+    }
+}
+
+#[test]
+fn description_that_the_service_trims_is_no_difference() {
+    let mut runs = ImageRuns::new("{ name: base, description: \"of all sites \" }");
+    let mut shown = observed("Base", ImageStatus::Created, start());
+    runs.run(&shown, Ok(()), start());
+    assert_eq!(runs.calls, 1);
+    for description in ["of all sites", "of all sites "] {
+        shown.description = Some(description.to_owned());
+        runs.run(&shown, Ok(()), start() + minutes(60));
+    }
+    assert_eq!((runs.calls, runs.results.len()), (1, 1));
+}
