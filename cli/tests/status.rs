@@ -182,3 +182,18 @@ fn a_failure_that_is_not_retried_ends_watch() {
     let (text, status) = run_status(stack, &[URI, "--watch"]);
     assert!(status == 1 && text.contains("FAILED"), "{text}");
 }
+
+#[test]
+fn jobs_of_one_target_differ_by_their_options() {
+    let mut stack = Stack { versions: vec!["v1"], ..Stack::default() };
+    stack.add_model("v1", &["job-1", "job-2"]);
+    for (name, trt) in [("job-1", "8.2.1"), ("job-2", "7.1.3")] {
+        let mut job = completed_job(name);
+        job["request"]["compiler_options"] = json!({ "trt-ver": trt, "cuda-ver": "10.2" }).to_string().into();
+        stack.add_job(name, job);
+    }
+    let (text, status) = run_status(stack, &[URI]);
+    let shown: Vec<_> = text.lines().filter(|line| line.contains("trt-ver=")).collect();
+    assert!(shown.len() == 2 && status == 0 && text.contains("target  options"), "{text}");
+    assert!(shown[0].contains("cuda-ver=10.2, trt-ver=7.1.3  COMPLETED"), "{text}");
+}

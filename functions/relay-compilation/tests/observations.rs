@@ -60,6 +60,7 @@ fn create_description(name: &str, status: JobStatus) -> JobDescription {
         framework: "ONNX".to_owned(),
         data_input_config: None,
         target: "ml_c5".to_owned(),
+        options: neo::JobOptions::default(),
         output_location: "s3://artifacts/a/".to_owned(),
         artifact: None,
         failure_reason: (status == JobStatus::Failed).then(|| "ClientError: no".to_owned()),

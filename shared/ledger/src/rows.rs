@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model_archive::{Problem, limit_problems, shorten_text};
-use neo::{CompilationRequest, FailureClass, JobDescription, JobName, JobStatus, ModelId, ModelSource};
+use neo::{CompilationRequest, FailureClass, JobDescription, JobName, JobOptions, JobStatus, ModelId, ModelSource};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -84,6 +84,10 @@ pub struct JobRow {
     pub models: BTreeSet<ModelId>,
     /// The target, as SageMaker Neo names it.
     pub target: String,
+    /// Compiler options and framework version of a job not started by this stack; those of other
+    /// jobs are in the request.
+    #[serde(default, rename = "options", skip_serializing_if = "JobOptions::is_empty")]
+    pub foreign_options: JobOptions,
     /// What was requested from SageMaker; `None` for a job not started by this stack.
     pub request: Option<CompilationRequest>,
     pub arn: Option<String>,
@@ -159,6 +163,7 @@ impl JobRow {
             statuses: Vec::new(),
             models: BTreeSet::new(),
             target: String::new(),
+            foreign_options: JobOptions::default(),
             request: None,
             arn: None,
             artifact: None,
@@ -175,6 +180,7 @@ impl JobRow {
     pub(crate) fn with_description(self, description: &JobDescription, now: Timestamp) -> Self {
         Self {
             target: description.target.clone(),
+            foreign_options: if self.request.is_none() { description.options.clone() } else { JobOptions::default() },
             arn: Some(description.arn.clone()),
             artifact: description.artifact.clone(),
             failure_reason: description.failure_reason.clone(),
@@ -188,6 +194,11 @@ impl JobRow {
     pub(crate) fn with_status(mut self, status: JobStatus, now: Timestamp) -> Self {
         self.statuses.push(StatusSeen { status, at: now });
         Self { status, updated_at: now, ..self }
+    }
+
+    /// What distinguishes the job from others for its target.
+    pub fn options(&self) -> JobOptions {
+        self.request.as_ref().map_or_else(|| self.foreign_options.clone(), CompilationRequest::options)
     }
 
     /// Whether this model version requested the job; other models may share the job.

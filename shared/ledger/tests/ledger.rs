@@ -34,6 +34,7 @@ fn described_job(job: &JobName, status: JobStatus) -> JobDescription {
         framework: "ONNX".to_owned(),
         data_input_config: None,
         target: "ml_c5".to_owned(),
+        options: neo::JobOptions::default(),
         output_location: "s3://artifacts/resnet/".to_owned(),
         artifact: None,
         failure_reason: None,

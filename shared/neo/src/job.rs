@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::JobOptions;
+
 /// The status of a compilation job: SageMaker's `CompilationJobStatus`, and two that precede it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -98,6 +100,8 @@ pub struct JobDescription {
     pub data_input_config: Option<String>,
     /// The target as Neo names it: a device, or `LINUX_ARM64_NVIDIA`.
     pub target: String,
+    /// Compiler options and framework version.
+    pub options: JobOptions,
     /// `s3://…` prefix of the artifact.
     pub output_location: String,
     /// `s3://…` of the artifact, once completed.

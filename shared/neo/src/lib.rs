@@ -8,6 +8,7 @@ mod config;
 mod failure_class;
 mod input_shapes;
 mod job;
+mod job_options;
 mod key_pattern;
 mod model_source;
 mod name;
@@ -28,6 +29,7 @@ pub use input_shapes::{
     derive_data_input_config,
 };
 pub use job::{JobDescription, JobStatus};
+pub use job_options::JobOptions;
 pub use key_pattern::KeyPattern;
 pub use model_source::{ModelPackage, ModelSource};
 pub use name::{ContentId, JobName, ModelId};

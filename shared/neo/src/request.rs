@@ -7,7 +7,7 @@ use model_archive::Framework;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{ContentId, FailureClass, JobName, ModelId, ModelSource, Target, VpcConfig};
+use crate::{ContentId, FailureClass, JobName, JobOptions, ModelId, ModelSource, Target, VpcConfig};
 
 /// The message version that this release writes and reads.
 pub const REQUEST_VERSION: u32 = 1;
@@ -104,6 +104,11 @@ impl CompilationRequest {
         let output_location = self.output_location.replace(self.job_name.as_str(), job_name.as_str());
         let tags = job_tags(self.tags.clone(), &self.source, &self.rule, attempt);
         Some(Self { job_name, output_location, max_runtime_seconds, tags, attempt, ..self.clone() })
+    }
+
+    /// What distinguishes the job from others for its target.
+    pub fn options(&self) -> JobOptions {
+        JobOptions::new(self.compiler_options.as_deref(), self.framework_version.as_deref())
     }
 
     /// The body of `CreateCompilationJob`; `role_arn` is the stack's role, for a request that has

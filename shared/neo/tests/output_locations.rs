@@ -39,7 +39,7 @@ fn plan_upload(config: &CompilationConfig) -> CompilationPlan {
     })
 }
 
-/// neo-ai-dlr #450: one platform with two versions of TensorRT.
+/// neo-ai-dlr #450: one platform with two versions of `TensorRT`.
 #[test]
 fn equal_locations_in_a_new_document_are_an_error() {
     for output in

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use ledger::{JobRow, ModelRow};
 use model_archive::{Problem, limit_problems};
 use neo::{
-    CompilationRequest, FailureClass, JobName, JobStatus, ModelId, ModelSource, Upload, find_unsupported_operators,
-    suggest_failure_fix,
+    CompilationRequest, FailureClass, JobName, JobOptions, JobStatus, ModelId, ModelSource, Upload,
+    find_unsupported_operators, suggest_failure_fix,
 };
 use serde::Serialize;
 
@@ -35,6 +35,12 @@ pub(crate) struct JobReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
     pub target: String,
+    /// What distinguishes the job from others for its target.
+    #[serde(skip_serializing_if = "JobOptions::is_empty")]
+    pub options: JobOptions,
+    /// The value of the message attribute `options`.
+    #[serde(skip)]
+    pub options_text: String,
     pub status: JobStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
@@ -87,6 +93,7 @@ impl From<&JobRow> for JobReport {
     fn from(row: &JobRow) -> Self {
         let failure_class = row.failure_class();
         let reason = row.failure_reason.as_deref().filter(|_| failure_class.is_some());
+        let options = row.options();
         let links = row.arn.as_deref().map(|arn| JobConsoleLinks {
             job: job_console_url(arn),
             artifact: row.artifact.as_deref().and_then(|artifact| object_console_url(artifact, arn)),
@@ -95,6 +102,8 @@ impl From<&JobRow> for JobReport {
             name: row.name.clone(),
             arn: row.arn.clone(),
             target: row.target.clone(),
+            options_text: options.to_string(),
+            options,
             status: row.status,
             attempt: row.request.as_ref().map(|request| request.attempt),
             artifact: row.artifact.clone(),
@@ -332,6 +341,7 @@ mod tests {
             statuses: Vec::new(),
             models: BTreeSet::new(),
             target: target.to_owned(),
+            foreign_options: JobOptions::default(),
             request: Some(request),
             arn: (status != JobStatus::Rejected).then(|| {
                 let name = target.replace('_', "-");
@@ -349,6 +359,19 @@ mod tests {
             ended_at: status.is_terminal().then(|| Timestamp::from_second(350).unwrap()),
             updated_at: Timestamp::UNIX_EPOCH,
         }
+    }
+
+    /// A job for one platform with this version of `TensorRT`.
+    fn job_row_with_options(trt: &str) -> JobRow {
+        let mut row = job_row("ml_c5", JobStatus::Completed);
+        let target = neo::Target::from_name("LINUX_ARM64_NVIDIA").unwrap();
+        row.target = target.to_string();
+        if let Some(request) = &mut row.request {
+            request.target = target;
+            request.framework_version = Some("1.8".to_owned());
+            request.compiler_options = Some(json!({ "trt-ver": trt, "cuda-ver": "10.2" }).to_string());
+        }
+        row
     }
 
     fn model_id() -> ModelId {
@@ -439,6 +462,9 @@ mod tests {
         }
         let rows = [job_row("ml_c5", JobStatus::Completed), job_row("jetson_nano", JobStatus::Failed), reused];
         all.push(Notification::model_summary(&compiled_model(), &model_id(), &rows, SUMMARY, now));
+        let [older, newer] = ["7.1.3", "8.2.1"].map(job_row_with_options);
+        all.extend(Notification::job_status(&newer, None, now));
+        all.push(Notification::model_summary(&compiled_model(), &model_id(), &[older, newer], SUMMARY, now));
         all.extend(package_notifications(now));
         all.push(Notification::config_rejected(
             "config",
@@ -508,6 +534,28 @@ mod tests {
                 assert!(!shown.contains('<') && !shown.contains("]("), "{shown}");
             }
         }
+    }
+
+    #[test]
+    fn jobs_of_one_target_differ_by_their_options() {
+        let now = Timestamp::UNIX_EPOCH;
+        let rows = ["7.1.3", "8.2.1"].map(job_row_with_options);
+        let summary = Notification::model_summary(&compiled_model(), &model_id(), &rows, SUMMARY, now);
+        for (row, trt) in rows.iter().zip(["7.1.3", "8.2.1"]) {
+            let text = format!("cuda-ver=10.2, framework_version=1.8, trt-ver={trt}");
+            let notification = Notification::job_status(row, None, now).unwrap();
+            let attributes = notification.message_attributes();
+            for (name, value) in [("target", "LINUX_ARM64_NVIDIA"), ("options", text.as_str())] {
+                assert!(attributes.contains(&(name, value.into())), "{attributes:?}");
+            }
+            assert!(notification.text.contains(&format!("Options      {text}\n")), "{}", notification.text);
+            assert!(summary.text.contains(&format!("LINUX_ARM64_NVIDIA ({text}): COMPLETED")), "{}", summary.text);
+        }
+        let summary = serde_json::to_value(&summary).unwrap();
+        assert_eq!(summary["jobs"][1]["options"]["trt-ver"], "8.2.1");
+        let without = Notification::job_status(&job_row("ml_c5", JobStatus::Completed), None, now).unwrap();
+        assert!(without.message_attributes().iter().all(|(name, _)| *name != "options"));
+        assert_eq!(serde_json::to_value(&without).unwrap()["job"].get("options"), None);
     }
 
     #[test]

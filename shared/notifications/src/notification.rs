@@ -143,6 +143,7 @@ impl Notification {
     /// The SNS message attributes, which filter policies can use.
     pub(crate) fn message_attributes(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         let target = self.job.as_ref().map(|job| job.target.as_str());
+        let options = self.job.as_ref().map(|job| job.options_text.as_str());
         let model = self.model.as_ref().map(|model| model.uri.as_str());
         [
             ("type", Some(self.kind.as_str())),
@@ -150,6 +151,7 @@ impl Notification {
             ("subject", Some(self.subject.as_str())),
             ("rule", self.rule.as_deref()),
             ("target", target),
+            ("options", options),
             ("model", model),
             ("app", self.app.as_ref().map(|app| app.name.as_str())),
             ("image", self.image.as_ref().map(|image| image.name.as_str())),

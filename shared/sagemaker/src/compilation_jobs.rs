@@ -9,7 +9,7 @@ use aws_sdk_sagemaker::{
     },
 };
 use jiff::{SignedDuration, Timestamp};
-use neo::{CompilationRequest, JobDescription, JobStatus, ModelSource, Target};
+use neo::{CompilationRequest, JobDescription, JobOptions, JobStatus, ModelSource, Target};
 use thiserror::Error;
 use worker::{CallError, CallErrorKind};
 
@@ -209,6 +209,10 @@ fn convert_description(output: &DescribeCompilationJobOutput) -> JobDescription 
             .unwrap_or_default(),
         data_input_config: non_empty_text(input.and_then(InputConfig::data_input_config)),
         target: destination.map(format_target).unwrap_or_default(),
+        options: JobOptions::new(
+            non_empty_text(destination.and_then(OutputConfig::compiler_options)).as_deref(),
+            non_empty_text(input.and_then(InputConfig::framework_version)).as_deref(),
+        ),
         output_location: destination.and_then(OutputConfig::s3_output_location).unwrap_or_default().to_owned(),
         artifact: non_empty_text(artifact).filter(|_| status == JobStatus::Completed),
         failure_reason: non_empty_text(output.failure_reason()),

@@ -55,7 +55,7 @@ async fn client_sends_the_request_that_plan_prints() {
         assert_eq!(sent.operation, "CreateCompilationJob");
         assert_eq!(sent.body, request.to_api(ROLE));
         let described = jobs.describe_job(request.job_name.as_str()).await.unwrap().unwrap();
-        assert_eq!(described.source, request.source.to_uri());
+        assert_eq!((described.source, described.options), (request.source.to_uri(), request.options()));
     }
 }
 

@@ -60,6 +60,7 @@ impl CompilationJobs for MemoryJobs {
             framework: request.framework.map(|framework| framework.to_string()).unwrap_or_default(),
             data_input_config: request.data_input_config.clone(),
             target: request.target.to_string(),
+            options: request.options(),
             output_location: request.output_location.clone(),
             artifact: None,
             failure_reason: None,

@@ -138,7 +138,7 @@ async fn add_jobs<T: LedgerTable>(
     let mut with_jobs = Vec::with_capacity(models.len());
     for model in models {
         let mut jobs = ledger.find_jobs(&model.jobs).await?;
-        jobs.sort_by(|a, b| a.target.cmp(&b.target));
+        jobs.sort_by_cached_key(|job| (job.target.clone(), job.options().to_string()));
         with_jobs.push((model, jobs));
     }
     Ok(with_jobs)

@@ -128,11 +128,13 @@ fn print_model(model: &ModelRow, jobs: &[JobRow], now: Timestamp, out: &mut CliO
 }
 
 fn build_job_table(jobs: &[JobRow], now: Timestamp) -> TextTable {
-    let mut table = TextTable::new(["target", "status", "attempt", "duration", "job", "artifact or failure reason"]);
+    let mut table =
+        TextTable::new(["target", "options", "status", "attempt", "duration", "job", "artifact or failure reason"]);
     for job in jobs {
         let attempt = job.request.as_ref().filter(|request| request.attempt > 1);
         table.add_row([
             job.target.as_str().into(),
+            job.options().to_string().into(),
             status_cell(job.status),
             attempt.map(|request| request.attempt.to_string()).unwrap_or_default().into(),
             format_duration(job, now).into(),

@@ -66,6 +66,7 @@ async fn observe_status(relay: &TestRelay, request: &CompilationRequest, status:
         framework: "ONNX".to_owned(),
         data_input_config: None,
         target: request.target.to_string(),
+        options: neo::JobOptions::default(),
         output_location: request.output_location.clone(),
         artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/{name}.tar.gz")),
         failure_reason: (status == JobStatus::Failed).then(|| "ClientError: no".to_owned()),

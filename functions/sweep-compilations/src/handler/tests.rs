@@ -18,6 +18,7 @@ fn create_job(name: &str, status: JobStatus) -> JobDescription {
         framework: String::new(),
         data_input_config: None,
         target: String::new(),
+        options: neo::JobOptions::default(),
         output_location: String::new(),
         artifact: None,
         failure_reason: None,

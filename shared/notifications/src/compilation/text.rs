@@ -84,6 +84,9 @@ pub(super) fn format_job_text(
     if !job.unsupported_operators.is_empty() {
         append_line(&mut text, "Operators", &format!("{} (not supported)", job.unsupported_operators.join(", ")));
     }
+    if !job.options.is_empty() {
+        append_line(&mut text, "Options", &job.options_text);
+    }
     if let Some(artifact) = &job.artifact {
         append_line(&mut text, "Artifact", artifact);
     }
@@ -115,7 +118,9 @@ pub(super) fn format_summary_text(
     for job in jobs {
         let duration = format_job_duration(job).map(|duration| format!(" in {duration}")).unwrap_or_default();
         let reused = if job.reused { describe_reuse(job, source) } else { "" };
-        let _ = writeln!(text, "\n{}: {}{duration}{reused}", job.target, job.status);
+        let options =
+            if job.options.is_empty() { String::new() } else { format!(" ({})", escape_line(&job.options_text)) };
+        let _ = writeln!(text, "\n{}{options}: {}{duration}{reused}", job.target, job.status);
         if let Some(detail) = job.artifact.as_ref().or(job.failure_reason.as_ref()) {
             let _ = writeln!(text, "  {}", escape_line(detail));
         }
