@@ -57,7 +57,7 @@ fn passes_by_itself(error: &CallError) -> bool {
 }
 
 /// Collects the failures of independent items: each item is processed, and the first failure is
-/// returned at the end.
+/// returned at the end. An item that only has to wait does not hide the failure of another.
 #[derive(Debug, Default)]
 pub struct ItemFailures {
     first: Mutex<Option<Failure>>,
@@ -72,7 +72,10 @@ impl ItemFailures {
             Err(failure) => {
                 error!(item, cause = %failure, "Resource could not be processed; the others are");
                 if let Ok(mut first) = self.first.lock() {
-                    first.get_or_insert(failure);
+                    let is_waiting = matches!(*first, None | Some(Failure::Deferred { .. }));
+                    if first.is_none() || (is_waiting && !matches!(failure, Failure::Deferred { .. })) {
+                        *first = Some(failure);
+                    }
                 }
                 None
             }
@@ -170,8 +173,9 @@ mod tests {
         let failures = ItemFailures::default();
         assert_eq!(failures.collect("a", Ok(1)), Some(1));
         assert!(failures.is_empty());
-        assert_eq!(failures.collect::<()>("b", Err(Failure::terminal("first"))), None);
-        assert_eq!(failures.collect::<()>("c", Err(Failure::busy("second"))), None);
+        assert_eq!(failures.collect::<()>("b", Err(Failure::busy("waiting"))), None);
+        assert_eq!(failures.collect::<()>("c", Err(Failure::terminal("first"))), None);
+        assert_eq!(failures.collect::<()>("d", Err(Failure::terminal("second"))), None);
         assert!(matches!(failures.into_result(), Err(Failure::Terminal(cause)) if cause.to_string() == "first"));
     }
 

@@ -6,6 +6,7 @@ use maintenance::{
     DeclaredResources, SettledUpdate, UpdateHistory,
     image::{Image, ImageAction, ImageObservation, ImageStatus, ObservedImage, plan_images},
 };
+use proptest::prelude::*;
 
 const NEW_NAME: &str = "{ name: base, display_name: New }";
 
@@ -64,6 +65,15 @@ impl ImageRuns {
 
     /// Runs once. `response` is what SageMaker answers to a call.
     fn run(&mut self, observed: &ObservedImage, response: Result<(), Option<&str>>, now: Timestamp) {
+        let calls = self.calls;
+        self.run_until_the_call(observed, now);
+        if self.calls > calls {
+            self.history = self.history.with_response(response);
+        }
+    }
+
+    /// Runs once, and records the request of a call that is made.
+    fn run_until_the_call(&mut self, observed: &ObservedImage, now: Timestamp) {
         let (history, result) = self.image.record_observation(&self.history, observed, Some(self.config), now);
         self.history = history;
         self.results.extend(result.map(|result| match result {
@@ -76,8 +86,7 @@ impl ImageRuns {
         for action in &plan.items[0].actions {
             let ImageAction::Update(update) = action else { panic!("{action:?}") };
             self.calls += 1;
-            let requested = self.history.with_request(&update.digest, &update.changes, update.modified_at, now);
-            self.history = requested.with_response(response);
+            self.history = self.history.with_request(&update.digest, &update.changes, update.modified_at, now);
         }
     }
 }
@@ -143,6 +152,113 @@ fn clocks_that_differ_by_an_hour_only_delay_an_update() {
             assert_eq!(runs.results, ["applied"], "{skew} {response:?}");
             assert!(runs.calls <= 2, "{skew} {response:?}: {} calls", runs.calls);
         }
+    }
+}
+
+/// What happens to a run.
+#[derive(Debug, Clone, Copy)]
+enum RunFault {
+    NoFault,
+    /// SageMaker refuses the call.
+    Refused,
+    /// The request is lost, or its response.
+    Lost {
+        took_effect: bool,
+    },
+    /// The function crashes after it recorded the request, before or after the call.
+    Crashed {
+        took_effect: bool,
+    },
+    /// SageMaker accepts the update and keeps showing another value.
+    Normalised,
+}
+
+fn any_fault() -> impl Strategy<Value = RunFault> {
+    prop_oneof![
+        Just(RunFault::NoFault),
+        Just(RunFault::Refused),
+        any::<bool>().prop_map(|took_effect| RunFault::Lost { took_effect }),
+        any::<bool>().prop_map(|took_effect| RunFault::Crashed { took_effect }),
+        Just(RunFault::Normalised),
+    ]
+}
+
+/// One step of a history: a run, how much later the next one is, and what people change before it.
+#[derive(Debug, Clone, Copy)]
+struct HistoryStep {
+    fault: RunFault,
+    minutes_later: i64,
+    /// Someone sets another value in the console.
+    drifts: bool,
+}
+
+fn any_step() -> impl Strategy<Value = HistoryStep> {
+    let later = prop_oneof![Just(1), Just(3), Just(15), Just(6 * 60), Just(25 * 60)];
+    (any_fault(), later, prop::bool::weighted(0.1)).prop_map(|(fault, minutes_later, drifts)| HistoryStep {
+        fault,
+        minutes_later,
+        drifts,
+    })
+}
+
+/// Runs once against a model of SageMaker that shows `shown`. Returns whether a call was made.
+fn run_with_fault(runs: &mut ImageRuns, shown: &mut String, fault: RunFault, now: Timestamp) -> bool {
+    let calls = runs.calls;
+    let observed = observed(shown, ImageStatus::Created, start());
+    match fault {
+        RunFault::NoFault | RunFault::Normalised => runs.run(&observed, Ok(()), now),
+        RunFault::Lost { .. } => runs.run(&observed, Err(None), now),
+        RunFault::Crashed { .. } | RunFault::Refused => runs.run_until_the_call(&observed, now),
+    }
+    let is_called = runs.calls > calls;
+    let takes_effect = match fault {
+        RunFault::NoFault => true,
+        RunFault::Lost { took_effect } | RunFault::Crashed { took_effect } => took_effect,
+        RunFault::Refused | RunFault::Normalised => false,
+    };
+    if is_called && takes_effect {
+        "New".clone_into(shown);
+    }
+    if is_called && matches!(fault, RunFault::Refused) {
+        let (history, result) = runs.history.record_failure("refused", Some(runs.config), now);
+        runs.history = history;
+        runs.results.extend(result.map(|_| "refused".to_owned()));
+    }
+    is_called
+}
+
+proptest! {
+    /// In every history, a success is reported only of an image that shows it, a cause is reported
+    /// once, and once the faults have passed, a new version of the configuration is applied.
+    #[test]
+    fn every_history_ends_with_the_declared_value(steps in prop::collection::vec(any_step(), 0..40)) {
+        let mut runs = ImageRuns::new(NEW_NAME);
+        let (mut now, mut shown) = (start(), "Base".to_owned());
+        let (mut reported, mut calls_in_a_row) = (0, 0);
+        for HistoryStep { fault, minutes_later, drifts } in steps {
+            let before = shown.clone();
+            calls_in_a_row += u32::from(run_with_fault(&mut runs, &mut shown, fault, now));
+            if runs.results[reported..].iter().any(|result| result == "applied") {
+                prop_assert_eq!(&before, "New");
+            }
+            reported = runs.results.len();
+            // Three attempts of three calls each, until the value is observed.
+            calls_in_a_row = if before == "New" { 0 } else { calls_in_a_row };
+            prop_assert!(calls_in_a_row <= 9, "{} calls", calls_in_a_row);
+            if drifts {
+                "By hand".clone_into(&mut shown);
+                calls_in_a_row = 0;
+            }
+            now += minutes(minutes_later);
+        }
+        prop_assert!(runs.results.windows(2).all(|pair| pair[0] != pair[1] || pair[0] == "applied"), "{:?}", runs.results);
+        runs.config = "2";
+        for _ in 0..4 {
+            now += minutes(25 * 60);
+            run_with_fault(&mut runs, &mut shown, RunFault::NoFault, now);
+        }
+        prop_assert_eq!(shown, "New");
+        prop_assert!(runs.history == UpdateHistory::default());
     }
 }
 

@@ -83,6 +83,22 @@ fn updating_settings() -> AppHistory {
     AppHistory { pending: Some(pending), ..ran("1.3") }
 }
 
+/// The app as it was before the request: with the failure of an update of the week before.
+fn failed_last_week() -> ObservedApp {
+    let modified_at = Some(at("2026-11-24T04:00:00Z"));
+    ObservedApp { status: AppStatus::UpdateFailed, modified_at, error: Some("another one".to_owned()), ..prod() }
+}
+
+/// The history if the request was made while the app looked like this.
+fn requested_after(app: &ObservedApp, mut history: AppHistory) -> AppHistory {
+    if let Some(PendingAppUpdate::Upgrade { calls, .. } | PendingAppUpdate::Settings { calls, .. }) =
+        &mut history.pending
+    {
+        calls.modified_before = app.modified_at;
+    }
+    history
+}
+
 /// The history if none of these calls got a response; with 0, the call was only recorded.
 fn unanswered(history: AppHistory, count: u32) -> AppHistory {
     let last = Some(at(REQUESTED)).filter(|_| count > 0);
@@ -176,6 +192,20 @@ fn announcements_follow_from_what_is_observed_and_recorded() {
         ("the upgrade's call was not answered", AUTO, prod(), unanswered(upgrading(), 1), OPEN),
         ("the upgrade's call was only recorded", AUTO, prod(), unanswered(upgrading(), 0), OPEN),
         ("the app reports more parts than the offer", AUTO, app("prod", "1.4.2", None), upgrading(), OPEN),
+        (
+            "the failure that is shown is a week old",
+            AUTO,
+            failed_last_week(),
+            requested_after(&failed_last_week(), upgrading()),
+            OPEN,
+        ),
+        (
+            "the failure that is shown is newer than the request",
+            AUTO,
+            ObservedApp { modified_at: Some(at(REQUESTED)), ..failed_last_week() },
+            requested_after(&failed_last_week(), upgrading()),
+            OPEN,
+        ),
         (
             "settings were not updated",
             TIER,
