@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -40,16 +39,6 @@ class Harness:
     def object_key(self, folder: str, name: str) -> str:
         """Returns a key in a folder for which tests/e2e/automation.yaml has a rule."""
         return f"{folder}/{self._name}/{name}.tar.gz"
-
-    @contextmanager
-    def disable_rule(self, rule: str) -> Iterator[None]:
-        """Disables an EventBridge rule, identified by its logical id."""
-        events, name = self.stack.client("events"), self.stack.resources[rule]
-        events.disable_rule(Name=name)
-        try:
-            yield
-        finally:
-            events.enable_rule(Name=name)
 
     def upload_archive(self, key: str, body: bytes | None = None, **metadata: str) -> Json:
         """Uploads an archive, by default one with a real ONNX model.

@@ -4,7 +4,7 @@ from .harness import Harness, object_created_event
 
 
 def test_bad_records_are_dead_lettered_with_their_cause(harness: Harness) -> None:
-    with harness.disable_rule("UploadRule"):  # so that their events are in the queue together
+    with harness.stack.disable_rule("UploadRule"):  # so that their events are in the queue together
         uploads = [harness.upload_archive(harness.object_key("one", f"model-{number}")) for number in range(8)]
     events = [object_created_event(harness.bucket, upload) for upload in uploads]
     bad = ["this is not JSON", '{"detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2"}']

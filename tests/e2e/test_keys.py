@@ -5,7 +5,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from . import fixtures
+from tests.local import sample_events
+
 from .harness import Harness
 
 NAMES = ["two words", "a+b", "100%", "%2B", "résumé", "模型", "a&b=c;d", "it's (1) $5,@!"]
@@ -13,7 +14,7 @@ NAMES = ["two words", "a+b", "100%", "%2B", "résumé", "模型", "a&b=c;d", "it
 
 def build_s3_notification(harness: Harness, uploaded: dict[str, str]) -> dict[str, object]:
     """Builds the S3 event notification of an upload, in which the key is form-encoded."""
-    body = fixtures.load_event("upload-s3-notification", harness)["Records"][0]["body"]
+    body = sample_events.load_event("upload-s3-notification", harness.stack)["Records"][0]["body"]
     notification = json.loads(body)
     notification["Records"][0]["s3"]["object"] = {
         "key": quote_plus(uploaded["key"], safe="/"),

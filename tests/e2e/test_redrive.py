@@ -88,7 +88,7 @@ def test_redriving_everything_twice_changes_nothing(harness: Harness) -> None:
 
 def test_event_is_redriven_to_its_target_queue(harness: Harness) -> None:
     key = harness.object_key("one", "undelivered")
-    with harness.disable_rule("UploadRule"):
+    with harness.stack.disable_rule("UploadRule"):
         uploaded = harness.upload_archive(key)
     event, arn = object_created_event(harness.bucket, uploaded), harness.get_queue_arn("UploadsQueue")
     dead_letter_message(

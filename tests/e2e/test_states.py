@@ -122,7 +122,7 @@ def test_each_state_is_published_once(
     act: Callable[[Harness, list[str]], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with nullcontext() if events else harness.disable_rule("JobStateRule"):
+    with nullcontext() if events else harness.stack.disable_rule("JobStateRule"):
         names = start_jobs(harness, run)
         act(harness, names)
         assert wait_until(lambda: set(read_statuses(harness, names).values()) <= ENDED)

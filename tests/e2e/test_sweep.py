@@ -10,7 +10,7 @@ from .harness import Harness, target_name, wait_until
 @pytest.fixture
 def no_events(harness: Harness) -> Iterator[None]:
     """Only the sweep detects job status changes."""
-    with harness.disable_rule("JobStateRule"):
+    with harness.stack.disable_rule("JobStateRule"):
         yield
 
 

@@ -5,6 +5,7 @@ import sys
 from .environment import ROOT, isolate_process
 from .errors import LocalError
 from .processes import treat_signals_as_interrupt
+from .sample_events import write_sample_events
 from .stack import Stack
 from .terminal import Reporter
 
@@ -19,6 +20,8 @@ def start_stack(reporter: Reporter) -> int:
             )
             return 0
         stack.bring_up(reporter)
+        folder = write_sample_events(stack).relative_to(ROOT)
+        reporter.print_event("sample events", f"filled in and written to {folder}; see events/README.md")
     env = (stack.state / "env").relative_to(ROOT)
     reporter.print(
         f"\nThe stack is running. To load its endpoints, credentials and outputs, run `. {env}`; to stop it, `make down`."

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,6 +76,16 @@ class Stack:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
             return json.load(answer)
 
+    @contextmanager
+    def disable_rule(self, rule: str) -> Iterator[None]:
+        """Disables an EventBridge rule, identified by its logical id."""
+        events, name = self.client("events"), self.resources[rule]
+        events.disable_rule(Name=name)
+        try:
+            yield
+        finally:
+            events.enable_rule(Name=name)
+
     @property
     def _servers(self) -> tuple[Server, Server]:
         return Server("emulator", self.state), Server("ministack", self.state)
@@ -90,6 +101,7 @@ class Stack:
         stopped = [server.stop_process() for server in self._servers]
         for name in ("env", "functions.env"):
             (self.state / name).unlink(missing_ok=True)
+        shutil.rmtree(self.state / "events", ignore_errors=True)
         return any(stopped)
 
     @contextmanager

@@ -80,6 +80,7 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Topic> ImageMaintainer<I, O, T, N
         let declared: Vec<Image> = all.iter().filter(|image| is_wanted(image)).cloned().collect();
         let failures = ItemFailures::default();
         if declared.is_empty() {
+            info!("Images not reconciled: no such image is declared");
             return Ok(ImageRun { summary: json!({ "idle": "no such image is declared" }), unsettled: None, failures });
         }
         let reading = images::read_images(&self.images, &declared).await;

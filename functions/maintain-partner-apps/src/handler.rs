@@ -78,6 +78,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
     async fn reconcile_apps(&self, config: &Config, now: Timestamp) -> Result<Value, Failure> {
         let declared = &config.document.declared.partner_apps;
         if declared.is_empty() {
+            info!("Partner apps not reconciled: none is declared");
             return Ok(json!({ "idle": "no apps are declared" }));
         }
         let reading = partner_apps::read_apps(&self.apps, declared).await?;

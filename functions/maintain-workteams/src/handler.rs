@@ -77,6 +77,7 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Topic> WorkteamMaintainer<O, W
         };
         let declared = config.document.declared.workteams.as_slice();
         if declared.is_empty() {
+            info!("Work teams not reconciled: none is declared");
             return Ok(TeamResult::default());
         }
         let run = TeamRun { declared, config: &config, failures: ItemFailures::default() };

@@ -98,6 +98,8 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             return Ok(());
         };
         let compilation = &config.document.compilation;
+        let packages = compilation.rules.iter().filter(|rule| rule.model_package().is_some()).count();
+        info!(packages, "Planning the model packages that the configuration names");
         for rule in &compilation.rules {
             let Some(package) = rule.model_package() else { continue };
             let (source, plan) = neo::plan_package(&PackagePlanInput {

@@ -51,7 +51,7 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
             return Ok(());
         }
         let (id, topic, text) = (&message.id, &message.topic_arn, &message.message);
-        info!(id, topic, message = text, "Message to a work team received");
+        info!(id, topic, text, "Message to a work team received");
         if self.burst_window.is_zero() || message.message.len() > MAX_COMBINED {
             return self.publish_messages(&message.id.clone(), &message.topic_arn.clone(), vec![message]).await;
         }

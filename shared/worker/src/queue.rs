@@ -8,12 +8,13 @@ use aws_sdk_sqs::{
     types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
 };
 use serde_json::Value;
+use tracing::warn;
 
 use crate::{
     backoff::whole_seconds,
     delivery_history::{DeliveryHistory, FIRST_SEEN},
     env::function_name,
-    error::{CallError, CallErrorKind},
+    error::{CallError, CallErrorKind, format_chain},
 };
 
 /// Maximum number of entries in one `SendMessageBatch` (API reference).
@@ -47,7 +48,8 @@ pub trait SourceQueue: Sync {
     /// timeout ends.
     fn retry_record(&self, record: &SqsMessage, wait: Duration) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Moves the record to the queue's dead-letter queue, with the cause.
+    /// Moves the record to the queue's dead-letter queue, with the cause. A record that was sent there
+    /// but could not be deleted counts as moved.
     fn dead_letter_record(
         &self,
         record: &SqsMessage,
@@ -207,13 +209,17 @@ impl SourceQueue for SqsSourceQueue {
             .send()
             .await
             .map_err(|error| CallError::from_sdk("SendMessage", error))?;
-        self.client
+        let deleted = self
+            .client
             .delete_message()
             .queue_url(source.url)
             .receipt_handle(record.receipt_handle.as_deref().unwrap_or_default())
             .send()
-            .await
-            .map_err(|error| CallError::from_sdk("DeleteMessage", error))?;
+            .await;
+        if let Err(error) = deleted {
+            let error = format_chain(&CallError::from_sdk("DeleteMessage", error));
+            warn!(error, "Record not deleted from its queue; it will be redelivered, and dead-lettered again");
+        }
         Ok(())
     }
 
