@@ -1,6 +1,6 @@
 //! `automation.yaml` from the configuration bucket: the latest valid version is active.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use document::{ConfigDiagnostic, ConfigError, DocumentUse};
 use jiff::Timestamp;
@@ -119,11 +119,13 @@ pub struct ConfigSource<O> {
     key: String,
     /// The last result, with the identity of the latest document at that time.
     last: Mutex<Option<(ObjectIdentity, Config)>>,
+    /// Documents that were uploaded later are checked for what earlier releases accepted.
+    checks_since: OnceLock<Timestamp>,
 }
 
 impl<O: Objects> ConfigSource<O> {
     pub fn new(objects: O, bucket: String, key: String) -> Self {
-        Self { objects, bucket, key, last: Mutex::default() }
+        Self { objects, bucket, key, last: Mutex::default(), checks_since: OnceLock::new() }
     }
 
     /// The configuration bucket.
@@ -137,7 +139,8 @@ impl<O: Objects> ConfigSource<O> {
     }
 
     /// Loads the active configuration: the latest version if it is valid, otherwise the last valid
-    /// one.
+    /// one. Unless [`load_and_report`](Self::load_and_report) was called before, every version counts
+    /// as in use.
     pub async fn load_active(&self) -> Result<Config, LoadError> {
         let latest = self.open_version(None).await?;
         let identity = (latest.etag.clone(), latest.version_id.clone());
@@ -146,7 +149,7 @@ impl<O: Objects> ConfigSource<O> {
             return Ok(config);
         }
         let version = latest.version_id.clone();
-        let config = match parse_object(latest).await? {
+        let config = match self.parse_object(latest).await? {
             ParsedConfig::Valid(document) => Config { document, rejected: None, version },
             ParsedConfig::Invalid(error) => self.load_last_valid(RejectedConfig { version, error }).await?,
         };
@@ -162,6 +165,10 @@ impl<O: Objects> ConfigSource<O> {
         notifier: &Notifier<T, N>,
         now: Timestamp,
     ) -> Result<FoundConfig, Failure> {
+        if self.checks_since.get().is_none() {
+            let since = notifier.ledger().record_config_checks().await?;
+            let _ = self.checks_since.set(since);
+        }
         let found = match self.load_active().await {
             Ok(config) => FoundConfig::Active(config),
             Err(LoadError::Call(error)) => return Err(error.into()),
@@ -210,12 +217,33 @@ impl<O: Objects> ConfigSource<O> {
             if rejected.version.as_ref() == Some(&version) {
                 continue;
             }
-            let parsed = parse_object(self.open_version(Some(version.clone())).await?).await?;
+            let parsed = self.parse_object(self.open_version(Some(version.clone())).await?).await?;
             if let ParsedConfig::Valid(document) = parsed {
                 return Ok(Config { document, rejected: Some(rejected), version: Some(version) });
             }
         }
         Err(LoadError::Invalid(rejected))
+    }
+
+    async fn parse_object(&self, object: Object) -> Result<ParsedConfig, CallError> {
+        if object.size > MAX_DOCUMENT {
+            let size = object.size;
+            let error =
+                format!("the document has {size} bytes, the maximum is {MAX_DOCUMENT}; remove what is not needed");
+            return Ok(ParsedConfig::Invalid(error));
+        }
+        // The two times come from different clocks: a document uploaded within the same second is in use.
+        let is_new =
+            self.checks_since.get().zip(object.last_modified).is_some_and(|(since, modified)| modified > *since);
+        let parse = if is_new { ConfigDocument::parse } else { ConfigDocument::parse_active };
+        let mut bytes = Vec::new();
+        let read = object.body.take(MAX_DOCUMENT).read_to_end(&mut bytes).await;
+        read.map_err(|error| CallError::new("GetObject", CallErrorKind::Unanswered, error.to_string()))?;
+        Ok(match str::from_utf8(&bytes).map(parse) {
+            Ok(Ok(document)) => ParsedConfig::Valid(Arc::new(document)),
+            Ok(Err(error)) => ParsedConfig::Invalid(error.to_string()),
+            Err(error) => ParsedConfig::Invalid(format!("the document is not UTF-8 ({error}); save it as UTF-8")),
+        })
     }
 
     async fn open_version(&self, version_id: Option<String>) -> Result<Object, LoadError> {
@@ -233,20 +261,4 @@ enum ParsedConfig {
     Valid(Arc<ConfigDocument>),
     /// All errors in it, with their fixes.
     Invalid(String),
-}
-
-async fn parse_object(object: Object) -> Result<ParsedConfig, CallError> {
-    if object.size > MAX_DOCUMENT {
-        let size = object.size;
-        let error = format!("the document has {size} bytes, the maximum is {MAX_DOCUMENT}; remove what is not needed");
-        return Ok(ParsedConfig::Invalid(error));
-    }
-    let mut bytes = Vec::new();
-    let read = object.body.take(MAX_DOCUMENT).read_to_end(&mut bytes).await;
-    read.map_err(|error| CallError::new("GetObject", CallErrorKind::Unanswered, error.to_string()))?;
-    Ok(match str::from_utf8(&bytes).map(ConfigDocument::parse_active) {
-        Ok(Ok(document)) => ParsedConfig::Valid(Arc::new(document)),
-        Ok(Err(error)) => ParsedConfig::Invalid(error.to_string()),
-        Err(error) => ParsedConfig::Invalid(format!("the document is not UTF-8 ({error}); save it as UTF-8")),
-    })
 }

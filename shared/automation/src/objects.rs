@@ -8,6 +8,7 @@ use std::{
 };
 
 use aws_sdk_s3::{Client, error::SdkError};
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
@@ -25,6 +26,7 @@ pub struct Object {
     pub etag: String,
     /// Size in bytes.
     pub size: u64,
+    pub last_modified: Option<Timestamp>,
     /// User metadata, without its `x-amz-meta-` prefix.
     pub metadata: HashMap<String, String>,
     pub body: Pin<Box<dyn AsyncRead + Send>>,
@@ -101,6 +103,7 @@ impl Objects for S3Objects {
             version_id: output.version_id.filter(|version| version != "null"),
             etag: output.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
             size: output.content_length.and_then(|size| size.try_into().ok()).unwrap_or(0),
+            last_modified: output.last_modified.and_then(|time| Timestamp::from_second(time.secs()).ok()),
             metadata: output.metadata.unwrap_or_default(),
             body: Box::pin(output.body.into_async_read()),
         })

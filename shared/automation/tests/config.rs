@@ -1,8 +1,11 @@
 //! The active configuration, for different versions in the bucket.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use automation::config::{ConfigDocument, ConfigSource, LoadError};
-use support::{MemoryObjects, StoredObject};
+use automation::config::{Config, ConfigDocument, ConfigSource, FoundConfig, LoadError};
+use jiff::{SignedDuration, Timestamp};
+use ledger::Ledger;
+use notifications::notifier::Notifier;
+use support::{MemoryObjects, MemoryTable, MemoryTopic, StoredObject};
 
 const GOOD: &str = "version: 1\ncompilation: { rules: [ { name: all, keys: '**', targets: [ { device: ml_c5 } ] } ] }";
 
@@ -59,10 +62,7 @@ async fn change_is_effective_at_once() {
     assert_eq!(source.load_active().await.unwrap().version(), Some("2"));
 }
 
-/// What a later release adds to the checks never invalidates a document that is in use.
-#[tokio::test]
-async fn active_document_with_shared_locations_keeps_working() {
-    let text = "version: 1
+const SHARED_LOCATIONS: &str = "version: 1
 compilation:
   rules:
     - name: edge
@@ -72,10 +72,46 @@ compilation:
         - { device: ml_c5 }
         - { device: ml_c5, compiler_options: { mcpu: skylake-avx512 } }
 ";
-    assert!(ConfigDocument::parse(text).unwrap_err().to_string().contains("have the same location"));
+
+/// When the stack loads its configuration for the first time with the checks of this release.
+const FIRST_LOAD: Timestamp = Timestamp::constant(1_000_000, 0);
+
+async fn load_and_report(objects: &MemoryObjects) -> (Config, Vec<&'static str>) {
+    let notifier = Notifier::new(Ledger::new(MemoryTable::default(), || FIRST_LOAD), MemoryTopic::default());
+    let found = config_source(objects).load_and_report(&notifier, FIRST_LOAD).await.unwrap();
+    let FoundConfig::Active(config) = found else { panic!("{found:?}") };
+    (config, notifier.topic().types())
+}
+
+fn put_document_at(objects: &MemoryObjects, version: &str, text: &str, uploaded: Timestamp) {
+    let object = StoredObject {
+        version_id: Some(version.to_owned()),
+        etag: format!("etag-{version}"),
+        last_modified: Some(uploaded),
+        bytes: text.as_bytes().to_vec(),
+        ..StoredObject::default()
+    };
+    objects.put_version("config", "automation.yaml", object);
+}
+
+/// What a later release adds to the checks never invalidates a document that is in use.
+#[tokio::test]
+async fn active_document_with_shared_locations_keeps_working() {
+    assert!(ConfigDocument::parse(SHARED_LOCATIONS).unwrap_err().to_string().contains("have the same location"));
     let objects = MemoryObjects::default();
-    put_document(&objects, "v1", text);
-    let active = config_source(&objects).load_active().await.unwrap();
-    assert_eq!((active.version(), active.rejected.is_none()), (Some("v1"), true));
+    put_document_at(&objects, "v1", SHARED_LOCATIONS, FIRST_LOAD - SignedDuration::from_secs(1));
+    let (active, published) = load_and_report(&objects).await;
+    assert_eq!((active.version(), active.rejected.is_none(), published.len()), (Some("v1"), true, 0));
     assert!(active.document.warnings[0].message.contains("/{job} is appended"), "{:?}", active.document.warnings);
+}
+
+#[tokio::test]
+async fn new_document_with_shared_locations_is_rejected() {
+    let objects = MemoryObjects::default();
+    put_document_at(&objects, "v1", SHARED_LOCATIONS, FIRST_LOAD);
+    put_document_at(&objects, "v2", SHARED_LOCATIONS, FIRST_LOAD + SignedDuration::from_secs(1));
+    let (active, published) = load_and_report(&objects).await;
+    assert_eq!((active.version(), published), (Some("v1"), vec!["config.rejected"]));
+    let error = active.rejected.unwrap().error;
+    assert!(error.contains("targets[1]") && error.contains("`ml_c5` (compilation.rules[0].targets[0])"), "{error}");
 }

@@ -20,6 +20,7 @@
 //! | `app#<arn>`, `image#<name>`, `workteam#<name>` | the history of an app, image or work team: its versions and requested updates | maintain-partner-apps, maintain-images, maintain-workteams |
 //! | `app#rest` | [`IdleUntil`]: until when scheduled runs have nothing to do | maintain-partner-apps |
 //! | `burst#<topic ARN>` | [`BurstRow`]: messages to one topic that are published as one notification | relay-workteam |
+//! | `config#checks-<n>` | since when the configuration is checked for what earlier releases accepted | every function that loads the configuration |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: the position of the sweep | sweep-compilations |
 //!
 //! Access patterns: a model version, a job or a claim by its key; the jobs of a model through its
@@ -27,6 +28,7 @@
 
 mod arrivals;
 mod bursts;
+mod config_checks;
 mod dynamodb;
 mod histories;
 mod idempotency;

@@ -17,6 +17,10 @@ impl<T: LedgerTable, N: Topic> Notifier<T, N> {
         Self { ledger, topic }
     }
 
+    pub fn ledger(&self) -> &Ledger<T> {
+        &self.ledger
+    }
+
     pub fn topic(&self) -> &N {
         &self.topic
     }

@@ -6,6 +6,7 @@ use automation::{
     event::ObjectCreated,
     objects::{Object, Objects, OpenError},
 };
+use jiff::Timestamp;
 use worker::CallError;
 
 use crate::Shared;
@@ -15,6 +16,7 @@ use crate::Shared;
 pub struct StoredObject {
     pub version_id: Option<String>,
     pub etag: String,
+    pub last_modified: Option<Timestamp>,
     pub metadata: HashMap<String, String>,
     pub bytes: Vec<u8>,
 }
@@ -51,6 +53,7 @@ impl Objects for MemoryObjects {
             version_id: found.version_id,
             etag: found.etag,
             size: found.bytes.len() as u64,
+            last_modified: found.last_modified,
             metadata: found.metadata,
             body: Box::pin(std::io::Cursor::new(found.bytes)),
         })

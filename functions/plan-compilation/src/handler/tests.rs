@@ -70,7 +70,8 @@ impl TestPlanner {
         let metadata: HashMap<_, _> =
             metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let size = Some(bytes.len() as u64);
-        let object = StoredObject { version_id: Some(version.to_owned()), etag: etag.clone(), metadata, bytes };
+        let version_id = Some(version.to_owned());
+        let object = StoredObject { version_id, etag: etag.clone(), metadata, bytes, ..StoredObject::default() };
         self.archives.put_version("models", key, object);
         Event::ObjectsCreated(vec![ObjectCreated {
             bucket: "models".to_owned(),
