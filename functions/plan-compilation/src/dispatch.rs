@@ -66,7 +66,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     /// Sends the requests of a planned model, and stops the jobs of the versions it replaces.
     async fn request_jobs(&self, id: &ModelId, model: &ModelRow) -> Result<(), Failure> {
         let key = log_key(model);
-        let jobs = self.ledger.find_jobs(&model.jobs).await?;
+        let (model, jobs) = &self.replace_failed_jobs(id, model.clone()).await?;
         let (own, reused): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.was_requested_by(id));
         let stops = match self.supersede_older(id, model).await? {
             Superseding::Older(stops) => stops,
@@ -83,7 +83,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         }
         let job_count = bodies.len() - stop_count;
         self.requests.send_bodies(bodies).await?;
-        self.models.publish_earlier_results(id, model, &jobs, (self.clock)()).await?;
+        self.models.publish_earlier_results(id, model, jobs, (self.clock)()).await?;
         self.ledger.mark_planned_as(id, state).await?;
         let (model_id, reused) = (id.as_str(), state == ModelState::Reused);
         info!(
@@ -96,6 +96,24 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             "Compilation jobs requested"
         );
         Ok(())
+    }
+
+    /// Replaces shared jobs that failed by their next attempts. When such a job failed, the model
+    /// may not have had a row yet in which relay-compilation could replace it. Returns the model
+    /// and its jobs.
+    async fn replace_failed_jobs(&self, id: &ModelId, mut model: ModelRow) -> Result<(ModelRow, Vec<JobRow>), Failure> {
+        loop {
+            let jobs = self.ledger.find_jobs(&model.jobs).await?;
+            let failed: Vec<_> = jobs.iter().filter_map(|job| Some((job, job.next_attempt()?))).collect();
+            for (job, next) in &failed {
+                self.ledger.replace_failed_job(job, next).await?;
+            }
+            let replaced = if failed.is_empty() { None } else { self.ledger.find_model(id).await? };
+            match replaced.filter(|replaced| replaced.jobs != model.jobs) {
+                Some(replaced) => model = replaced,
+                None => return Ok((model, jobs)),
+            }
+        }
     }
 
     /// Compares a model with the other versions of its key, if its rule stops older ones.

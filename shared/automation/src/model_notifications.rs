@@ -43,10 +43,14 @@ impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
         // If the model's row is not written yet, plan-compilation publishes the results of finished
         // jobs when it writes the row.
         let Some(model) = self.ledger.find_model(id).await? else { return Ok(()) };
+        // A plan that was replaced before it was stored may have shared the job.
+        if !model.jobs.contains(&job.name) {
+            return Ok(());
+        }
         if model.state != ModelState::Superseded {
             self.publish_reused(id, &model, job, now).await?;
         }
-        self.publish_summary(id, &model, now).await
+        self.publish_summary(id, now).await
     }
 
     /// Publishes the results of jobs that finished before a new model started to share them: no job
@@ -62,7 +66,7 @@ impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
             self.publish_reused(id, model, job, now).await?;
         }
         if jobs.iter().any(|job| job.status.is_terminal()) {
-            self.publish_summary(id, model, now).await?;
+            self.publish_summary(id, now).await?;
         }
         Ok(())
     }
@@ -83,16 +87,21 @@ impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
         Ok(())
     }
 
-    /// Publishes the summary if all jobs of the model have finished.
-    async fn publish_summary(&self, id: &ModelId, model: &ModelRow, now: Timestamp) -> Result<(), Failure> {
+    /// Publishes the summary if no job of the model will run again.
+    ///
+    /// The model is read first and its jobs after it. A job that has ended is never replaced by
+    /// another attempt, so if each job that the model names has ended, the model names them for
+    /// good. Whoever ends the last of them reads this too, so one of the readers finds all ended.
+    async fn publish_summary(&self, id: &ModelId, now: Timestamp) -> Result<(), Failure> {
+        let Some(model) = self.ledger.find_model(id).await? else { return Ok(()) };
         let jobs = self.ledger.find_jobs(&model.jobs).await?;
-        if jobs.len() < model.jobs.len() || !jobs.iter().all(|job| job.status.is_terminal()) {
+        if !model.has_ended(&jobs) {
             return Ok(());
         }
         // Beside the artifacts, unless the rule sets another output.
         let key = format!("{}/{}/{SUMMARY}", model.source.model_folder(), model.source.version());
         let uri = format!("s3://{}/{key}", self.artifact_bucket);
-        let summary = Notification::model_summary(model, id, &jobs, &uri, now);
+        let summary = Notification::model_summary(&model, id, &jobs, &uri, now);
         let document = serde_json::to_vec_pretty(&summary).map_err(Failure::terminal)?;
         // The object is written first, so that it exists when the notification names it.
         let publish = async {

@@ -1,10 +1,15 @@
 //! The ledger table in DynamoDB.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{AttributeValue, KeysAndAttributes},
+    error::SdkError,
+    operation::put_item::PutItemError,
+    types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,6 +25,9 @@ const MAX_BATCH_KEYS: usize = 100;
 struct Item<R> {
     pk: String,
     revision: u64,
+    /// Identifies the write of this revision; missing in items of earlier releases.
+    #[serde(default)]
+    write_id: String,
     /// Seconds since the epoch, as required by DynamoDB's time to live.
     expires_at: i64,
     row: R,
@@ -54,6 +62,20 @@ fn primary_key(pk: &str) -> HashMap<String, AttributeValue> {
 
 fn conversion_error(error: &serde_dynamo::Error) -> CallError {
     CallError::local(CallErrorKind::Unanswered, error.to_string())
+}
+
+/// An id that no other write has: the hashers of the standard library have random keys.
+fn new_write_id() -> String {
+    let random = || RandomState::new().hash_one(());
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// Whether a conditional write failed because it had succeeded before: the SDK sends a request again
+/// whose response was lost, and its condition then fails on the item that it wrote itself.
+fn is_own_write<R>(error: &SdkError<PutItemError, R>, write_id: &str) -> bool {
+    let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else { return false };
+    let stored = failed.item().and_then(|item| item.get("write_id"));
+    stored.and_then(|stored| stored.as_s().ok()).is_some_and(|stored| stored == write_id)
 }
 
 impl LedgerTable for DynamoTable {
@@ -141,6 +163,7 @@ impl LedgerTable for DynamoTable {
         let item = Item {
             pk: pk.to_owned(),
             revision: expected_revision.unwrap_or(0) + 1,
+            write_id: new_write_id(),
             expires_at: expires_at.as_second(),
             row,
             list: entry.map(|entry| entry.list.as_str().to_owned()),
@@ -150,17 +173,19 @@ impl LedgerTable for DynamoTable {
             .client
             .put_item()
             .table_name(&self.name)
-            .set_item(Some(serde_dynamo::to_item(item).map_err(|error| conversion_error(&error))?));
+            .set_item(Some(serde_dynamo::to_item(&item).map_err(|error| conversion_error(&error))?))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = match expected_revision {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(revision) => put
                 .condition_expression("revision = :expected")
                 .expression_attribute_values(":expected", AttributeValue::N(revision.to_string())),
         };
-        match put.send().await.map_err(|error| CallError::from_sdk("PutItem", error)) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind == CallErrorKind::Conflict => Ok(false),
-            Err(error) => Err(error),
+        let Err(error) = put.send().await else { return Ok(true) };
+        if is_own_write(&error, &item.write_id) {
+            return Ok(true);
         }
+        let error = CallError::from_sdk("PutItem", error);
+        if error.kind == CallErrorKind::Conflict { Ok(false) } else { Err(error) }
     }
 }

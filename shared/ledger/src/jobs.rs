@@ -151,7 +151,8 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     /// Replaces a failed job by its next attempt, in every model that shares it. Returns false if
-    /// no model needs the job any more because all of them were superseded.
+    /// no model needs the job any more because all of them were superseded. A model without a row
+    /// may be about to get one that names the failed job: plan-compilation then repeats this.
     pub async fn replace_failed_job(&self, failed: &JobRow, next: &CompilationRequest) -> Result<bool, CallError> {
         let now = (self.clock)();
         // The row of the next attempt is written first: a newer version that supersedes a model
@@ -167,8 +168,7 @@ impl<T: LedgerTable> Ledger<T> {
                 Some(row)
             };
             let row = self.update_row(&model_key(model), replace).await?.row;
-            is_needed |=
-                row.is_some_and(|row| row.state != ModelState::Superseded && row.jobs.contains(&next.job_name));
+            is_needed |= row.is_none_or(|row| row.state != ModelState::Superseded && row.jobs.contains(&next.job_name));
         }
         if !is_needed {
             self.cancel_job(&next.job_name).await?;

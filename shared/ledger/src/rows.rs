@@ -115,6 +115,16 @@ pub struct StatusSeen {
     pub at: Timestamp,
 }
 
+impl ModelRow {
+    /// Whether none of the model's jobs will run again. `jobs` are the rows of these jobs. A failed
+    /// job is not retried for a superseded model.
+    pub fn has_ended(&self, jobs: &[JobRow]) -> bool {
+        let is_superseded = self.state == ModelState::Superseded;
+        let has_ended = |job: &JobRow| job.has_ended() || is_superseded && job.status.is_terminal();
+        self.jobs.iter().all(|name| jobs.iter().any(|job| job.name == *name && has_ended(job)))
+    }
+}
+
 impl LedgerRow for ModelRow {
     fn list_entry(&self) -> Option<ListEntry> {
         Some(ListEntry { list: List::Models, at: self.planned_at })
@@ -222,6 +232,25 @@ impl JobRow {
     pub fn next_attempt(&self) -> Option<CompilationRequest> {
         let reason = self.failure_reason.as_deref().filter(|_| self.status == JobStatus::Failed)?;
         self.request.as_ref()?.next_attempt(FailureClass::from_reason(reason))
+    }
+
+    /// Whether the job will not run again: its status is terminal, and no attempt follows. A failed
+    /// job that is about to be retried has not ended, whether its next attempt has a row or not.
+    pub fn has_ended(&self) -> bool {
+        self.status.is_terminal() && self.next_attempt().is_none()
+    }
+
+    /// Whether SageMaker shows what this row does not: a later status, or another job that was
+    /// given the name after this one was deleted.
+    pub fn is_outdated_by(&self, status: JobStatus, created_at: Option<Timestamp>) -> bool {
+        self.is_job_before(created_at) || self.status.can_become(status)
+    }
+
+    /// Whether a job that was created at this time is a later one of the same name. Names of this
+    /// stack's jobs are not used again.
+    fn is_job_before(&self, created_at: Option<Timestamp>) -> bool {
+        let known = self.created_at.or(self.ended_at).unwrap_or(self.updated_at);
+        self.request.is_none() && created_at.is_some_and(|created_at| created_at > known)
     }
 
     /// The class of the failure; `None` for a job that did not fail.

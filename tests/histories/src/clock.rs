@@ -11,6 +11,7 @@ thread_local! {
     static NOW: Cell<i64> = const { Cell::new(START) };
 }
 
+/// The simulated time of this thread.
 pub fn now() -> Timestamp {
     NOW.with(|now| Timestamp::from_second(now.get()).unwrap_or(Timestamp::UNIX_EPOCH))
 }

@@ -41,6 +41,11 @@ impl CrashSchedule {
         Self::crash_in_call(usize::MAX)
     }
 
+    /// An edge of the process that crashes by this schedule.
+    pub fn wrap_edge<E: Clone>(&self, edge: &E) -> CrashingEdge<E> {
+        CrashingEdge { edge: edge.clone(), crashes: self.clone() }
+    }
+
     fn next_behavior(&self) -> CallBehavior {
         match self.calls_left.load(Ordering::Relaxed) {
             usize::MAX => CallBehavior::Normal,
@@ -77,7 +82,7 @@ const CRASHED: usize = usize::MAX - 1;
 
 /// An edge whose calls fail as scheduled.
 #[derive(Debug, Clone)]
-pub(crate) struct CrashingEdge<E> {
+pub struct CrashingEdge<E> {
     pub edge: E,
     pub crashes: CrashSchedule,
 }

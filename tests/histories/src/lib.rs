@@ -9,5 +9,5 @@ mod crashes;
 mod simulated_stack;
 
 pub use clock::{advance_clock, now};
-pub use crashes::CrashSchedule;
+pub use crashes::{CrashSchedule, CrashingEdge};
 pub use simulated_stack::{HistoryStep, SimulatedStack};

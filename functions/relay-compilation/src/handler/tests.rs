@@ -150,6 +150,28 @@ async fn reused_jobs_are_reported_once_for_the_model_reusing_them() {
     assert_eq!(published.len(), 6);
 }
 
+/// A plan that joined the job may have been made again, with other jobs, before it was stored.
+#[tokio::test]
+async fn model_is_notified_only_about_jobs_of_its_plan() {
+    let (relay, [first, second]) = create_relay().await;
+    let again = ModelId::new("models", "resnet.tar.gz", "v2");
+    for request in [&first, &second] {
+        let request = CompilationRequest { model: again.clone(), ..request.clone() };
+        let other = CompilationRequest { job_name: "again".to_owned().into(), ..request };
+        relay.ledger.claim_job(&other, Reuse::Running).await.unwrap();
+    }
+    let model = relay.ledger.find_model(&first.model).await.unwrap().unwrap();
+    let jobs = vec![second.job_name.clone()];
+    relay.ledger.create_model(&again, ModelRow { state: ModelState::Reused, jobs, ..model }).await.unwrap();
+    observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
+    let ids: Vec<_> = relay.notifier.topic().published.lock().iter().map(|published| published.id.clone()).collect();
+    assert_eq!(ids, ["job-completed-resnet-ml_c5"]);
+    observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
+    let about_again =
+        relay.notifier.topic().published.lock().iter().filter(|one| one.id.ends_with(again.as_str())).count();
+    assert_eq!(about_again, 2, "expected the artifact of the second job, and the summary");
+}
+
 #[tokio::test]
 async fn finished_job_releases_a_parked_request() {
     let (relay, [first, second]) = create_relay().await;
