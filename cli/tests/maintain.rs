@@ -33,6 +33,8 @@ impl Scene {
         fs::create_dir_all(&folder).unwrap();
         let owner = Owner { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
         let scene = Self { folder, emulator: Emulator::builder().owner(owner).start().await.unwrap() };
+        // The rate of list calls is limited in real time.
+        scene.emulator.change_settings(|settings| settings.max_list_rps = None);
         scene.write_config(TEAMS);
         scene
     }

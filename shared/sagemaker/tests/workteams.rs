@@ -32,6 +32,8 @@ workteams:
 async fn start_emulator() -> (Emulator, SageMakerClient) {
     let emulator = Emulator::builder().start().await.unwrap();
     emulator.pause_clock();
+    // The rate of list calls is limited in real time.
+    emulator.change_settings(|settings| settings.max_list_rps = None);
     let sagemaker = SageMakerClient::new(connect_client(&emulator.endpoint_url(), "us-east-1"));
     (emulator, sagemaker)
 }
@@ -92,20 +94,20 @@ async fn open_jobs_are_found_over_all_pages_newest_first() {
         emulator.advance_clock(Duration::from_mins(1));
     }
     let arn = find_team(&sagemaker, "radiology").await.arn;
-    let jobs = sagemaker.list_open_jobs(&arn).await.unwrap();
+    let first = sagemaker.list_open_jobs(&arn, None).await.unwrap();
+    let second = sagemaker.list_open_jobs(&arn, first.next.clone()).await.unwrap();
+    assert_eq!((first.jobs.len(), second.jobs.len(), second.next), (90, 18, None));
+    let jobs = [first.jobs, second.jobs].concat();
     assert_eq!(jobs.len(), 108, "jobs without objects left to label are omitted");
     assert_eq!((jobs[0].name.as_str(), jobs[107].name.as_str()), ("job-119", "job-1"));
     assert!(jobs.windows(2).all(|pair| pair[0].created_at > pair[1].created_at));
     assert_eq!((jobs[0].labeled, jobs[0].pending, jobs[0].total, jobs[0].workers_per_object), (2, 3, 5, Some(1)));
-    let lists =
-        emulator.logged_requests().into_iter().filter(|request| request.operation == "ListLabelingJobsForWorkteam");
-    assert_eq!(lists.count(), 2);
 
     let described = sagemaker.describe_labeling_job("job-119").await.unwrap().unwrap();
     assert_eq!((described.job, described.team_arn), (jobs[0].clone(), arn));
     assert!(sagemaker.describe_labeling_job("nothing").await.unwrap().is_none());
     let gone = "arn:aws:sagemaker:us-east-1:000000000000:workteam/private-crowd/gone";
-    assert_eq!(sagemaker.list_open_jobs(gone).await.unwrap_err().kind, CallErrorKind::NotFound);
+    assert_eq!(sagemaker.list_open_jobs(gone, None).await.unwrap_err().kind, CallErrorKind::NotFound);
     emulator.add_fault(ScriptedFault::answer_with_error("ListWorkteams", 1, "ThrottlingException", "Rate exceeded"));
     assert_eq!(sagemaker.list_teams().await.unwrap_err().kind, CallErrorKind::Throttled);
 }

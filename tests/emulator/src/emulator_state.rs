@@ -1,7 +1,7 @@
 //! The complete state of the emulator, and its changes over time.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -44,7 +44,9 @@ pub(crate) struct EmulatorState {
     /// Pending side effects in order; drained after each change.
     pub effects: Vec<SideEffect>,
     pub deliveries: DeliveryCounters,
-    answered: VecDeque<Instant>,
+    /// Times of the requests that were admitted in the last second, by the operation whose rate is
+    /// limited; `None` for the limit of all requests.
+    admitted: BTreeMap<Option<String>, VecDeque<Instant>>,
 }
 
 /// The parts of the state that a status change of a compilation job reads and modifies.
@@ -107,20 +109,27 @@ impl EmulatorState {
         self.compilation.finish_task(task, result, now, &mut self.effects);
     }
 
-    /// Whether the rate limit allows one more request. An allowed request is counted.
-    pub fn admit_request(&mut self) -> bool {
-        let Some(limit) = self.settings.max_rps else {
+    /// Whether the rate limits allow one more request. An allowed request is counted.
+    pub fn admit_request(&mut self, operation: &str) -> bool {
+        let is_list = operation.starts_with("List") && operation != "ListTags";
+        let list_limit = self.settings.max_list_rps.filter(|_| is_list);
+        self.admit_below(self.settings.max_rps, None) && self.admit_below(list_limit, Some(operation.to_owned()))
+    }
+
+    fn admit_below(&mut self, limit: Option<usize>, limited: Option<String>) -> bool {
+        let Some(limit) = limit else {
             return true;
         };
         let now = Instant::now();
-        while self.answered.front().is_some_and(|at| now.duration_since(*at) >= SECOND) {
-            self.answered.pop_front();
+        let admitted = self.admitted.entry(limited).or_default();
+        while admitted.front().is_some_and(|at| now.duration_since(*at) >= SECOND) {
+            admitted.pop_front();
         }
-        let admitted = self.answered.len() < limit;
-        if admitted {
-            self.answered.push_back(now);
+        let has_room = admitted.len() < limit;
+        if has_room {
+            admitted.push_back(now);
         }
-        admitted
+        has_room
     }
 
     /// Removes all resources, faults and logged requests, and restores the initial settings and the
@@ -136,6 +145,6 @@ impl EmulatorState {
         self.settings = self.initial.clone();
         self.clock = EmulatorClock::default();
         self.effects.clear();
-        self.answered.clear();
+        self.admitted.clear();
     }
 }

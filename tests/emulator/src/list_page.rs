@@ -1,4 +1,8 @@
-//! Pagination: sorts a list as requested and issues a `NextToken` for the following page.
+//! Pagination: sorts a list as requested, cuts a page, filters it, and issues a `NextToken` for the
+//! following page.
+//!
+//! As in SageMaker, the page is cut before it is filtered: a page with few or no items, and a
+//! `NextToken`, is normal (boto/boto3 issue 2838).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -37,11 +41,12 @@ struct PageToken {
     after: SortKey,
 }
 
-/// Selects the page for the `SortOrder`, `MaxResults` and `NextToken` of a request. Also returns
-/// the token of the next page.
+/// Selects the items on the page for the `SortOrder`, `MaxResults` and `NextToken` of a request that
+/// match its filters. Also returns the token of the next page.
 pub(crate) fn select_page<T>(
     request: &Value,
     mut found: Vec<(SortKey, T)>,
+    matches_filters: impl Fn(&T) -> bool,
 ) -> Result<(Vec<T>, Option<String>), ServiceError> {
     let list = hash_query(request);
     let after = request["NextToken"].as_str().map(|token| read_token(token, list)).transpose()?;
@@ -61,7 +66,7 @@ pub(crate) fn select_page<T>(
         let token = json!(PageToken { list, after: place.clone() });
         BASE64URL_NOPAD.encode(token.to_string().as_bytes())
     });
-    Ok((found.into_iter().map(|(_, item)| item).collect(), next))
+    Ok((found.into_iter().map(|(_, item)| item).filter(matches_filters).collect(), next))
 }
 
 pub(crate) fn build_list_answer(member: &str, items: impl Into<Value>, next: Option<String>) -> Value {

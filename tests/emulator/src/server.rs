@@ -98,7 +98,7 @@ async fn process_request(shared: &SharedState, operation: &str, body: &[u8]) -> 
         }
         let (answer, acted) = if let Some(error) = state.faults.take_error(operation) {
             (Err(error), false)
-        } else if random_fault == RandomFault::Throttled || !state.admit_request() {
+        } else if random_fault == RandomFault::Throttled || !state.admit_request(operation) {
             (Err(ServiceError::throttling_exception()), false)
         } else {
             (checked.and_then(|request| operations::handle_request(state, operation, &request)), true)

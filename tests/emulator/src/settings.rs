@@ -26,6 +26,9 @@ pub struct EmulatorSettings {
     pub max_running: Option<usize>,
     /// Maximum number of requests per second; further ones fail with `ThrottlingException`.
     pub max_rps: Option<usize>,
+    /// Maximum number of requests per second to each list operation other than `ListTags`; further
+    /// ones fail with `ThrottlingException`.
+    pub max_list_rps: Option<usize>,
     /// Percentage of requests that fail with `ThrottlingException`.
     pub throttled_percent: u8,
     /// Percentage of requests that get no response. Half of them take effect.
@@ -43,6 +46,8 @@ impl Default for EmulatorSettings {
             jitter_percent: 20,
             max_running: None,
             max_rps: None,
+            // aws-solutions/deepracer-on-aws issue 87: not adjustable.
+            max_list_rps: Some(2),
             throttled_percent: 0,
             dropped_percent: 0,
         }

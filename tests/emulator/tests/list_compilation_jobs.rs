@@ -127,3 +127,28 @@ async fn summaries_have_the_members_of_the_service() {
     assert_eq!(summary.compilation_target_device().map(TargetDevice::as_str), Some("ml_c5"));
     assert_eq!(summary.compilation_target_platform_os(), None);
 }
+
+#[tokio::test]
+async fn page_is_cut_before_it_is_filtered() {
+    let emulator = start_emulator().await;
+    let client = create_client(&emulator);
+    create_some_jobs(&emulator, &client).await;
+    let list = client.list_compilation_jobs().status_equals(Status::Stopping).max_results(2);
+    let first = list.clone().send().await.unwrap();
+    assert_eq!(first.compilation_job_summaries(), [], "the oldest two jobs have another status");
+    let second = list.next_token(first.next_token().unwrap()).send().await.unwrap();
+    assert_eq!(second.compilation_job_summaries().len(), 1);
+    assert_eq!(second.next_token(), None);
+}
+
+#[tokio::test]
+async fn lists_accept_two_requests_a_second() {
+    let emulator = Emulator::builder().start().await.unwrap();
+    let client = create_client(&emulator);
+    let mut codes = Vec::new();
+    for _ in 0..3 {
+        codes.push(error_code_and_message(client.list_compilation_jobs().send().await).0);
+    }
+    assert_eq!(codes, ["accepted", "accepted", "ThrottlingException"]);
+    assert_eq!(error_code_and_message(client.list_workteams().send().await).0, "accepted", "another operation");
+}

@@ -22,6 +22,7 @@ def team(emulator):
 
 
 def test_labeling_jobs_are_listed_newest_first_in_pages(emulator, team):
+    emulator.control("settings", {"max_list_rps": None})
     for number in range(23):
         answer = emulator.control("labeling_jobs", {"name": f"job-{number:02}", "workteam": "radiology", "objects": 5})
         assert answer["LabelingJobStatus"] == "InProgress", answer

@@ -10,12 +10,8 @@ use crate::{
 };
 
 pub(crate) fn list_jobs(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
-    let found = state
-        .compilation
-        .iter_jobs()
-        .filter(|job| matches_filters(job, request))
-        .map(|job| (sort_key(job, request), job));
-    let (jobs, next) = select_page(request, found.collect())?;
+    let found = state.compilation.iter_jobs().map(|job| (sort_key(job, request), job));
+    let (jobs, next) = select_page(request, found.collect(), |job| matches_filters(job, request))?;
     Ok(build_list_answer(
         "CompilationJobSummaries",
         jobs.into_iter().map(EmulatedCompilationJob::to_summary).collect::<Vec<_>>(),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(crate) fn list_images(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
-    let found = state.images.iter_images().filter(|image| matches_filters(request, image));
+    let found = state.images.iter_images();
     let sort_key = |image: &EmulatedImage| match request["SortBy"].as_str() {
         Some("IMAGE_NAME") => SortKey::by_name(&image.name),
         Some("LAST_MODIFIED_TIME") => SortKey::by_time(image.modified, &image.name),
@@ -21,7 +21,9 @@ pub(crate) fn list_images(state: &mut EmulatorState, request: &Value) -> Operati
     // Service model: "The default value is DESCENDING." Other lists spell the order differently.
     let mut query = request.clone();
     query["SortOrder"] = if request["SortOrder"] == "ASCENDING" { "Ascending" } else { "Descending" }.into();
-    let (page, next) = select_page(&query, found.map(|image| (sort_key(image), image)).collect())?;
+    let (page, next) = select_page(&query, found.map(|image| (sort_key(image), image)).collect(), |image| {
+        matches_filters(request, image)
+    })?;
     let shown = |image: &&EmulatedImage| {
         let mut shown = image_description(image);
         if let Some(members) = shown.as_object_mut() {

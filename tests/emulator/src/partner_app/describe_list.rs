@@ -14,7 +14,7 @@ use crate::{
 
 pub(crate) fn list_partner_apps(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let apps = state.partner_apps.iter_apps().map(|app| (SortKey::by_time(app.created, &app.arn), app));
-    let (page, next) = select_page(request, apps.collect())?;
+    let (page, next) = select_page(request, apps.collect(), |_| true)?;
     let summary = |app: &&EmulatedPartnerApp| {
         json!({
             "Arn": app.arn, "Name": app.name, "Type": app.kind, "Status": format!("{:?}", app.status),

@@ -15,14 +15,12 @@ pub(crate) fn list_labeling_jobs(state: &mut EmulatorState, request: &Value) -> 
         return Err(ServiceError::resource_not_found(format!("Could not find the work team {arn}.")));
     }
     let part = request["JobReferenceCodeContains"].as_str().unwrap_or_default();
-    let wanted = |job: &&EmulatedLabelingJob| {
-        job.team == arn
-            && job.reference_contains(part)
-            && is_between(job.created, request, "CreationTimeAfter", "CreationTimeBefore")
+    let matches_filters = |job: &&EmulatedLabelingJob| {
+        job.reference_contains(part) && is_between(job.created, request, "CreationTimeAfter", "CreationTimeBefore")
     };
-    let found = state.workteams.jobs.values().filter(wanted);
-    let (jobs, next) =
-        select_page(request, found.map(|job| (SortKey::by_time(job.created, &job.name), job)).collect())?;
+    let of_team = state.workteams.jobs.values().filter(|job| job.team == arn);
+    let found = of_team.map(|job| (SortKey::by_time(job.created, &job.name), job));
+    let (jobs, next) = select_page(request, found.collect(), matches_filters)?;
     let now = state.clock.now();
     Ok(build_list_answer(
         "LabelingJobSummaryList",

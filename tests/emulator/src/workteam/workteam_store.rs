@@ -109,13 +109,12 @@ pub(crate) fn delete_workteam(state: &mut EmulatorState, request: &Value) -> Ope
 
 pub(crate) fn list_workteams(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
     let part = request["NameContains"].as_str().unwrap_or_default();
-    let found = state.workteams.teams.values().filter(|team| team.name.contains(part));
-    let placed = found.map(|team| match request["SortBy"].as_str() {
+    let placed = state.workteams.teams.values().map(|team| match request["SortBy"].as_str() {
         Some("Name") => (SortKey::by_name(&team.name), team),
         // Service model: "The default is CreationTime."
         _ => (SortKey::by_time(team.created, &team.name), team),
     });
-    let (teams, next) = select_page(request, placed.collect())?;
+    let (teams, next) = select_page(request, placed.collect(), |team| team.name.contains(part))?;
     Ok(build_list_answer(
         "Workteams",
         teams.into_iter().map(EmulatedWorkteam::to_description).collect::<Vec<_>>(),

@@ -23,6 +23,7 @@ pub async fn start_emulator() -> Emulator {
         in_progress_ms: 10_000,
         stopping_ms: 10_000,
         jitter_percent: 0,
+        max_list_rps: None,
         ..EmulatorSettings::default()
     };
     let owner = Owner { region: "us-east-1".to_owned(), account: "000000000000".to_owned() };
