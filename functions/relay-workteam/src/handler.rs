@@ -8,7 +8,7 @@ use std::{fmt::Display, time::Duration};
 
 use automation::event::Event;
 use ledger::{BurstRow, Ledger, LedgerTable};
-use maintenance::workteam::{LabelingJobState, ObservedWorkteam, TeamMessage};
+use maintenance::workteam::{LabelingJob, LabelingJobState, ObservedWorkteam, TeamMessage};
 use notifications::{Notification, TeamMessages, TeamReport, notifier::Notifier, sns::Topic};
 use sagemaker::workteams::{WorkteamDirectory, Workteams};
 use tokio::time::{Instant, timeout_at};
@@ -17,6 +17,10 @@ use worker::{CallError, CallErrorKind, Clock, Failure, backoff::Backoff};
 
 /// Time limit for the queries that add teams and labeling jobs to a message.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pages of labeling jobs per team that are read for a notification: SageMaker accepts about 2 list
+/// calls a second from an account.
+const MAX_JOB_PAGES: usize = 4;
 
 /// Longest message, in bytes, that is combined with others into one notification.
 const MAX_COMBINED: usize = 2 * 1024;
@@ -133,21 +137,45 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
         }
         let mut reports = Vec::with_capacity(teams.len());
         for team in &teams {
+            let jobs = self.query_open_jobs(deadline, team, &mut notes).await;
+            reports.push(TeamReport::new(team, jobs.as_deref()));
+        }
+        (reports, notes)
+    }
+
+    /// The open jobs among the newest labeling jobs of a team; `None` if not even the newest page
+    /// could be queried. The pages that were read are used even if the next one could not be.
+    async fn query_open_jobs(
+        &self,
+        deadline: Instant,
+        team: &ObservedWorkteam,
+        notes: &mut Vec<String>,
+    ) -> Option<Vec<LabelingJob>> {
+        let mut open: Option<Vec<LabelingJob>> = None;
+        let mut page = None;
+        for _ in 0..MAX_JOB_PAGES {
             let query = async {
-                match self.directory.workteams.list_open_jobs(&team.arn).await {
+                match self.directory.workteams.list_open_jobs(&team.arn, page.clone()).await {
                     Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
                     jobs => jobs.map(Some),
                 }
             };
-            let subject = format!("the labeling jobs of {}", team.name);
-            let jobs = query_or_note(deadline, &subject, query, &mut notes).await;
-            if let Some(None) = jobs {
+            let age = if open.is_none() { "the" } else { "older" };
+            let subject = format!("{age} labeling jobs of {}", team.name);
+            let Some(listed) = query_or_note(deadline, &subject, query, notes).await else { return open };
+            let Some(listed) = listed else {
                 self.directory.clear_cache();
                 notes.push(format!("the work team {} was deleted meanwhile", team.name));
+                return open;
+            };
+            open.get_or_insert_default().extend(listed.jobs);
+            page = listed.next;
+            if page.is_none() {
+                return open;
             }
-            reports.push(TeamReport::new(team, jobs.flatten().as_deref()));
         }
-        (reports, notes)
+        notes.push(format!("{} has many labeling jobs: only the newest ones were queried", team.name));
+        open
     }
 
     /// SageMaker may publish a status several times: each is forwarded once.

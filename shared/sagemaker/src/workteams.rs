@@ -8,6 +8,14 @@ use worker::CallError;
 
 pub use directory::WorkteamDirectory;
 
+/// A page of labeling jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelingJobPage {
+    pub jobs: Vec<LabelingJob>,
+    /// Token of the next page; `None` on the last page.
+    pub next: Option<String>,
+}
+
 /// The work team and labeling job operations of SageMaker.
 pub trait Workteams: Sync {
     /// All private teams of the account and Region.
@@ -16,11 +24,16 @@ pub trait Workteams: Sync {
     /// Executes one action of a plan.
     fn apply_action(&self, action: WorkteamAction) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// The labeling jobs of a team that have objects left to label, newest first.
+    /// A page of the labeling jobs of a team, newest first, with those jobs of the page that have
+    /// objects left to label. `None` for the first page.
     ///
     /// # Errors
     /// Of kind `NotFound` if there is no such team.
-    fn list_open_jobs(&self, team_arn: &str) -> impl Future<Output = Result<Vec<LabelingJob>, CallError>> + Send;
+    fn list_open_jobs(
+        &self,
+        team_arn: &str,
+        page: Option<String>,
+    ) -> impl Future<Output = Result<LabelingJobPage, CallError>> + Send;
 
     /// Describes a labeling job; `None` if there is no job of this name.
     fn describe_labeling_job(

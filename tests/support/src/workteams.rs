@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use maintenance::workteam::{LabelingJob, LabelingJobDescription, ObservedWorkteam, WorkteamAction, WorkteamCall};
-use sagemaker::workteams::Workteams;
+use sagemaker::workteams::{LabelingJobPage, Workteams};
 use worker::{CallError, CallErrorKind};
 
 use crate::Shared;
@@ -28,6 +28,12 @@ pub struct MemoryWorkteams {
     pub teams: Shared<Vec<ObservedWorkteam>>,
     /// Labeling jobs by the ARN of their team, newest first.
     pub jobs: Shared<BTreeMap<String, Vec<LabelingJob>>>,
+    /// Labeling jobs per page, open or not; 0 for all of them.
+    pub page_size: Shared<usize>,
+    /// How many pages of labeling jobs were listed.
+    pub listed_pages: Shared<usize>,
+    /// How many pages of labeling jobs are answered; further ones get no response.
+    pub answered_pages: Shared<Option<usize>>,
     /// Labeling jobs by name.
     pub described: Shared<BTreeMap<String, LabelingJobDescription>>,
     /// How many times the teams were listed.
@@ -90,7 +96,13 @@ impl Workteams for MemoryWorkteams {
         Ok(())
     }
 
-    async fn list_open_jobs(&self, team_arn: &str) -> Result<Vec<LabelingJob>, CallError> {
+    async fn list_open_jobs(&self, team_arn: &str, page: Option<String>) -> Result<LabelingJobPage, CallError> {
+        let number = *self.listed_pages.lock();
+        *self.listed_pages.lock() += 1;
+        let answered = *self.answered_pages.lock();
+        if answered.is_some_and(|answered| number >= answered) {
+            return std::future::pending().await;
+        }
         self.fail_if_scripted("ListLabelingJobsForWorkteam")?;
         if !self.teams.lock().iter().any(|team| team.arn == team_arn) {
             return Err(CallError::new(
@@ -99,7 +111,15 @@ impl Workteams for MemoryWorkteams {
                 "there is no such team",
             ));
         }
-        Ok(self.jobs.lock().get(team_arn).cloned().unwrap_or_default())
+        let jobs = self.jobs.lock().get(team_arn).cloned().unwrap_or_default();
+        let start: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
+        let size = match *self.page_size.lock() {
+            0 => jobs.len(),
+            size => size,
+        };
+        let next = (start + size < jobs.len()).then(|| (start + size).to_string());
+        let listed = jobs.into_iter().skip(start).take(size).filter(|job| job.pending > 0);
+        Ok(LabelingJobPage { jobs: listed.collect(), next })
     }
 
     async fn describe_labeling_job(&self, name: &str) -> Result<Option<LabelingJobDescription>, CallError> {

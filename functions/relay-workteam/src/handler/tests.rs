@@ -77,6 +77,36 @@ async fn message_is_forwarded_once_with_its_team_jobs_and_portal() {
     }
 }
 
+/// A relay whose team has an open job, and then 1,500 older ones without objects left.
+fn create_relay_with_history() -> TestRelay {
+    let relay = TestRelay { query_timeout: Duration::from_millis(50), ..create_immediate_relay() };
+    let workteams = &relay.directory.workteams;
+    *workteams.page_size.lock() = 100;
+    let old = LabelingJob { pending: 0, ..labeling_job("old") };
+    workteams.jobs.lock().values_mut().for_each(|jobs| jobs.extend(vec![old.clone(); 1_500]));
+    relay
+}
+
+#[tokio::test]
+async fn newest_labeling_jobs_are_reported_of_many() {
+    let relay = create_relay_with_history();
+    relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
+    let text = published_texts(&relay).remove(0);
+    assert!(text.contains("1,260 / 2,000"), "{text}");
+    assert!(text.contains("radiology has many labeling jobs: only the newest ones were queried"), "{text}");
+    assert_eq!(*relay.directory.workteams.listed_pages.lock(), MAX_JOB_PAGES);
+}
+
+#[tokio::test]
+async fn pages_before_the_time_limit_are_used() {
+    let relay = create_relay_with_history();
+    *relay.directory.workteams.answered_pages.lock() = Some(1);
+    relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
+    let text = published_texts(&relay).remove(0);
+    assert!(text.contains("1,260 / 2,000"), "{text}");
+    assert!(text.contains("older labeling jobs of radiology could not be queried"), "{text}");
+}
+
 /// The name of a case, the expected note, and the setup.
 type NoteCase = (&'static str, &'static str, fn(&TestRelay));
 

@@ -13,7 +13,7 @@ use maintenance::workteam::{
 };
 use worker::{CallError, CallErrorKind};
 
-use super::Workteams;
+use super::{LabelingJobPage, Workteams};
 use crate::{
     SageMakerClient,
     convert::{convert_time, non_empty_text},
@@ -55,12 +55,12 @@ impl Workteams for SageMakerClient {
         }
     }
 
-    async fn list_open_jobs(&self, team_arn: &str) -> Result<Vec<LabelingJob>, CallError> {
+    async fn list_open_jobs(&self, team_arn: &str, page: Option<String>) -> Result<LabelingJobPage, CallError> {
         let list = self.client.list_labeling_jobs_for_workteam().workteam_arn(team_arn).max_results(PAGE_SIZE);
-        let pages = list.sort_order(SortOrder::Descending).into_paginator().items().send();
-        let jobs = pages.collect::<Result<Vec<_>, _>>().await;
-        let jobs = jobs.map_err(|error| CallError::from_sdk("ListLabelingJobsForWorkteam", error))?;
-        Ok(jobs.iter().map(convert_job_summary).filter(|job| job.pending > 0).collect())
+        let listed = list.sort_order(SortOrder::Descending).set_next_token(page).send().await;
+        let listed = listed.map_err(|error| CallError::from_sdk("ListLabelingJobsForWorkteam", error))?;
+        let jobs = listed.labeling_job_summary_list().iter().map(convert_job_summary);
+        Ok(LabelingJobPage { jobs: jobs.filter(|job| job.pending > 0).collect(), next: listed.next_token })
     }
 
     async fn describe_labeling_job(&self, name: &str) -> Result<Option<LabelingJobDescription>, CallError> {
