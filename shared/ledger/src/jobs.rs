@@ -11,6 +11,13 @@ use crate::{
     contended_error, content_key, job_key, model_key,
 };
 
+/// Who started a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobOwner {
+    Stack,
+    Others,
+}
+
 /// Which earlier jobs of the same bytes and settings can be reused for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
@@ -197,11 +204,45 @@ impl<T: LedgerTable> Ledger<T> {
         self.update_row(&job_key(name), fail).await.map(drop)
     }
 
-    /// At most `count` jobs that have not finished, of those last updated after a time; the least
-    /// recently updated first.
-    pub async fn list_running_jobs(&self, after: Option<Timestamp>, count: usize) -> Result<Vec<JobRow>, CallError> {
-        let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
-        self.table.list_rows(List::RunningJobs, ListRange::After(after), count).await
+    /// At most `count` running jobs, in turn: the least recently updated ones that were updated
+    /// after a time, then those updated before.
+    pub async fn next_running_jobs(
+        &self,
+        owner: JobOwner,
+        after: Option<Timestamp>,
+        count: usize,
+    ) -> Result<Vec<JobRow>, CallError> {
+        let list = match owner {
+            JobOwner::Stack => List::RunningJobs,
+            JobOwner::Others => List::ForeignRunningJobs,
+        };
+        let mut jobs: Vec<JobRow> = Vec::new();
+        for after in [after, None] {
+            let range = ListRange::After(after.unwrap_or(Timestamp::UNIX_EPOCH));
+            for job in self.table.list_rows::<JobRow>(list, range, count).await? {
+                // Earlier releases listed requested jobs too.
+                let is_running = !job.status.is_terminal() && job.status != JobStatus::Requested;
+                if is_running && !jobs.iter().any(|listed| listed.name == job.name) {
+                    jobs.push(job);
+                }
+            }
+            if jobs.len() >= count {
+                break;
+            }
+        }
+        jobs.truncate(count);
+        Ok(jobs)
+    }
+
+    /// At most `count` jobs that have not finished, the least recently updated first.
+    pub async fn list_unfinished_jobs(&self, count: usize) -> Result<Vec<JobRow>, CallError> {
+        let mut jobs = Vec::new();
+        for list in [List::RequestedJobs, List::RunningJobs, List::ForeignRunningJobs] {
+            jobs.extend(self.table.list_rows(list, ListRange::After(Timestamp::UNIX_EPOCH), count).await?);
+        }
+        jobs.sort_by_key(|job: &JobRow| job.updated_at);
+        jobs.truncate(count);
+        Ok(jobs)
     }
 
     /// The jobs that finished last, newest first.

@@ -44,9 +44,11 @@ pub use bursts::BurstRow;
 pub use dynamodb::DynamoTable;
 pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};
 pub use idempotency::Execution;
-pub use jobs::Reuse;
+pub use jobs::{JobOwner, Reuse};
 pub use quota_queue::{ParkedModel, ParkedRow};
-pub use rows::{Arrival, ArrivalsRow, ClaimRow, ContentRow, JobRow, ModelRow, ModelState, StatusSeen, SweepRow};
+pub use rows::{
+    Arrival, ArrivalsRow, ClaimRow, ContentRow, JobRow, ListingPass, ModelRow, ModelState, StatusSeen, SweepRow,
+};
 pub use table::{LedgerRow, LedgerTable, List, ListEntry, ListRange, Versioned};
 
 use std::time::Duration;

@@ -137,7 +137,12 @@ impl LedgerRow for ModelRow {
 
 impl LedgerRow for JobRow {
     fn list_entry(&self) -> Option<ListEntry> {
-        let list = if self.status.is_terminal() { List::EndedJobs } else { List::RunningJobs };
+        let list = match self.status {
+            status if status.is_terminal() => List::EndedJobs,
+            JobStatus::Requested => List::RequestedJobs,
+            _ if self.request.is_some() => List::RunningJobs,
+            _ => List::ForeignRunningJobs,
+        };
         Some(ListEntry { list, at: self.updated_at })
     }
 
@@ -274,12 +279,34 @@ pub enum ClaimRow {
 }
 
 /// The position of the sweep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepRow {
-    /// Every job modified before this time was listed.
+    /// Of the listed jobs, every one modified before this time was compared with the ledger. At
+    /// first, this is the time of the first sweep.
     pub until: Timestamp,
-    /// Running jobs that SageMaker did not list are described one by one, the least recently
-    /// updated first: those last updated before this time were described; `None` if all were.
+    /// Running jobs of this stack are described in turn, the least recently updated first: the
+    /// last one that was described was updated at this time.
     #[serde(default, rename = "asked_until")]
     pub described_until: Option<Timestamp>,
+    /// The same for running jobs not started by this stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_described_until: Option<Timestamp>,
+    /// The pass over the list of jobs that is in progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<ListingPass>,
+}
+
+impl SweepRow {
+    /// The position before the first sweep: the past is not reported.
+    pub fn new(now: Timestamp) -> Self {
+        Self { until: now, described_until: None, foreign_described_until: None, listing: None }
+    }
+}
+
+/// A pass over the list of jobs, newest first, that takes several sweeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListingPass {
+    pub started_at: Timestamp,
+    /// Token of the next page.
+    pub next_page: String,
 }

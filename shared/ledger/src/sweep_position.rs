@@ -14,7 +14,7 @@ impl<T: LedgerTable> Ledger<T> {
 
     /// Records the position that a sweep has reached; the position never moves backwards.
     pub async fn record_sweep_position(&self, reached: SweepRow) -> Result<(), CallError> {
-        let advance = |row: Option<SweepRow>| row.is_none_or(|row| row.until <= reached.until).then_some(reached);
+        let advance = |row: Option<SweepRow>| row.is_none_or(|row| row.until <= reached.until).then(|| reached.clone());
         self.update_row(SWEEP_KEY, advance).await.map(drop)
     }
 }

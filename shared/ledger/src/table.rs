@@ -34,8 +34,12 @@ pub struct ListEntry {
 /// behind the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum List {
-    /// Jobs that have not finished, by the time of their last change.
+    /// Jobs that SageMaker has not accepted yet, by the time of their last change.
+    RequestedJobs,
+    /// Running jobs of this stack, by the time of their last change.
     RunningJobs,
+    /// Running jobs not started by this stack, by the time of their last change.
+    ForeignRunningJobs,
     /// Finished jobs, by the time they finished.
     EndedJobs,
     /// Model versions, by the time they were planned.
@@ -46,7 +50,9 @@ impl List {
     /// The name of the list in the table.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::RequestedJobs => "jobs-requested",
             Self::RunningJobs => "jobs-running",
+            Self::ForeignRunningJobs => "jobs-running-foreign",
             Self::EndedJobs => "jobs-ended",
             Self::Models => "models",
         }

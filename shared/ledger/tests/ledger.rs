@@ -169,9 +169,9 @@ async fn parked_requests_are_released_one_per_model_in_turn() {
 async fn sweep_position_never_moves_backwards() {
     let ledger = new_ledger();
     assert_eq!(ledger.read_sweep_position().await.unwrap(), None);
-    let later = SweepRow { until: Timestamp::from_second(100).unwrap(), described_until: None };
-    ledger.record_sweep_position(later).await.unwrap();
-    ledger.record_sweep_position(SweepRow { until: Timestamp::UNIX_EPOCH, described_until: None }).await.unwrap();
+    let later = SweepRow::new(Timestamp::from_second(100).unwrap());
+    ledger.record_sweep_position(later.clone()).await.unwrap();
+    ledger.record_sweep_position(SweepRow::new(Timestamp::UNIX_EPOCH)).await.unwrap();
     assert_eq!(ledger.read_sweep_position().await.unwrap(), Some(later));
 }
 
@@ -180,7 +180,7 @@ async fn sweep_position_never_moves_backwards() {
 async fn stored_field_names_are_those_of_earlier_releases() {
     let ledger = new_ledger();
     ledger.claim_job(&compilation_request("v1"), Reuse::Running).await.unwrap();
-    ledger.record_sweep_position(SweepRow { until: Timestamp::UNIX_EPOCH, described_until: None }).await.unwrap();
+    ledger.record_sweep_position(SweepRow::new(Timestamp::UNIX_EPOCH)).await.unwrap();
     let calls = UpdateCalls::default();
     let pending =
         PendingUpdate { digest: "d".to_owned(), changes: Vec::new(), requested_at: Timestamp::UNIX_EPOCH, calls };

@@ -1,7 +1,7 @@
 //! The client of Amazon SageMaker that implements every trait of this crate.
 
-use aws_config::SdkConfig;
-use aws_sdk_sagemaker::Client;
+use aws_config::{SdkConfig, retry::RetryConfig};
+use aws_sdk_sagemaker::{Client, config};
 
 /// Calls Amazon SageMaker.
 #[derive(Debug, Clone)]
@@ -17,5 +17,12 @@ impl SageMakerClient {
     /// A client with this configuration of the SDK.
     pub fn from_config(config: &SdkConfig) -> Self {
         Self::new(Client::new(config))
+    }
+
+    /// Like [`from_config`](Self::from_config), for a caller that paces its calls: each call is
+    /// repeated at most once.
+    pub fn with_one_retry(config: &SdkConfig) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(2);
+        Self::new(Client::from_conf(config::Builder::from(config).retry_config(retries).build()))
     }
 }

@@ -4,11 +4,11 @@ use aws_sdk_sagemaker::{
     operation::describe_compilation_job::DescribeCompilationJobOutput,
     primitives::DateTime,
     types::{
-        Framework, InputConfig, NeoVpcConfig, OutputConfig, StoppingCondition, Tag, TargetDevice, TargetPlatform,
-        TargetPlatformAccelerator, TargetPlatformArch, TargetPlatformOs,
+        Framework, InputConfig, ListCompilationJobsSortBy, NeoVpcConfig, OutputConfig, SortOrder, StoppingCondition,
+        Tag, TargetDevice, TargetPlatform, TargetPlatformAccelerator, TargetPlatformArch, TargetPlatformOs,
     },
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use neo::{CompilationRequest, JobDescription, JobOptions, JobStatus, ModelSource, Target};
 use thiserror::Error;
 use worker::{CallError, CallErrorKind};
@@ -17,9 +17,6 @@ use crate::{
     SageMakerClient,
     convert::{convert_time, non_empty_text},
 };
-
-/// Added to the end of a window: SageMaker does not document whether the end is included.
-const WINDOW_MARGIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// Maximum number of summaries of one `ListCompilationJobs` page (API reference).
 const PAGE_SIZE: i32 = 100;
@@ -45,6 +42,9 @@ pub enum CreateJobError {
 pub struct JobSummary {
     pub name: String,
     pub status: JobStatus,
+    pub created_at: Option<Timestamp>,
+    /// When its status last changed.
+    pub modified_at: Option<Timestamp>,
 }
 
 /// A page of jobs.
@@ -70,14 +70,11 @@ pub trait CompilationJobs: Sync {
     /// Stops a job. Succeeds if the job has already finished or does not exist.
     fn stop_job(&self, name: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// A page of the jobs modified between two times. Jobs modified shortly before or after may be
-    /// listed too.
-    fn list_modified_between(
-        &self,
-        after: Timestamp,
-        until: Timestamp,
-        page: Option<String>,
-    ) -> impl Future<Output = Result<JobPage, CallError>> + Send;
+    /// A page of all jobs of the account and Region, newest first; `None` for the first page.
+    ///
+    /// No filter is set: SageMaker cuts a page first and filters it afterwards, so a filter saves no
+    /// call.
+    fn list_newest(&self, page: Option<String>) -> impl Future<Output = Result<JobPage, CallError>> + Send;
 }
 
 impl CompilationJobs for SageMakerClient {
@@ -161,20 +158,12 @@ impl CompilationJobs for SageMakerClient {
         }
     }
 
-    async fn list_modified_between(
-        &self,
-        after: Timestamp,
-        until: Timestamp,
-        page: Option<String>,
-    ) -> Result<JobPage, CallError> {
-        // The start is rounded down to milliseconds and the end is extended: listing a job twice is
-        // harmless, missing it is not.
-        let milliseconds = |time: Timestamp| DateTime::from_millis(time.as_millisecond());
+    async fn list_newest(&self, page: Option<String>) -> Result<JobPage, CallError> {
         let output = self
             .client
             .list_compilation_jobs()
-            .last_modified_time_after(milliseconds(after))
-            .last_modified_time_before(milliseconds(until + WINDOW_MARGIN))
+            .sort_by(ListCompilationJobsSortBy::CreationTime)
+            .sort_order(SortOrder::Descending)
             .max_results(PAGE_SIZE)
             .set_next_token(page)
             .send()
@@ -183,6 +172,8 @@ impl CompilationJobs for SageMakerClient {
         let jobs = output.compilation_job_summaries().iter().map(|job| JobSummary {
             name: job.compilation_job_name().unwrap_or_default().to_owned(),
             status: job.compilation_job_status().map_or(JobStatus::Unknown, |status| JobStatus::from(status.as_str())),
+            created_at: known_time(job.creation_time()),
+            modified_at: known_time(job.last_modified_time()),
         });
         Ok(JobPage { jobs: jobs.collect(), next: output.next_token })
     }
@@ -190,8 +181,11 @@ impl CompilationJobs for SageMakerClient {
 
 /// The SDK fills missing required members with empty text and the epoch, which are treated as
 /// missing here.
+fn known_time(time: Option<&DateTime>) -> Option<Timestamp> {
+    convert_time(time).filter(|time| *time > Timestamp::UNIX_EPOCH)
+}
+
 fn convert_description(output: &DescribeCompilationJobOutput) -> JobDescription {
-    let time = |time: Option<&DateTime>| convert_time(time).filter(|time| *time > Timestamp::UNIX_EPOCH);
     let status = output.compilation_job_status().map_or(JobStatus::Unknown, |status| JobStatus::from(status.as_str()));
     let input = output.input_config();
     let destination = output.output_config();
@@ -216,9 +210,9 @@ fn convert_description(output: &DescribeCompilationJobOutput) -> JobDescription 
         output_location: destination.and_then(OutputConfig::s3_output_location).unwrap_or_default().to_owned(),
         artifact: non_empty_text(artifact).filter(|_| status == JobStatus::Completed),
         failure_reason: non_empty_text(output.failure_reason()),
-        created_at: time(output.creation_time()),
-        started_at: time(output.compilation_start_time()),
-        ended_at: time(output.compilation_end_time()).filter(|_| status.is_terminal()),
+        created_at: known_time(output.creation_time()),
+        started_at: known_time(output.compilation_start_time()),
+        ended_at: known_time(output.compilation_end_time()).filter(|_| status.is_terminal()),
     }
 }
 

@@ -77,3 +77,21 @@ async fn missing_permission_differs_from_an_invalid_request() {
         assert_eq!(error.to_string(), message);
     }
 }
+
+#[tokio::test]
+async fn jobs_are_listed_newest_first_without_a_filter() {
+    let emulator = Emulator::builder().start().await.unwrap();
+    emulator.pause_clock();
+    let jobs = SageMakerClient::new(connect_client(&emulator.endpoint_url(), "us-east-1"));
+    for name in ["older", "newer"] {
+        jobs.create_job(&compilation_request(&json!({ "job_name": name })), ROLE).await.unwrap();
+        emulator.advance_clock(std::time::Duration::from_secs(1));
+    }
+    let page = jobs.list_newest(None).await.unwrap();
+    let sent = emulator.logged_requests().pop().unwrap();
+    assert_eq!(sent.body, json!({ "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100 }));
+    let names: Vec<_> = page.jobs.iter().map(|job| job.name.as_str()).collect();
+    assert_eq!((names, page.next), (vec!["newer", "older"], None));
+    assert!(page.jobs[0].created_at > page.jobs[1].created_at);
+    assert!(page.jobs[0].modified_at >= page.jobs[0].created_at);
+}

@@ -150,12 +150,7 @@ impl<E: CompilationJobs> CompilationJobs for CrashingEdge<E> {
         self.crashes.run_call(self.edge.stop_job(name)).await
     }
 
-    async fn list_modified_between(
-        &self,
-        after: Timestamp,
-        until: Timestamp,
-        page: Option<String>,
-    ) -> Result<JobPage, CallError> {
-        self.crashes.run_call(self.edge.list_modified_between(after, until, page)).await
+    async fn list_newest(&self, page: Option<String>) -> Result<JobPage, CallError> {
+        self.crashes.run_call(self.edge.list_newest(page)).await
     }
 }

@@ -2,7 +2,10 @@
 
 mod invariants;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use automation::{ConfigSource, ForeignJobs, ModelNotifier, event::Event};
 use ledger::Ledger;
@@ -244,9 +247,10 @@ impl SimulatedStack {
             job_states: with_crashes(&self.job_states, crashes),
             requests: with_crashes(&self.requests, crashes),
             foreign: ForeignJobs::default(),
+            call_pause: Duration::ZERO,
             clock: now,
         };
-        self.crashes += usize::from(sweeper.run_sweep().await.is_err());
+        self.crashes += usize::from(sweeper.run_sweep(Duration::from_mins(1)).await.is_err());
     }
 
     fn list_running_jobs(&self) -> Vec<String> {

@@ -56,13 +56,8 @@ impl CompilationJobs for SlowCompilationJobs {
         self.jobs.stop_job(name).await
     }
 
-    async fn list_modified_between(
-        &self,
-        after: Timestamp,
-        until: Timestamp,
-        page: Option<String>,
-    ) -> Result<JobPage, CallError> {
-        self.jobs.list_modified_between(after, until, page).await
+    async fn list_newest(&self, page: Option<String>) -> Result<JobPage, CallError> {
+        self.jobs.list_newest(page).await
     }
 }
 

@@ -29,12 +29,25 @@ pub struct MemoryJobs {
     pub jobs: Shared<BTreeMap<String, JobDescription>>,
     /// Responses to the next requests, the last one first; without one, a request is accepted.
     pub responses: Shared<Vec<ScriptedResponse>>,
-    /// Start times of the windows that were listed.
-    pub listed_from: Shared<Vec<Timestamp>>,
+    /// When jobs last changed, if not when they were created.
+    pub modified_at: Shared<BTreeMap<String, Timestamp>>,
+    /// The calls that read jobs, oldest first: the name of a job, or the token of a page.
+    pub reads: Shared<Vec<String>>,
+    /// Errors of the next calls that read jobs, the last one first.
+    pub failures: Shared<Vec<CallErrorKind>>,
     /// Whether lists omit every job.
     pub unlisted: Shared<bool>,
-    /// When jobs were modified; a job without an entry is in every list.
-    pub modified_at: Shared<BTreeMap<String, Timestamp>>,
+}
+
+/// Jobs per page of a list (the largest page of SageMaker).
+const PAGE_SIZE: usize = 100;
+
+impl MemoryJobs {
+    fn record_read(&self, operation: &'static str, read: &str) -> Result<(), CallError> {
+        self.reads.lock().push(read.to_owned());
+        let failure = self.failures.lock().pop();
+        failure.map_or(Ok(()), |kind| Err(CallError::new(operation, kind, "SageMaker rejects the call")))
+    }
 }
 
 impl CompilationJobs for MemoryJobs {
@@ -79,6 +92,7 @@ impl CompilationJobs for MemoryJobs {
     }
 
     async fn describe_job(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
+        self.record_read("DescribeCompilationJob", name)?;
         Ok(self.jobs.lock().get(name).cloned())
     }
 
@@ -89,28 +103,34 @@ impl CompilationJobs for MemoryJobs {
         Ok(())
     }
 
-    async fn list_modified_between(
-        &self,
-        after: Timestamp,
-        until: Timestamp,
-        page: Option<String>,
-    ) -> Result<JobPage, CallError> {
-        const PAGE_SIZE: usize = 2;
-        self.listed_from.lock().push(after);
+    async fn list_newest(&self, page: Option<String>) -> Result<JobPage, CallError> {
+        let token = page.unwrap_or_default();
+        self.record_read("ListCompilationJobs", &format!("page {token}"))?;
         if *self.unlisted.lock() {
             return Ok(JobPage { jobs: Vec::new(), next: None });
         }
-        let start: usize = page.and_then(|page| page.parse().ok()).unwrap_or(0);
+        let start: usize = if token.is_empty() { 0 } else { token.parse().map_err(|_| invalid_token())? };
         let (jobs, modified_at) = (self.jobs.lock(), self.modified_at.lock());
-        let is_within =
-            |job: &&JobDescription| modified_at.get(&job.name).is_none_or(|at| (after..=until).contains(at));
-        let listed: Vec<_> = jobs.values().filter(is_within).collect();
-        let summaries = listed
-            .iter()
-            .skip(start)
-            .take(PAGE_SIZE)
-            .map(|job| JobSummary { name: job.name.clone(), status: job.status });
+        let mut listed: Vec<_> = jobs.values().collect();
+        let order = |job: &&JobDescription| (std::cmp::Reverse(job.created_at), job.name.clone());
+        if start + PAGE_SIZE < listed.len() {
+            // Sorting a long list takes seconds.
+            listed.select_nth_unstable_by_key(start + PAGE_SIZE, order);
+            listed[..start + PAGE_SIZE].sort_by_cached_key(order);
+        } else {
+            listed.sort_by_cached_key(order);
+        }
+        let summaries = listed.iter().skip(start).take(PAGE_SIZE).map(|job| JobSummary {
+            name: job.name.clone(),
+            status: job.status,
+            created_at: job.created_at,
+            modified_at: modified_at.get(&job.name).copied().or(job.created_at),
+        });
         let next = (start + PAGE_SIZE < listed.len()).then(|| (start + PAGE_SIZE).to_string());
         Ok(JobPage { jobs: summaries.collect(), next })
     }
+}
+
+fn invalid_token() -> CallError {
+    CallError::new("ListCompilationJobs", CallErrorKind::Invalid, "Invalid NextToken")
 }

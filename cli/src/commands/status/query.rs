@@ -64,7 +64,7 @@ async fn read_view<T: LedgerTable>(query: &StatusQuery, ledger: &Ledger<T>, s3: 
             None => Err(CliError::UnknownJob(name.clone())),
         },
         StatusQuery::Running => {
-            Ok(StatusView { jobs: ledger.list_running_jobs(None, MAX_RUNNING).await?, ..StatusView::default() })
+            Ok(StatusView { jobs: ledger.list_unfinished_jobs(MAX_RUNNING).await?, ..StatusView::default() })
         }
         StatusQuery::Jobs(names) => Ok(StatusView { jobs: ledger.find_jobs(names).await?, ..StatusView::default() }),
         StatusQuery::Recent(count) => {

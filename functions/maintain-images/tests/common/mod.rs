@@ -43,7 +43,12 @@ pub struct ImageAccount {
 impl ImageAccount {
     /// Creates an account with the image `base`.
     pub async fn new(config: &str) -> Self {
-        let settings = EmulatorSettings { updating_ms: 60_000, jitter_percent: 0, max_list_rps: None, ..EmulatorSettings::default() };
+        let settings = EmulatorSettings {
+            updating_ms: 60_000,
+            jitter_percent: 0,
+            max_list_rps: None,
+            ..EmulatorSettings::default()
+        };
         let owner = Owner { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
         let emulator = Emulator::builder().settings(settings).owner(owner).start().await.unwrap();
         emulator.pause_clock();

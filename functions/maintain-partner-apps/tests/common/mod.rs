@@ -51,7 +51,12 @@ pub struct AppAccount {
 impl AppAccount {
     /// Creates an account with apps of one type, at 00:00 on [`MONDAY`].
     pub async fn new(apps: &[&str], versions: &[(&str, Option<Timestamp>)], config: &str) -> Self {
-        let settings = EmulatorSettings { updating_ms: UPDATING_MS, jitter_percent: 0, max_list_rps: None, ..EmulatorSettings::default() };
+        let settings = EmulatorSettings {
+            updating_ms: UPDATING_MS,
+            jitter_percent: 0,
+            max_list_rps: None,
+            ..EmulatorSettings::default()
+        };
         let owner = Owner { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
         let emulator = Emulator::builder().settings(settings).owner(owner).start().await.unwrap();
         emulator.pause_clock();

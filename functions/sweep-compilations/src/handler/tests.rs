@@ -1,13 +1,22 @@
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
-use neo::JobDescription;
-use support::{MemoryJobs, MemoryQueue, MemoryTable};
+use jiff::{SignedDuration, Timestamp};
+use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
+use support::{MemoryJobs, MemoryQueue, MemoryTable, Stepwise, crash_after};
+use worker::CallErrorKind;
 
 use super::*;
+
+mod history;
 
 type TestSweeper = Sweeper<MemoryJobs, MemoryTable, MemoryQueue>;
 
 const NOW: Clock = || Timestamp::UNIX_EPOCH + SignedDuration::from_hours(100);
+
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn create_job(name: &str, status: JobStatus) -> JobDescription {
     JobDescription {
@@ -28,13 +37,42 @@ fn create_job(name: &str, status: JobStatus) -> JobDescription {
     }
 }
 
+fn compilation_request(name: &str) -> CompilationRequest {
+    serde_json::from_value(serde_json::json!({
+        "version": 1, "job_name": name, "model": "model", "content": "content",
+        "source": { "bucket": "models", "key": "resnet.tar.gz", "version_id": "v1", "etag": "e", "size": 1 },
+        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
+        "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/resnet/",
+        "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+    }))
+    .unwrap()
+}
+
 fn create_sweeper(clock: Clock) -> TestSweeper {
     let ledger = Ledger::new(MemoryTable::default(), clock);
     let (jobs, job_states, requests) = (MemoryJobs::default(), MemoryQueue::default(), MemoryQueue::default());
-    Sweeper { jobs, ledger, job_states, requests, foreign: ForeignJobs::default(), clock }
+    let foreign = ForeignJobs::default();
+    Sweeper { jobs, ledger, job_states, requests, foreign, call_pause: Duration::ZERO, clock }
 }
 
-/// SEMANTICS sweep-finds: The sweep finds every job status change for which no event arrived.
+impl TestSweeper {
+    /// Adds a job to SageMaker.
+    fn add_job(&self, job: JobDescription) {
+        self.jobs.jobs.lock().insert(job.name.clone(), job);
+    }
+
+    /// The jobs that were sent to the JobStates queue since the last call.
+    fn take_sent(&self) -> Vec<String> {
+        std::mem::take(&mut *self.job_states.bodies.lock())
+    }
+}
+
+fn observations<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    names.into_iter().map(observation_body).collect()
+}
+
+/// SEMANTICS sweep-finds: The sweep finds the status of every job created in the last 24 hours, even
+/// if no event arrived.
 #[tokio::test]
 async fn only_statuses_missing_in_the_ledger_are_sent() {
     let sweeper = create_sweeper(NOW);
@@ -45,17 +83,16 @@ async fn only_statuses_missing_in_the_ledger_are_sent() {
         ("same", JobStatus::Starting),
     ];
     for (name, status) in statuses {
-        sweeper.jobs.jobs.lock().insert(name.to_owned(), create_job(name, status));
+        sweeper.add_job(create_job(name, status));
     }
     for (name, status) in
         [("done", JobStatus::Completed), ("moved", JobStatus::InProgress), ("same", JobStatus::InProgress)]
     {
         sweeper.ledger.record_observation(&create_job(name, status)).await.unwrap();
     }
-    sweeper.run_sweep().await.unwrap();
-    let sent = sweeper.job_states.bodies.lock().join(" ");
-    assert_eq!(sent, [observation_body("moved"), observation_body("new")].join(" "));
-    assert_eq!(sweeper.jobs.listed_from.lock().len(), 2, "expected every page to be read");
+    sweeper.run_sweep(MINUTE).await.unwrap();
+    let sent: BTreeSet<_> = sweeper.take_sent().into_iter().collect();
+    assert_eq!(sent, BTreeSet::from([observation_body("moved"), observation_body("new")]));
 }
 
 #[tokio::test]
@@ -63,80 +100,119 @@ async fn foreign_jobs_are_reported_if_the_prefix_matches() {
     for (prefix, expected) in [("", 2), ("team-", 1), ("-", 0)] {
         let sweeper = Sweeper { foreign: ForeignJobs::new(prefix.to_owned()), ..create_sweeper(NOW) };
         for name in ["team-a", "other"] {
-            sweeper.jobs.jobs.lock().insert(name.to_owned(), create_job(name, JobStatus::Completed));
+            sweeper.add_job(create_job(name, JobStatus::Completed));
         }
-        assert_eq!(sweeper.run_sweep().await.unwrap().sent, expected, "{prefix}");
+        assert_eq!(sweeper.run_sweep(MINUTE).await.unwrap().sent, expected, "{prefix}");
     }
 }
 
-/// SEMANTICS sweep-asks: A job that is running according to the ledger, but that SageMaker does not
-/// list, is looked up with `DescribeCompilationJob`.
+/// SEMANTICS sweep-asks: Every job that is running according to the ledger is looked up with
+/// `DescribeCompilationJob`, 20 jobs per sweep in turn, those of this stack first.
 #[tokio::test]
-async fn running_job_that_is_not_listed_is_described() {
+async fn running_jobs_are_described_in_turn() {
     static TIME: AtomicI64 = AtomicI64::new(0);
     let clock: Clock = || Timestamp::from_second(TIME.load(Ordering::Relaxed)).unwrap();
     let sweeper = Sweeper { foreign: ForeignJobs::new("-".to_owned()), ..create_sweeper(clock) };
+    *sweeper.jobs.unlisted.lock() = true;
     for number in 0..50 {
         TIME.store(100 + number, Ordering::Relaxed);
-        sweeper.ledger.record_observation(&create_job(&format!("job-{number}"), JobStatus::InProgress)).await.unwrap();
-    }
-    *sweeper.jobs.unlisted.lock() = true;
-    for number in (0..50).filter(|number| *number != 3) {
         let name = format!("job-{number}");
-        sweeper.jobs.jobs.lock().insert(name.clone(), create_job(&name, JobStatus::Completed));
+        if number >= 45 {
+            sweeper.ledger.mark_job_accepted(&compilation_request(&name)).await.unwrap();
+        }
+        sweeper.ledger.record_observation(&create_job(&name, JobStatus::InProgress)).await.unwrap();
+        if number != 3 {
+            sweeper.add_job(create_job(&name, JobStatus::InProgress));
+        }
     }
     TIME.store(100_000, Ordering::Relaxed);
-    let mut counts = Vec::new();
-    for _ in 0..3 {
-        let report = sweeper.run_sweep().await.unwrap();
-        counts.push((report.described, report.sent));
+    for sweep in 0..5 {
+        let report = sweeper.run_sweep(MINUTE).await.unwrap();
+        assert_eq!(report.described, 20);
+        // Job 3 is deleted: the first sweep records that it failed.
+        let expected = if sweep == 0 { observations(["job-3"]) } else { Vec::new() };
+        assert_eq!(sweeper.take_sent(), expected);
     }
-    assert_eq!(
-        counts,
-        [(20, 20), (20, 20), (10, 10)],
-        "expected each sweep to continue where the last one ended, and one job to be missing"
-    );
-    assert_eq!(sweeper.job_states.bodies.lock().len(), 50);
+    let reads = sweeper.jobs.reads.lock().clone();
+    let sweeps: Vec<_> = reads.split(|read| read.starts_with("page")).collect();
+    for sweep in &sweeps[..5] {
+        assert_eq!(sweep[..5], ["job-45", "job-46", "job-47", "job-48", "job-49"], "expected the stack's jobs first");
+    }
+    let described: BTreeSet<_> = sweeps[..3].concat().into_iter().collect();
+    assert_eq!(described.len(), 50, "expected three sweeps for all jobs");
     let missing = sweeper.ledger.find_job(&JobName::from("job-3".to_owned())).await.unwrap().unwrap();
     assert_eq!(missing.status, JobStatus::Failed, "expected a deleted job to have failed");
-    assert_eq!(sweeper.run_sweep().await.unwrap().described, 20, "expected running jobs to be described again");
 }
 
-/// SEMANTICS no-backfill: The first sweep of an account does not report jobs that ended more than
-/// 15 minutes before it.
 #[tokio::test]
-async fn ten_thousand_old_jobs_are_not_reported() {
+async fn job_accepted_a_moment_ago_is_not_lost() {
     let sweeper = create_sweeper(NOW);
-    for number in 0..10_000 {
-        let name = format!("old-{number}");
-        let modified = NOW() - SignedDuration::from_mins(16 + number % 5_000);
-        sweeper.jobs.modified_at.lock().insert(name.clone(), modified);
-        sweeper.jobs.jobs.lock().insert(name.clone(), create_job(&name, JobStatus::Completed));
+    sweeper.ledger.record_observation(&create_job("young", JobStatus::Starting)).await.unwrap();
+    sweeper.run_sweep(MINUTE).await.unwrap();
+    let row = sweeper.ledger.find_job(&JobName::from("young".to_owned())).await.unwrap().unwrap();
+    assert_eq!((row.status, sweeper.take_sent()), (JobStatus::Starting, Vec::new()));
+}
+
+/// The sweep crashes before each of its calls in turn: the end of a deleted job is sent
+/// nevertheless.
+#[tokio::test]
+async fn end_of_a_deleted_job_survives_a_crash() {
+    let before: Clock = || NOW() - SignedDuration::from_hours(1);
+    for calls in 0.. {
+        let table = MemoryTable::default();
+        Ledger::new(table.clone(), before).record_observation(&create_job("gone", JobStatus::Starting)).await.unwrap();
+        let job_states = MemoryQueue::default();
+        let sweeper = Sweeper {
+            jobs: Stepwise(MemoryJobs::default()),
+            ledger: Ledger::new(Stepwise(table), NOW),
+            job_states: Stepwise(job_states.clone()),
+            requests: Stepwise(MemoryQueue::default()),
+            foreign: ForeignJobs::default(),
+            call_pause: Duration::ZERO,
+            clock: NOW,
+        };
+        let finished = crash_after(calls, sweeper.run_sweep(MINUTE)).is_some();
+        sweeper.run_sweep(MINUTE).await.unwrap();
+        let row = sweeper.ledger.find_job(&JobName::from("gone".to_owned())).await.unwrap().unwrap();
+        assert_eq!(row.status, JobStatus::Failed, "crash before call {calls}");
+        assert!(job_states.bodies.lock().contains(&observation_body("gone")), "crash before call {calls}");
+        if finished {
+            assert!(calls > 8, "expected the sweep to make more than {calls} calls");
+            return;
+        }
     }
-    sweeper.jobs.jobs.lock().insert("new".to_owned(), create_job("new", JobStatus::Completed));
-    sweeper.jobs.modified_at.lock().insert("new".to_owned(), NOW());
-    let report = sweeper.run_sweep().await.unwrap();
-    assert_eq!((report.calls, report.seen, report.sent), (1, 1, 1));
-    assert_eq!(*sweeper.job_states.bodies.lock(), [observation_body("new")]);
 }
 
+/// A sweep that SageMaker throttles, or that has no time left for a call, releases parked requests
+/// and is not a failure.
 #[tokio::test]
-async fn sweep_after_a_long_pause_records_each_window() {
+async fn throttled_sweep_is_not_a_failure() {
     let sweeper = create_sweeper(NOW);
-    let position = SweepRow { until: NOW() - SignedDuration::from_hours(48), described_until: None };
-    sweeper.ledger.record_sweep_position(position).await.unwrap();
-    let report = sweeper.run_sweep().await.unwrap();
-    assert_eq!(report.calls, 49, "expected one call for each hour, and one for the overlap");
-    assert_eq!(sweeper.ledger.read_sweep_position().await.unwrap().unwrap().until, NOW());
+    for number in 0..3 {
+        let job = create_job(&format!("job-{number}"), JobStatus::Starting);
+        sweeper.ledger.record_observation(&job).await.unwrap();
+        sweeper.add_job(JobDescription { status: JobStatus::Completed, ..job });
+    }
+    sweeper.jobs.failures.lock().extend([CallErrorKind::Throttled; 11]);
+    let report = sweeper.run_sweep(MINUTE).await.unwrap();
+    assert_eq!((report.calls, report.throttled, report.sent), (11, 11, 0));
+    let report = sweeper.run_sweep(Duration::from_secs(10)).await.unwrap();
+    assert_eq!((report.calls, report.sent), (0, 0), "expected no call that cannot end in time");
+    assert_eq!(sweeper.run_sweep(MINUTE).await.unwrap().sent, 6, "expected each job to be described and listed");
 }
 
+/// A describe call that is refused for one job, and a list call that fails, do not keep the other
+/// steps from their work.
 #[tokio::test]
-async fn each_sweep_overlaps_the_last_one() {
+async fn failed_call_does_not_prevent_the_next_step() {
     let sweeper = create_sweeper(NOW);
-    let before = NOW() - SignedDuration::from_mins(40);
-    sweeper.ledger.record_sweep_position(SweepRow { until: before, described_until: None }).await.unwrap();
-    sweeper.run_sweep().await.unwrap();
-    sweeper.run_sweep().await.unwrap();
-    assert_eq!(*sweeper.jobs.listed_from.lock(), [before - OVERLAP, NOW() - OVERLAP]);
-    assert_eq!(sweeper.ledger.read_sweep_position().await.unwrap().map(|row| row.until), Some(NOW()));
+    let job = create_job("running", JobStatus::Starting);
+    sweeper.ledger.record_observation(&job).await.unwrap();
+    sweeper.add_job(JobDescription { status: JobStatus::Completed, ..job });
+    sweeper.jobs.failures.lock().push(CallErrorKind::Denied);
+    let report = sweeper.run_sweep(MINUTE).await.unwrap();
+    assert_eq!((report.unanswered, report.sent), (1, 1), "expected the list to be read");
+    sweeper.jobs.failures.lock().extend([CallErrorKind::Denied; 2]);
+    assert!(sweeper.run_sweep(MINUTE).await.is_err(), "expected a list that is refused to be a failure");
+    assert!(sweeper.ledger.read_sweep_position().await.unwrap().is_some(), "expected the position to be recorded");
 }

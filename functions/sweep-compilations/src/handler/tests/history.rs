@@ -1,0 +1,140 @@
+//! Accounts with many past jobs.
+
+use ledger::ListingPass;
+
+use super::*;
+use crate::job_list::OVERLAP;
+
+/// Seconds of the simulated clock.
+static TIME: AtomicI64 = AtomicI64::new(1_790_000_000);
+/// The tests in this file share the simulated clock.
+static CLOCK: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+fn now() -> Timestamp {
+    Timestamp::from_second(TIME.load(Ordering::Relaxed)).unwrap()
+}
+
+impl TestSweeper {
+    /// Adds a job that was created `age` ago and has not changed since.
+    fn add_old_job(&self, name: &str, status: JobStatus, age: SignedDuration) {
+        let created_at = Some(now() - age);
+        self.add_job(JobDescription { created_at, ended_at: created_at, ..create_job(name, status) });
+    }
+
+    /// Runs the sweep of the next minute, and checks its number of calls.
+    async fn run_next_sweep(&self) -> SweepReport {
+        TIME.fetch_add(60, Ordering::Relaxed);
+        let reads = self.jobs.reads.lock().len();
+        let report = self.run_sweep(MINUTE).await.unwrap();
+        assert_eq!(report.calls, self.jobs.reads.lock().len() - reads);
+        assert!(report.calls <= 30, "{report:?}");
+        report
+    }
+}
+
+/// Every past job is 10 s older than the next: 8,640 of them are from the last 24 hours.
+async fn check_end_is_found_in_two_sweeps(past_jobs: i64) {
+    let _clock = CLOCK.lock().await;
+    let sweeper = create_sweeper(now);
+    for number in 0..past_jobs {
+        let age = SignedDuration::from_secs(960 + 10 * number);
+        sweeper.add_old_job(&format!("past-{number}"), JobStatus::Completed, age);
+    }
+    for number in 0..20 {
+        let job = create_job(&format!("own-{number}"), JobStatus::InProgress);
+        sweeper.ledger.record_observation(&job).await.unwrap();
+        // Created long ago: the list does not reach it.
+        sweeper.add_old_job(&job.name, JobStatus::InProgress, SignedDuration::from_hours(48));
+    }
+    for _ in 0..3 {
+        assert_eq!(sweeper.run_next_sweep().await.sent, 0, "expected the past not to be reported");
+    }
+    for number in [3, 19, 0] {
+        let name = format!("own-{number}");
+        sweeper.jobs.jobs.lock().get_mut(&name).unwrap().status = JobStatus::Completed;
+        sweeper.run_next_sweep().await;
+        if sweeper.job_states.bodies.lock().is_empty() {
+            sweeper.run_next_sweep().await;
+        }
+        assert_eq!(sweeper.take_sent(), observations([name.as_str()]));
+        sweeper.ledger.record_observation(&create_job(&name, JobStatus::Completed)).await.unwrap();
+    }
+    // A new job of others is on the newest page.
+    sweeper.add_old_job("new", JobStatus::InProgress, SignedDuration::ZERO);
+    assert_eq!(sweeper.run_next_sweep().await.sent, 1);
+}
+
+#[tokio::test]
+async fn end_is_found_among_20_000_past_jobs() {
+    check_end_is_found_in_two_sweeps(20_000).await;
+}
+
+#[tokio::test]
+async fn end_is_found_among_200_000_past_jobs() {
+    check_end_is_found_in_two_sweeps(200_000).await;
+}
+
+#[tokio::test]
+async fn pass_over_the_list_continues_at_the_stored_page() {
+    let _clock = CLOCK.lock().await;
+    let sweeper = create_sweeper(now);
+    for number in 0..10_000 {
+        let age = SignedDuration::from_secs(960 + 10 * number);
+        sweeper.add_old_job(&format!("past-{number}"), JobStatus::Completed, age);
+    }
+    // On page 51.
+    sweeper.add_old_job("theirs", JobStatus::Completed, SignedDuration::from_secs(960 + 50_005));
+    sweeper.jobs.modified_at.lock().insert("theirs".to_owned(), now());
+    let first = now() + SignedDuration::from_mins(1);
+    let mut sweeps = Vec::new();
+    // The first sweep reads 8 pages, each later one the newest page and 7 others.
+    for sweep in 1..=12 {
+        if sweeper.run_next_sweep().await.sent > 0 {
+            sweeps.push(sweep);
+        }
+        let position = sweeper.ledger.read_sweep_position().await.unwrap().unwrap();
+        assert_eq!(position.listing.is_none(), sweep == 12, "expected 85 pages to take 12 sweeps");
+        assert_eq!(position.until, first);
+    }
+    assert_eq!(sweeps, [8]);
+    sweeper.run_next_sweep().await;
+    let position = sweeper.ledger.read_sweep_position().await.unwrap().unwrap();
+    assert_eq!(position.listing.unwrap().started_at, now());
+    assert!(first > now() - 2 * OVERLAP);
+}
+
+#[tokio::test]
+async fn refused_page_token_restarts_the_pass() {
+    let _clock = CLOCK.lock().await;
+    let sweeper = create_sweeper(now);
+    for number in 0..2_000 {
+        let age = SignedDuration::from_secs(10 * number);
+        sweeper.add_old_job(&format!("past-{number}"), JobStatus::Completed, age);
+    }
+    let listing = Some(ListingPass { started_at: now(), next_page: "expired".to_owned() });
+    sweeper.ledger.record_sweep_position(SweepRow { listing, ..SweepRow::new(now()) }).await.unwrap();
+    assert_eq!(sweeper.run_next_sweep().await.calls, 2);
+    assert_eq!(sweeper.ledger.read_sweep_position().await.unwrap().unwrap().listing, None);
+    assert_eq!(sweeper.run_next_sweep().await.calls, 8);
+}
+
+/// SEMANTICS no-backfill: The first sweep of an account does not report jobs that ended more than
+/// 15 minutes before it.
+#[tokio::test]
+async fn past_is_not_reported_whatever_the_list_returns() {
+    let _clock = CLOCK.lock().await;
+    let sweeper = create_sweeper(now);
+    for number in 0..1_000 {
+        let age = SignedDuration::from_mins(17 + number % 5_000);
+        sweeper.add_old_job(&format!("old-{number}"), JobStatus::Completed, age);
+    }
+    sweeper.add_old_job("ended now", JobStatus::Completed, SignedDuration::from_hours(5));
+    sweeper.jobs.modified_at.lock().insert("ended now".to_owned(), now());
+    sweeper.add_old_job("new", JobStatus::Completed, SignedDuration::from_mins(10));
+    let mut sent = BTreeSet::new();
+    for _ in 0..5 {
+        sweeper.run_next_sweep().await;
+        sent.extend(sweeper.take_sent());
+    }
+    assert_eq!(sent, observations(["ended now", "new"]).into_iter().collect());
+}

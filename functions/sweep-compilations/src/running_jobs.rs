@@ -1,0 +1,88 @@
+//! Describes the jobs that are running according to the ledger, one by one: the only way to find
+//! the end of a job in an account whose list is too long to be read.
+
+use jiff::{SignedDuration, Timestamp};
+use ledger::{JobOwner, JobRow, LedgerTable, SweepRow};
+use sagemaker::compilation_jobs::CompilationJobs;
+use tracing::warn;
+use worker::{CallError, CallErrorKind, queue::Sender};
+
+use crate::{
+    call_budget::CallBudget,
+    handler::{SweepReport, Sweeper, observation_body},
+};
+
+/// Running jobs that each sweep describes.
+const MAX_DESCRIBED: usize = 20;
+
+/// Age of the last observation from which a job that SageMaker does not have was deleted: a younger
+/// one may not be visible yet.
+const LOST_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
+    /// Describes running jobs, in turn: each sweep continues where the last one ended. The jobs of
+    /// this stack come first: all of them if they are few.
+    pub(crate) async fn describe_running_jobs(
+        &self,
+        now: Timestamp,
+        position: &mut SweepRow,
+        budget: &mut CallBudget,
+        report: &mut SweepReport,
+    ) -> Result<(), CallError> {
+        for owner in [JobOwner::Stack, JobOwner::Others] {
+            let count = MAX_DESCRIBED.saturating_sub(report.described);
+            let reached = match owner {
+                JobOwner::Stack => &mut position.described_until,
+                JobOwner::Others => &mut position.foreign_described_until,
+            };
+            for job in self.ledger.next_running_jobs(owner, *reached, count).await? {
+                if !self.describe_running_job(&job, now, budget, report).await? {
+                    return Ok(());
+                }
+                *reached = Some(job.updated_at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Describes a job and sends it if its status is new. Returns false if no call is left.
+    async fn describe_running_job(
+        &self,
+        job: &JobRow,
+        now: Timestamp,
+        budget: &mut CallBudget,
+        report: &mut SweepReport,
+    ) -> Result<bool, CallError> {
+        let Some(described) = budget.make_call(self.jobs.describe_job(job.name.as_str())).await else {
+            return Ok(false);
+        };
+        report.described += 1;
+        match described {
+            Ok(Some(description)) if !job.status.can_become(description.status) => {}
+            Ok(Some(_)) => self.send_job(job, report).await?,
+            Ok(None) if now.duration_since(job.updated_at) <= LOST_AFTER => {}
+            Ok(None) => {
+                warn!(job = job.name.as_str(), status = %job.status, "Compilation job not found in SageMaker");
+                // The observation is sent first. If the sweep crashes in between, the row is still
+                // among the running ones, and the next sweep does both again. The other way round,
+                // nothing would ever look at the row again. relay-compilation retries an
+                // observation that arrives before the row is written.
+                self.send_job(job, report).await?;
+                self.ledger.mark_job_lost(&job.name).await?;
+            }
+            Err(error) if error.kind == CallErrorKind::Throttled => {}
+            Err(error) => {
+                // A failure for one job does not block the others.
+                warn!(job = job.name.as_str(), %error, "Compilation job could not be described");
+                report.unanswered += 1;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn send_job(&self, job: &JobRow, report: &mut SweepReport) -> Result<(), CallError> {
+        self.job_states.send_bodies(vec![observation_body(job.name.as_str())]).await?;
+        report.sent += 1;
+        Ok(())
+    }
+}
