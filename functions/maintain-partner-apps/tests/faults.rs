@@ -137,6 +137,22 @@ async fn failed_update_is_tried_three_times() {
     }
 }
 
+/// A role that was created a moment ago is refused like one that does not trust SageMaker.
+#[tokio::test]
+async fn role_that_cannot_be_assumed_yet_is_not_reported() {
+    let words = "Could not assume role arn:aws:iam::123456789012:role/apps.";
+    for (refusals, reported) in [(2, vec!["partner_app.config_updated"]), (3, vec![BLOCKED])] {
+        let account = create_account(TIER).await;
+        let fault = ScriptedFault::answer_with_error("UpdatePartnerApp", refusals, "ValidationException", words);
+        account.emulator.add_fault(fault);
+        account.run_days(1).await;
+        assert_eq!(results(&account), reported);
+        let published = account.maintainer.notifier.topic().published.lock().clone();
+        let is_named = published.iter().any(|notification| notification.text.contains(words));
+        assert_eq!(is_named, refusals == 3);
+    }
+}
+
 #[tokio::test]
 async fn throttled_read_does_not_lose_the_window() {
     let config = "partner_apps: [ { app: fiddler, upgrade: auto } ]";
