@@ -21,19 +21,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::{FutureExt, StreamExt, stream};
 use lambda_runtime::{Context, Error, LambdaEvent};
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, error, info_span, warn};
 
 use crate::{
-    CallError, Clock, Failure, Message,
-    backoff::{Backoff, THROTTLE_DELAY, next_backoff, next_retry},
+    Clock, Failure, Message,
+    backoff::{Backoff, THROTTLE_DELAY},
     delivery_history::DeliveryHistory,
-    error::format_chain,
     metrics,
     queue::SourceQueue,
+    settlement::{RecordOutcome, settle_record},
 };
 
 /// Records of a batch that are processed concurrently.
@@ -53,14 +53,6 @@ pub const MAX_INTERRUPTIONS: u32 = 5;
 /// Timeout that is assumed if the deadline of an invocation is unknown: that of most functions in
 /// template.yaml.
 const ASSUMED_TIMEOUT: Duration = Duration::from_mins(1);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RecordOutcome {
-    Done,
-    Delayed,
-    Failed,
-    DeadLettered,
-}
 
 /// Processes the records of a batch with `handle`, one message per call. Returns the records that
 /// SQS has to redeliver.
@@ -179,75 +171,4 @@ where
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
-}
-
-async fn settle_record<Q: SourceQueue>(
-    queue: &Q,
-    record: &SqsMessage,
-    history: &DeliveryHistory,
-    correlation_id: &str,
-    result: Result<(), Failure>,
-) -> RecordOutcome {
-    let failure = match result {
-        Ok(()) => return RecordOutcome::Done,
-        Err(failure) => failure,
-    };
-    let cause = format_chain(&failure);
-    let settled = match &failure {
-        Failure::Deferred { .. } if history.exceeds_max_delays() => {
-            let cause = format!("the record waited for two weeks: {cause}");
-            dead_letter_record(queue, record, history, correlation_id, &cause).await
-        }
-        Failure::Deferred { backoff, .. } => delay_record(queue, record, history, *backoff, &cause).await,
-        Failure::Terminal(_) => dead_letter_record(queue, record, history, correlation_id, &cause).await,
-        Failure::Transient(_) => match queue.max_receive_count(record).await {
-            Ok(count) if history.failures.saturating_add(1) >= count => {
-                dead_letter_record(queue, record, history, correlation_id, &cause).await
-            }
-            Ok(_) => retry_record(queue, record, history, &cause).await,
-            Err(error) => Err(error),
-        },
-    };
-    settled.unwrap_or_else(|error| {
-        let error = format_chain(&error);
-        error!(cause, error, "Record failed, and the call to its queue failed too; it will be redelivered");
-        RecordOutcome::Failed
-    })
-}
-
-async fn delay_record<Q: SourceQueue>(
-    queue: &Q,
-    record: &SqsMessage,
-    history: &DeliveryHistory,
-    backoff: Backoff,
-    cause: &str,
-) -> Result<RecordOutcome, CallError> {
-    let (wait, delays) = next_backoff(backoff, history.delays, record.message_id.as_deref().unwrap_or_default());
-    queue.delay_record(record, &DeliveryHistory { delays, ..history.clone() }, wait).await?;
-    info!(cause, wait_seconds = wait.as_secs(), "Record delayed");
-    Ok(RecordOutcome::Delayed)
-}
-
-async fn retry_record<Q: SourceQueue>(
-    queue: &Q,
-    record: &SqsMessage,
-    history: &DeliveryHistory,
-    cause: &str,
-) -> Result<RecordOutcome, CallError> {
-    let wait = next_retry(history.failures, record.message_id.as_deref().unwrap_or_default());
-    queue.retry_record(record, wait).await?;
-    warn!(cause, wait_seconds = wait.as_secs(), "Record failed; it will be redelivered");
-    Ok(RecordOutcome::Failed)
-}
-
-async fn dead_letter_record<Q: SourceQueue>(
-    queue: &Q,
-    record: &SqsMessage,
-    history: &DeliveryHistory,
-    correlation_id: &str,
-    cause: &str,
-) -> Result<RecordOutcome, CallError> {
-    queue.dead_letter_record(record, history, correlation_id, cause).await?;
-    error!(cause, body = record.body.as_deref().unwrap_or_default(), "Record moved to the dead-letter queue");
-    Ok(RecordOutcome::DeadLettered)
 }

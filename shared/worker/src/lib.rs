@@ -13,6 +13,7 @@ pub mod message;
 pub mod metrics;
 pub mod queue;
 pub mod schedule;
+mod settlement;
 pub mod telemetry;
 
 pub use env::Env;

@@ -1,9 +1,13 @@
 //! The outcomes of the records of a batch.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
 
-use aws_lambda_events::sqs::SqsEvent;
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
@@ -13,6 +17,8 @@ use worker::{
     CallError, CallErrorKind, Failure, Message,
     backoff::RETRY_WAITS,
     batch::{MAX_INTERRUPTIONS, RESPONSE_TIME, SETTLE_TIME, process_batch},
+    delivery_history::DeliveryHistory,
+    queue::SourceQueue,
 };
 
 /// A message that is the name of what happens to it.
@@ -185,6 +191,63 @@ async fn deadline_in_the_past_is_unknown() {
     assert_eq!(reported, ["b"]);
     assert!(source.delayed.lock().is_empty());
     assert_eq!(*source.dead_letters.lock(), [("b".to_owned(), "List: connection reset".to_owned())]);
+}
+
+/// A queue that does not respond to any call.
+struct SilentQueue;
+
+impl SourceQueue for SilentQueue {
+    async fn delay_record(&self, _: &SqsMessage, _: &DeliveryHistory, _: Duration) -> Result<(), CallError> {
+        std::future::pending().await
+    }
+
+    async fn retry_record(&self, _: &SqsMessage, _: Duration) -> Result<(), CallError> {
+        std::future::pending().await
+    }
+
+    async fn dead_letter_record(&self, _: &SqsMessage, _: &DeliveryHistory, _: &str, _: &str) -> Result<(), CallError> {
+        std::future::pending().await
+    }
+
+    async fn max_receive_count(&self, _: &SqsMessage) -> Result<u32, CallError> {
+        std::future::pending().await
+    }
+}
+
+/// Lines that were logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn record_that_is_not_settled_in_time_is_logged() {
+    let log = Log::default();
+    let lines = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || lines.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (throttled, foreign) = (task("throttled"), task("not mine"));
+    let bodies = [("a", throttled.as_str(), "1"), ("b", foreign.as_str(), "1")];
+    let invocation = invocation(&bodies, RESPONSE_TIME + Duration::from_millis(100));
+    let response = process_batch(&SilentQueue, || Timestamp::UNIX_EPOCH, invocation, perform_task).await.unwrap();
+    assert_eq!(response.batch_item_failures.len(), 2);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for (id, body) in [("a", throttled), ("b", foreign)] {
+        let is_logged = |line: &str| {
+            line.contains("Record not settled")
+                && line.contains(&format!("message_id=\"{id}\""))
+                && line.contains(&body)
+        };
+        assert!(text.lines().any(is_logged), "{text}");
+    }
 }
 
 /// Every source queue allows as many deliveries as the code has waits for, and the documents say so.
