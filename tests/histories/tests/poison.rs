@@ -12,7 +12,7 @@ use common::TestQueue;
 use histories::{advance_clock, now};
 use ledger::Ledger;
 use support::MemoryTable;
-use worker::{CallError, batch::SETTLE_TIME};
+use worker::{CallError, CallErrorKind, batch::SETTLE_TIME};
 
 const TIME_LEFT: Duration = SETTLE_TIME.saturating_add(Duration::from_millis(50));
 
@@ -60,4 +60,15 @@ async fn timeout_under_a_claim_uses_up_the_deliveries() {
     let cause = "the record was not finished before the invocation's deadline";
     assert_eq!(queue.dead_letters, [("m0".to_owned(), cause.to_owned())]);
     assert_eq!(began, 5);
+}
+
+/// SEMANTICS half-hour: A record that fails for a passing reason is retried for at least 30 minutes
+/// before it is moved to the dead-letter queue.
+#[tokio::test]
+async fn transient_failure_is_retried_for_half_an_hour() {
+    let outage = || async { Err(CallError::new("Publish", CallErrorKind::Unanswered, "connection reset")) };
+    let (queue, began) = deliver_until_gone(outage).await;
+    assert_eq!(queue.dead_letters, [("m0".to_owned(), "Publish: connection reset".to_owned())]);
+    assert_eq!(began, 5);
+    assert!(queue.waits.iter().sum::<Duration>() >= Duration::from_mins(30), "{:?}", queue.waits);
 }

@@ -28,6 +28,8 @@ pub struct TestQueue {
     pub messages: VecDeque<QueuedMessage>,
     /// Message id and cause of each message in the dead-letter queue.
     pub dead_letters: Vec<(String, String)>,
+    /// The waits between the deliveries of failed messages.
+    pub waits: Vec<Duration>,
 }
 
 impl TestQueue {
@@ -39,7 +41,7 @@ impl TestQueue {
             deliveries: 0,
             attributes: Map::new(),
         });
-        Self { messages: messages.collect(), dead_letters: Vec::new() }
+        Self { messages: messages.collect(), ..Self::default() }
     }
 
     /// Delivers up to `count` messages as one batch to a function with this much time until its
@@ -66,6 +68,7 @@ impl TestQueue {
             batch::process_batch(&source, Timestamp::now, LambdaEvent { payload, context }, handle).await.unwrap();
         let failed: Vec<_> = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
         let (delayed, dead_letters) = (source.delayed.lock().clone(), source.dead_letters.lock().clone());
+        self.waits.extend(source.retried.lock().iter().map(|(_, wait)| *wait));
         for message in batch {
             if let Some(dead_letter) = dead_letters.iter().find(|(id, _)| *id == message.id) {
                 self.dead_letters.push(dead_letter.clone());
