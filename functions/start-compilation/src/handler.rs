@@ -69,7 +69,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
                 self.record_rejection(request, &reason).await?;
             }
             Err(CreateJobError::Call(error))
-                if error.kind == CallErrorKind::Quota && self.ledger.park_request(request).await? =>
+                if error.kind == CallErrorKind::Quota
+                    && self.ledger.park_refused_request(request, &error.message).await? =>
             {
                 info!(job, reason = error.message, "Compilation request parked until another job finishes");
                 return Ok(());

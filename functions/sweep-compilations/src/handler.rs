@@ -9,6 +9,7 @@ use automation::{
 };
 use lambda_runtime::LambdaEvent;
 use ledger::{Ledger, LedgerTable, SweepRow};
+use notifications::{notifier::Notifier, sns::Topic};
 use sagemaker::compilation_jobs::CompilationJobs;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,10 +23,11 @@ use crate::call_budget::CallBudget;
 const MAX_RELEASED: usize = 5;
 
 /// Finds jobs whose status the ledger does not have.
-pub struct Sweeper<J, T, Q> {
+pub struct Sweeper<J, T, Q, N> {
     /// SageMaker's compilation jobs.
     pub jobs: J,
     pub ledger: Ledger<T>,
+    pub notifier: Notifier<T, N>,
     /// The JobStates queue.
     pub job_states: Q,
     /// The Requests queue.
@@ -55,9 +57,13 @@ pub struct SweepReport {
     pub sent: usize,
     /// Parked requests that were released.
     pub released: usize,
+    /// Requests that were parked before.
+    pub parked: usize,
+    /// For how long the model has been waiting for the quota that waits longest.
+    pub oldest_parked_seconds: usize,
 }
 
-impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
+impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Topic> Sweeper<J, T, Q, N> {
     /// Handles an invocation by the schedule. Its payload carries no information: the time comes
     /// from the clock.
     pub async fn handle_schedule(&self, invocation: LambdaEvent<Value>) -> Result<SweepReport, Error> {
@@ -81,6 +87,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
             ("JobsUnanswered", report.unanswered),
             ("JobsSent", report.sent),
             ("RequestsReleased", report.released),
+            ("RequestsParked", report.parked),
+            ("OldestParkedSeconds", report.oldest_parked_seconds),
         ];
         metrics::write_counts(&counts, (self.clock)());
         let failed = result.as_ref().err().map(ToString::to_string);
@@ -92,6 +100,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
             unanswered = report.unanswered,
             sent = report.sent,
             released = report.released,
+            parked = report.parked,
+            oldest_parked_seconds = report.oldest_parked_seconds,
             failed,
             "Sweep finished"
         );
@@ -103,14 +113,17 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
     async fn sweep_jobs(&self, time_limit: Duration, report: &mut SweepReport) -> Result<(), CallError> {
         let mut budget = CallBudget::new(time_limit, self.call_pause);
         let now = (self.clock)();
+        let counted = self.count_parked(now, report).await;
+        let moved = self.ledger.move_old_parked_requests().await;
         let released = self.ledger.release_parked_requests(&self.requests, MAX_RELEASED).await;
         report.released = *released.as_ref().unwrap_or(&0);
+        let published = self.publish_waits(now).await;
         let mut position = self.ledger.read_sweep_position().await?.unwrap_or_else(|| SweepRow::new(now));
         let described = self.describe_running_jobs(now, &mut position, &mut budget, report).await;
         let listed = self.list_recent_jobs(now, &mut position, &mut budget, report).await;
         (report.calls, report.throttled) = (budget.calls, budget.throttled);
         let recorded = self.ledger.record_sweep_position(position).await;
-        released.map(drop).and(described).and(listed).and(recorded)
+        counted.and(moved).and(released).map(drop).and(published).and(described).and(listed).and(recorded)
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 /// Pages per sweep.
 const MAX_PAGES: usize = 8;
 
-impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
+impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N> {
     /// Reads the newest page of the list, then continues where the last sweep ended.
     pub(crate) async fn list_recent_jobs(
         &self,

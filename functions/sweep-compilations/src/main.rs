@@ -11,9 +11,11 @@ use worker::{Env, Error, env};
 async fn main() -> Result<(), Error> {
     let aws = Aws::from_env().await;
     let mut env = Env::default();
+    let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let sweeper = Sweeper {
         jobs: SageMakerClient::with_one_retry(aws.config()),
-        ledger: aws.ledger(&env.var(env::LEDGER_TABLE)),
+        notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger),
+        ledger,
         job_states: aws.queue(env.var(env::JOB_STATES_QUEUE_URL)),
         requests: aws.queue(env.var(env::REQUESTS_QUEUE_URL)),
         foreign: ForeignJobs::new(env.optional_var(env::FOREIGN_JOB_PREFIX)),

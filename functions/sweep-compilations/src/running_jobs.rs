@@ -19,7 +19,7 @@ const MAX_DESCRIBED: usize = 20;
 /// one may not be visible yet.
 const LOST_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Sweeper<J, T, Q> {
+impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N> {
     /// Describes running jobs, in turn: each sweep continues where the last one ended. The jobs of
     /// this stack come first: all of them if they are few.
     pub(crate) async fn describe_running_jobs(

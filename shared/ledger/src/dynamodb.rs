@@ -2,15 +2,16 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
 };
 
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::put_item::PutItemError,
-    types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure},
+    operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
+    types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure, Select},
 };
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use worker::{CallError, CallErrorKind};
@@ -34,13 +35,33 @@ struct Item<R> {
     /// Partition key of the index [`BY_LIST`]; the index contains only rows that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     list: Option<String>,
-    /// Sort key of the index, in milliseconds since the epoch.
+    /// Sort key of the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<i64>,
 }
 
 /// The global secondary index by list and time.
 const BY_LIST: &str = "by-list";
+
+/// Partitions of the index per list: DynamoDB writes at most 1,000 units a second to a partition.
+const SHARDS: u64 = 4;
+
+fn partition(list: List, shard: u64) -> String {
+    format!("{}#{shard}", list.as_str())
+}
+
+/// All partitions of a list; earlier releases wrote to the first one.
+fn partitions(list: List) -> Vec<String> {
+    let shards = (0..SHARDS).map(|shard| partition(list, shard));
+    std::iter::once(list.as_str().to_owned()).chain(shards).collect()
+}
+
+/// The partition of a row is stored with the row, so the hash may differ between releases.
+fn shard_of(pk: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    pk.hash(&mut hasher);
+    hasher.finish() % SHARDS
+}
 
 /// A DynamoDB table with the string partition key `pk`, and the index `by-list` with the string
 /// partition key `list` and the number sort key `at`.
@@ -76,6 +97,51 @@ fn is_own_write<R>(error: &SdkError<PutItemError, R>, write_id: &str) -> bool {
     let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else { return false };
     let stored = failed.item().and_then(|item| item.get("write_id"));
     stored.and_then(|stored| stored.as_s().ok()).is_some_and(|stored| stored == write_id)
+}
+
+impl DynamoTable {
+    fn build_query(&self, partition: String, range: ListRange) -> QueryFluentBuilder {
+        let after = match range {
+            ListRange::Newest => i64::MIN,
+            ListRange::After(time) => time.as_millisecond(),
+        };
+        self.client
+            .query()
+            .table_name(&self.name)
+            .index_name(BY_LIST)
+            // `list` and `at` are reserved words in DynamoDB expressions.
+            .key_condition_expression("#list = :list AND #at > :after")
+            .expression_attribute_names("#list", "list")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":list", AttributeValue::S(partition))
+            .expression_attribute_values(":after", AttributeValue::N(after.to_string()))
+            .scan_index_forward(range != ListRange::Newest)
+    }
+
+    /// At most `count` rows of one partition of a list, with their positions.
+    async fn query_partition<R: LedgerRow>(
+        &self,
+        partition: String,
+        range: ListRange,
+        count: usize,
+    ) -> Result<Vec<(i64, R)>, CallError> {
+        let mut rows = Vec::new();
+        let mut start_key = None;
+        while rows.len() < count {
+            let limit = i32::try_from(count - rows.len()).unwrap_or(i32::MAX);
+            let query = self.build_query(partition.clone(), range).limit(limit).set_exclusive_start_key(start_key);
+            let response = query.send().await.map_err(|error| CallError::from_sdk("Query", error))?;
+            for item in response.items.unwrap_or_default() {
+                let item: Item<R> = serde_dynamo::from_item(item).map_err(|error| conversion_error(&error))?;
+                rows.push((item.at.unwrap_or(0), item.row));
+            }
+            start_key = response.last_evaluated_key;
+            if start_key.is_none() {
+                break;
+            }
+        }
+        Ok(rows)
+    }
 }
 
 impl LedgerTable for DynamoTable {
@@ -119,37 +185,31 @@ impl LedgerTable for DynamoTable {
     }
 
     async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
-        let after = match range {
-            ListRange::Newest => i64::MIN,
-            ListRange::After(time) => time.as_millisecond(),
-        };
-        let mut rows = Vec::new();
-        let mut start_key = None;
-        while rows.len() < count {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .index_name(BY_LIST)
-                // `list` and `at` are reserved words in DynamoDB expressions.
-                .key_condition_expression("#list = :list AND #at > :after")
-                .expression_attribute_names("#list", "list")
-                .expression_attribute_names("#at", "at")
-                .expression_attribute_values(":list", AttributeValue::S(list.as_str().to_owned()))
-                .expression_attribute_values(":after", AttributeValue::N(after.to_string()))
-                .scan_index_forward(range != ListRange::Newest)
-                .limit(i32::try_from(count - rows.len()).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(start_key);
-            let response = query.send().await.map_err(|error| CallError::from_sdk("Query", error))?;
-            for item in response.items.unwrap_or_default() {
-                rows.push(serde_dynamo::from_item::<_, Item<R>>(item).map_err(|error| conversion_error(&error))?.row);
-            }
-            start_key = response.last_evaluated_key;
-            if start_key.is_none() {
-                break;
+        let queries = partitions(list).into_iter().map(|partition| self.query_partition(partition, range, count));
+        let mut rows: Vec<(i64, R)> = try_join_all(queries).await?.into_iter().flatten().collect();
+        rows.sort_by_key(|(at, _)| *at);
+        if range == ListRange::Newest {
+            rows.reverse();
+        }
+        Ok(rows.into_iter().take(count).map(|(_, row)| row).collect())
+    }
+
+    async fn count_rows(&self, list: List, max: usize) -> Result<usize, CallError> {
+        let mut count = 0;
+        for partition in partitions(list) {
+            let mut start_key = None;
+            while count < max {
+                let query = self.build_query(partition.clone(), ListRange::first()).select(Select::Count);
+                let response = query.set_exclusive_start_key(start_key).send().await;
+                let response = response.map_err(|error| CallError::from_sdk("Query", error))?;
+                count += usize::try_from(response.count).unwrap_or(0);
+                start_key = response.last_evaluated_key;
+                if start_key.is_none() {
+                    break;
+                }
             }
         }
-        Ok(rows)
+        Ok(count.min(max))
     }
 
     async fn put_row<R: LedgerRow>(
@@ -166,8 +226,8 @@ impl LedgerTable for DynamoTable {
             write_id: new_write_id(),
             expires_at: expires_at.as_second(),
             row,
-            list: entry.map(|entry| entry.list.as_str().to_owned()),
-            at: entry.map(|entry| entry.at.as_millisecond()),
+            list: entry.map(|entry| partition(entry.list, shard_of(pk))),
+            at: entry.map(|entry| entry.position),
         };
         let put = self
             .client

@@ -237,7 +237,7 @@ impl<T: LedgerTable> Ledger<T> {
     /// At most `count` jobs that have not finished, the least recently updated first.
     pub async fn list_unfinished_jobs(&self, count: usize) -> Result<Vec<JobRow>, CallError> {
         let mut jobs = Vec::new();
-        for list in [List::RequestedJobs, List::RunningJobs, List::ForeignRunningJobs] {
+        for list in [List::RequestedJobs, List::ParkedRequests, List::RunningJobs, List::ForeignRunningJobs] {
             jobs.extend(self.table.list_rows(list, ListRange::After(Timestamp::UNIX_EPOCH), count).await?);
         }
         jobs.sort_by_key(|job: &JobRow| job.updated_at);

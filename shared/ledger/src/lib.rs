@@ -16,15 +16,19 @@
 //! | `arrivals#<id>` | [`ArrivalsRow`]: the versions of one key that supersede each other | plan-compilation |
 //! | `job#<name>` | [`JobRow`]: one compilation job | every function |
 //! | `notice#<id>` | [`ClaimRow`]: work that is done once, such as publishing a notification | every function that notifies |
-//! | `parked#compilation-requests` | [`ParkedRow`]: requests that wait for SageMaker's quota | start-, relay-, sweep-compilations |
+//! | `waiting#<model id>` | [`WaitingRow`]: the wait of a model for SageMaker's quota; the requests that are parked are in the rows of their jobs | start-, relay-, sweep-compilations |
+//! | `parked#turn` | the turn that the parked requests have reached | relay-, sweep-compilations |
+//! | `parked#compilation-requests` | requests that an earlier release parked | sweep-compilations, which moves them |
 //! | `app#<arn>`, `image#<name>`, `workteam#<name>` | the history of an app, image or work team: its versions and requested updates | maintain-partner-apps, maintain-images, maintain-workteams |
 //! | `app#rest` | [`IdleUntil`]: until when scheduled runs have nothing to do | maintain-partner-apps |
 //! | `burst#<topic ARN>` | [`BurstRow`]: messages to one topic that are published as one notification | relay-workteam |
 //! | `config#checks-<n>` | since when the configuration is checked for what earlier releases accepted | every function that loads the configuration |
+//! | `config#valid` | [`ValidConfigRow`]: the last configuration that was valid when it was loaded | every function that reads the configuration |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: the position of the sweep | sweep-compilations |
 //!
 //! Access patterns: a model version, a job or a claim by its key; the jobs of a model through its
-//! row; running jobs, finished jobs and models by time through the index `by-list` ([`List`]).
+//! row; running jobs, finished jobs and models by time, and parked requests by turn, through the index
+//! `by-list` ([`List`]).
 
 mod arrivals;
 mod bursts;
@@ -38,6 +42,8 @@ mod quota_queue;
 mod rows;
 mod sweep_position;
 mod table;
+mod valid_config;
+mod waiting;
 
 pub use arrivals::{Sequencer, VersionOrder};
 pub use bursts::BurstRow;
@@ -45,11 +51,13 @@ pub use dynamodb::DynamoTable;
 pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};
 pub use idempotency::Execution;
 pub use jobs::{JobOwner, Reuse};
-pub use quota_queue::{ParkedModel, ParkedRow};
 pub use rows::{
-    Arrival, ArrivalsRow, ClaimRow, ContentRow, JobRow, ListingPass, ModelRow, ModelState, StatusSeen, SweepRow,
+    Arrival, ArrivalsRow, ClaimRow, ContentRow, JobRow, ListingPass, ModelRow, ModelState, QuotaWait, StatusSeen,
+    SweepRow,
 };
 pub use table::{LedgerRow, LedgerTable, List, ListEntry, ListRange, Versioned};
+pub use valid_config::ValidConfigRow;
+pub use waiting::{MAX_COUNTED, ModelWait, ParkedSummary, WaitingModel, WaitingRow};
 
 use std::time::Duration;
 
@@ -149,7 +157,7 @@ mod tests {
 
     #[test]
     fn contended_row_defers_the_record() {
-        let failure = Failure::from(contended_error("parked#compilation-requests"));
+        let failure = Failure::from(contended_error("waiting#m"));
         assert!(matches!(failure, Failure::Deferred { .. }), "no delivery is used up: {failure:?}");
     }
 }

@@ -4,158 +4,165 @@
 //! SageMaker rejects `CreateCompilationJob` while the maximum number of concurrent jobs is running,
 //! which can take hours. A message that waited in SQS for that long would use up its deliveries,
 //! and retrying every waiting request would throttle the API. A rejected request is therefore
-//! parked in one row, in which the models take turns: a model with many targets does not delay the
-//! others. Each finished job releases one request; the sweep releases a few more, in case the end
-//! of a job was missed. Only names are parked: the request itself is read from the job's row when
-//! it is released, so a job that was cancelled in the meantime is never started.
+//! parked: the row of its job is put on the list [`List::ParkedRequests`]. The job's row is all
+//! there is to a parked request, so a job that was cancelled in the meantime is no longer parked.
+//! Each finished job releases one request; the sweep releases a few more, in case the end of a job
+//! was missed.
+//!
+//! The models take turns: a model with many targets does not delay the others. Each request gets
+//! the turn after the last one of its model, but none that has passed already; the list is ordered
+//! by turn. A turn that is lost when a function crashes does no harm.
 
 use neo::{CompilationRequest, JobName, JobStatus, ModelId};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 use worker::{CallError, CallErrorKind, queue::Sender};
 
-use crate::{JobRow, Ledger, LedgerRow, LedgerTable, job_key};
+use crate::{JobRow, Ledger, LedgerRow, LedgerTable, List, ListRange, QuotaWait, Versioned, job_key};
 
-const PARKED_KEY: &str = "parked#compilation-requests";
+/// The row in which earlier releases parked requests.
+const OLD_PARKED_KEY: &str = "parked#compilation-requests";
 
-/// Maximum number of parked requests: the row stays below DynamoDB's limit of 400 KiB, because a
-/// name has at most 63 characters.
-const MAX_PARKED: usize = 3000;
+const TURN_KEY: &str = "parked#turn";
 
-/// Requests that wait for SageMaker's quota, by model. The first model is the next to be served.
+/// Requests that one call moves out of the row of an earlier release.
+const MAX_MOVED: usize = 100;
+
+/// The last turn that was released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct TurnRow {
+    turn: u64,
+}
+
+impl LedgerRow for TurnRow {}
+
+/// Requests that an earlier release parked, by model. The first model is the next to be served.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParkedRow {
-    pub models: Vec<ParkedModel>,
+struct OldParkedRow {
+    models: Vec<OldParkedModel>,
 }
 
-/// The parked requests of one model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParkedModel {
-    pub model: ModelId,
-    /// The jobs, in the order in which they were parked.
-    pub jobs: Vec<JobName>,
+struct OldParkedModel {
+    model: ModelId,
+    jobs: Vec<JobName>,
 }
 
-impl LedgerRow for ParkedRow {}
-
-impl ParkedRow {
-    /// Number of parked requests.
-    pub fn len(&self) -> usize {
-        self.models.iter().map(|parked| parked.jobs.len()).sum()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.models.is_empty()
-    }
-
-    fn contains_job(&self, job: &JobName) -> bool {
-        self.models.iter().any(|parked| parked.jobs.contains(job))
-    }
-
-    fn add_job(&mut self, model: &ModelId, job: &JobName) {
-        match self.models.iter_mut().find(|parked| parked.model == *model) {
-            Some(parked) => parked.jobs.push(job.clone()),
-            None => self.models.push(ParkedModel { model: model.clone(), jobs: vec![job.clone()] }),
-        }
-    }
-
-    /// The jobs to be released next: one of each model in turn.
-    fn next_jobs(&self, count: usize) -> Vec<JobName> {
-        let mut row = self.clone();
-        (0..count).map_while(|_| row.take_job()).collect()
-    }
-
-    /// Removes the first job of the first model, which moves to the end.
-    fn take_job(&mut self) -> Option<JobName> {
-        if self.models.is_empty() {
-            return None;
-        }
-        let mut first = self.models.remove(0);
-        if first.jobs.is_empty() {
-            return self.take_job();
-        }
-        let job = first.jobs.remove(0);
-        if !first.jobs.is_empty() {
-            self.models.push(first);
-        }
-        Some(job)
-    }
-
-    /// Removes these jobs; their models move to the end.
-    fn remove_jobs(&mut self, jobs: &[JobName]) {
-        let (served, waiting): (Vec<_>, Vec<_>) =
-            self.models.drain(..).partition(|parked| parked.jobs.iter().any(|job| jobs.contains(job)));
-        self.models = waiting.into_iter().chain(served).collect();
-        for parked in &mut self.models {
-            parked.jobs.retain(|job| !jobs.contains(job));
-        }
-        self.models.retain(|parked| !parked.jobs.is_empty());
-    }
-}
+impl LedgerRow for OldParkedRow {}
 
 impl<T: LedgerTable> Ledger<T> {
-    /// Parks a request until the quota allows it. Returns false if no more can be parked, and also
-    /// if the request is parked already: another invocation may be releasing it right now, so this
-    /// delivery must not rely on it.
+    /// Parks a request that waits until another job has finished. Returns false if the request is
+    /// parked already: another invocation may be releasing it right now, so this delivery must not
+    /// rely on it; and if the job was started or cancelled meanwhile.
     pub async fn park_request(&self, request: &CompilationRequest) -> Result<bool, CallError> {
+        self.park(request, None).await
+    }
+
+    /// Parks a request that SageMaker refused because of a quota, with SageMaker's words.
+    pub async fn park_refused_request(&self, request: &CompilationRequest, reason: &str) -> Result<bool, CallError> {
+        self.park(request, Some(reason)).await
+    }
+
+    async fn park(&self, request: &CompilationRequest, reason: Option<&str>) -> Result<bool, CallError> {
         let now = (self.clock)();
-        let job = &request.job_name;
-        // The request is read from the job's row when it is released.
-        let create = |row: Option<JobRow>| row.is_none().then(|| JobRow::new_requested(request, now));
-        self.update_row(&job_key(job), create).await?;
-        let park = |row: Option<ParkedRow>| {
-            let mut row = row.unwrap_or_default();
-            let has_room = !row.contains_job(job) && row.len() < MAX_PARKED;
-            if has_room {
-                row.add_job(&request.model, job);
+        let key = job_key(&request.job_name);
+        let known: Option<JobRow> = self.read_row(&key).await?;
+        if known.is_some_and(|row| row.is_parked() || row.status != JobStatus::Requested) {
+            return Ok(false);
+        }
+        let reached = self.read_row::<TurnRow>(TURN_KEY).await?.map_or(0, |row| row.turn);
+        let turn = self.record_waiting(&request.model, reason, reached).await?;
+        let park = |row: Option<JobRow>| {
+            // The request is read from the job's row when it is released.
+            let row = row.unwrap_or_else(|| JobRow::new_requested(request, now));
+            if row.is_parked() || row.status != JobStatus::Requested {
+                return None;
             }
-            has_room.then_some(row)
+            let earlier = row.quota_wait.clone();
+            let since = earlier.as_ref().map_or(now, |wait| wait.since);
+            let reason = reason.map(str::to_owned).or_else(|| earlier?.reason);
+            Some(JobRow { quota_wait: Some(QuotaWait { since, reason, turn: Some(turn) }), ..row })
         };
-        Ok(self.update_row(PARKED_KEY, park).await?.written)
+        Ok(self.update_row(&key, park).await?.written)
     }
 
     /// Sends at most `count` parked requests to the Requests queue again, one of each model in
     /// turn; returns how many.
     ///
-    /// They are removed only after they were sent. If the function crashes in between, they are
-    /// sent again, which is harmless: the job name is the idempotency key.
+    /// They leave the quota queue only after they were sent. If the function crashes in between,
+    /// they are sent again, which is harmless: the job name is the idempotency key. A request that
+    /// was sent by two functions, and parked again meanwhile, stays parked: its row has changed.
     pub async fn release_parked_requests(&self, requests: &impl Sender, count: usize) -> Result<usize, CallError> {
-        let (names, waiting) = self.peek_parked_requests(count).await?;
-        let bodies: Result<Vec<_>, _> = waiting.iter().map(serde_json::to_string).collect();
+        let parked = self.next_parked(count).await?;
+        if parked.is_empty() {
+            return Ok(0);
+        }
+        let bodies = parked.iter().filter_map(|job| job.row.request.as_ref()).map(serde_json::to_string);
+        let bodies: Result<Vec<_>, _> = bodies.collect();
         let bodies = bodies.map_err(|error| CallError::local(CallErrorKind::Invalid, error.to_string()))?;
         let released = bodies.len();
         requests.send_bodies(bodies).await?;
-        self.remove_parked_requests(&names).await?;
-        if released > 0 {
-            info!(released, "Parked requests released");
+        let mut reached = 0;
+        for Versioned { revision, row } in parked {
+            let wait = row.quota_wait.clone();
+            reached = reached.max(wait.as_ref().and_then(|wait| wait.turn).unwrap_or(0));
+            let row = JobRow { quota_wait: wait.map(|wait| QuotaWait { turn: None, ..wait }), ..row };
+            self.write_row(&job_key(&row.name), Some(revision), &row).await?;
         }
+        self.record_turn(reached).await?;
+        info!(released, "Parked requests released");
         Ok(released)
     }
 
-    /// The next parked jobs, and the requests of those that were not cancelled.
-    pub async fn peek_parked_requests(
-        &self,
-        count: usize,
-    ) -> Result<(Vec<JobName>, Vec<CompilationRequest>), CallError> {
-        let row: ParkedRow = self.read_row(PARKED_KEY).await?.unwrap_or_default();
-        let names = row.next_jobs(count);
-        let rows = self.find_jobs(&names).await?;
-        // A job that was cancelled while it was parked must not be started.
-        let waiting = rows.into_iter().filter(|row| row.status == JobStatus::Requested);
-        Ok((names, waiting.filter_map(|row| row.request).collect()))
+    /// The requests that are released next.
+    pub async fn peek_parked_requests(&self, count: usize) -> Result<Vec<CompilationRequest>, CallError> {
+        Ok(self.next_parked(count).await?.into_iter().filter_map(|job| job.row.request).collect())
     }
 
-    /// Removes jobs from the quota queue.
-    pub async fn remove_parked_requests(&self, jobs: &[JobName]) -> Result<(), CallError> {
-        if jobs.is_empty() {
-            return Ok(());
+    async fn next_parked(&self, count: usize) -> Result<Vec<Versioned<JobRow>>, CallError> {
+        let range = ListRange::first();
+        let listed: Vec<JobRow> = self.table.list_rows(List::ParkedRequests, range, count).await?;
+        let mut parked = Vec::with_capacity(listed.len());
+        for job in listed {
+            // The list may still contain a job that was released or cancelled a moment ago.
+            let current: Option<Versioned<JobRow>> = self.table.get_row(&job_key(&job.name)).await?;
+            parked.extend(current.filter(|current| current.row.is_parked()));
         }
-        let remove = |row: Option<ParkedRow>| {
+        Ok(parked)
+    }
+
+    /// Records that a turn was released. If another releaser is faster, its turn is as good.
+    async fn record_turn(&self, turn: u64) -> Result<(), CallError> {
+        let current: Option<Versioned<TurnRow>> = self.table.get_row(TURN_KEY).await?;
+        if current.as_ref().is_none_or(|current| current.row.turn < turn) {
+            self.write_row(TURN_KEY, current.map(|current| current.revision), &TurnRow { turn }).await?;
+        }
+        Ok(())
+    }
+
+    /// Parks requests anew that an earlier release parked, all of them in one row. Returns how many.
+    pub async fn move_old_parked_requests(&self) -> Result<usize, CallError> {
+        let Some(old) = self.read_row::<OldParkedRow>(OLD_PARKED_KEY).await? else { return Ok(0) };
+        let moved: Vec<_> = old.models.into_iter().flat_map(|parked| parked.jobs).take(MAX_MOVED).collect();
+        if moved.is_empty() {
+            return Ok(0);
+        }
+        for job in &moved {
+            if let Some(request) = self.find_job(job).await?.and_then(|row| row.request) {
+                self.park_request(&request).await?;
+            }
+        }
+        // Removed last: if the function crashes before, they are found in both places.
+        let remove = |row: Option<OldParkedRow>| {
             let mut row = row?;
-            let before = row.clone();
-            row.remove_jobs(jobs);
-            (row != before).then_some(row)
+            for parked in &mut row.models {
+                parked.jobs.retain(|job| !moved.contains(job));
+            }
+            row.models.retain(|parked| !parked.jobs.is_empty());
+            Some(row)
         };
-        self.update_row(PARKED_KEY, remove).await.map(drop)
+        self.update_row(OLD_PARKED_KEY, remove).await?;
+        info!(moved = moved.len(), "Requests parked by an earlier release moved to their jobs' rows");
+        Ok(moved.len())
     }
 }

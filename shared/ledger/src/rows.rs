@@ -14,7 +14,7 @@ use crate::{
 
 /// Longest failure reason that is stored, in characters. Those of SageMaker have at most 1024
 /// (service model 2017-07-24, `FailureReason`); the message of a refused call has no limit.
-const MAX_REASON: usize = 2048;
+pub(crate) const MAX_REASON: usize = 2048;
 
 /// One version of a model, and what was planned for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,6 +98,9 @@ pub struct JobRow {
     /// When SageMaker first refused the request for a reason that may pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_since: Option<Timestamp>,
+    /// The wait of the request for SageMaker's quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_wait: Option<QuotaWait>,
     /// When SageMaker accepted the request.
     #[serde(default)]
     pub created_at: Option<Timestamp>,
@@ -106,6 +109,27 @@ pub struct JobRow {
     pub ended_at: Option<Timestamp>,
     /// When this row last changed.
     pub updated_at: Timestamp,
+}
+
+/// The wait of a request for SageMaker's quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaWait {
+    /// When it was parked first.
+    pub since: Timestamp,
+    /// SageMaker's words; `None` if it was not refused, but waits behind others.
+    pub reason: Option<String>,
+    /// Its turn; `None` after it was released.
+    pub turn: Option<u64>,
+}
+
+impl QuotaWait {
+    /// The position in the list of parked requests: by turn, and within a turn by time, in seconds
+    /// up to the year 2242.
+    fn position(&self) -> Option<i64> {
+        const TIME_BITS: u32 = 33;
+        let turn = i64::try_from(self.turn?).unwrap_or(i64::MAX).min(i64::MAX >> TIME_BITS);
+        Some(turn << TIME_BITS | self.since.as_second().clamp(0, (1 << TIME_BITS) - 1))
+    }
 }
 
 /// A status of a job, and when this stack first observed it.
@@ -127,7 +151,7 @@ impl ModelRow {
 
 impl LedgerRow for ModelRow {
     fn list_entry(&self) -> Option<ListEntry> {
-        Some(ListEntry { list: List::Models, at: self.planned_at })
+        Some(ListEntry::at_time(List::Models, self.planned_at))
     }
 
     fn limit_size(self) -> Self {
@@ -139,16 +163,21 @@ impl LedgerRow for JobRow {
     fn list_entry(&self) -> Option<ListEntry> {
         let list = match self.status {
             status if status.is_terminal() => List::EndedJobs,
-            JobStatus::Requested => List::RequestedJobs,
+            JobStatus::Requested => match self.quota_wait.as_ref().and_then(QuotaWait::position) {
+                Some(position) => return Some(ListEntry { list: List::ParkedRequests, position }),
+                None => List::RequestedJobs,
+            },
             _ if self.request.is_some() => List::RunningJobs,
             _ => List::ForeignRunningJobs,
         };
-        Some(ListEntry { list, at: self.updated_at })
+        Some(ListEntry::at_time(list, self.updated_at))
     }
 
     fn limit_size(self) -> Self {
-        let failure_reason = self.failure_reason.map(|reason| shorten_text(&reason, MAX_REASON));
-        Self { failure_reason, ..self }
+        let shorten = |reason: String| shorten_text(&reason, MAX_REASON);
+        let failure_reason = self.failure_reason.map(shorten);
+        let quota_wait = self.quota_wait.map(|wait| QuotaWait { reason: wait.reason.map(shorten), ..wait });
+        Self { failure_reason, quota_wait, ..self }
     }
 }
 
@@ -184,6 +213,7 @@ impl JobRow {
             artifact: None,
             failure_reason: None,
             refused_since: None,
+            quota_wait: None,
             created_at: None,
             started_at: None,
             ended_at: None,
@@ -208,12 +238,17 @@ impl JobRow {
 
     pub(crate) fn with_status(mut self, status: JobStatus, now: Timestamp) -> Self {
         self.statuses.push(StatusSeen { status, at: now });
-        Self { status, updated_at: now, ..self }
+        Self { status, quota_wait: None, updated_at: now, ..self }
     }
 
     /// What distinguishes the job from others for its target.
     pub fn options(&self) -> JobOptions {
         self.request.as_ref().map_or_else(|| self.foreign_options.clone(), CompilationRequest::options)
+    }
+
+    /// Whether the request is parked until another job has finished.
+    pub fn is_parked(&self) -> bool {
+        self.status == JobStatus::Requested && self.quota_wait.as_ref().is_some_and(|wait| wait.turn.is_some())
     }
 
     /// Whether this model version requested the job; other models may share the job.

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use jiff::Timestamp;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use worker::CallError;
 
 /// A kind of row.
@@ -26,16 +26,30 @@ pub trait LedgerRow: Serialize + DeserializeOwned + Clone + Debug + Send + Sync 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListEntry {
     pub list: List,
-    /// The time by which the list is ordered.
-    pub at: Timestamp,
+    /// The number by which the list is ordered; for a list by time, milliseconds since the epoch.
+    pub position: i64,
+}
+
+impl ListEntry {
+    pub(crate) fn at_time(list: List, at: Timestamp) -> Self {
+        Self { list, position: at.as_millisecond() }
+    }
 }
 
 /// A list of rows, stored as an index of the table. It is eventually consistent: less than a second
 /// behind the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum List {
-    /// Jobs that SageMaker has not accepted yet, by the time of their last change.
+    /// Jobs that SageMaker has not accepted yet and that are not parked, by the time of their last
+    /// change.
     RequestedJobs,
+    /// Jobs whose requests are parked, by turn.
+    ParkedRequests,
+    /// Models that wait for SageMaker's quota, by the time since when, before a notification about
+    /// it was published.
+    Waits,
+    /// The same after it was published.
+    PublishedWaits,
     /// Running jobs of this stack, by the time of their last change.
     RunningJobs,
     /// Running jobs not started by this stack, by the time of their last change.
@@ -51,6 +65,9 @@ impl List {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RequestedJobs => "jobs-requested",
+            Self::ParkedRequests => "requests-parked",
+            Self::Waits => "waits",
+            Self::PublishedWaits => "waits-published",
             Self::RunningJobs => "jobs-running",
             Self::ForeignRunningJobs => "jobs-running-foreign",
             Self::EndedJobs => "jobs-ended",
@@ -68,6 +85,13 @@ pub enum ListRange {
     After(Timestamp),
 }
 
+impl ListRange {
+    /// From the beginning of a list.
+    pub(crate) fn first() -> Self {
+        Self::After(Timestamp::MIN)
+    }
+}
+
 /// A row with the revision that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versioned<R> {
@@ -75,6 +99,12 @@ pub struct Versioned<R> {
     pub revision: u64,
     pub row: R,
 }
+
+/// A row whose content does not matter.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct AnyRow {}
+
+impl LedgerRow for AnyRow {}
 
 /// A table of rows by key, with consistent reads.
 pub trait LedgerTable: Sync {
@@ -91,6 +121,11 @@ pub trait LedgerTable: Sync {
         range: ListRange,
         count: usize,
     ) -> impl Future<Output = Result<Vec<R>, CallError>> + Send;
+
+    /// The number of rows of a list, at most `max`.
+    fn count_rows(&self, list: List, max: usize) -> impl Future<Output = Result<usize, CallError>> + Send {
+        async move { Ok(self.list_rows::<AnyRow>(list, ListRange::first(), max).await?.len()) }
+    }
 
     /// Writes a row if it still has the expected revision (`None`: if there is no row). Returns
     /// false if another writer was first.

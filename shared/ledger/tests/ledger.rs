@@ -143,28 +143,6 @@ async fn work_is_deferred_while_another_call_runs_it() {
     assert_eq!(ledger.run_once("a", inner).await.unwrap(), Execution::Ran);
 }
 
-/// SEMANTICS fair: Parked requests are released round-robin, one request per model at a time.
-#[tokio::test]
-async fn parked_requests_are_released_one_per_model_in_turn() {
-    let ledger = new_ledger();
-    let request_for =
-        |model: &str, job: &str| CompilationRequest { job_name: job.to_owned().into(), ..compilation_request(model) };
-    for target in 0..4 {
-        assert!(ledger.park_request(&request_for("large", &format!("large-{target}"))).await.unwrap());
-    }
-    assert!(ledger.park_request(&request_for("small", "small-0")).await.unwrap());
-    assert!(!ledger.park_request(&request_for("small", "small-0")).await.unwrap(), "a request is parked only once");
-    let mut order = Vec::new();
-    loop {
-        let (names, requests) = ledger.peek_parked_requests(1).await.unwrap();
-        assert_eq!(names.len(), requests.len());
-        let Some(name) = names.first() else { break };
-        order.push(name.to_string());
-        ledger.remove_parked_requests(&names).await.unwrap();
-    }
-    assert_eq!(order, ["large-0", "small-0", "large-1", "large-2", "large-3"]);
-}
-
 #[tokio::test]
 async fn sweep_position_never_moves_backwards() {
     let ledger = new_ledger();

@@ -14,6 +14,7 @@ mod model_source;
 mod name;
 mod overrides;
 mod plan;
+mod quota;
 mod request;
 mod target;
 mod upload;
@@ -37,6 +38,7 @@ pub use overrides::{METADATA_KEYS, Overrides};
 pub use plan::{
     CompilationPlan, PackagePlanInput, PlanInput, ResolvedSetting, SettingOrigin, TargetPlan, plan_package, plan_upload,
 };
+pub use quota::read_quota_value;
 pub use request::{CompilationRequest, REQUEST_VERSION};
 pub use target::{
     FrameworkSupport, TARGETS, Target, TargetDevice, TargetFamily, TargetPlatform, TargetRow, UnknownTarget,

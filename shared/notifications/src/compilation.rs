@@ -3,11 +3,11 @@
 mod text;
 
 use jiff::Timestamp;
-use ledger::{JobRow, ModelRow};
+use ledger::{JobRow, ModelRow, ModelWait};
 use model_archive::{Problem, limit_problems};
 use neo::{
     CompilationRequest, FailureClass, JobName, JobOptions, JobStatus, ModelId, ModelSource, Upload,
-    find_unsupported_operators, suggest_failure_fix,
+    find_unsupported_operators, read_quota_value, suggest_failure_fix,
 };
 use serde::Serialize;
 
@@ -191,6 +191,30 @@ impl Notification {
         Some(notification)
     }
 
+    /// Requests of a model wait for SageMaker's quota. `jobs` are those that wait.
+    pub fn compilation_waiting(
+        id: &ModelId,
+        model: &ModelRow,
+        wait: &ModelWait,
+        jobs: &[JobRow],
+        time: Timestamp,
+    ) -> Self {
+        let source = &model.source;
+        let quota = wait.reason.as_deref().and_then(read_quota_value);
+        let problems = vec![waiting_problem(wait.reason.as_deref(), quota)];
+        let jobs: Vec<JobReport> = jobs.iter().map(JobReport::from).collect();
+        let severity = if quota == Some(0) { Severity::Error } else { Severity::Warning };
+        Self {
+            subject: format_ascii_subject(&format!("Compilation waiting for a quota: {}", source.display_name())),
+            text: text::format_waiting_text(source, model.rule.as_deref(), wait.since, &jobs, &problems, time),
+            model: Some(source.into()),
+            rule: model.rule.clone(),
+            jobs,
+            problems,
+            ..Self::new(NotificationType::CompilationWaiting, severity, format!("waiting-{id}"), time)
+        }
+    }
+
     /// An earlier job compiled the same bytes, or model package, with the same settings. `None` if
     /// that job has not completed.
     pub fn reused_artifact(id: &ModelId, model: &ModelRow, job: &JobRow, time: Timestamp) -> Option<Self> {
@@ -248,6 +272,23 @@ impl Notification {
             ..Self::new(NotificationType::ModelSummary, severity, format!("summary-{id}"), time)
         }
     }
+}
+
+/// `quota` is the value of the quota that `reason`, SageMaker's message, names.
+fn waiting_problem(reason: Option<&str>, quota: Option<u64>) -> Problem {
+    let problem = reason.unwrap_or("the request waits until another compilation job has finished");
+    let fix = match quota {
+        Some(0) => {
+            "request a quota above 0 in Service Quotas (service Amazon SageMaker). The request keeps waiting and is \
+             then started; do not upload the archive again"
+        }
+        _ => {
+            "no action needed if other compilation jobs are running: the request is started when one of them has \
+             finished. To start more at the same time, request a higher quota in Service Quotas (service Amazon \
+             SageMaker)"
+        }
+    };
+    Problem::new("waiting-for-quota", problem, fix)
 }
 
 fn rejected_job_problem(row: &JobRow) -> Problem {
@@ -354,6 +395,7 @@ mod tests {
                 _ => None,
             },
             refused_since: None,
+            quota_wait: None,
             created_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(70).unwrap()),
             started_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(100).unwrap()),
             ended_at: status.is_terminal().then(|| Timestamp::from_second(350).unwrap()),
@@ -423,6 +465,27 @@ mod tests {
         notifications
     }
 
+    fn waiting_notifications(now: Timestamp) -> Vec<Notification> {
+        let words = |quota| {
+            format!(
+                "The account-level service limit 'Maximum number of concurrent compilation jobs' is {quota} Jobs, with current utilization of {quota} Jobs and a request delta of 1 Jobs."
+            )
+        };
+        let jobs = ["ml_c5", "ml_m5"].map(|target| JobRow {
+            arn: None,
+            created_at: None,
+            started_at: None,
+            ..job_row(target, JobStatus::Requested)
+        });
+        [(20, 62), (0, 2)]
+            .map(|(quota, minutes)| {
+                let since = now - jiff::SignedDuration::from_mins(minutes);
+                let wait = ModelWait { since, parked_at: now, reason: Some(words(quota)), published: false };
+                Notification::compilation_waiting(&model_id(), &compiled_model(), &wait, &jobs, now)
+            })
+            .into()
+    }
+
     fn sample_notifications() -> Vec<Notification> {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let problems = [Problem::new(
@@ -465,6 +528,7 @@ mod tests {
         let [older, newer] = ["7.1.3", "8.2.1"].map(job_row_with_options);
         all.extend(Notification::job_status(&newer, None, now));
         all.push(Notification::model_summary(&compiled_model(), &model_id(), &[older, newer], SUMMARY, now));
+        all.extend(waiting_notifications(now));
         all.extend(package_notifications(now));
         all.push(Notification::config_rejected(
             "config",

@@ -11,6 +11,8 @@ pub enum NotificationType {
     CompilationCompleted,
     CompilationFailed,
     CompilationStopped,
+    /// A model waits for SageMaker's quota.
+    CompilationWaiting,
     /// The last compilation job of a model version finished.
     ModelSummary,
     /// SageMaker published messages to a work team's topic.
@@ -51,6 +53,7 @@ impl NotificationType {
             Self::CompilationCompleted => "compilation.completed",
             Self::CompilationFailed => "compilation.failed",
             Self::CompilationStopped => "compilation.stopped",
+            Self::CompilationWaiting => "compilation.waiting",
             Self::ModelSummary => "model.summary",
             Self::WorkteamNotification => "workteam.notification",
             Self::LabelingJobState => "labeling_job.state",

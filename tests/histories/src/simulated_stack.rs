@@ -241,9 +241,11 @@ impl SimulatedStack {
     }
 
     async fn run_sweep(&mut self, crashes: &CrashSchedule) {
+        let ledger = self.create_ledger(crashes);
         let sweeper = Sweeper {
             jobs: with_crashes(&self.jobs, crashes),
-            ledger: self.create_ledger(crashes),
+            notifier: Notifier::new(ledger.clone(), with_crashes(&self.topic, crashes)),
+            ledger,
             job_states: with_crashes(&self.job_states, crashes),
             requests: with_crashes(&self.requests, crashes),
             foreign: ForeignJobs::default(),

@@ -17,8 +17,8 @@ const MAX_ITEM: usize = 400 * 1024;
 pub struct MemoryTable {
     /// Rows by key, with their revisions.
     pub rows: Shared<BTreeMap<String, (u64, Value)>>,
-    /// List and time of each row that is in a list, by key.
-    lists: Shared<HashMap<String, (List, Timestamp)>>,
+    /// List and position of each row that is in a list, by key.
+    lists: Shared<HashMap<String, (List, i64)>>,
 }
 
 impl LedgerTable for MemoryTable {
@@ -43,7 +43,7 @@ impl LedgerTable for MemoryTable {
         keys.sort();
         match range {
             ListRange::Newest => keys.reverse(),
-            ListRange::After(time) => keys.retain(|(at, _)| at.as_millisecond() > time.as_millisecond()),
+            ListRange::After(time) => keys.retain(|(at, _)| *at > time.as_millisecond()),
         }
         let listed = keys.into_iter().take(count).filter_map(|(_, key)| rows.get(key));
         listed.map(|(_, row)| decode_row(row.clone())).collect()
@@ -68,7 +68,7 @@ impl LedgerTable for MemoryTable {
             rows.insert(key.to_owned(), (expected_revision.unwrap_or(0) + 1, row));
             let mut lists = self.lists.lock();
             match entry {
-                Some(entry) => lists.insert(key.to_owned(), (entry.list, entry.at)),
+                Some(entry) => lists.insert(key.to_owned(), (entry.list, entry.position)),
                 None => lists.remove(key),
             };
         }

@@ -64,14 +64,17 @@ async fn read_view<T: LedgerTable>(query: &StatusQuery, ledger: &Ledger<T>, s3: 
             None => Err(CliError::UnknownJob(name.clone())),
         },
         StatusQuery::Running => {
-            Ok(StatusView { jobs: ledger.list_unfinished_jobs(MAX_RUNNING).await?, ..StatusView::default() })
+            let (jobs, parked) =
+                (ledger.list_unfinished_jobs(MAX_RUNNING).await?, Some(ledger.summarize_parked().await?));
+            Ok(StatusView { jobs, parked, ..StatusView::default() })
         }
         StatusQuery::Jobs(names) => Ok(StatusView { jobs: ledger.find_jobs(names).await?, ..StatusView::default() }),
         StatusQuery::Recent(count) => {
             let models = ledger.list_recent_models(*count).await?;
             let finished = ledger.list_ended_jobs(MAX_FINISHED).await?.into_iter();
             let foreign_jobs = finished.filter(|job| job.models.is_empty()).take(*count).collect();
-            Ok(StatusView { models: add_jobs(models, ledger).await?, foreign_jobs, ..StatusView::default() })
+            let parked = Some(ledger.summarize_parked().await?);
+            Ok(StatusView { models: add_jobs(models, ledger).await?, foreign_jobs, parked, ..StatusView::default() })
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The status of uploads and jobs, as text and as JSON.
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::{JobRow, ModelRow, ModelState};
+use ledger::{JobRow, MAX_COUNTED, ModelRow, ModelState, ParkedSummary};
 use maintenance::time_format::format_age;
 use neo::{JobName, JobStatus, suggest_failure_fix};
 use serde::Serialize;
@@ -33,6 +33,8 @@ pub(super) struct StatusView {
     /// Finished jobs not started by this stack.
     pub foreign_jobs: Vec<JobRow>,
     pub unplanned: Option<UnplannedVersion>,
+    /// The requests that wait for SageMaker's quota; `None` if this was not read.
+    pub parked: Option<ParkedSummary>,
     /// The attempts that follow failed jobs and are not among the jobs above.
     pub next_attempts: Vec<JobRow>,
 }
@@ -81,6 +83,9 @@ impl StatusView {
         if let Some(unplanned) = &self.unplanned {
             view["unplanned"] = json!(unplanned);
         }
+        if let Some(parked) = &self.parked {
+            view["parked"] = json!(parked);
+        }
         if !self.next_attempts.is_empty() {
             view["next_attempts"] = json!(self.next_attempts);
         }
@@ -108,8 +113,23 @@ impl StatusView {
             out.print_line("\nRetries of failed jobs")?;
             build_job_table(&self.next_attempts, now).with_indent(2).print_to(out)?;
         }
+        if let Some(text) = self.parked.as_ref().and_then(|parked| describe_parked(parked, now)) {
+            out.print_line(format_args!("\n{WARNING}waiting{WARNING:#}: {text}"))?;
+        }
         Ok(())
     }
+}
+
+/// `None` if nothing is parked.
+fn describe_parked(parked: &ParkedSummary, now: Timestamp) -> Option<String> {
+    let requests = match parked.count {
+        0 => return None,
+        1 => "1 request waits".to_owned(),
+        MAX_COUNTED => format!("{MAX_COUNTED} or more requests wait"),
+        count => format!("{count} requests wait"),
+    };
+    let since = parked.oldest.map(|oldest| format!(", the first one for {}", format_age(oldest, now)));
+    Some(format!("{requests} for SageMaker's quota{}", since.unwrap_or_default()))
 }
 
 fn print_model(model: &ModelRow, jobs: &[JobRow], now: Timestamp, out: &mut CliOutput) -> Result<(), CliError> {

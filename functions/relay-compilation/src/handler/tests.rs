@@ -201,9 +201,9 @@ async fn failure_of_the_service_is_retried_before_the_summary() {
     let mut attempt = first;
     for number in 2..=3 {
         fail_job(&relay, &attempt, "ServerError: There was an internal server error").await;
-        let (_, parked) = relay.ledger.peek_parked_requests(9).await.unwrap();
+        let parked = relay.ledger.peek_parked_requests(9).await.unwrap();
         assert_eq!(parked.len(), 1);
-        relay.ledger.remove_parked_requests(&[parked[0].job_name.clone()]).await.unwrap();
+        relay.ledger.release_parked_requests(&MemoryQueue::default(), 1).await.unwrap();
         attempt = parked[0].clone();
         assert_eq!(attempt.attempt, number);
         assert!(
@@ -212,7 +212,7 @@ async fn failure_of_the_service_is_retried_before_the_summary() {
     }
     assert!(!relay.notifier.topic().types().contains(&"model.summary"));
     fail_job(&relay, &attempt, "ServerError: There was an internal server error").await;
-    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().1.is_empty(), "expected no fourth attempt");
+    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().is_empty(), "expected no fourth attempt");
     assert_eq!(
         relay.notifier.topic().types()[1..],
         ["compilation.failed", "compilation.failed", "compilation.failed", "model.summary"]
@@ -223,7 +223,7 @@ async fn failure_of_the_service_is_retried_before_the_summary() {
 async fn failure_of_the_model_is_not_retried() {
     let (relay, [first, _]) = create_relay().await;
     fail_job(&relay, &first, "ClientError: InputConfiguration: TVM cannot convert").await;
-    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().1.is_empty());
+    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().is_empty());
 }
 
 /// Lets a job start and fail, and forgets the notification about its start.
@@ -293,7 +293,7 @@ async fn job_of_a_superseded_version_is_not_retried() {
     let (relay, [first, second]) = create_relay().await;
     relay.ledger.mark_model_superseded(&first.model).await.unwrap();
     fail_job(&relay, &first, "CapacityError: no machine").await;
-    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().1.is_empty());
+    assert!(relay.ledger.peek_parked_requests(9).await.unwrap().is_empty());
     observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
     assert_eq!(relay.notifier.topic().types(), ["compilation.failed", "compilation.completed", "model.summary"]);
 }
@@ -309,6 +309,6 @@ async fn repeated_terminal_status_frees_one_quota_slot() {
     deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
     let released = relay.requests.bodies.lock().clone();
     assert_eq!(released.len(), 1, "{released:?}");
-    let (parked, _) = relay.ledger.peek_parked_requests(9).await.unwrap();
+    let parked = relay.ledger.peek_parked_requests(9).await.unwrap();
     assert_eq!(parked.len(), 3, "expected two of the parked requests, and the next attempt");
 }

@@ -5,14 +5,15 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
-use support::{MemoryJobs, MemoryQueue, MemoryTable, Stepwise, crash_after};
+use support::{MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, crash_after};
 use worker::CallErrorKind;
 
 use super::*;
 
 mod history;
+mod waits;
 
-type TestSweeper = Sweeper<MemoryJobs, MemoryTable, MemoryQueue>;
+type TestSweeper = Sweeper<MemoryJobs, MemoryTable, MemoryQueue, MemoryTopic>;
 
 const NOW: Clock = || Timestamp::UNIX_EPOCH + SignedDuration::from_hours(100);
 
@@ -52,7 +53,8 @@ fn create_sweeper(clock: Clock) -> TestSweeper {
     let ledger = Ledger::new(MemoryTable::default(), clock);
     let (jobs, job_states, requests) = (MemoryJobs::default(), MemoryQueue::default(), MemoryQueue::default());
     let foreign = ForeignJobs::default();
-    Sweeper { jobs, ledger, job_states, requests, foreign, call_pause: Duration::ZERO, clock }
+    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
+    Sweeper { jobs, ledger, notifier, job_states, requests, foreign, call_pause: Duration::ZERO, clock }
 }
 
 impl TestSweeper {
@@ -162,9 +164,11 @@ async fn end_of_a_deleted_job_survives_a_crash() {
         let table = MemoryTable::default();
         Ledger::new(table.clone(), before).record_observation(&create_job("gone", JobStatus::Starting)).await.unwrap();
         let job_states = MemoryQueue::default();
+        let ledger = Ledger::new(Stepwise(table), NOW);
         let sweeper = Sweeper {
             jobs: Stepwise(MemoryJobs::default()),
-            ledger: Ledger::new(Stepwise(table), NOW),
+            notifier: Notifier::new(ledger.clone(), Stepwise(MemoryTopic::default())),
+            ledger,
             job_states: Stepwise(job_states.clone()),
             requests: Stepwise(MemoryQueue::default()),
             foreign: ForeignJobs::default(),

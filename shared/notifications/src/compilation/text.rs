@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use document::escape_line;
-use jiff::SignedDuration;
-use maintenance::time_format::{DurationStyle, format_duration};
+use jiff::{SignedDuration, Timestamp};
+use maintenance::time_format::{DurationStyle, format_age, format_duration, format_time};
 use model_archive::Problem;
 use neo::{JobStatus, ModelSource};
 
@@ -135,6 +135,26 @@ pub(super) fn format_summary_text(
     text.push('\n');
     append_model(&mut text, source, rule);
     append_line(&mut text, "Summary", summary_uri);
+    text
+}
+
+pub(super) fn format_waiting_text(
+    source: &ModelSource,
+    rule: Option<&str>,
+    since: Timestamp,
+    jobs: &[JobReport],
+    problems: &[Problem],
+    now: Timestamp,
+) -> String {
+    let name = escape_line(source.display_name());
+    let (count, plural) = (jobs.len(), if jobs.len() == 1 { "" } else { "s" });
+    let mut text = format!("{name} waits for a quota of SageMaker: {count} compilation job{plural} not started yet.\n");
+    append_problems(&mut text, problems);
+    text.push('\n');
+    append_line(&mut text, "Since", &format!("{} ({})", format_time(since), format_age(since, now)));
+    let targets: Vec<_> = jobs.iter().map(|job| job.target.as_str()).collect();
+    append_line(&mut text, "Targets", &targets.join(", "));
+    append_model(&mut text, source, rule);
     text
 }
 

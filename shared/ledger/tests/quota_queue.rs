@@ -1,0 +1,190 @@
+//! The quota queue: fair, without loss, and as long as it has to be.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use ledger::Ledger;
+use neo::{CompilationRequest, JobName};
+use serde_json::json;
+use support::{MemoryQueue, MemoryTable, Stepwise, crash_after, interleave};
+
+fn request_for(model: &str, job: &str) -> CompilationRequest {
+    serde_json::from_value(json!({
+        "version": 1, "job_name": job, "model": model, "content": job,
+        "source": { "bucket": "models", "key": "resnet.tar.gz", "version_id": "v1", "etag": "e", "size": 1 },
+        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
+        "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/resnet/",
+        "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+    }))
+    .unwrap()
+}
+
+fn new_ledger(table: &MemoryTable) -> Ledger<MemoryTable> {
+    Ledger::new(table.clone(), || Timestamp::UNIX_EPOCH)
+}
+
+fn job_names(queue: &MemoryQueue) -> Vec<String> {
+    let bodies = queue.bodies.lock();
+    let requests = bodies.iter().map(|body| serde_json::from_str::<CompilationRequest>(body).unwrap());
+    requests.map(|request| request.job_name.to_string()).collect()
+}
+
+/// SEMANTICS fair: Parked requests are released round-robin, one request per model at a time.
+#[tokio::test]
+async fn parked_requests_are_released_one_per_model_in_turn() {
+    let ledger = new_ledger(&MemoryTable::default());
+    for target in 0..4 {
+        assert!(ledger.park_request(&request_for("large", &format!("large-{target}"))).await.unwrap());
+    }
+    assert!(ledger.park_request(&request_for("small", "small-0")).await.unwrap());
+    assert!(!ledger.park_request(&request_for("small", "small-0")).await.unwrap(), "a request is parked only once");
+    let queue = MemoryQueue::default();
+    assert_eq!(ledger.release_parked_requests(&queue, 3).await.unwrap(), 3);
+    // A model that comes later does not wait for all targets of the large one.
+    assert!(ledger.park_request(&request_for("late", "late-0")).await.unwrap());
+    for expected in [1, 1, 1, 0] {
+        assert_eq!(ledger.release_parked_requests(&queue, 1).await.unwrap(), expected);
+    }
+    assert_eq!(job_names(&queue), ["large-0", "small-0", "large-1", "late-0", "large-2", "large-3"]);
+}
+
+/// A refused request goes behind the other requests of its model, and the models keep their turns.
+#[tokio::test]
+async fn refused_request_is_parked_behind_its_model() {
+    let ledger = new_ledger(&MemoryTable::default());
+    for job in ["large-0", "large-1", "small-0"] {
+        ledger.park_request(&request_for(&job[..5], job)).await.unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..6 {
+        let queue = MemoryQueue::default();
+        ledger.release_parked_requests(&queue, 1).await.unwrap();
+        let job = job_names(&queue).remove(0);
+        assert!(ledger.park_refused_request(&request_for(&job[..5], &job), "the quota is used up").await.unwrap());
+        order.push(job);
+    }
+    assert_eq!(order, ["large-0", "small-0", "large-1", "small-0", "large-0", "small-0"]);
+}
+
+/// Parks 100,000 requests of 1,000 models: each is released once, and each release reads a few rows.
+#[tokio::test]
+async fn hundred_thousand_requests_are_parked_and_released() {
+    const MODELS: usize = 1_000;
+    const TARGETS: usize = 100;
+    let table = MemoryTable::default();
+    let ledger = new_ledger(&table);
+    for target in 0..TARGETS {
+        for model in 0..MODELS {
+            let request = request_for(&format!("model-{model}"), &format!("job-{model}-{target}"));
+            assert!(ledger.park_refused_request(&request, "the quota is used up").await.unwrap());
+        }
+    }
+    let largest = table.rows.lock().values().map(|(_, row)| row.to_string().len()).max().unwrap();
+    assert!(largest < 4 * 1024, "expected no row to grow: {largest} bytes");
+    let mut released: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..3 {
+        let queue = MemoryQueue::default();
+        assert_eq!(ledger.release_parked_requests(&queue, MODELS).await.unwrap(), MODELS);
+        for job in job_names(&queue) {
+            *released.entry(job).or_default() += 1;
+        }
+    }
+    assert_eq!(released.len(), 3 * MODELS);
+    for target in 0..3 {
+        assert!(released.contains_key(&format!("job-0-{target}")), "expected three rounds over all models");
+    }
+}
+
+#[tokio::test]
+async fn cancelled_request_is_not_released() {
+    let ledger = new_ledger(&MemoryTable::default());
+    ledger.park_request(&request_for("m", "cancelled")).await.unwrap();
+    ledger.park_request(&request_for("m", "waiting")).await.unwrap();
+    ledger.cancel_job(&JobName::from("cancelled".to_owned())).await.unwrap();
+    let queue = MemoryQueue::default();
+    assert_eq!(ledger.release_parked_requests(&queue, 5).await.unwrap(), 1);
+    assert_eq!(job_names(&queue), ["waiting"]);
+    assert!(!ledger.park_request(&request_for("m", "cancelled")).await.unwrap());
+}
+
+/// A function crashes before each of its calls while it parks, and while it releases: its message is
+/// delivered again, and the request is sent once or twice.
+#[tokio::test]
+async fn parked_request_survives_crashes() {
+    let request = request_for("m", "job");
+    for park_calls in 0..9 {
+        for release_calls in 0..9 {
+            let table = MemoryTable::default();
+            let ledger = new_ledger(&table);
+            let stepwise = Ledger::new(Stepwise(table.clone()), || Timestamp::UNIX_EPOCH);
+            let queue = MemoryQueue::default();
+            crash_after(park_calls, stepwise.park_request(&request));
+            // False if it was parked before the crash: then the message is delayed, not deleted.
+            let parked_again = ledger.park_request(&request).await.unwrap();
+            crash_after(release_calls, stepwise.release_parked_requests(&Stepwise(queue.clone()), 5));
+            ledger.release_parked_requests(&queue, 5).await.unwrap();
+            let sent = job_names(&queue).len();
+            assert!((1..=2).contains(&sent), "{park_calls} {release_calls} {parked_again}: {sent}");
+            assert_eq!(ledger.peek_parked_requests(5).await.unwrap(), []);
+        }
+    }
+}
+
+/// Two functions release the same requests call by call, in every order, while the first one that
+/// was sent is refused and parked again: nothing is lost, and each is sent at most twice.
+#[tokio::test]
+async fn two_releasers_lose_nothing() {
+    let jobs = ["m-0", "m-1", "n-0"];
+    for order in 0..1 << 12 {
+        let table = MemoryTable::default();
+        let ledger = new_ledger(&table);
+        for job in jobs {
+            ledger.park_request(&request_for(&job[..1], job)).await.unwrap();
+        }
+        let stepwise = Ledger::new(Stepwise(table.clone()), || Timestamp::UNIX_EPOCH);
+        let (first, second) = (MemoryQueue::default(), MemoryQueue::default());
+        let refuse_first = async {
+            stepwise.release_parked_requests(&Stepwise(first.clone()), 2).await.unwrap();
+            let refused = request_for("m", "m-0");
+            stepwise.park_refused_request(&refused, "the quota is used up").await.unwrap()
+        };
+        let (parked_again, _) =
+            interleave(order, refuse_first, stepwise.release_parked_requests(&Stepwise(second.clone()), 2));
+        let mut sent = [job_names(&first), job_names(&second)].concat();
+        if parked_again {
+            // Its message was deleted.
+            sent.remove(sent.iter().position(|job| job == "m-0").unwrap());
+        }
+        let rest = MemoryQueue::default();
+        ledger.release_parked_requests(&rest, 9).await.unwrap();
+        sent.extend(job_names(&rest));
+        for job in jobs {
+            let times = sent.iter().filter(|sent| *sent == job).count();
+            assert!((1..=2).contains(&times), "order {order:012b}: {job} was sent {times} times");
+        }
+    }
+}
+
+/// Earlier releases parked all requests in one row.
+#[tokio::test]
+async fn requests_parked_by_an_earlier_release_are_released() {
+    let table = MemoryTable::default();
+    let ledger = new_ledger(&table);
+    for job in ["a-0", "a-1", "b-0"] {
+        // Earlier releases wrote the row of the job, too.
+        ledger.record_refusal(&request_for(&job[..1], job)).await.unwrap();
+    }
+    let row =
+        json!({ "models": [ { "model": "a", "jobs": ["a-0", "a-1", "gone"] }, { "model": "b", "jobs": ["b-0"] } ] });
+    table.rows.lock().insert("parked#compilation-requests".to_owned(), (7, row));
+    let stepwise = Ledger::new(Stepwise(table.clone()), || Timestamp::UNIX_EPOCH);
+    for calls in 0..30 {
+        crash_after(calls, stepwise.move_old_parked_requests());
+    }
+    ledger.move_old_parked_requests().await.unwrap();
+    assert_eq!(ledger.move_old_parked_requests().await.unwrap(), 0);
+    let queue = MemoryQueue::default();
+    ledger.release_parked_requests(&queue, 9).await.unwrap();
+    assert_eq!(job_names(&queue), ["a-0", "b-0", "a-1"]);
+}
