@@ -1,16 +1,19 @@
 //! `automation.yaml` from the configuration bucket: the latest valid version is active.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
 
 use document::{ConfigDiagnostic, ConfigError, DocumentUse};
 use jiff::Timestamp;
-use ledger::LedgerTable;
+use ledger::{Ledger, LedgerTable, ValidConfigRow};
 use maintenance::DeclaredResources;
 use neo::CompilationConfig;
 use notifications::{Notification, notifier::Notifier, sns::Topic};
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
-use worker::{CallError, CallErrorKind, Failure};
+use worker::{CallError, CallErrorKind, Failure, backoff::Backoff};
 
 use crate::{
     event::ObjectCreated,
@@ -20,8 +23,12 @@ use crate::{
 /// Largest document that is read, in bytes: a hundred times what a large organisation writes.
 const MAX_DOCUMENT: u64 = 1024 * 1024;
 
-/// Versions that are tried before the search for a valid one ends.
+/// Versions that are tried, newest first, before the one is tried that was valid when it was
+/// loaded.
 const MAX_VERSIONS: usize = 20;
+
+/// How long a record waits that needs a configuration, while there is none that can be used.
+const MISSING_RETRY: Duration = Duration::from_mins(5);
 
 /// The whole of `automation.yaml`.
 #[derive(Debug, Clone)]
@@ -121,11 +128,13 @@ pub struct ConfigSource<O> {
     last: Mutex<Option<(ObjectIdentity, Config)>>,
     /// Documents that were uploaded later are checked for what earlier releases accepted.
     checks_since: OnceLock<Timestamp>,
+    /// The version that this process recorded in the ledger as valid.
+    recorded: Mutex<Option<ValidConfigRow>>,
 }
 
 impl<O: Objects> ConfigSource<O> {
     pub fn new(objects: O, bucket: String, key: String) -> Self {
-        Self { objects, bucket, key, last: Mutex::default(), checks_since: OnceLock::new() }
+        Self { objects, bucket, key, last: Mutex::default(), checks_since: OnceLock::new(), recorded: Mutex::default() }
     }
 
     /// The configuration bucket.
@@ -142,6 +151,14 @@ impl<O: Objects> ConfigSource<O> {
     /// one. Unless [`load_and_report`](Self::load_and_report) was called before, every version counts
     /// as in use.
     pub async fn load_active(&self) -> Result<Config, LoadError> {
+        self.load(async { Ok(None) }).await
+    }
+
+    /// `remembered` is the version that was valid when it was loaded.
+    async fn load(
+        &self,
+        remembered: impl Future<Output = Result<Option<String>, CallError>>,
+    ) -> Result<Config, LoadError> {
         let latest = self.open_version(None).await?;
         let identity = (latest.etag.clone(), latest.version_id.clone());
         let cached = self.last.lock().ok().and_then(|last| last.clone());
@@ -151,7 +168,7 @@ impl<O: Objects> ConfigSource<O> {
         let version = latest.version_id.clone();
         let config = match self.parse_object(latest).await? {
             ParsedConfig::Valid(document) => Config { document, rejected: None, version },
-            ParsedConfig::Invalid(error) => self.load_last_valid(RejectedConfig { version, error }).await?,
+            ParsedConfig::Invalid(error) => self.load_last_valid(RejectedConfig { version, error }, remembered).await?,
         };
         if let Ok(mut last) = self.last.lock() {
             *last = Some((identity, config.clone()));
@@ -160,20 +177,50 @@ impl<O: Objects> ConfigSource<O> {
     }
 
     /// Loads the active configuration and reports a rejected version.
+    ///
+    /// # Errors
+    /// [`Failure::Deferred`] if there is none now, but there was one: what needs it waits, and is not
+    /// rejected.
     pub async fn load_and_report<T: LedgerTable, N: Topic>(
         &self,
         notifier: &Notifier<T, N>,
         now: Timestamp,
     ) -> Result<FoundConfig, Failure> {
+        match self.find_and_report(notifier, now).await? {
+            FoundConfig::Unavailable(error) if self.had_valid(notifier).await? => {
+                Err(Failure::Deferred { cause: error.to_string(), backoff: Backoff::Fixed(MISSING_RETRY) })
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// Whether this stack ever loaded a valid configuration.
+    async fn had_valid<T: LedgerTable, N: Topic>(&self, notifier: &Notifier<T, N>) -> Result<bool, CallError> {
+        Ok(notifier.ledger().find_valid_config().await?.is_some())
+    }
+
+    async fn find_and_report<T: LedgerTable, N: Topic>(
+        &self,
+        notifier: &Notifier<T, N>,
+        now: Timestamp,
+    ) -> Result<FoundConfig, Failure> {
+        let ledger = notifier.ledger();
         if self.checks_since.get().is_none() {
-            let since = notifier.ledger().record_config_checks().await?;
+            let since = ledger.record_config_checks().await?;
             let _ = self.checks_since.set(since);
         }
-        let found = match self.load_active().await {
+        let remembered = async {
+            let valid = ledger.find_valid_config().await?;
+            Ok(valid.and_then(|valid| valid.version))
+        };
+        let found = match self.load(remembered).await {
             Ok(config) => FoundConfig::Active(config),
             Err(LoadError::Call(error)) => return Err(error.into()),
             Err(error) => FoundConfig::Unavailable(error),
         };
+        if let FoundConfig::Active(config) = &found {
+            self.record_valid(ledger, config).await?;
+        }
         match &found {
             FoundConfig::Active(Config { rejected: Some(rejected), version, .. }) => {
                 self.report_rejected(rejected, version.as_deref(), notifier, now).await?;
@@ -193,7 +240,7 @@ impl<O: Objects> ConfigSource<O> {
         notifier: &Notifier<T, N>,
         now: Timestamp,
     ) -> Result<Option<Config>, Failure> {
-        match self.load_and_report(notifier, now).await? {
+        match self.find_and_report(notifier, now).await? {
             FoundConfig::Active(config) => Ok(Some(config)),
             FoundConfig::Unavailable(_) => Ok(None),
         }
@@ -212,13 +259,39 @@ impl<O: Objects> ConfigSource<O> {
         notifier.publish_once(&notification).await
     }
 
-    async fn load_last_valid(&self, rejected: RejectedConfig) -> Result<Config, LoadError> {
-        for version in self.objects.list_versions(&self.bucket, &self.key).await?.into_iter().take(MAX_VERSIONS) {
+    /// Remembers the version, once per process.
+    async fn record_valid<T: LedgerTable>(&self, ledger: &Ledger<T>, config: &Config) -> Result<(), CallError> {
+        let valid = ValidConfigRow { version: config.version.clone() };
+        if self.recorded.lock().is_ok_and(|recorded| recorded.as_ref() == Some(&valid)) {
+            return Ok(());
+        }
+        ledger.record_valid_config(&valid).await?;
+        if let Ok(mut recorded) = self.recorded.lock() {
+            *recorded = Some(valid);
+        }
+        Ok(())
+    }
+
+    async fn load_last_valid(
+        &self,
+        rejected: RejectedConfig,
+        remembered: impl Future<Output = Result<Option<String>, CallError>>,
+    ) -> Result<Config, LoadError> {
+        let mut versions = self.objects.list_versions(&self.bucket, &self.key).await?;
+        versions.truncate(MAX_VERSIONS);
+        // Last, because two functions may have recorded two versions in either order.
+        let remembered = remembered.await?.filter(|version| !versions.contains(version));
+        for version in versions.into_iter().chain(remembered) {
             if rejected.version.as_ref() == Some(&version) {
                 continue;
             }
-            let parsed = self.parse_object(self.open_version(Some(version.clone())).await?).await?;
-            if let ParsedConfig::Valid(document) = parsed {
+            let object = match self.open_version(Some(version.clone())).await {
+                Ok(object) => object,
+                // It was deleted since it was listed.
+                Err(LoadError::Missing { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            if let ParsedConfig::Valid(document) = self.parse_object(object).await? {
                 return Ok(Config { document, rejected: Some(rejected), version: Some(version) });
             }
         }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::Ledger;
 use notifications::notifier::Notifier;
 use support::{MemoryObjects, MemoryTable, MemoryTopic, StoredObject};
+use worker::Failure;
 
 const GOOD: &str = "version: 1\ncompilation: { rules: [ { name: all, keys: '**', targets: [ { device: ml_c5 } ] } ] }";
 
@@ -114,4 +115,61 @@ async fn new_document_with_shared_locations_is_rejected() {
     assert_eq!((active.version(), published), (Some("v1"), vec!["config.rejected"]));
     let error = active.rejected.unwrap().error;
     assert!(error.contains("targets[1]") && error.contains("`ml_c5` (compilation.rules[0].targets[0])"), "{error}");
+}
+
+/// Finds the configuration as a function does in a new process.
+async fn find_config(
+    objects: &MemoryObjects,
+    notifier: &Notifier<MemoryTable, MemoryTopic>,
+) -> Result<FoundConfig, Failure> {
+    config_source(objects).load_and_report(notifier, Timestamp::UNIX_EPOCH).await
+}
+
+fn new_notifier() -> Notifier<MemoryTable, MemoryTopic> {
+    Notifier::new(Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH), MemoryTopic::default())
+}
+
+#[tokio::test]
+async fn valid_version_behind_many_invalid_ones_stays_active() {
+    let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+    put_document(&objects, "good", GOOD);
+    assert!(matches!(find_config(&objects, &notifier).await.unwrap(), FoundConfig::Active(_)));
+    for version in 0..50 {
+        put_document(&objects, &format!("bad-{version}"), "version: 1\ncompilation: [");
+    }
+    let FoundConfig::Active(config) = find_config(&objects, &notifier).await.unwrap() else {
+        panic!("expected the last valid version to be active");
+    };
+    assert_eq!(config.version(), Some("good"));
+    assert!(config.rejected.is_some());
+}
+
+#[tokio::test]
+async fn version_deleted_since_it_was_listed_is_skipped() {
+    let objects = MemoryObjects::default();
+    for (version, text) in [("1", GOOD), ("2", GOOD), ("3", "")] {
+        put_document(&objects, version, text);
+    }
+    objects.deleted_since.lock().insert("2".to_owned());
+    assert_eq!(config_source(&objects).load_active().await.unwrap().version(), Some("1"));
+}
+
+/// Uploads are delayed, not rejected, if there is no configuration any more.
+#[tokio::test]
+async fn records_wait_while_a_known_configuration_is_missing() {
+    for breaks in ["deleted", "invalid"] {
+        let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+        assert!(matches!(find_config(&objects, &notifier).await.unwrap(), FoundConfig::Unavailable(_)), "{breaks}");
+        put_document(&objects, "good", GOOD);
+        find_config(&objects, &notifier).await.unwrap();
+        objects.objects.lock().clear();
+        if breaks == "invalid" {
+            put_document(&objects, "bad", "version: 1\ncompilation: [");
+        }
+        let failure = find_config(&objects, &notifier).await.unwrap_err();
+        assert!(matches!(failure, Failure::Deferred { .. }), "{breaks}: {failure:?}");
+        let source = config_source(&objects);
+        let config = source.load_or_report(&notifier, Timestamp::UNIX_EPOCH).await.unwrap();
+        assert!(config.is_none(), "expected reconciliation to do nothing");
+    }
 }

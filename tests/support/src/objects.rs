@@ -1,6 +1,6 @@
 //! S3 buckets in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use automation::{
     event::ObjectCreated,
@@ -26,6 +26,8 @@ pub struct StoredObject {
 pub struct MemoryObjects {
     /// Versions by bucket and key, oldest first.
     pub objects: Shared<BTreeMap<(String, String), Vec<StoredObject>>>,
+    /// Version ids that are listed, but were deleted since.
+    pub deleted_since: Shared<BTreeSet<String>>,
     /// How many times objects were opened.
     pub opened: Shared<usize>,
 }
@@ -45,7 +47,9 @@ impl Objects for MemoryObjects {
             Some(version) => versions.iter().find(|stored| stored.version_id.as_ref() == Some(version)),
             None => versions.last(),
         };
-        let found = found.ok_or(OpenError::Gone)?.clone();
+        let deleted = self.deleted_since.lock();
+        let is_deleted = |stored: &&StoredObject| stored.version_id.as_ref().is_some_and(|id| deleted.contains(id));
+        let found = found.filter(|stored| !is_deleted(stored)).ok_or(OpenError::Gone)?.clone();
         if object.version_id.is_none() && object.etag.as_ref().is_some_and(|etag| *etag != found.etag) {
             return Err(OpenError::Overwritten);
         }
