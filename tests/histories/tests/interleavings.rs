@@ -187,7 +187,7 @@ impl SharedEdges {
             for summary in summaries {
                 let jobs = summary["jobs"].as_array().unwrap();
                 let mut names: Vec<_> = jobs.iter().map(|job| job["name"].as_str().unwrap()).collect();
-                let mut expected: Vec<_> = model.jobs.iter().map(|name| name.as_str()).collect();
+                let mut expected: Vec<_> = model.jobs.iter().map(neo::JobName::as_str).collect();
                 names.sort_unstable();
                 expected.sort_unstable();
                 assert_eq!(names, expected, "{context}: jobs of the summary");
