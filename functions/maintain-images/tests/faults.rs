@@ -98,8 +98,8 @@ async fn failed_update_is_reported_once_and_tried_three_times() {
     }
 }
 
-/// SEMANTICS items-alone: A failure to reconcile one declared resource does not prevent the others
-/// from being reconciled.
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
 #[tokio::test]
 async fn failure_of_one_image_keeps_no_other_from_its_update() {
     let config = "  - { name: unknown }\n  - { name: other, display_name: New }\n  - { name: base, display_name: New }";

@@ -232,8 +232,8 @@ async fn upgrade_to_a_patch_version_succeeds_and_counts() {
 
 /// A notice that is refused for good does not keep the apps from being maintained.
 ///
-/// SEMANTICS items-alone: A failure to reconcile one declared resource does not prevent the others
-/// from being reconciled.
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
 #[tokio::test]
 async fn unpublished_notice_keeps_no_app_from_its_update() {
     let config = "partner_apps: [ { app: unknown }, { app: fiddler, window: { start: MON:01:00 }, tier: large } ]";

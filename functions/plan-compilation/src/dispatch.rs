@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use automation::{event::StopRequest, objects::Objects};
+use automation::{
+    event::StopRequest,
+    objects::{Objects, split_s3_uri},
+};
 use ledger::{JobRow, LedgerTable, ModelRow, ModelState, Reuse, Sequencer, VersionOrder};
-use neo::{JobStatus, ModelId, ModelSource};
+use neo::{CompilationRequest, JobStatus, ModelId, ModelSource};
 use notifications::{Notification, sns::Topic};
 use tracing::{info, warn};
-use worker::{Failure, queue::Sender};
+use worker::{CallErrorKind, Failure, queue::Sender};
 
 use crate::{Planner, decide::Decision};
 
@@ -24,19 +27,42 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let planned_at = (self.clock)();
         let mut jobs = Vec::with_capacity(requests.len());
         for request in &requests {
-            let reuse = match (request.reuse, stops_older) {
-                (false, _) => Reuse::Never,
-                // A job that is still running may be about to be stopped.
-                (true, true) => Reuse::Completed,
-                (true, false) => Reuse::Running,
-            };
+            let reuse = self.choose_reuse(request, stops_older).await?;
             jobs.push(self.ledger.claim_job(request, reuse).await?);
         }
         let state = if requests.is_empty() { ModelState::Rejected } else { ModelState::Planned };
         let sequencer = sequencer.map(Sequencer::from);
         let model = ModelRow { source, rule, state, jobs, problems, planned_at, sequencer, stops_older };
         let model = self.ledger.create_model(&id, model).await?;
+        for request in requests.iter().filter(|request| !model.jobs.contains(&request.job_name)) {
+            self.ledger.withdraw_job(request).await?;
+        }
         self.dispatch_model(&id, &model).await
+    }
+
+    /// Which earlier jobs a request can share. A job whose artifact was deleted cannot be shared.
+    async fn choose_reuse(&self, request: &CompilationRequest, stops_older: bool) -> Result<Reuse, Failure> {
+        if !request.reuse {
+            return Ok(Reuse::Never);
+        }
+        let earlier = self.ledger.find_shareable_job(request).await?;
+        let completed = earlier.filter(|job| job.status == JobStatus::Completed);
+        if let Some((bucket, key)) = completed.as_ref().and_then(|job| split_s3_uri(job.artifact.as_deref()?)) {
+            match self.archives.find_object(bucket, key).await {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    info!(bucket, key, job = %request.job_name, "Artifact was deleted: the model is compiled again");
+                    return Ok(Reuse::Never);
+                }
+                // Most likely it exists, and compiling again costs money.
+                Err(error) if matches!(error.kind, CallErrorKind::Denied | CallErrorKind::Invalid) => {
+                    warn!(bucket, key, %error, "Artifact not checked before it is reused: it cannot be read");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // A job that is still running may be about to be stopped.
+        Ok(if stops_older { Reuse::Completed } else { Reuse::Running })
     }
 
     /// Carries out the decision in a model's row.
@@ -46,8 +72,9 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 info!(key = log_key(model), model = id.as_str(), state = ?model.state, "Model was planned before");
             }
             ModelState::Planned => {
-                self.publish_problems(id, model).await?;
-                self.request_jobs(id, model).await?;
+                // Problems of some targets that cannot be published do not keep back the others.
+                let published = self.publish_problems(id, model).await;
+                self.request_jobs(id, model, published).await?;
             }
             ModelState::Rejected => self.publish_problems(id, model).await?,
         }
@@ -63,8 +90,10 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         Ok(())
     }
 
-    /// Sends the requests of a planned model, and stops the jobs of the versions it replaces.
-    async fn request_jobs(&self, id: &ModelId, model: &ModelRow) -> Result<(), Failure> {
+    /// Sends the requests of a planned model, and stops the jobs of the versions it replaces. The
+    /// model stays planned, so that a redelivery repeats all of it, unless its problems were
+    /// published.
+    async fn request_jobs(&self, id: &ModelId, model: &ModelRow, problems: Result<(), Failure>) -> Result<(), Failure> {
         let key = log_key(model);
         let (model, jobs) = &self.replace_failed_jobs(id, model.clone()).await?;
         let (own, reused): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.was_requested_by(id));
@@ -84,6 +113,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let job_count = bodies.len() - stop_count;
         self.requests.send_bodies(bodies).await?;
         self.models.publish_earlier_results(id, model, jobs, (self.clock)()).await?;
+        problems?;
         self.ledger.mark_planned_as(id, state).await?;
         let (model_id, reused) = (id.as_str(), state == ModelState::Reused);
         info!(

@@ -17,7 +17,7 @@ use automation::{
 };
 use ledger::{Ledger, LedgerTable};
 use model_archive::Problem;
-use neo::PackagePlanInput;
+use neo::{CompilationPlan, CompilationRule, ModelSource, PackagePlanInput};
 use notifications::{Notification, notifier::Notifier, sns::Topic};
 use tracing::{info, warn};
 use worker::{Clock, Failure, metrics, queue::Sender};
@@ -52,14 +52,15 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {
             Event::ObjectsCreated(objects) => {
+                let mut planned = Vec::with_capacity(objects.len());
                 for object in &objects {
-                    if object.bucket == self.config.bucket() && object.key == self.config.key() {
-                        self.plan_model_packages().await?;
+                    planned.push(if object.bucket == self.config.bucket() && object.key == self.config.key() {
+                        self.plan_model_packages().await
                     } else {
-                        self.plan_upload(object).await?;
-                    }
+                        self.plan_upload(object).await
+                    });
                 }
-                Ok(())
+                Failure::merge_results(planned)
             }
             Event::S3Test => {
                 info!("S3 test event received: notifications of a bucket are configured");
@@ -100,6 +101,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         let compilation = &config.document.compilation;
         let packages = compilation.rules.iter().filter(|rule| rule.model_package().is_some()).count();
         info!(packages, "Planning the model packages that the configuration names");
+        let mut planned = Vec::with_capacity(packages);
         for rule in &compilation.rules {
             let Some(package) = rule.model_package() else { continue };
             let (source, plan) = neo::plan_package(&PackagePlanInput {
@@ -110,13 +112,23 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 model_bucket: &self.model_bucket,
                 region: self.region.as_deref(),
             });
-            let id = source.model_id();
-            match self.ledger.find_model(&id).await? {
-                Some(model) => self.dispatch_model(&id, &model).await?,
-                None => self.record_and_dispatch(Decision::from_plan(source, rule, &plan, false), None).await?,
-            }
+            // A package that cannot be planned does not keep back those of the other rules.
+            planned.push(self.plan_model_package(source, rule, &plan).await);
         }
-        Ok(())
+        Failure::merge_results(planned)
+    }
+
+    async fn plan_model_package(
+        &self,
+        source: ModelSource,
+        rule: &CompilationRule,
+        plan: &CompilationPlan,
+    ) -> Result<(), Failure> {
+        let id = source.model_id();
+        match self.ledger.find_model(&id).await? {
+            Some(model) => self.dispatch_model(&id, &model).await,
+            None => self.record_and_dispatch(Decision::from_plan(source, rule, plan, false), None).await,
+        }
     }
 
     /// Reports an artifact of this stack that was uploaded as a model: once per bucket and day, so

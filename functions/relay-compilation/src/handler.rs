@@ -14,6 +14,8 @@ use sagemaker::compilation_jobs::CompilationJobs;
 use tracing::info;
 use worker::{CallError, CallErrorKind, Clock, Failure, queue::Sender};
 
+use crate::artifact::check_artifact;
+
 /// Records job statuses in the ledger and publishes notifications about them.
 pub struct JobRelay<J, T, N, Q, O> {
     /// SageMaker's compilation jobs.
@@ -59,15 +61,18 @@ impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRel
         }
         if row.status.is_terminal() {
             // Free the quota slot once per finished job.
-            self.ledger.run_once(&format!("made-room-{}", row.name), self.free_quota_slot(next.as_ref())).await?;
+            self.ledger
+                .run_once(&format!("made-room-{}", row.publication_name()), self.free_quota_slot(next.as_ref()))
+                .await?;
         }
-        if let Some(notification) = Notification::job_status(&row, next.as_ref(), (self.clock)()) {
-            self.notifier.publish_once(&notification).await?;
-        }
-        if row.status.is_terminal() {
-            self.models.publish_job_results(&row, (self.clock)()).await?;
-        }
-        Ok(())
+        let notified = match Notification::job_status(&row, next.as_ref(), (self.clock)()) {
+            Some(notification) => self.notifier.publish_once(&notification).await,
+            None => Ok(()),
+        };
+        // A notification that cannot be published does not keep back the results of the models.
+        let published =
+            if row.status.is_terminal() { self.models.publish_job_results(&row, (self.clock)()).await } else { Ok(()) };
+        Failure::merge_results([notified, published])
     }
 
     /// Releases one parked request, since a job has finished. The finished job's own next attempt
@@ -86,20 +91,29 @@ impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRel
     }
 
     /// Records the status that SageMaker returns for a job and returns the job's row; `None` for a
-    /// job that is not reported. SageMaker is not called for a job with a terminal status: no other
-    /// status follows, and SageMaker may not know a job that was rejected, or stopped before it
-    /// started.
+    /// job that is not reported. SageMaker is not called for a job of this stack with a terminal
+    /// status: no other status follows, and SageMaker may not know a job that was rejected, or
+    /// stopped before it started. The name of another job can be used again after it was deleted.
     async fn record_current_status(&self, job_name: &str) -> Result<Option<JobRow>, Failure> {
         let name = JobName::from(job_name.to_owned());
         let known = self.ledger.find_job(&name).await?;
-        if let Some(row) = known.as_ref().filter(|row| row.status.is_terminal()) {
+        if let Some(row) = known.as_ref().filter(|row| row.status.is_terminal() && row.request.is_some()) {
             return Ok(Some(row.clone()));
         }
         if known.is_none() && !self.foreign.includes_job(job_name) {
             return Ok(None);
         }
         match (known, self.jobs.describe_job(name.as_str()).await?) {
-            (_, Some(description)) => Ok(Some(self.ledger.record_observation(&description).await?)),
+            (Some(row), Some(description)) if !row.is_outdated_by(description.status, description.created_at) => {
+                Ok(Some(row))
+            }
+            (known, Some(description)) => {
+                let request = known.and_then(|row| row.request);
+                let (description, check) = check_artifact(self.models.objects(), description, request.as_ref()).await?;
+                Ok(Some(self.ledger.record_checked_observation(&description, check).await?))
+            }
+            // It was deleted after its end was recorded.
+            (Some(row), None) if row.status.is_terminal() => Ok(Some(row)),
             // SageMaker may not find a job that it has just accepted.
             (Some(_), None) => Err(Failure::Transient(format!("SageMaker has no compilation job named {name}").into())),
             // A job not started by this stack that was deleted meanwhile: there is nothing to

@@ -82,8 +82,12 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
 
     /// Records that a job was started; a job that was cancelled meanwhile is stopped.
     async fn record_started(&self, request: &CompilationRequest) -> Result<(), Failure> {
+        let job = request.job_name.as_str();
         if self.ledger.mark_job_accepted(request).await? == JobStatus::Stopped {
-            self.jobs.stop_job(request.job_name.as_str()).await?;
+            if self.jobs.describe_job(job).await?.is_none() {
+                return Err(not_shown_yet(job));
+            }
+            self.jobs.stop_job(job).await?;
         }
         Ok(())
     }
@@ -91,7 +95,11 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
     async fn stop_job(&self, stop: StopRequest) -> Result<(), Failure> {
         let job = &stop.job_name;
         if self.jobs.describe_job(job).await?.is_none() {
-            self.ledger.cancel_job(&JobName::from(job.clone())).await?;
+            let name = JobName::from(job.clone());
+            self.ledger.cancel_job(&name).await?;
+            if self.ledger.find_job(&name).await?.is_some_and(|row| !row.status.is_terminal()) {
+                return Err(not_shown_yet(job));
+            }
         }
         // Another invocation may be creating a job that SageMaker does not know yet. Stopping a
         // missing job is harmless.
@@ -138,6 +146,12 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
         }
         Ok(())
     }
+}
+
+/// SageMaker may not find a job that it has just accepted, and a job that it does not find cannot be
+/// stopped.
+fn not_shown_yet(job: &str) -> Failure {
+    Failure::Transient(format!("SageMaker accepted the job {job}, but does not find it yet to stop it").into())
 }
 
 fn is_same_job(request: &CompilationRequest, current: &JobDescription) -> bool {

@@ -9,8 +9,8 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::{LedgerTable, ListingPass, SweepRow};
-use neo::{JobName, JobStatus};
+use ledger::{JobRow, LedgerTable, ListingPass, SweepRow};
+use neo::JobName;
 use sagemaker::compilation_jobs::{CompilationJobs, JobSummary};
 use tracing::warn;
 use worker::{CallError, CallErrorKind, queue::Sender};
@@ -86,9 +86,9 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
         let jobs: Vec<_> = jobs.into_iter().filter(|job| !was_compared(job)).collect();
         let names: Vec<_> = jobs.iter().map(|job| JobName::from(job.name.clone())).collect();
         let rows = self.ledger.find_jobs(&names).await?;
-        let known: HashMap<&str, JobStatus> = rows.iter().map(|row| (row.name.as_str(), row.status)).collect();
+        let known: HashMap<&str, &JobRow> = rows.iter().map(|row| (row.name.as_str(), row)).collect();
         let is_new = |job: &JobSummary| match known.get(job.name.as_str()) {
-            Some(known) => known.can_become(job.status),
+            Some(known) => known.is_outdated_by(job.status, job.created_at),
             None => self.foreign.includes_job(&job.name),
         };
         let observations: Vec<_> =

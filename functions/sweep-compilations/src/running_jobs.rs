@@ -58,7 +58,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
         };
         report.described += 1;
         match described {
-            Ok(Some(description)) if !job.status.can_become(description.status) => {}
+            Ok(Some(description)) if !job.is_outdated_by(description.status, description.created_at) => {}
             Ok(Some(_)) => self.send_job(job, report).await?,
             Ok(None) if now.duration_since(job.updated_at) <= LOST_AFTER => {}
             Ok(None) => {

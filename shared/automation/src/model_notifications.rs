@@ -27,16 +27,19 @@ impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
         Self { ledger, notifier, objects, artifact_bucket }
     }
 
+    /// Where summaries are written to, and artifacts are looked up.
+    pub fn objects(&self) -> &O {
+        &self.objects
+    }
+
     /// Publishes, for every model that uses a finished job, the reused artifact if the model only
     /// shares the job, and the summary if this was its last job.
     pub async fn publish_job_results(&self, job: &JobRow, now: Timestamp) -> Result<(), Failure> {
-        let mut published = Ok(());
+        let mut published = Vec::with_capacity(job.models.len());
         for id in &job.models {
-            // A failure for one model does not block the others.
-            let model = self.publish_model_results(id, job, now).await;
-            published = published.and(model);
+            published.push(self.publish_model_results(id, job, now).await);
         }
-        published
+        Failure::merge_results(published)
     }
 
     async fn publish_model_results(&self, id: &ModelId, job: &JobRow, now: Timestamp) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt},
     runtime::Handle,
 };
-use worker::CallError;
+use worker::{CallError, CallErrorKind};
 
 use crate::event::ObjectCreated;
 
@@ -30,6 +30,20 @@ pub struct Object {
     /// User metadata, without its `x-amz-meta-` prefix.
     pub metadata: HashMap<String, String>,
     pub body: Pin<Box<dyn AsyncRead + Send>>,
+}
+
+/// What S3 shows of an object without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// Entity tag, without quotes.
+    pub etag: String,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// The bucket and the key of an `s3://…` URI; `None` if it names no object.
+pub fn split_s3_uri(uri: &str) -> Option<(&str, &str)> {
+    uri.strip_prefix("s3://")?.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
 }
 
 /// Why an object could not be opened.
@@ -48,6 +62,13 @@ pub enum OpenError {
 pub trait Objects: Sync {
     /// Opens exactly the object that an event names.
     fn open_object(&self, object: &ObjectCreated) -> impl Future<Output = Result<Object, OpenError>> + Send;
+
+    /// Looks up an object without opening it; `None` if it does not exist.
+    fn find_object(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<ObjectHead>, CallError>> + Send;
 
     /// The version ids under a key, newest first.
     fn list_versions(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
@@ -107,6 +128,18 @@ impl Objects for S3Objects {
             metadata: output.metadata.unwrap_or_default(),
             body: Box::pin(output.body.into_async_read()),
         })
+    }
+
+    async fn find_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, CallError> {
+        let response = self.client.head_object().bucket(bucket).key(key).send().await;
+        match response.map_err(|error| CallError::from_sdk("HeadObject", error)) {
+            Ok(found) => Ok(Some(ObjectHead {
+                etag: found.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
+                size: found.content_length.and_then(|size| size.try_into().ok()).unwrap_or(0),
+            })),
+            Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {

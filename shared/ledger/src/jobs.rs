@@ -7,8 +7,8 @@ use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelId};
 use worker::CallError;
 
 use crate::{
-    ContentRow, JobRow, Ledger, LedgerTable, List, ListRange, ModelRow, ModelState, Versioned, WRITE_TRIES,
-    contended_error, content_key, job_key, model_key,
+    ArtifactCheck, ContentRow, JobRow, Ledger, LedgerTable, List, ListRange, ModelRow, ModelState, Versioned,
+    WRITE_TRIES, contended_error, content_key, job_key, model_key,
 };
 
 /// Who started a job.
@@ -17,6 +17,10 @@ pub enum JobOwner {
     Stack,
     Others,
 }
+
+/// Models that can share a job; the next one gets its own. Keeps the row below DynamoDB's limit of
+/// 400 KB, and the end of the job within one invocation.
+const MAX_MODELS: usize = 100;
 
 /// Which earlier jobs of the same bytes and settings can be reused for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +65,6 @@ impl<T: LedgerTable> Ledger<T> {
                 && job != own
                 && self.join_job(job, &request.model, reuse).await?
             {
-                // An earlier iteration may have written the row before another writer claimed the
-                // content.
-                self.cancel_job(own).await?;
                 return Ok(job.clone());
             }
             let new_job = JobRow::new_requested(request, (self.clock)());
@@ -75,28 +76,70 @@ impl<T: LedgerTable> Ledger<T> {
         Err(contended_error(&key))
     }
 
+    /// The job that `claim_job` would share with a request, if its status allows it.
+    pub async fn find_shareable_job(&self, request: &CompilationRequest) -> Result<Option<JobRow>, CallError> {
+        match self.read_row(&content_key(&request.content)).await? {
+            Some(ContentRow { job }) if job != request.job_name => self.find_job(&job).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Withdraws a claimed job that the plan of its model does not name: another delivery stored a
+    /// plan with another job, or another model claimed the content first. A job that was sent, or
+    /// that another model shares, is unchanged.
+    pub async fn withdraw_job(&self, request: &CompilationRequest) -> Result<(), CallError> {
+        let now = (self.clock)();
+        let withdraw = |row: Option<JobRow>| {
+            let is_unused = |row: &JobRow| row.models.iter().all(|model| *model == request.model);
+            let row = row.filter(|row| row.status == JobStatus::Requested && is_unused(row))?;
+            Some(JobRow { ended_at: Some(now), ..row.with_status(JobStatus::Stopped, now) })
+        };
+        self.update_row(&job_key(&request.job_name), withdraw).await.map(drop)
+    }
+
     /// Lets a model share an earlier job if the status of the job allows it at the time of the
-    /// write.
+    /// write, and if not too many models share it. The model is not added to a job that has
+    /// completed: no event of that job follows.
     async fn join_job(&self, job: &JobName, model: &ModelId, reuse: Reuse) -> Result<bool, CallError> {
         let add_model = |row: Option<JobRow>| {
             let mut row = row.filter(|row| reuse.allows_status(row.status))?;
-            row.models.insert(model.clone()).then_some(row)
+            let has_room = !row.status.is_terminal() && row.models.len() < MAX_MODELS;
+            (has_room && row.models.insert(model.clone())).then_some(row)
         };
         let row = self.update_row(&job_key(job), add_model).await?.row;
-        Ok(row.is_some_and(|row| reuse.allows_status(row.status)))
+        Ok(row.is_some_and(|row| {
+            reuse.allows_status(row.status) && (row.status.is_terminal() || row.models.contains(model))
+        }))
     }
 
     /// Records what was observed of a job, unless that would move its status backwards. Returns
     /// the current row.
     pub async fn record_observation(&self, description: &JobDescription) -> Result<JobRow, CallError> {
+        self.record_checked_observation(description, None).await
+    }
+
+    /// Records what was observed of a job and of its artifact. A job not started by this stack can
+    /// be deleted and created again under its name: a later job gets a new row in its place.
+    pub async fn record_checked_observation(
+        &self,
+        description: &JobDescription,
+        artifact_check: Option<ArtifactCheck>,
+    ) -> Result<JobRow, CallError> {
         let name = JobName::from(description.name.clone());
         let now = (self.clock)();
         let row = self
             .update_row(&job_key(&name), |current: Option<JobRow>| match current {
-                Some(row) if !row.status.can_become(description.status) => None,
+                Some(row) if row.is_job_before(description.created_at) => {
+                    let earlier_jobs = row.earlier_jobs.saturating_add(1);
+                    let later = JobRow { earlier_jobs, ..JobRow::new_foreign(name.clone(), now) };
+                    Some(JobRow { artifact_check, ..later.with_description(description, now) })
+                }
+                Some(row) if row.is_job_after(description.created_at) || !row.status.can_become(description.status) => {
+                    None
+                }
                 current => {
                     let row = current.unwrap_or_else(|| JobRow::new_foreign(name.clone(), now));
-                    Some(row.with_description(description, now))
+                    Some(JobRow { artifact_check, ..row.with_description(description, now) })
                 }
             })
             .await?

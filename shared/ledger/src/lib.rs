@@ -52,8 +52,8 @@ pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};
 pub use idempotency::Execution;
 pub use jobs::{JobOwner, Reuse};
 pub use rows::{
-    Arrival, ArrivalsRow, ClaimRow, ContentRow, JobRow, ListingPass, ModelRow, ModelState, QuotaWait, StatusSeen,
-    SweepRow,
+    Arrival, ArrivalsRow, ArtifactCheck, ClaimRow, ContentRow, JobRow, ListingPass, ModelRow, ModelState, QuotaWait,
+    StatusSeen, SweepRow,
 };
 pub use table::{LedgerRow, LedgerTable, List, ListEntry, ListRange, Versioned};
 pub use valid_config::ValidConfigRow;

@@ -93,6 +93,13 @@ pub struct JobRow {
     pub arn: Option<String>,
     /// The `s3://` URI of the artifact.
     pub artifact: Option<String>,
+    /// What a look at the artifact showed that a reader of its URI must know; `None` if it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_check: Option<ArtifactCheck>,
+    /// How many jobs had this name before, and were deleted; only for a job not started by this
+    /// stack.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub earlier_jobs: u32,
     /// Why the job failed or its request was rejected.
     pub failure_reason: Option<String>,
     /// When SageMaker first refused the request for a reason that may pass.
@@ -130,6 +137,22 @@ impl QuotaWait {
         let turn = i64::try_from(self.turn?).unwrap_or(i64::MAX).min(i64::MAX >> TIME_BITS);
         Some(turn << TIME_BITS | self.since.as_second().clamp(0, (1 << TIME_BITS) - 1))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// What is wrong with the artifact of a completed job. A job whose artifact does not exist has
+/// failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArtifactCheck {
+    /// It has the size and the entity tag of the input: SageMaker returned the input unchanged.
+    NotCompiled,
+    /// The stack may not read it.
+    NotReadable,
 }
 
 /// A status of a job, and when this stack first observed it.
@@ -211,6 +234,8 @@ impl JobRow {
             request: None,
             arn: None,
             artifact: None,
+            artifact_check: None,
+            earlier_jobs: 0,
             failure_reason: None,
             refused_since: None,
             quota_wait: None,
@@ -286,9 +311,24 @@ impl JobRow {
         self.is_job_before(created_at) || self.status.can_become(status)
     }
 
+    /// The name in ids of what is published about the job. A later job of the same name has another
+    /// one, which contains a character that a name cannot contain.
+    pub fn publication_name(&self) -> String {
+        match self.earlier_jobs {
+            0 => self.name.to_string(),
+            earlier => format!("{}#{}", self.name, earlier + 1),
+        }
+    }
+
+    /// Whether a job that was created at this time is an earlier one of the same name.
+    pub(crate) fn is_job_after(&self, created_at: Option<Timestamp>) -> bool {
+        let known = self.created_at.filter(|_| self.request.is_none());
+        known.zip(created_at).is_some_and(|(known, created_at)| created_at < known)
+    }
+
     /// Whether a job that was created at this time is a later one of the same name. Names of this
     /// stack's jobs are not used again.
-    fn is_job_before(&self, created_at: Option<Timestamp>) -> bool {
+    pub(crate) fn is_job_before(&self, created_at: Option<Timestamp>) -> bool {
         let known = self.created_at.or(self.ended_at).unwrap_or(self.updated_at);
         self.request.is_none() && created_at.is_some_and(|created_at| created_at > known)
     }

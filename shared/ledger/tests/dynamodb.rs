@@ -24,22 +24,19 @@ fn serve_table(mut item: Option<Value>) -> String {
         for stream in listener.incoming() {
             let stream = stream.unwrap();
             let (operation, body) = read_request(&stream);
-            let (status, answer) = match operation.as_str() {
-                "GetItem" => ("200 OK", json!({ "Item": item })),
-                _ => {
-                    let revision = item.as_ref().map(|item| &item["revision"]);
-                    let expected = body.get("ExpressionAttributeValues").map(|values| &values[":expected"]);
-                    if revision != expected {
-                        let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-                        let returned = (body["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD").then_some(&item);
-                        ("400 Bad Request", json!({ "__type": kind, "message": "no", "Item": returned }))
-                    } else {
-                        item = Some(body["Item"].clone());
-                        let status = if is_first_write { "500 Internal Server Error" } else { "200 OK" };
-                        is_first_write = false;
-                        (status, json!({}))
-                    }
-                }
+            let (status, answer) = if operation == "GetItem" {
+                ("200 OK", json!({ "Item": item }))
+            } else if item.as_ref().map(|item| &item["revision"])
+                == body.get("ExpressionAttributeValues").map(|values| &values[":expected"])
+            {
+                item = Some(body["Item"].clone());
+                let status = if is_first_write { "500 Internal Server Error" } else { "200 OK" };
+                is_first_write = false;
+                (status, json!({}))
+            } else {
+                let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+                let returned = (body["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD").then_some(&item);
+                ("400 Bad Request", json!({ "__type": kind, "message": "no", "Item": returned }))
             };
             answer_request(stream, status, &answer.to_string());
         }

@@ -171,3 +171,45 @@ async fn stored_field_names_are_those_of_earlier_releases() {
         assert!(rows[key].1.get(field).is_some(), "{key}: {}", rows[key].1);
     }
 }
+
+#[tokio::test]
+async fn row_of_a_shared_job_stops_growing() {
+    let ledger = new_ledger();
+    let first = compilation_request("v0");
+    ledger.claim_job(&first, Reuse::Running).await.unwrap();
+    for version in 1..100 {
+        let job = ledger.claim_job(&compilation_request(&format!("v{version}")), Reuse::Running).await.unwrap();
+        assert_eq!(job, first.job_name, "{version}");
+    }
+    let next = compilation_request("v100");
+    assert_eq!(ledger.claim_job(&next, Reuse::Running).await.unwrap(), next.job_name, "expected a job of its own");
+    ledger.record_observation(&described_job(&next.job_name, JobStatus::Completed)).await.unwrap();
+    for version in 101..103 {
+        let request = compilation_request(&format!("v{version}"));
+        assert_eq!(ledger.claim_job(&request, Reuse::Running).await.unwrap(), next.job_name);
+    }
+    let row = ledger.find_job(&next.job_name).await.unwrap().unwrap();
+    assert_eq!(row.models.len(), 1, "expected uploads that reuse a completed job not to be added");
+}
+
+#[tokio::test]
+async fn later_job_of_a_name_gets_a_new_row() {
+    let ledger = new_ledger();
+    let name = JobName::from("nightly".to_owned());
+    let job = |night: i64, status| JobDescription {
+        created_at: Some(Timestamp::from_second(night * 86400).unwrap()),
+        ..described_job(&name, status)
+    };
+    ledger.record_observation(&job(1, JobStatus::Completed)).await.unwrap();
+    let later = ledger.record_observation(&job(2, JobStatus::Starting)).await.unwrap();
+    assert_eq!((later.status, later.publication_name().as_str()), (JobStatus::Starting, "nightly#2"));
+    let kept = ledger.record_observation(&job(1, JobStatus::Completed)).await.unwrap();
+    assert_eq!(kept.status, JobStatus::Starting, "expected a late observation of the first job to change nothing");
+    assert!(kept.is_outdated_by(JobStatus::Starting, job(3, JobStatus::Starting).created_at));
+    assert!(!kept.is_outdated_by(JobStatus::Starting, job(2, JobStatus::Starting).created_at));
+    // The name of a job of this stack is derived from its content.
+    let request = compilation_request("v1");
+    ledger.mark_job_rejected(&request, "no").await.unwrap();
+    let own = ledger.find_job(&request.job_name).await.unwrap().unwrap();
+    assert!(!own.is_outdated_by(JobStatus::Starting, job(9, JobStatus::Starting).created_at));
+}

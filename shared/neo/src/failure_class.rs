@@ -29,6 +29,8 @@ pub enum FailureClass {
     Service,
     /// The job exceeded its maximum run time.
     Timeout,
+    /// The job completed, and its artifact is not in S3.
+    Artifact,
     /// None of the others.
     Unknown,
 }
@@ -67,6 +69,9 @@ impl FailureClass {
             Self::Service => {
                 "try again later: internal errors of SageMaker can be temporary. If it happens again, the model may be the cause: try another target, or contact AWS Support".to_owned()
             }
+            Self::Artifact => format!(
+                "find out what removed the artifact (a lifecycle rule of its bucket, or a cleanup), then upload {archive} again"
+            ),
             Self::Timeout => format!("increase max_runtime_seconds in {rule}"),
             Self::Unknown => "read the job's log in the log group /aws/sagemaker/CompilationJobs".to_owned(),
         }
@@ -86,6 +91,9 @@ impl FailureClass {
                 "register a version of the package that states the names and shapes of the inputs (ModelInput of its container), and set that version in {rule}"
             ),
             Self::Capacity => format!("AWS had no capacity for this job; {retry} later"),
+            Self::Artifact => format!(
+                "find out what removed the artifact (a lifecycle rule of its bucket, or a cleanup), then {retry}"
+            ),
             _ => return None,
         })
     }

@@ -3,7 +3,7 @@
 mod text;
 
 use jiff::Timestamp;
-use ledger::{JobRow, ModelRow, ModelWait};
+use ledger::{ArtifactCheck, JobRow, ModelRow, ModelWait};
 use model_archive::{Problem, limit_problems};
 use neo::{
     CompilationRequest, FailureClass, JobName, JobOptions, JobStatus, ModelId, ModelSource, Upload,
@@ -46,6 +46,8 @@ pub(crate) struct JobReport {
     pub attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_check: Option<ArtifactCheck>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +109,7 @@ impl From<&JobRow> for JobReport {
             status: row.status,
             attempt: row.request.as_ref().map(|request| request.attempt),
             artifact: row.artifact.clone(),
+            artifact_check: row.artifact_check,
             failure_reason: row.failure_reason.clone(),
             failure_class,
             unsupported_operators: reason.map(find_unsupported_operators).unwrap_or_default(),
@@ -117,6 +120,18 @@ impl From<&JobRow> for JobReport {
             billed_seconds: row.billed_seconds(),
             links: links.unwrap_or_default(),
         }
+    }
+}
+
+impl JobReport {
+    /// Whether there is a compiled model.
+    fn is_compiled(&self) -> bool {
+        self.status == JobStatus::Completed && !self.is_input()
+    }
+
+    /// Whether the artifact is the input.
+    fn is_input(&self) -> bool {
+        self.artifact_check == Some(ArtifactCheck::NotCompiled)
     }
 }
 
@@ -163,6 +178,9 @@ impl Notification {
         };
         let (kind, severity) = match row.status {
             JobStatus::Starting | JobStatus::InProgress => (CompilationStarted, Severity::Info),
+            JobStatus::Completed if row.artifact_check == Some(ArtifactCheck::NotCompiled) => {
+                (CompilationCompleted, Severity::Warning)
+            }
             JobStatus::Completed => (CompilationCompleted, Severity::Info),
             JobStatus::Failed if next_attempt.is_some() => (CompilationFailed, Severity::Warning),
             JobStatus::Failed => (CompilationFailed, Severity::Error),
@@ -177,14 +195,16 @@ impl Notification {
         let problems = match kind {
             CompilationRejected => vec![rejected_job_problem(row)],
             CompilationFailed => vec![failed_job_problem(row, next_attempt)],
+            CompilationCompleted if job.is_input() => vec![not_compiled_problem(row)],
             _ => Vec::new(),
         };
+        let title = if job.is_input() { "Not compiled".to_owned() } else { format!("Compilation {status}") };
         let mut notification = Self {
-            subject: format_ascii_subject(&format!("Compilation {status}: {name} for {}", job.target)),
+            subject: format_ascii_subject(&format!("{title}: {name} for {}", job.target)),
             model: request.map(|request| (&request.source).into()),
             rule: request.map(|request| request.rule.clone()),
             problems,
-            ..Self::new(kind, severity, format!("job-{status}-{}", row.name), time)
+            ..Self::new(kind, severity, format!("job-{status}-{}", row.publication_name()), time)
         };
         notification.text = text::format_job_text(kind, name, &job, &notification);
         notification.job = Some(job);
@@ -224,7 +244,8 @@ impl Notification {
         let mut notification = Self {
             id: format!("{}-{id}", completed.id),
             subject: format_ascii_subject(&format!(
-                "Compilation completed: {name} for {}, reused from an earlier job",
+                "{}: {name} for {}, reused from an earlier job",
+                if completed.severity == Severity::Info { "Compilation completed" } else { "Not compiled" },
                 job.target
             )),
             model: Some((&model.source).into()),
@@ -242,18 +263,19 @@ impl Notification {
         let jobs: Vec<JobReport> = rows
             .iter()
             .map(|row| JobReport {
-                remedy: matches!(row.status, JobStatus::Failed | JobStatus::Rejected).then(|| suggest_job_fix(row)),
+                remedy: suggest_summary_fix(row),
                 reused: !row.was_requested_by(id),
                 ..JobReport::from(row)
             })
             .collect();
-        let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
-        let stopped = jobs.iter().filter(|job| job.status == JobStatus::Stopped).count();
+        let completed = jobs.iter().filter(|job| job.is_compiled()).count();
+        // Stopped on purpose, or not compiled although SageMaker reports no failure.
+        let warnings = jobs.iter().filter(|job| job.status == JobStatus::Stopped || job.is_input()).count();
         let problems = limit_problems(&model.problems);
         let severity = match jobs.len() - completed {
             0 if problems.is_empty() => Severity::Info,
             0 => Severity::Warning,
-            not_completed if not_completed == stopped => Severity::Warning,
+            not_completed if not_completed == warnings => Severity::Warning,
             _ => Severity::Error,
         };
         let source = &model.source;
@@ -295,6 +317,26 @@ fn rejected_job_problem(row: &JobRow) -> Problem {
     let reason = row.failure_reason.as_deref().unwrap_or("no reason given");
     let problem = format!("SageMaker rejected the compilation job: {reason}");
     Problem::new("refused-by-sagemaker", problem, suggest_job_fix(row))
+}
+
+fn not_compiled_problem(row: &JobRow) -> Problem {
+    let problem = "SageMaker returned the input unchanged: the artifact has the size and the ETag of the archive";
+    Problem::new("not-compiled", problem, suggest_not_compiled_fix(row))
+}
+
+fn suggest_not_compiled_fix(row: &JobRow) -> String {
+    let rule = row.request.as_ref().map(|request| request.rule.as_str()).unwrap_or_default();
+    format!(
+        "read the job's log in the log group /aws/sagemaker/CompilationJobs, and compile the model for another target or with another framework version (rule `{rule}` of automation.yaml); a runtime of the framework itself can load this artifact"
+    )
+}
+
+/// How to fix a job in a summary; `None` for a job that needs no fix.
+fn suggest_summary_fix(row: &JobRow) -> Option<String> {
+    match row.status {
+        JobStatus::Failed | JobStatus::Rejected => Some(suggest_job_fix(row)),
+        _ => (row.artifact_check == Some(ArtifactCheck::NotCompiled)).then(|| suggest_not_compiled_fix(row)),
+    }
 }
 
 fn failed_job_problem(row: &JobRow, next_attempt: Option<&CompilationRequest>) -> Problem {
@@ -389,6 +431,8 @@ mod tests {
                 format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/model-{name}-abc")
             }),
             artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
+            artifact_check: None,
+            earlier_jobs: 0,
             failure_reason: match status {
                 JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),
                 JobStatus::Rejected => Some("Unsupported framework version field for target".to_owned()),
@@ -530,6 +574,12 @@ mod tests {
         all.push(Notification::model_summary(&compiled_model(), &model_id(), &[older, newer], SUMMARY, now));
         all.extend(waiting_notifications(now));
         all.extend(package_notifications(now));
+        let mut unchanged = job_row("ml_c5", JobStatus::Completed);
+        unchanged.artifact_check = Some(ArtifactCheck::NotCompiled);
+        let mut unreadable = job_row("ml_m5", JobStatus::Completed);
+        unreadable.artifact_check = Some(ArtifactCheck::NotReadable);
+        all.extend(Notification::job_status(&unchanged, None, now));
+        all.push(Notification::model_summary(&compiled_model(), &model_id(), &[unchanged, unreadable], SUMMARY, now));
         all.push(Notification::config_rejected(
             "config",
             "automation.yaml",

@@ -178,6 +178,18 @@ impl Failure {
         Self::Deferred { cause: cause.into(), backoff: Backoff::Exponential(BUSY_DELAY) }
     }
 
+    /// The result of a record that consists of independent parts: all of them were tried. If some
+    /// failed, the failure is returned after which the most of them are tried again: the record is
+    /// dead-lettered only if no other part waits for a further delivery.
+    pub fn merge_results(results: impl IntoIterator<Item = Result<(), Self>>) -> Result<(), Self> {
+        let rank = |failure: &Self| match failure {
+            Self::Terminal(_) => 0,
+            Self::Transient(_) => 1,
+            Self::Deferred { .. } => 2,
+        };
+        results.into_iter().filter_map(Result::err).max_by_key(rank).map_or(Ok(()), Err)
+    }
+
     /// A failure that every delivery would meet.
     pub fn terminal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Terminal(cause.into())
@@ -248,6 +260,17 @@ mod tests {
         }
         assert_eq!(kind_of_response(403, None), CallErrorKind::Denied, "HEAD has no code");
         assert_eq!(kind_of_response(404, None), CallErrorKind::NotFound, "HEAD has no code");
+    }
+
+    #[test]
+    fn part_that_can_succeed_outweighs_one_that_cannot() {
+        let terminal = || Err(Failure::terminal("no"));
+        let transient = || Err(Failure::Transient("later".into()));
+        assert!(Failure::merge_results([Ok(()), Ok(())]).is_ok());
+        assert!(matches!(Failure::merge_results([terminal(), Ok(())]), Err(Failure::Terminal(_))));
+        assert!(matches!(Failure::merge_results([terminal(), transient(), Ok(())]), Err(Failure::Transient(_))));
+        let deferred = Err(Failure::busy("claimed"));
+        assert!(matches!(Failure::merge_results([transient(), deferred, terminal()]), Err(Failure::Deferred { .. })));
     }
 
     #[test]

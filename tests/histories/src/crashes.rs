@@ -7,7 +7,7 @@ use std::sync::{
 
 use automation::{
     event::ObjectCreated,
-    objects::{Object, Objects, OpenError},
+    objects::{Object, ObjectHead, Objects, OpenError},
 };
 use jiff::Timestamp;
 use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
@@ -120,6 +120,10 @@ impl<E: Sender> Sender for CrashingEdge<E> {
 impl<E: Objects> Objects for CrashingEdge<E> {
     async fn open_object(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
         self.crashes.run_call(self.edge.open_object(object)).await
+    }
+
+    async fn find_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, CallError> {
+        self.crashes.run_call(self.edge.find_object(bucket, key)).await
     }
 
     async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use automation::{
     event::ObjectCreated,
-    objects::{Object, Objects, OpenError},
+    objects::{Object, ObjectHead, Objects, OpenError},
 };
 use jiff::Timestamp;
-use worker::CallError;
+use worker::{CallError, CallErrorKind};
 
 use crate::Shared;
 
@@ -30,6 +30,8 @@ pub struct MemoryObjects {
     pub deleted_since: Shared<BTreeSet<String>>,
     /// How many times objects were opened.
     pub opened: Shared<usize>,
+    /// The error of every look-up of an object without opening it.
+    pub head_failure: Shared<Option<CallErrorKind>>,
 }
 
 impl MemoryObjects {
@@ -61,6 +63,15 @@ impl Objects for MemoryObjects {
             metadata: found.metadata,
             body: Box::pin(std::io::Cursor::new(found.bytes)),
         })
+    }
+
+    async fn find_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, CallError> {
+        if let Some(kind) = *self.head_failure.lock() {
+            return Err(CallError::new("HeadObject", kind, "S3 does not show the object"));
+        }
+        let objects = self.objects.lock();
+        let stored = objects.get(&(bucket.to_owned(), key.to_owned())).and_then(|versions| versions.last());
+        Ok(stored.map(|stored| ObjectHead { etag: stored.etag.clone(), size: stored.bytes.len() as u64 }))
     }
 
     async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {

@@ -97,8 +97,8 @@ async fn manual_change_of_a_team_is_reverted() {
     assert_eq!(maintainer.workteams.teams.lock()[0], observed_team("of-others", None));
 }
 
-/// SEMANTICS items-alone: A failure to reconcile one declared resource does not prevent the others
-/// from being reconciled.
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
 #[tokio::test]
 async fn failed_team_is_reported_once_and_does_not_block_the_others() {
     let maintainer = create_configured_maintainer(TEAMS);

@@ -7,7 +7,7 @@ use support::{
     MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, build_archive, build_dynamic_onnx,
     read_squeezenet,
 };
-use worker::Message;
+use worker::{CallErrorKind, Message};
 
 use super::*;
 
@@ -466,5 +466,111 @@ async fn output_that_would_start_compilations_is_rejected() {
         let planner = create_planner(Some(&config));
         let problem = planner.upload_rejected_object("vision/a.tar.gz", build_model_archive(), &[]).await;
         assert!(problem.contains("the model bucket"), "{output}: {problem}");
+    }
+}
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
+#[tokio::test]
+async fn refused_package_does_not_keep_back_the_others() {
+    let planner = create_planner(None);
+    let rules =
+        [("bad", 1, "output: 's3://models/{job}'"), ("good", 2, "retries: 1")].map(|(name, version, setting)| {
+            let package = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/{version}");
+            format!(
+                "{{ name: {name}, model_package_version: '{package}', {setting}, targets: [ {{ device: ml_c5 }} ] }}"
+            )
+        });
+    let event = planner.put_package_config("c1", "targets: [ { device: ml_c5 } ]");
+    put_config(&planner.archives, "c2", &format!("version: 1\ncompilation: {{ rules: [ {} ] }}", rules.join(", ")));
+    *planner.notifier.topic().refuses.lock() = true;
+    assert!(matches!(planner.handle_event(event).await, Err(Failure::Terminal(_))));
+    let requested: Vec<_> = planner.sent_requests().into_iter().map(|request| request.rule).collect();
+    assert_eq!(requested, ["good"]);
+}
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
+#[tokio::test]
+async fn unpublished_problem_of_a_target_does_not_keep_back_the_others() {
+    let planner = create_planner(Some(CONFIG));
+    let Event::ObjectsCreated(objects) = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[])
+    else {
+        panic!()
+    };
+    let mut decision = planner.decide_upload(&objects[0]).await.unwrap().unwrap();
+    decision.problems.push(Problem::new("p", "one target cannot be compiled", "remove it"));
+    *planner.notifier.topic().failures.lock() = 1;
+    assert!(matches!(planner.record_and_dispatch(decision, None).await, Err(Failure::Transient(_))));
+    assert_eq!(requested_jobs(&planner).len(), 2);
+    // The redelivered event publishes the problem.
+    planner.handle_event(Event::ObjectsCreated(objects)).await.unwrap();
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+}
+
+#[tokio::test]
+async fn deleted_artifact_is_compiled_again() {
+    let planner = create_planner(Some(CONFIG));
+    let model = build_model_archive();
+    let mut versions = 0;
+    let mut upload = || {
+        versions += 1;
+        planner.upload_object("vision/a.tar.gz", &format!("v{versions}"), model.clone(), &[])
+    };
+    planner.handle_event(upload()).await.unwrap();
+    for request in planner.sent_requests() {
+        let key = format!("{}.tar.gz", request.job_name);
+        planner.archives.put_version("artifacts", &key, StoredObject::default());
+        let description = neo::JobDescription {
+            name: request.job_name.to_string(),
+            arn: String::new(),
+            status: neo::JobStatus::Completed,
+            source: request.source.to_uri(),
+            framework: String::new(),
+            data_input_config: None,
+            target: request.target.to_string(),
+            options: neo::JobOptions::default(),
+            output_location: String::new(),
+            artifact: Some(format!("s3://artifacts/{key}")),
+            failure_reason: None,
+            created_at: None,
+            started_at: None,
+            ended_at: None,
+        };
+        planner.ledger.record_observation(&description).await.unwrap();
+    }
+    planner.handle_event(upload()).await.unwrap();
+    *planner.archives.head_failure.lock() = Some(CallErrorKind::Denied);
+    planner.handle_event(upload()).await.unwrap();
+    assert_eq!(requested_jobs(&planner).len(), 2, "expected artifacts that exist, or cannot be read, to be reused");
+    *planner.archives.head_failure.lock() = None;
+    planner.archives.objects.lock().retain(|(bucket, _), _| bucket != "artifacts");
+    planner.handle_event(upload()).await.unwrap();
+    assert_eq!(requested_jobs(&planner).len(), 4);
+}
+
+/// A duplicate that read the ledger before the plan was stored, and continues after another upload
+/// of the same bytes.
+#[tokio::test]
+async fn slow_duplicate_does_not_withdraw_jobs_of_the_plan() {
+    let planner = create_planner(Some(CONFIG));
+    let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+    let Event::ObjectsCreated(objects) = &event else { panic!() };
+    let stale = planner.decide_upload(&objects[0]).await.unwrap().unwrap();
+    planner.handle_event(event.clone()).await.unwrap();
+    let requests = planner.sent_requests();
+    for request in &requests {
+        let other = format!("other-{}", request.job_name);
+        let other = CompilationRequest {
+            job_name: other.into(),
+            model: ModelId::new("models", "other", "v1"),
+            ..request.clone()
+        };
+        planner.ledger.claim_job(&other, Reuse::Never).await.unwrap();
+    }
+    planner.record_and_dispatch(stale, None).await.unwrap();
+    for request in requests {
+        let row = planner.ledger.find_job(&request.job_name).await.unwrap().unwrap();
+        assert_eq!(row.status, neo::JobStatus::Requested, "{}", row.name);
     }
 }

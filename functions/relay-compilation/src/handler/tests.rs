@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ledger::{ModelRow, ModelState, Reuse};
 use neo::{JobDescription, JobStatus, ModelId, Upload};
 use serde_json::{Value, json};
-use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic};
+use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
 use worker::Message;
 
 use super::*;
@@ -74,6 +74,10 @@ async fn observe_status(relay: &TestRelay, request: &CompilationRequest, status:
         started_at: None,
         ended_at: None,
     };
+    if job.artifact.is_some() {
+        let object = StoredObject { etag: "compiled".to_owned(), bytes: vec![1; 9], ..StoredObject::default() };
+        relay.models.objects().put_version("artifacts", &format!("{name}.tar.gz"), object);
+    }
     relay.jobs.jobs.lock().insert(name.clone(), job);
     deliver_hint(relay, &name).await
 }
@@ -311,4 +315,103 @@ async fn repeated_terminal_status_frees_one_quota_slot() {
     assert_eq!(released.len(), 1, "{released:?}");
     let parked = relay.ledger.peek_parked_requests(9).await.unwrap();
     assert_eq!(parked.len(), 3, "expected two of the parked requests, and the next attempt");
+}
+
+/// Completes a job whose artifact is this object, and returns the published documents.
+async fn complete_with_artifact(artifact: Option<StoredObject>, failure: Option<CallErrorKind>) -> Vec<Value> {
+    let (relay, [first, second]) = create_relay().await;
+    observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
+    observe_status(&relay, &first, JobStatus::InProgress).await.unwrap();
+    let objects = relay.models.objects();
+    *objects.head_failure.lock() = failure;
+    if let Some(object) = artifact {
+        objects.put_version("artifacts", "compiled.tar.gz", object);
+    }
+    let name = first.job_name.to_string();
+    if let Some(job) = relay.jobs.jobs.lock().get_mut(&name) {
+        job.status = JobStatus::Completed;
+        job.artifact = Some("s3://artifacts/compiled.tar.gz".to_owned());
+    }
+    deliver_hint(&relay, &name).await.unwrap();
+    let published = relay.notifier.topic().published.lock();
+    published.iter().skip(2).map(|notification| serde_json::to_value(notification).unwrap()).collect()
+}
+
+/// SEMANTICS artifact-checked: A job is reported as completed only after its artifact was looked up
+/// in S3: a missing artifact is a failure, and an artifact that is the input is reported as not
+/// compiled.
+#[tokio::test]
+async fn artifact_is_looked_up_before_completion_is_reported() {
+    let object =
+        |etag: &str, size| StoredObject { etag: etag.to_owned(), bytes: vec![0; size], ..StoredObject::default() };
+    // The input has the entity tag `e` and one byte.
+    for (artifact, failure, expected) in [
+        (Some(object("other", 1)), None, ("compilation.completed", "info", Value::Null, "2 of 2")),
+        (Some(object("e", 2)), None, ("compilation.completed", "info", Value::Null, "2 of 2")),
+        (Some(object("e", 1)), None, ("compilation.completed", "warning", "not_compiled".into(), "1 of 2")),
+        (None, None, ("compilation.failed", "error", Value::Null, "1 of 2")),
+        (None, Some(CallErrorKind::Denied), ("compilation.completed", "info", "not_readable".into(), "2 of 2")),
+    ] {
+        let documents = complete_with_artifact(artifact, failure).await;
+        let [job, summary] = &documents[..] else { panic!("expected two notifications: {documents:#?}") };
+        assert_eq!((&job["type"], &job["severity"]), (&expected.0.into(), &expected.1.into()), "{job:#}");
+        assert_eq!(job["job"]["artifact_check"], expected.2, "{job:#}");
+        assert!(summary["subject"].as_str().unwrap().ends_with(&format!("compiled for {} targets", expected.3)));
+        let in_summary = summary["jobs"].as_array().unwrap().iter().find(|one| one["name"] == job["job"]["name"]);
+        assert_eq!(in_summary.unwrap()["artifact_check"], expected.2, "{summary:#}");
+    }
+}
+
+#[tokio::test]
+async fn missing_artifact_is_a_failure_that_is_not_retried() {
+    let documents = complete_with_artifact(None, None).await;
+    assert_eq!(documents[0]["job"]["failure_class"], "artifact");
+    assert_eq!(documents[0]["job"].get("retried_as"), None);
+    let reason = documents[0]["job"]["failure_reason"].as_str().unwrap();
+    assert_eq!(reason, "The job completed, but its artifact s3://artifacts/compiled.tar.gz is not in S3");
+}
+
+#[tokio::test]
+async fn completion_waits_until_s3_answers() {
+    let (relay, [first, _]) = create_relay().await;
+    *relay.models.objects().head_failure.lock() = Some(CallErrorKind::Unanswered);
+    assert!(matches!(observe_status(&relay, &first, JobStatus::Completed).await, Err(Failure::Transient(_))));
+    assert!(relay.notifier.topic().types().is_empty());
+    *relay.models.objects().head_failure.lock() = None;
+    deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
+    assert_eq!(relay.notifier.topic().types(), ["compilation.completed"]);
+}
+
+#[tokio::test]
+async fn job_name_that_is_used_again_is_reported_again() {
+    let (relay, [first, _]) = create_relay().await;
+    let nightly = CompilationRequest { job_name: "nightly".to_owned().into(), ..first };
+    for night in 1..=3 {
+        relay.jobs.create_job(&nightly, "role").await.unwrap();
+        for status in [JobStatus::InProgress, JobStatus::Completed, JobStatus::Completed] {
+            if let Some(job) = relay.jobs.jobs.lock().get_mut("nightly") {
+                job.created_at = Some(Timestamp::from_second(night * 86400).unwrap());
+                job.status = status;
+            }
+            deliver_hint(&relay, "nightly").await.unwrap();
+        }
+        // Its pipeline deletes it. A late hint repeats nothing.
+        relay.jobs.jobs.lock().clear();
+        deliver_hint(&relay, "nightly").await.unwrap();
+    }
+    let published = relay.notifier.topic().published.lock();
+    let ends: Vec<_> = published.iter().map(|one| one.id.as_str()).filter(|id| id.contains("completed")).collect();
+    assert_eq!(ends, ["job-completed-nightly", "job-completed-nightly#2", "job-completed-nightly#3"]);
+}
+
+#[tokio::test]
+async fn refused_notification_does_not_keep_back_the_summary() {
+    let (relay, [first, second]) = create_relay().await;
+    observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
+    // One publication fails: that about the job.
+    *relay.notifier.topic().failures.lock() = 1;
+    assert!(observe_status(&relay, &second, JobStatus::Completed).await.is_err());
+    assert_eq!(relay.notifier.topic().types(), ["compilation.completed", "model.summary"]);
+    observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
+    assert_eq!(relay.notifier.topic().types().len(), 3);
 }

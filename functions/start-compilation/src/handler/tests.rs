@@ -182,3 +182,25 @@ async fn running_job_is_stopped() {
 async fn other_events_are_terminal_failures() {
     assert!(matches!(create_starter().handle_event(Event::S3Test).await, Err(Failure::Terminal(_))));
 }
+
+/// SageMaker may not show a job yet that it has just accepted.
+#[tokio::test]
+async fn stop_before_sagemaker_shows_the_job_is_repeated() {
+    let starter = create_starter();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    let shown = std::mem::take(&mut *starter.jobs.jobs.lock());
+    assert!(matches!(starter.handle_event(stop_event()).await, Err(Failure::Transient(_))));
+    *starter.jobs.jobs.lock() = shown;
+    starter.handle_event(stop_event()).await.unwrap();
+    assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
+}
+
+#[tokio::test]
+async fn stop_of_a_job_that_was_lost_changes_nothing() {
+    let starter = create_starter();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    starter.jobs.jobs.lock().clear();
+    starter.ledger.mark_job_lost(&JobName::from("resnet-ml-c5-abc".to_owned())).await.unwrap();
+    starter.handle_event(stop_event()).await.unwrap();
+    assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Failed);
+}

@@ -3,7 +3,9 @@
 //! `InputConfiguration` and `ClientError` are in many reasons. They name the phase and the side, not
 //! the fault, so no pattern consists of them.
 
-use super::FailureClass::{self, Archive, Capacity, Input, Permission, Service, Shape, Timeout, UnsupportedOperator};
+use super::FailureClass::{
+    self, Archive, Artifact, Capacity, Input, Permission, Service, Shape, Timeout, UnsupportedOperator,
+};
 
 /// One fault and how to recognize it.
 pub(super) struct FailurePattern {
@@ -43,6 +45,7 @@ impl FailurePattern {
 
 /// The most specific first: the first that matches decides.
 pub(super) const PATTERNS: &[FailurePattern] = &[
+    pattern(Artifact, &["artifact", "not in s3"], "this stack: see relay-compilation"),
     pattern(Capacity, &["capacityerror"], "sagemaker-pytorch-training-toolkit #171 (training jobs)"),
     pattern(Capacity, &["unable to provision", "capacity"], "sagemaker-pytorch-training-toolkit #171 (training jobs)"),
     pattern(Timeout, &["timeout"], "API reference, StoppingCondition"),

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use document::escape_line;
 use jiff::{SignedDuration, Timestamp};
+use ledger::ArtifactCheck;
 use maintenance::time_format::{DurationStyle, format_age, format_duration, format_time};
 use model_archive::Problem;
 use neo::{JobStatus, ModelSource};
@@ -13,6 +14,10 @@ use crate::{
     Notification, NotificationType,
     text::{append_line, append_problems},
 };
+
+/// About an artifact that the stack may not read.
+const NOT_READABLE: &str =
+    "the artifact was not checked: relay-compilation has no permission to read it (s3:GetObject, kms:Decrypt)";
 
 fn append_model(text: &mut String, source: &ModelSource, rule: Option<&str>) {
     let label = if source.as_upload().is_some() { "Model" } else { "Package" };
@@ -62,6 +67,9 @@ pub(super) fn format_job_text(
     let (name, target) = (escape_line(name), &job.target);
     let mut text = match kind {
         NotificationType::CompilationStarted => format!("{name} is being compiled for {target}.\n"),
+        NotificationType::CompilationCompleted if job.is_input() => {
+            format!("{name} was not compiled for {target}, although its job completed.\n")
+        }
         NotificationType::CompilationCompleted if notification.reused_from.is_some() => {
             format!("{name} was already compiled for {target}.\n")
         }
@@ -90,6 +98,9 @@ pub(super) fn format_job_text(
     if let Some(artifact) = &job.artifact {
         append_line(&mut text, "Artifact", artifact);
     }
+    if job.artifact_check == Some(ArtifactCheck::NotReadable) {
+        append_line(&mut text, "Note", NOT_READABLE);
+    }
     if let Some(duration) = format_job_duration(job) {
         append_line(&mut text, "Duration", &duration);
     }
@@ -112,7 +123,7 @@ pub(super) fn format_summary_text(
     problems: &[Problem],
     summary_uri: &str,
 ) -> String {
-    let completed = jobs.iter().filter(|job| job.status == JobStatus::Completed).count();
+    let completed = jobs.iter().filter(|job| job.is_compiled()).count();
     let name = escape_line(source.display_name());
     let mut text = format!("{name} was compiled for {completed} of {} targets.\n", jobs.len());
     for job in jobs {
@@ -123,6 +134,15 @@ pub(super) fn format_summary_text(
         let _ = writeln!(text, "\n{}{options}: {}{duration}{reused}", job.target, job.status);
         if let Some(detail) = job.artifact.as_ref().or(job.failure_reason.as_ref()) {
             let _ = writeln!(text, "  {}", escape_line(detail));
+        }
+        match job.artifact_check {
+            Some(ArtifactCheck::NotCompiled) => {
+                text.push_str("  Not compiled: SageMaker returned the input unchanged\n");
+            }
+            Some(ArtifactCheck::NotReadable) => {
+                let _ = writeln!(text, "  Note: {NOT_READABLE}");
+            }
+            None => {}
         }
         if let Some(fix) = &job.remedy {
             let _ = writeln!(text, "  Fix: {}", escape_line(fix));
