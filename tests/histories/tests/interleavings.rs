@@ -10,7 +10,7 @@ use automation::{
 };
 use histories::{CrashSchedule, CrashingEdge, advance_clock, now};
 use ledger::{JobRow, Ledger, LedgerTable, List, ListRange, ModelRow};
-use neo::{JobDescription, JobName, JobStatus};
+use neo::{JobDescription, JobStatus};
 use notifications::{Notification, notifier::Notifier};
 use plan_compilation::Planner;
 use relay_compilation::JobRelay;
@@ -150,7 +150,7 @@ impl SharedEdges {
     /// All jobs, by target.
     async fn list_jobs(&self) -> Vec<JobRow> {
         let mut jobs: Vec<JobRow> = Vec::new();
-        for list in [List::RequestedJobs, List::RunningJobs, List::EndedJobs] {
+        for list in [List::RequestedJobs, List::ParkedRequests, List::RunningJobs, List::EndedJobs] {
             jobs.extend(self.table.list_rows(list, ListRange::Newest, 99).await.unwrap());
         }
         jobs.sort_by(|a, b| a.target.cmp(&b.target));
@@ -188,7 +188,7 @@ impl SharedEdges {
             for summary in summaries {
                 let jobs = summary["jobs"].as_array().unwrap();
                 let mut names: Vec<_> = jobs.iter().map(|job| job["name"].as_str().unwrap()).collect();
-                let mut expected: Vec<_> = model.jobs.iter().map(JobName::as_str).collect();
+                let mut expected: Vec<_> = model.jobs.iter().map(neo::JobName::as_str).collect();
                 names.sort_unstable();
                 expected.sort_unstable();
                 assert_eq!(names, expected, "{context}: jobs of the summary");
