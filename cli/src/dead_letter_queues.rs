@@ -91,11 +91,10 @@ mod tests {
     #[test]
     fn short_names_match_the_template_and_the_runbook() {
         let template = include_str!("../../template.yaml");
-        let outputs = template.split_once("\nOutputs:\n").unwrap().1.lines();
-        let outputs: Vec<_> = outputs
-            .filter_map(|line| line.trim().strip_suffix(':'))
-            .filter(|name| name.ends_with(OUTPUT_SUFFIX))
-            .collect();
+        // The outputs are a loop: `- [Uploads, Requests, …]`, then `- ${Queue}DeadLetterQueueUrl:`.
+        let (before, _) = template.rsplit_once(&format!("- ${{Queue}}{OUTPUT_SUFFIX}:")).unwrap();
+        let names = before.trim_end().lines().last().unwrap().trim().trim_start_matches("- [").trim_end_matches(']');
+        let outputs: Vec<_> = names.split(", ").map(|name| format!("{name}{OUTPUT_SUFFIX}")).collect();
         assert_eq!(QUEUE_NAMES.map(output_name).as_slice(), outputs);
         let runbook = include_str!("../../docs/OPERATIONS.md");
         for queue in QUEUE_NAMES {
