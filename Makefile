@@ -30,11 +30,15 @@ SECONDS_EACH ?= 60
 TARGETS ?= $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
 export PATH := $(CURDIR)/.local/cargo/bin:$(PATH)
 
+# For `mutants`: the crate to change, and which part of its changes to try.
+MUTATED ?= maintenance
+SHARD ?= 0/8
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint up down build deploy account bench fuzz
+.PHONY: help demo test model-check mutants soak lint up down build deploy account bench fuzz
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 13
 
 demo: $(TOOLS) ## run the whole stack locally and compile a model with it
 	@$(BIN)/python -m tests.local demo
@@ -43,6 +47,14 @@ test: lint ## run all checks (same as CI)
 	cargo test --locked --workspace --quiet
 	cargo build --locked --workspace --bins --quiet
 	$(BIN)/python -m pytest
+
+model-check: ## explore more orders of calls than make test does; takes an hour
+	MODEL_CHECK=targets cargo test --quiet -p histories --test interleavings -- --nocapture
+	MODEL_CHECK=faults cargo test --quiet -p histories --test interleavings -- --nocapture
+
+mutants: ## change the code of ledger and maintenance, and list the changes that no test notices
+	@command -v cargo-mutants >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-mutants@27.1.0
+	cargo mutants --package $(MUTATED) --shard $(SHARD) --output .local/mutants/$(MUTATED)
 
 soak: $(TOOLS) ## test 300 uploads with injected faults; for fewer, OPTIONS="--uploads 50"
 	@$(BIN)/python -m tests.soak $(OPTIONS)

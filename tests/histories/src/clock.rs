@@ -20,3 +20,8 @@ pub fn now() -> Timestamp {
 pub fn advance_clock(seconds: i64) {
     NOW.with(|now| now.set(now.get() + seconds));
 }
+
+/// Sets the clock back to a time at which it was before.
+pub(crate) fn restore_clock(time: Timestamp) {
+    NOW.with(|now| now.set(time.as_second()));
+}

@@ -1,56 +1,46 @@
 //! The simulated environment of the functions, and the steps of its history.
 
+mod functions;
 mod invariants;
+mod sagemaker_jobs;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::{Hash, Hasher},
     time::Duration,
 };
 
-use automation::{ConfigSource, ForeignJobs, ModelNotifier, event::Event};
-use ledger::Ledger;
-use neo::JobStatus;
-use notifications::notifier::Notifier;
-use plan_compilation::Planner;
-use relay_compilation::JobRelay;
+use automation::event::Event;
+use neo::JobDescription;
 use serde_json::json;
-use start_compilation::Starter;
 use support::{
     MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, ScriptedResponse, Shared, StoredObject,
     build_archive,
 };
-use sweep_compilations::Sweeper;
 use worker::{Failure, Message};
 
 use crate::{
-    clock::{advance_clock, now},
-    crashes::{CrashSchedule, CrashingEdge},
+    clock::advance_clock,
+    process::{CallControl, CallFault, Process, interleave},
 };
 
-type CrashingRelay = JobRelay<
-    CrashingEdge<MemoryJobs>,
-    CrashingEdge<MemoryTable>,
-    CrashingEdge<MemoryTopic>,
-    CrashingEdge<MemoryQueue>,
-    CrashingEdge<MemoryObjects>,
->;
+const TARGETS: [&str; 3] = ["ml_c5", "ml_m5", "rasp4b"];
 
-const CONFIG: &str = "
-version: 1
-compilation:
-  rules:
-    - name: latest
-      keys: 'latest/**'
-      framework: ONNX
-      inputs: { data: [1] }
-      targets: [ { device: ml_c5 }, { device: ml_m5 }, { device: rasp4b } ]
-      on_new_version: stop
-    - name: all
-      keys: '**'
-      framework: ONNX
-      inputs: { data: [1] }
-      targets: [ { device: ml_c5 }, { device: ml_m5 }, { device: rasp4b } ]
-";
+/// The configuration: a rule that stops older versions, and one that does not.
+fn build_config(targets: &[&str]) -> String {
+    let targets: Vec<_> = targets.iter().map(|target| format!("{{ device: {target} }}")).collect();
+    let rule = |name: &str, keys: &str| {
+        format!(
+            "{{ name: {name}, keys: '{keys}', framework: ONNX, inputs: {{ data: [1] }}, targets: [ {} ]",
+            targets.join(", ")
+        )
+    };
+    let (latest, all) = (rule("latest", "latest/**"), rule("all", "**"));
+    format!("version: 1\ncompilation:\n  rules:\n    - {latest}, on_new_version: stop }}\n    - {all} }}\n")
+}
+
+/// Longer than a sweep of the few jobs of a history takes.
+pub(crate) const SWEEP_LIMIT: Duration = Duration::from_mins(1);
 
 /// Longer than any claim is valid, in seconds.
 const LONGER_THAN_A_CLAIM: i64 = 120;
@@ -64,20 +54,45 @@ pub enum HistoryStep {
     /// Upload a new version of one of three models, with one of two contents. S3 delivers 1 to 4
     /// events for it.
     Upload { model: u8, content: bool, deliveries: u8 },
-    /// Deliver a message of a queue to its function. The function crashes in the given call if it
-    /// makes that many calls. Without an acknowledgement, the message stays in the queue.
-    Deliver { queue: u8, message: u8, crash_in_call: u8, acknowledged: bool },
-    /// Deliver two messages concurrently: the calls of their functions interleave.
-    DeliverTwo { queues: (u8, u8), messages: (u8, u8), crash_in_calls: (u8, u8) },
+    /// Deliver a message of a queue to its function, with a fault in one of its calls. Without an
+    /// acknowledgement, the message stays in the queue.
+    Deliver { queue: u8, message: u8, fault: ScheduledFault, acknowledged: bool },
+    /// Deliver two messages concurrently. `turns` are numbers of calls that the two functions make
+    /// alternately; then the first runs to its end, and then the second.
+    DeliverTwo { queues: (u8, u8), messages: (u8, u8), faults: (ScheduledFault, ScheduledFault), turns: [u8; 4] },
     /// Advance a running job to its next status; with `fails`, a job that is in progress fails.
     ProgressJob { job: u8, fails: bool },
+    /// Delete a finished job.
+    DeleteJob { job: u8 },
+    /// Create one of two jobs outside of the stack.
+    CreateForeignJob { job: u8 },
     /// Script SageMaker's next answers to `CreateCompilationJob`: the quota is exceeded, the
     /// request is rejected, or the response is lost after the job was created.
     ScriptResponses { which: u8, count: u8 },
-    /// Run the sweep, as its schedule does.
-    RunSweep { crash_in_call: u8 },
-    /// Move the clock forward, or back to simulate an instance whose clock is behind.
+    /// Run the sweep, as its schedule does, with a fault in one of its calls.
+    RunSweep { fault: ScheduledFault },
+    /// Move the clock forward by up to 21 minutes, or back by up to four to simulate an instance
+    /// whose clock is behind.
     AdvanceClock { seconds: i8 },
+}
+
+/// A fault in one of the first calls of a process; half of all processes have none.
+#[derive(Debug, Clone, Copy)]
+pub struct ScheduledFault {
+    pub call: u8,
+    pub fault: u8,
+}
+
+impl ScheduledFault {
+    pub(crate) const NONE: Self = Self { call: 0, fault: 0 };
+
+    fn to_control(self) -> CallControl {
+        if self.fault < 128 {
+            return CallControl::without_faults();
+        }
+        let fault = CallFault::ALL[usize::from(self.fault) % CallFault::ALL.len()];
+        CallControl::with_fault((self.call % 32).into(), fault)
+    }
 }
 
 /// The simulated environment of the functions: queues, table, topic, S3 and SageMaker.
@@ -90,11 +105,16 @@ pub struct SimulatedStack {
     uploads: MemoryQueue,
     requests: MemoryQueue,
     job_states: MemoryQueue,
+    targets: &'static [&'static str],
     /// Uploaded contents by object key.
     contents: BTreeMap<String, BTreeSet<bool>>,
     versions: usize,
     /// Newest content by object key.
     newest: BTreeMap<String, bool>,
+    /// Jobs as they were when they were deleted.
+    deleted: Vec<JobDescription>,
+    /// How many jobs of each name finished that were created outside of the stack.
+    foreign_ends: BTreeMap<String, usize>,
     /// Number of crashes and failed invocations. Each may cause one duplicate notification.
     crashes: usize,
     dead_letters: Vec<String>,
@@ -103,15 +123,40 @@ pub struct SimulatedStack {
 impl SimulatedStack {
     /// Creates a stack that contains only a configuration.
     pub fn new() -> Self {
-        let stack = Self::default();
+        Self::with_targets(&TARGETS)
+    }
+
+    /// Creates a stack that compiles for these targets.
+    pub(crate) fn with_targets(targets: &'static [&'static str]) -> Self {
+        let stack = Self { targets, ..Self::default() };
         let config = StoredObject {
             version_id: Some("c".to_owned()),
             etag: "c".to_owned(),
-            bytes: CONFIG.as_bytes().to_vec(),
+            bytes: build_config(targets).into_bytes(),
             ..StoredObject::default()
         };
         stack.objects.put_version("config", "automation.yaml", config);
         stack
+    }
+
+    /// An independent copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            table: self.table.fork(),
+            objects: self.objects.fork(),
+            topic: self.topic.fork(),
+            jobs: self.jobs.fork(),
+            uploads: self.uploads.fork(),
+            requests: self.requests.fork(),
+            job_states: self.job_states.fork(),
+            contents: self.contents.clone(),
+            newest: self.newest.clone(),
+            deleted: self.deleted.clone(),
+            foreign_ends: self.foreign_ends.clone(),
+            dead_letters: self.dead_letters.clone(),
+            ..*self
+        }
     }
 
     pub async fn run_step(&mut self, step: &HistoryStep) {
@@ -119,21 +164,28 @@ impl SimulatedStack {
             HistoryStep::Upload { model, content, deliveries } => {
                 self.upload_model(model % 3, content, deliveries % 4 + 1);
             }
-            HistoryStep::Deliver { queue, message, crash_in_call, acknowledged } => {
-                self.deliver_message(queue, message.into(), &crash_schedule(crash_in_call), acknowledged).await;
+            HistoryStep::Deliver { queue, message, fault, acknowledged } => {
+                self.deliver_message(queue, message.into(), &fault.to_control(), acknowledged).await;
             }
-            HistoryStep::DeliverTwo { queues, messages, crash_in_calls } => {
-                let first = self.take_message(queues.0, messages.0.into());
-                let second = self.take_message(queues.1, messages.1.into());
-                let crashes = (crash_schedule(crash_in_calls.0), crash_schedule(crash_in_calls.1));
-                let results = tokio::join!(
-                    self.handle_message(queues.0, first.as_deref(), &crashes.0),
-                    self.handle_message(queues.1, second.as_deref(), &crashes.1),
-                );
-                self.acknowledge_message(queues.0, first, results.0, true);
-                self.acknowledge_message(queues.1, second, results.1, true);
+            HistoryStep::DeliverTwo { queues, messages, faults, turns } => {
+                let bodies =
+                    (self.take_message(queues.0, messages.0.into()), self.take_message(queues.1, messages.1.into()));
+                let calls = (faults.0.to_control(), faults.1.to_control());
+                let first =
+                    Process::start(&calls.0, self.handle_message(queues.0, bodies.0.as_deref(), &calls.0)).await;
+                let second =
+                    Process::start(&calls.1, self.handle_message(queues.1, bodies.1.as_deref(), &calls.1)).await;
+                let results = interleave(first, second, &turns.map(|calls| calls % 24)).await;
+                self.acknowledge_message(queues.0, bodies.0, results.0, &calls.0, true);
+                self.acknowledge_message(queues.1, bodies.1, results.1, &calls.1, true);
             }
             HistoryStep::ProgressJob { job, fails } => self.progress_job(job.into(), fails),
+            HistoryStep::DeleteJob { job } => self.delete_job(job.into()),
+            HistoryStep::CreateForeignJob { job } => {
+                // The first sweep reports no jobs of the past.
+                self.run_sweep(&CallControl::without_faults()).await;
+                self.create_foreign_job(job % 2);
+            }
             HistoryStep::ScriptResponses { which, count } => {
                 let answer = match which % 4 {
                     0 => ScriptedResponse::Lost,
@@ -142,12 +194,14 @@ impl SimulatedStack {
                 };
                 self.jobs.responses.lock().extend(vec![answer; usize::from(count % 4)]);
             }
-            HistoryStep::RunSweep { crash_in_call } => self.run_sweep(&crash_schedule(crash_in_call)).await,
-            HistoryStep::AdvanceClock { seconds } => advance_clock(2 * i64::from(seconds)),
+            HistoryStep::RunSweep { fault } => self.run_sweep(&fault.to_control()).await,
+            HistoryStep::AdvanceClock { seconds } => {
+                advance_clock(i64::from(seconds) * if seconds > 0 { 10 } else { 2 });
+            }
         }
     }
 
-    /// Runs without further crashes until all messages are delivered and all jobs have ended.
+    /// Runs without further faults until all messages are delivered and all jobs have ended.
     pub async fn run_until_idle(&mut self) {
         self.jobs.responses.lock().clear();
         for _ in 0..MAX_ROUNDS {
@@ -155,22 +209,23 @@ impl SimulatedStack {
             for queue in 0..3 {
                 let waiting = self.queue_bodies(queue).lock().len();
                 for _ in 0..waiting {
-                    self.deliver_message(queue, 0, &CrashSchedule::without_crash(), true).await;
+                    self.deliver_message(queue, 0, &CallControl::without_faults(), true).await;
                 }
             }
             let running = self.list_running_jobs();
             for _ in &running {
                 self.progress_job(0, false);
             }
-            self.run_sweep(&CrashSchedule::without_crash()).await;
-            if running.is_empty() && (0..3).all(|queue| self.queue_bodies(queue).lock().is_empty()) {
+            self.run_sweep(&CallControl::without_faults()).await;
+            let queues_are_empty = (0..3).all(|queue| self.queue_bodies(queue).lock().is_empty());
+            if running.is_empty() && queues_are_empty && !self.has_unfinished_row() {
                 return;
             }
         }
         panic!("the stack does not become idle: {self:#?}");
     }
 
-    fn upload_model(&mut self, model: u8, content: bool, deliveries: u8) {
+    pub(crate) fn upload_model(&mut self, model: u8, content: bool, deliveries: u8) {
         self.versions += 1;
         let folder = if model == 2 { "latest" } else { "all" };
         let key = format!("{folder}/model-{model}.tar.gz");
@@ -190,7 +245,7 @@ impl SimulatedStack {
         self.contents.entry(key).or_default().insert(content);
     }
 
-    fn queue_bodies(&self, queue: u8) -> &Shared<Vec<String>> {
+    pub(crate) fn queue_bodies(&self, queue: u8) -> &Shared<Vec<String>> {
         match queue % 3 {
             0 => &self.uploads.bodies,
             1 => &self.requests.bodies,
@@ -198,25 +253,34 @@ impl SimulatedStack {
         }
     }
 
-    async fn deliver_message(&mut self, queue: u8, index: usize, crashes: &CrashSchedule, acknowledged: bool) {
+    async fn deliver_message(&mut self, queue: u8, index: usize, calls: &CallControl, acknowledged: bool) {
         let body = self.take_message(queue, index);
-        let result = self.handle_message(queue, body.as_deref(), crashes).await;
-        self.acknowledge_message(queue, body, result, acknowledged);
+        let work = self.handle_message(queue, body.as_deref(), calls);
+        let result = Process::start(calls, work).await.finish().await;
+        if result.is_ok() {
+            self.check_stop(body.as_deref());
+        }
+        self.acknowledge_message(queue, body, result, calls, acknowledged);
     }
 
-    fn take_message(&self, queue: u8, index: usize) -> Option<String> {
+    pub(crate) fn take_message(&self, queue: u8, index: usize) -> Option<String> {
         let mut bodies = self.queue_bodies(queue).lock();
         let count = bodies.len();
         (count > 0).then(|| bodies.remove(index % count))
     }
 
-    async fn handle_message(&self, queue: u8, body: Option<&str>, crashes: &CrashSchedule) -> Result<(), Failure> {
+    pub(crate) async fn handle_message(
+        &self,
+        queue: u8,
+        body: Option<&str>,
+        calls: &CallControl,
+    ) -> Result<(), Failure> {
         let Some(body) = body else { return Ok(()) };
         let event = Event::parse(body).unwrap_or_else(|error| panic!("{error}"));
         match queue % 3 {
-            0 => self.create_planner(crashes).handle_event(event).await,
-            1 => self.create_starter(crashes).handle_event(event).await,
-            _ => self.create_relay(crashes).handle_event(event).await,
+            0 => self.create_planner(calls).handle_event(event).await,
+            1 => self.create_starter(calls).handle_event(event).await,
+            _ => self.create_relay(calls).handle_event(event).await,
         }
     }
 
@@ -227,6 +291,7 @@ impl SimulatedStack {
         queue: u8,
         body: Option<String>,
         result: Result<(), Failure>,
+        calls: &CallControl,
         acknowledged: bool,
     ) {
         let Some(body) = body else { return };
@@ -234,113 +299,50 @@ impl SimulatedStack {
             Ok(()) if acknowledged => {}
             Err(Failure::Terminal(cause)) => self.dead_letters.push(cause.to_string()),
             result => {
-                self.crashes += usize::from(matches!(result, Err(Failure::Transient(_))));
+                self.crashes += usize::from(calls.had_fault() || matches!(result, Err(Failure::Transient(_))));
                 self.queue_bodies(queue).lock().push(body);
             }
         }
     }
 
-    async fn run_sweep(&mut self, crashes: &CrashSchedule) {
-        let ledger = self.create_ledger(crashes);
-        let sweeper = Sweeper {
-            jobs: with_crashes(&self.jobs, crashes),
-            notifier: Notifier::new(ledger.clone(), with_crashes(&self.topic, crashes)),
-            ledger,
-            job_states: with_crashes(&self.job_states, crashes),
-            requests: with_crashes(&self.requests, crashes),
-            foreign: ForeignJobs::default(),
-            call_pause: Duration::ZERO,
-            clock: now,
-        };
-        self.crashes += usize::from(sweeper.run_sweep(Duration::from_mins(1)).await.is_err());
-    }
-
-    fn list_running_jobs(&self) -> Vec<String> {
-        let jobs = self.jobs.jobs.lock();
-        jobs.values().filter(|job| !job.status.is_terminal()).map(|job| job.name.clone()).collect()
-    }
-
-    fn progress_job(&self, index: usize, fails: bool) {
-        let running = self.list_running_jobs();
-        let Some(name) = running.get(index % running.len().max(1)) else { return };
-        if let Some(job) = self.jobs.jobs.lock().get_mut(name) {
-            job.status = match job.status {
-                JobStatus::Starting => JobStatus::InProgress,
-                JobStatus::Stopping => JobStatus::Stopped,
-                _ if fails => JobStatus::Failed,
-                _ => JobStatus::Completed,
-            };
-            // Every second failure is on the side of SageMaker, which is retried.
-            if job.status == JobStatus::Failed {
-                let class = if index.is_multiple_of(2) { "ServerError: internal" } else { "ClientError: no" };
-                job.failure_reason = Some(class.to_owned());
-            }
+    /// Delivers all messages of a queue, and those that these cause in the same queue.
+    pub(crate) async fn deliver_all(&mut self, queue: u8) {
+        while !self.queue_bodies(queue).lock().is_empty() {
+            self.deliver_message(queue, 0, &CallControl::without_faults(), true).await;
         }
     }
 
-    fn create_ledger(&self, crashes: &CrashSchedule) -> Ledger<CrashingEdge<MemoryTable>> {
-        Ledger::new(with_crashes(&self.table, crashes), now)
+    /// Runs a sweep, so that every status change is waiting in the queue.
+    pub(crate) async fn run_until_observed(&mut self) {
+        self.run_sweep(&CallControl::without_faults()).await;
     }
 
-    fn create_planner(
-        &self,
-        crashes: &CrashSchedule,
-    ) -> Planner<MemoryObjects, CrashingEdge<MemoryTable>, CrashingEdge<MemoryTopic>, CrashingEdge<MemoryQueue>> {
-        let ledger = self.create_ledger(crashes);
-        let notifier = Notifier::new(ledger.clone(), with_crashes(&self.topic, crashes));
-        let objects = self.objects.clone();
-        Planner {
-            models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects, "artifacts".to_owned()),
-            config: ConfigSource::new(self.objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
-            archives: self.objects.clone(),
-            ledger,
-            notifier,
-            requests: with_crashes(&self.requests, crashes),
-            model_bucket: "models".to_owned(),
-            artifact_bucket: "artifacts".to_owned(),
-            region: None,
-            clock: now,
+    /// Handles the result of a run whose message was taken.
+    pub(crate) fn finish_run(&mut self, message: Option<(u8, String)>, result: Result<(), Failure>) {
+        self.crashes += usize::from(result.is_err());
+        let Some((queue, body)) = message else { return };
+        self.acknowledge_message(queue, Some(body), result, &CallControl::without_faults(), true);
+    }
+
+    /// Hashes everything that a function can see or change.
+    pub(crate) fn hash_contents(&self, hasher: &mut impl Hasher) {
+        for (key, (revision, row)) in self.table.rows.lock().iter() {
+            (key, revision, row.to_string()).hash(hasher);
         }
-    }
-
-    fn create_starter(
-        &self,
-        crashes: &CrashSchedule,
-    ) -> Starter<CrashingEdge<MemoryJobs>, CrashingEdge<MemoryTable>, CrashingEdge<MemoryQueue>> {
-        Starter {
-            jobs: with_crashes(&self.jobs, crashes),
-            ledger: self.create_ledger(crashes),
-            job_states: with_crashes(&self.job_states, crashes),
-            role_arn: "role".to_owned(),
+        for queue in 0..3 {
+            self.queue_bodies(queue).lock().hash(hasher);
         }
+        format!("{:?}", self.jobs.jobs.lock()).hash(hasher);
+        self.jobs.responses.lock().len().hash(hasher);
+        self.topic.published.lock().iter().for_each(|published| published.id.hash(hasher));
+        self.objects.objects.lock().values().for_each(|versions| versions.len().hash(hasher));
     }
 
-    fn create_relay(&self, crashes: &CrashSchedule) -> CrashingRelay {
-        let ledger = self.create_ledger(crashes);
-        let notifier = Notifier::new(ledger.clone(), with_crashes(&self.topic, crashes));
-        let objects = with_crashes(&self.objects, crashes);
-        JobRelay {
-            jobs: with_crashes(&self.jobs, crashes),
-            models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects, "artifacts".to_owned()),
-            ledger,
-            notifier,
-            requests: with_crashes(&self.requests, crashes),
-            foreign: ForeignJobs::default(),
-            clock: now,
-        }
-    }
-}
-
-fn with_crashes<E: Clone>(edge: &E, crashes: &CrashSchedule) -> CrashingEdge<E> {
-    CrashingEdge { edge: edge.clone(), crashes: crashes.clone() }
-}
-
-fn crash_schedule(crash_in_call: u8) -> CrashSchedule {
-    // Half of all processes do not crash.
-    if crash_in_call < 128 {
-        CrashSchedule::without_crash()
-    } else {
-        CrashSchedule::crash_in_call((crash_in_call % 24).into())
+    async fn run_sweep(&mut self, calls: &CallControl) {
+        let sweeper = self.create_sweeper(calls);
+        let sweep = async { Ok(sweeper.run_sweep(SWEEP_LIMIT).await.map(drop)?) };
+        let result = Process::start(calls, sweep).await.finish().await;
+        self.crashes += usize::from(result.is_err());
     }
 }
 

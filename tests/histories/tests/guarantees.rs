@@ -1,6 +1,6 @@
 //! Checks the guarantees of docs/SEMANTICS.md with random histories.
 
-use histories::{HistoryStep, SimulatedStack};
+use histories::{HistoryStep, ScheduledFault, SimulatedStack};
 use proptest::prelude::*;
 use tokio::runtime::Builder;
 
@@ -9,18 +9,26 @@ const HISTORIES_PER_RUN: u32 = 1000;
 
 const MAX_STEPS: usize = 60;
 
+fn scheduled_fault() -> impl Strategy<Value = ScheduledFault> {
+    any::<(u8, u8)>().prop_map(|(call, fault)| ScheduledFault { call, fault })
+}
+
 fn history_step() -> impl Strategy<Value = HistoryStep> {
+    let deliver = (any::<u8>(), any::<u8>(), scheduled_fault(), any::<bool>());
+    let deliver_two = (any::<(u8, u8)>(), any::<(u8, u8)>(), (scheduled_fault(), scheduled_fault()), any::<[u8; 4]>());
     prop_oneof![
-        2 => (any::<u8>(), any::<bool>(), any::<u8>()).prop_map(|(model, content, deliveries)| HistoryStep::Upload { model, content, deliveries }),
-        8 => (any::<u8>(), any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(queue, message, crash_in_call, acknowledged)| {
-            HistoryStep::Deliver { queue, message, crash_in_call, acknowledged }
+        2 => any::<(u8, bool, u8)>().prop_map(|(model, content, deliveries)| HistoryStep::Upload { model, content, deliveries }),
+        8 => deliver.prop_map(|(queue, message, fault, acknowledged)| {
+            HistoryStep::Deliver { queue, message, fault, acknowledged }
         }),
-        4 => any::<((u8, u8), (u8, u8), (u8, u8))>().prop_map(|(queues, messages, crash_in_calls)| {
-            HistoryStep::DeliverTwo { queues, messages, crash_in_calls }
+        4 => deliver_two.prop_map(|(queues, messages, faults, turns)| {
+            HistoryStep::DeliverTwo { queues, messages, faults, turns }
         }),
-        4 => (any::<u8>(), any::<bool>()).prop_map(|(job, fails)| HistoryStep::ProgressJob { job, fails }),
+        5 => any::<(u8, bool)>().prop_map(|(job, fails)| HistoryStep::ProgressJob { job, fails }),
+        1 => any::<u8>().prop_map(|job| HistoryStep::DeleteJob { job }),
+        1 => any::<u8>().prop_map(|job| HistoryStep::CreateForeignJob { job }),
         1 => any::<(u8, u8)>().prop_map(|(which, count)| HistoryStep::ScriptResponses { which, count }),
-        1 => any::<u8>().prop_map(|crash_in_call| HistoryStep::RunSweep { crash_in_call }),
+        1 => scheduled_fault().prop_map(|fault| HistoryStep::RunSweep { fault }),
         1 => any::<i8>().prop_map(|seconds| HistoryStep::AdvanceClock { seconds }),
     ]
 }

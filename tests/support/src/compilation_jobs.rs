@@ -48,6 +48,19 @@ impl MemoryJobs {
         let failure = self.failures.lock().pop();
         failure.map_or(Ok(()), |kind| Err(CallError::new(operation, kind, "SageMaker rejects the call")))
     }
+
+    /// An independent copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            jobs: self.jobs.fork(),
+            responses: self.responses.fork(),
+            modified_at: self.modified_at.fork(),
+            reads: self.reads.fork(),
+            failures: self.failures.fork(),
+            unlisted: self.unlisted.fork(),
+        }
+    }
 }
 
 impl CompilationJobs for MemoryJobs {

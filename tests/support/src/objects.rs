@@ -35,6 +35,17 @@ pub struct MemoryObjects {
 }
 
 impl MemoryObjects {
+    /// An independent copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            objects: self.objects.fork(),
+            opened: self.opened.fork(),
+            deleted_since: self.deleted_since.fork(),
+            head_failure: self.head_failure.fork(),
+        }
+    }
+
     pub fn put_version(&self, bucket: &str, key: &str, object: StoredObject) {
         self.objects.lock().entry((bucket.to_owned(), key.to_owned())).or_default().push(object);
     }

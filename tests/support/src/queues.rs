@@ -18,6 +18,14 @@ pub struct MemoryQueue {
     pub bodies: Shared<Vec<String>>,
 }
 
+impl MemoryQueue {
+    /// An independent copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { bodies: self.bodies.fork() }
+    }
+}
+
 impl Sender for MemoryQueue {
     async fn send_bodies(&self, bodies: Vec<String>) -> Result<(), CallError> {
         self.bodies.lock().extend(bodies);

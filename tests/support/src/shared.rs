@@ -18,6 +18,14 @@ impl<T: Default> Default for Shared<T> {
     }
 }
 
+impl<T: Clone> Shared<T> {
+    /// A copy that is not shared with this one.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().clone())))
+    }
+}
+
 impl<T> Shared<T> {
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

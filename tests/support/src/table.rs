@@ -21,6 +21,14 @@ pub struct MemoryTable {
     lists: Shared<HashMap<String, (List, i64)>>,
 }
 
+impl MemoryTable {
+    /// An independent copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { rows: self.rows.fork(), lists: self.lists.fork() }
+    }
+}
+
 impl LedgerTable for MemoryTable {
     async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
         let found = self.rows.lock().get(key).cloned();

@@ -17,6 +17,12 @@ pub struct MemoryTopic {
 }
 
 impl MemoryTopic {
+    /// An independent copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { published: self.published.fork(), failures: self.failures.fork(), refuses: self.refuses.fork() }
+    }
+
     /// The types of the published notifications, oldest first.
     pub fn types(&self) -> Vec<&'static str> {
         self.published.lock().iter().map(|notification| notification.kind.as_str()).collect()

@@ -1,30 +1,37 @@
 //! What must hold for the stack after any history: the guarantees, checked against the uploads
 //! alone.
 
+mod contents;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use neo::JobStatus;
+use neo::{JobDescription, JobStatus};
+use serde_json::Value;
 
-use super::SimulatedStack;
+use super::{SimulatedStack, sagemaker_jobs::is_foreign};
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
 
 impl SimulatedStack {
     /// Checks the guarantees for an idle stack against the uploads alone. Panics on a violation.
     pub fn check_invariants(&self) {
         assert!(self.dead_letters.is_empty(), "messages in dead-letter queues: {:?}", self.dead_letters);
         let rejected = self.rejected_requests();
-        let jobs = self.jobs.jobs.lock();
+        let jobs = self.own_jobs();
         // Each content of each key is compiled once for each target. It is compiled again only
         // after a failure, by a later upload. In addition, jobs that failed on the side of
         // SageMaker are retried.
         let retries: BTreeSet<String> = self.retried_jobs();
         let mut by_content: BTreeMap<(&str, &str), Vec<(JobStatus, bool)>> = BTreeMap::new();
-        for job in jobs.values() {
+        for job in &jobs {
             let is_retry = retries.contains(&job.name);
             by_content.entry((&job.source, &job.target)).or_default().push((job.status, is_retry));
         }
         for (key, contents) in self.contents.iter().filter(|(key, _)| !key.starts_with("latest/")) {
             let source = format!("s3://models/{key}");
-            for target in ["ml_c5", "ml_m5", "rasp4b"] {
+            for &target in self.targets {
                 let all = by_content.get(&(source.as_str(), target)).cloned().unwrap_or_default();
                 let failed = all.iter().filter(|(status, _)| *status == JobStatus::Failed).count();
                 let made: Vec<_> = all.iter().filter(|(_, is_retry)| !is_retry).map(|(status, _)| *status).collect();
@@ -48,16 +55,19 @@ impl SimulatedStack {
         for notification in published.iter() {
             *notified.entry(&notification.id).or_default() += 1;
         }
-        for job in jobs.values() {
+        for job in &jobs {
             let latest = job.source.starts_with("s3://models/latest/");
             assert!(latest || job.status != JobStatus::Stopped, "a job that must not be stopped was stopped: {job:#?}");
-            let event = match job.status {
-                JobStatus::Failed => "failed",
-                JobStatus::Stopped => "stopped",
-                _ => "completed",
+            let ends = match job.status {
+                _ if self.deleted.iter().any(|deleted| deleted.name == job.name) => {
+                    &["completed", "failed", "stopped"][..]
+                }
+                JobStatus::Failed => &["failed"],
+                JobStatus::Stopped => &["stopped"],
+                _ => &["completed"],
             };
-            let id = format!("job-{event}-{}", job.name);
-            assert!(notified.contains_key(id.as_str()), "missing notification {id}");
+            let ids: Vec<_> = ends.iter().map(|end| format!("job-{end}-{}", job.name)).collect();
+            assert!(ids.iter().any(|id| notified.contains_key(id.as_str())), "missing notification {ids:?}");
         }
         let repeats: usize = notified.values().map(|times| times - 1).sum();
         assert!(
@@ -66,6 +76,22 @@ impl SimulatedStack {
             self.crashes
         );
         self.check_summaries(&notified);
+        drop(published);
+        self.check_contents();
+    }
+
+    /// The jobs that the stack started, also those that were deleted. A job that was deleted before
+    /// its end was observed counts as failed.
+    fn own_jobs(&self) -> Vec<JobDescription> {
+        let rows = self.table.rows.lock();
+        let jobs = self.jobs.jobs.lock();
+        let mut all = jobs.clone();
+        for job in &self.deleted {
+            let is_lost = rows.get(&format!("job#{}", job.name)).is_some_and(|(_, row)| row["status"] == "FAILED");
+            let status = if is_lost { JobStatus::Failed } else { job.status };
+            all.entry(job.name.clone()).or_insert_with(|| JobDescription { status, ..job.clone() });
+        }
+        all.into_values().filter(|job| !is_foreign(&job.name)).collect()
     }
 
     /// Names of the jobs that are a second or later attempt.
@@ -92,7 +118,7 @@ impl SimulatedStack {
                 state => panic!("unexpected state of a model in an idle stack: {state:?}"),
             }
             assert!(notified.contains_key(format!("summary-{model}").as_str()), "no summary of {row:#}");
-            for job in row["jobs"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
+            for job in row["jobs"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                 let (_, job) = &rows[&format!("job#{job}")];
                 if job["status"] == "COMPLETED" && job["request"]["model"] != model {
                     let id = format!("job-completed-{}-{model}", job["name"].as_str().unwrap_or_default());
@@ -107,7 +133,6 @@ impl SimulatedStack {
     fn rejected_requests(&self) -> Vec<(String, String)> {
         let (rows, published) = (self.table.rows.lock(), self.topic.published.lock());
         let rejected = rows.iter().filter(|(key, (_, row))| key.starts_with("job#") && row["status"] == "REJECTED");
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let mut requests = Vec::new();
         for (_, (_, row)) in rejected {
             let id = format!("job-rejected-{}", text(&row["name"]));
@@ -129,13 +154,12 @@ impl SimulatedStack {
         let mut ended = BTreeSet::new();
         for row in jobs {
             let source = &row["request"]["source"];
-            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
             if row["status"] != "STOPPED" {
                 ended.insert((text(&source["key"]), text(&source["etag"]), text(&row["target"])));
             }
         }
         for (key, content) in self.newest.iter().filter(|(key, _)| key.starts_with("latest/")) {
-            for target in ["ml_c5", "ml_m5", "rasp4b"] {
+            for &target in self.targets {
                 let newest = (key.clone(), format!("content-{content}"), target.to_owned());
                 assert!(
                     ended.contains(&newest),

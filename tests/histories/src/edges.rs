@@ -1,0 +1,93 @@
+//! Edges (clients of AWS services) whose calls a test controls.
+
+use automation::{
+    event::ObjectCreated,
+    objects::{Object, ObjectHead, Objects, OpenError},
+};
+use jiff::Timestamp;
+use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
+use neo::{CompilationRequest, JobDescription};
+use notifications::{Notification, sns::Topic};
+use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage};
+use worker::{CallError, queue::Sender};
+
+use crate::process::CallControl;
+
+/// An edge whose calls are controlled.
+#[derive(Debug, Clone)]
+pub(crate) struct ControlledEdge<E> {
+    pub edge: E,
+    pub calls: CallControl,
+}
+
+impl<E: LedgerTable> LedgerTable for ControlledEdge<E> {
+    async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
+        self.calls.run_call(self.edge.get_row(key)).await
+    }
+
+    async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
+        self.calls.run_call(self.edge.get_rows(keys)).await
+    }
+
+    async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
+        self.calls.run_call(self.edge.list_rows(list, range, count)).await
+    }
+
+    async fn put_row<R: LedgerRow>(
+        &self,
+        key: &str,
+        expected_revision: Option<u64>,
+        row: &R,
+        expires_at: Timestamp,
+    ) -> Result<bool, CallError> {
+        self.calls.run_call(self.edge.put_row(key, expected_revision, row, expires_at)).await
+    }
+}
+
+impl<E: Sender> Sender for ControlledEdge<E> {
+    async fn send_bodies(&self, bodies: Vec<String>) -> Result<(), CallError> {
+        self.calls.run_call(self.edge.send_bodies(bodies)).await
+    }
+}
+
+impl<E: Objects> Objects for ControlledEdge<E> {
+    async fn open_object(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
+        self.calls.run_unrecorded(self.edge.open_object(object)).await
+    }
+
+    async fn find_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, CallError> {
+        self.calls.run_call(self.edge.find_object(bucket, key)).await
+    }
+
+    async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {
+        self.calls.run_call(self.edge.list_versions(bucket, key)).await
+    }
+
+    async fn write_object(&self, bucket: &str, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+        self.calls.run_call(self.edge.write_object(bucket, key, content_type, bytes)).await
+    }
+}
+
+impl<E: Topic> Topic for ControlledEdge<E> {
+    async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
+        self.calls.run_call(self.edge.publish(notification)).await
+    }
+}
+
+impl<E: CompilationJobs> CompilationJobs for ControlledEdge<E> {
+    async fn create_job(&self, request: &CompilationRequest, role_arn: &str) -> Result<(), CreateJobError> {
+        self.calls.run_call(self.edge.create_job(request, role_arn)).await
+    }
+
+    async fn describe_job(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
+        self.calls.run_call(self.edge.describe_job(name)).await
+    }
+
+    async fn stop_job(&self, name: &str) -> Result<(), CallError> {
+        self.calls.run_call(self.edge.stop_job(name)).await
+    }
+
+    async fn list_newest(&self, page: Option<String>) -> Result<JobPage, CallError> {
+        self.calls.run_call(self.edge.list_newest(page)).await
+    }
+}

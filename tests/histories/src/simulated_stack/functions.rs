@@ -1,0 +1,107 @@
+//! The functions of the stack, with edges whose calls are controlled.
+
+use std::time::Duration;
+
+use automation::{ConfigSource, ForeignJobs, ModelNotifier};
+use ledger::Ledger;
+use notifications::notifier::Notifier;
+use plan_compilation::Planner;
+use relay_compilation::JobRelay;
+use start_compilation::Starter;
+use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic};
+use sweep_compilations::Sweeper;
+
+use super::SimulatedStack;
+use crate::{clock::now, edges::ControlledEdge, process::CallControl};
+
+type ControlledRelay = JobRelay<
+    ControlledEdge<MemoryJobs>,
+    ControlledEdge<MemoryTable>,
+    ControlledEdge<MemoryTopic>,
+    ControlledEdge<MemoryQueue>,
+    ControlledEdge<MemoryObjects>,
+>;
+
+type ControlledSweeper = Sweeper<
+    ControlledEdge<MemoryJobs>,
+    ControlledEdge<MemoryTable>,
+    ControlledEdge<MemoryQueue>,
+    ControlledEdge<MemoryTopic>,
+>;
+
+impl SimulatedStack {
+    fn create_ledger(&self, calls: &CallControl) -> Ledger<ControlledEdge<MemoryTable>> {
+        Ledger::new(control_edge(&self.table, calls), now)
+    }
+
+    pub(super) fn create_planner(
+        &self,
+        calls: &CallControl,
+    ) -> Planner<
+        ControlledEdge<MemoryObjects>,
+        ControlledEdge<MemoryTable>,
+        ControlledEdge<MemoryTopic>,
+        ControlledEdge<MemoryQueue>,
+    > {
+        let ledger = self.create_ledger(calls);
+        let notifier = Notifier::new(ledger.clone(), control_edge(&self.topic, calls));
+        let objects = control_edge(&self.objects, calls);
+        Planner {
+            models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
+            config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+            archives: objects,
+            ledger,
+            notifier,
+            requests: control_edge(&self.requests, calls),
+            model_bucket: "models".to_owned(),
+            artifact_bucket: "artifacts".to_owned(),
+            region: None,
+            clock: now,
+        }
+    }
+
+    pub(super) fn create_starter(
+        &self,
+        calls: &CallControl,
+    ) -> Starter<ControlledEdge<MemoryJobs>, ControlledEdge<MemoryTable>, ControlledEdge<MemoryQueue>> {
+        Starter {
+            jobs: control_edge(&self.jobs, calls),
+            ledger: self.create_ledger(calls),
+            job_states: control_edge(&self.job_states, calls),
+            role_arn: "role".to_owned(),
+        }
+    }
+
+    pub(super) fn create_relay(&self, calls: &CallControl) -> ControlledRelay {
+        let ledger = self.create_ledger(calls);
+        let notifier = Notifier::new(ledger.clone(), control_edge(&self.topic, calls));
+        let objects = control_edge(&self.objects, calls);
+        JobRelay {
+            jobs: control_edge(&self.jobs, calls),
+            models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects, "artifacts".to_owned()),
+            ledger,
+            notifier,
+            requests: control_edge(&self.requests, calls),
+            foreign: ForeignJobs::default(),
+            clock: now,
+        }
+    }
+
+    pub(crate) fn create_sweeper(&self, calls: &CallControl) -> ControlledSweeper {
+        let ledger = self.create_ledger(calls);
+        Sweeper {
+            jobs: control_edge(&self.jobs, calls),
+            notifier: Notifier::new(ledger.clone(), control_edge(&self.topic, calls)),
+            ledger,
+            job_states: control_edge(&self.job_states, calls),
+            requests: control_edge(&self.requests, calls),
+            foreign: ForeignJobs::default(),
+            call_pause: Duration::ZERO,
+            clock: now,
+        }
+    }
+}
+
+fn control_edge<E: Clone>(edge: &E, calls: &CallControl) -> ControlledEdge<E> {
+    ControlledEdge { edge: edge.clone(), calls: calls.clone() }
+}

@@ -1,0 +1,110 @@
+//! What happens to the compilation jobs in SageMaker.
+
+use automation::event::Event;
+use jiff::Timestamp;
+use neo::{JobDescription, JobOptions, JobStatus};
+use support::StoredObject;
+use worker::Message;
+
+use super::SimulatedStack;
+use crate::clock::now;
+
+impl SimulatedStack {
+    pub(super) fn list_running_jobs(&self) -> Vec<String> {
+        let jobs = self.jobs.jobs.lock();
+        jobs.values().filter(|job| !job.status.is_terminal()).map(|job| job.name.clone()).collect()
+    }
+
+    /// Advances a running job to its next status.
+    pub(crate) fn progress_job(&mut self, index: usize, fails: bool) {
+        let running = self.list_running_jobs();
+        let Some(name) = running.get(index % running.len().max(1)) else { return };
+        let mut jobs = self.jobs.jobs.lock();
+        let Some(job) = jobs.get_mut(name) else { return };
+        job.status = match job.status {
+            JobStatus::Starting => JobStatus::InProgress,
+            JobStatus::Stopping => JobStatus::Stopped,
+            _ if fails => JobStatus::Failed,
+            _ => JobStatus::Completed,
+        };
+        if job.status == JobStatus::Completed {
+            let artifact = format!("{}{name}-{}.tar.gz", job.output_location, job.target);
+            if let Some((bucket, key)) = artifact.strip_prefix("s3://").and_then(|place| place.split_once('/')) {
+                let object =
+                    StoredObject { etag: name.clone(), bytes: b"compiled".to_vec(), ..StoredObject::default() };
+                self.objects.put_version(bucket, key, object);
+            }
+            job.artifact = Some(artifact);
+        }
+        // Every second failure is on the side of SageMaker, which is retried.
+        if job.status == JobStatus::Failed {
+            let class = if index.is_multiple_of(2) { "ServerError: internal" } else { "ClientError: no" };
+            job.failure_reason = Some(class.to_owned());
+        }
+        if job.status.is_terminal() && is_foreign(name) {
+            *self.foreign_ends.entry(name.clone()).or_default() += 1;
+        }
+    }
+
+    /// Deletes a finished job of the stack.
+    pub(crate) fn delete_job(&mut self, index: usize) {
+        let mut jobs = self.jobs.jobs.lock();
+        let ended = jobs.values().filter(|job| job.status.is_terminal() && !is_foreign(&job.name));
+        let names: Vec<_> = ended.map(|job| job.name.clone()).collect();
+        let name = names.get(index % names.len().max(1));
+        self.deleted.extend(name.and_then(|name| jobs.remove(name)));
+    }
+
+    /// Creates a job that the stack did not request.
+    pub(super) fn create_foreign_job(&mut self, number: u8) {
+        let name = format!("{FOREIGN_PREFIX}{number}");
+        let mut jobs = self.jobs.jobs.lock();
+        jobs.entry(name.clone()).or_insert_with(|| describe_foreign_job(name, now()));
+    }
+
+    /// Whether the ledger has a job that has not finished.
+    pub(super) fn has_unfinished_row(&self) -> bool {
+        let rows = self.table.rows.lock();
+        let jobs = rows.iter().filter(|(key, _)| key.starts_with("job#")).map(|(_, (_, row))| row);
+        let mut statuses = jobs.filter_map(|row| serde_json::from_value::<JobStatus>(row["status"].clone()).ok());
+        statuses.any(|status| !status.is_terminal())
+    }
+
+    /// Checks that a stop that was processed has stopped its job.
+    pub(super) fn check_stop(&self, body: Option<&str>) {
+        let Some(Ok(Event::Stop(stop))) = body.map(Event::parse) else { return };
+        let jobs = self.jobs.jobs.lock();
+        let status = jobs.get(&stop.job_name).map(|job| job.status);
+        assert!(
+            status.is_none_or(|status| status == JobStatus::Stopping || status.is_terminal()),
+            "{} was not stopped: {status:?}",
+            stop.job_name
+        );
+    }
+}
+
+/// The first characters of the names of jobs that something else created.
+const FOREIGN_PREFIX: &str = "nightly-";
+
+pub(super) fn is_foreign(name: &str) -> bool {
+    name.starts_with(FOREIGN_PREFIX)
+}
+
+fn describe_foreign_job(name: String, created_at: Timestamp) -> JobDescription {
+    JobDescription {
+        arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/{name}"),
+        status: JobStatus::Starting,
+        source: "s3://elsewhere/model.tar.gz".to_owned(),
+        framework: "ONNX".to_owned(),
+        data_input_config: None,
+        options: JobOptions::default(),
+        target: "ml_c5".to_owned(),
+        output_location: "s3://elsewhere/out/".to_owned(),
+        artifact: None,
+        failure_reason: None,
+        created_at: Some(created_at),
+        started_at: None,
+        ended_at: None,
+        name,
+    }
+}
