@@ -10,7 +10,7 @@ use std::{
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use model_archive::{Inspection, Limits, inspect_archive};
+use model_archive::{Framework, Inspection, Limits, inspect_archive_for};
 use tokio_util::io::SyncIoBridge;
 
 use crate::error::CliError;
@@ -35,18 +35,21 @@ pub(crate) struct S3Object {
     pub metadata: HashMap<String, String>,
 }
 
+/// The framework to choose among several, from the metadata of an object; of a file, there is none.
+pub(crate) type ExpectedFramework<'f> = &'f dyn Fn(&HashMap<String, String>) -> Option<Framework>;
+
 /// Inspects the archive that the command line names: a file, `-`, or an S3 URI.
-pub(crate) fn inspect_source(name: &str) -> Result<InspectedArchive, CliError> {
+pub(crate) fn inspect_source(name: &str, expected: ExpectedFramework<'_>) -> Result<InspectedArchive, CliError> {
     if let Some(location) = name.strip_prefix("s3://") {
         let (bucket, key) = location.split_once('/').unwrap_or((location, ""));
         if bucket.is_empty() || key.is_empty() {
             return Err(CliError::NoObjectKey(name.to_owned()));
         }
-        return tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(inspect_object(bucket, key));
+        return tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(inspect_object(bucket, key, expected));
     }
     if name == "-" {
         let mut reader = ProgressReader { reader: io::stdin().lock(), bar: create_bar(None), read: 0 };
-        let inspection = inspect_archive(&mut reader, &Limits::default())?;
+        let inspection = inspect_archive_for(expected(&HashMap::new()), &mut reader, &Limits::default())?;
         return Ok(InspectedArchive { inspection, size: reader.read, object: None });
     }
     let path = Path::new(name);
@@ -54,11 +57,15 @@ pub(crate) fn inspect_source(name: &str) -> Result<InspectedArchive, CliError> {
     let file = File::open(path).map_err(read_error)?;
     let size = file.metadata().map_err(read_error)?.len();
     let mut reader = ProgressReader { reader: file, bar: create_bar(Some(size)), read: 0 };
-    let inspection = inspect_archive(&mut reader, &Limits::default())?;
+    let inspection = inspect_archive_for(expected(&HashMap::new()), &mut reader, &Limits::default())?;
     Ok(InspectedArchive { inspection, size, object: None })
 }
 
-async fn inspect_object(bucket: &str, key: &str) -> Result<InspectedArchive, CliError> {
+async fn inspect_object(
+    bucket: &str,
+    key: &str,
+    expected: ExpectedFramework<'_>,
+) -> Result<InspectedArchive, CliError> {
     let config = aws_config::load_from_env().await;
     let client = aws_sdk_s3::Client::new(&config);
     let uri = format!("s3://{bucket}/{key}");
@@ -73,10 +80,10 @@ async fn inspect_object(bucket: &str, key: &str) -> Result<InspectedArchive, Cli
         metadata: object.metadata().cloned().unwrap_or_default(),
     };
     let body = object.body.into_async_read();
-    let bar = create_bar(size);
+    let (bar, expected) = (create_bar(size), expected(&s3_object.metadata));
     let (inspection, read) = tokio::task::spawn_blocking(move || {
         let mut reader = ProgressReader { reader: SyncIoBridge::new(body), bar, read: 0 };
-        inspect_archive(&mut reader, &Limits::default()).map(|inspection| (inspection, reader.read))
+        inspect_archive_for(expected, &mut reader, &Limits::default()).map(|inspection| (inspection, reader.read))
     })
     .await??;
     Ok(InspectedArchive { inspection, size: size.unwrap_or(read), object: Some(s3_object) })

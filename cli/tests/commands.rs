@@ -183,6 +183,19 @@ fn plan_shows_each_request_or_its_problems() {
 }
 
 #[test]
+fn plan_chooses_the_named_framework() {
+    let folder = Folder::new("framework");
+    let graph = b"node { name: \"x\" op: \"Placeholder\" }";
+    folder.write_file("two.tar.gz", &build_archive(&[("m.onnx", &read_squeezenet()), ("frozen.pbtxt", graph)]));
+    folder.write_file("automation.yaml", CONFIG.as_bytes());
+    let plan = ["plan", "two.tar.gz", "-k", "vision/a.tar.gz"];
+    let printed = folder.run_cli(&plan);
+    assert!(printed.contains("[several-frameworks]") && printed.contains("`framework: TENSORFLOW`"), "{printed}");
+    let printed = folder.run_cli(&[&plan[..], &["-m", "neo-framework=ONNX"]].concat());
+    assert!(printed.ends_with("exit status 0") && !printed.contains("several-frameworks"), "{printed}");
+}
+
+#[test]
 fn validate_shows_all_errors() {
     let folder = Folder::new("validate");
     folder.write_file("automation.yaml", CONFIG.as_bytes());

@@ -24,7 +24,7 @@ const DYNAMIC_DIMENSION: &str = "input-dimension-open";
 type DerivedInputs = Result<Option<InputShapes>, Vec<Problem>>;
 
 pub(crate) fn inspect_model(args: &InspectArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let archive = inspect_source(&args.archive)?;
+    let archive = inspect_source(&args.archive, &|_| None)?;
     let inspection = &archive.inspection;
     let dims: SymbolicDims = args.dims.iter().cloned().collect();
     let inputs = inspection.model.as_ref().map(|model| neo::derive_data_input_config(model, &dims));

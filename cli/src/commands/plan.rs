@@ -1,6 +1,6 @@
 //! `automation plan`
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use model_archive::{Framework, Problem, Warning};
 use neo::{CompilationPlan, Overrides, PlanInput, TargetPlan, Upload};
@@ -26,12 +26,15 @@ pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict,
     let Some(rule) = document.compilation.find_rule(&key) else {
         return Err(CliError::NoMatchingRule { path: args.config.clone(), key });
     };
-    let archive = inspect_source(&args.archive)?;
+    let read_overrides = |metadata: &HashMap<String, String>| {
+        let given = args.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let metadata = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Overrides::from_metadata(metadata.chain(given).collect::<HashMap<_, _>>())
+    };
+    let archive = inspect_source(&args.archive, &|metadata| read_overrides(metadata).ok()?.expected_framework(rule))?;
     let upload = build_upload(args, key, &archive);
-    let mut metadata = archive.object.as_ref().map(|object| object.metadata.clone()).unwrap_or_default();
-    metadata.extend(args.metadata.iter().cloned());
-    let metadata = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let overrides = match Overrides::from_metadata(metadata) {
+    let metadata = archive.object.as_ref().map(|object| object.metadata.clone()).unwrap_or_default();
+    let overrides = match read_overrides(&metadata) {
         Ok(overrides) => overrides,
         Err(problems) => {
             if args.json {

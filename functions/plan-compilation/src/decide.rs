@@ -8,7 +8,7 @@ use automation::{
     objects::{BlockingReader, Object, Objects, OpenError},
 };
 use ledger::LedgerTable;
-use model_archive::{Inspection, Limits, Problem};
+use model_archive::{Framework, Inspection, Limits, Problem};
 use neo::{
     CompilationPlan, CompilationRequest, CompilationRule, ModelSource, NewVersionPolicy, Overrides, PlanInput, Upload,
 };
@@ -109,7 +109,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             Ok(overrides) => overrides,
             Err(problems) => return Ok(Some(Decision::rejected(upload, Some(rule), problems))),
         };
-        let inspection = inspect_archive(archive).await?;
+        let inspection = inspect_archive(archive, overrides.expected_framework(rule)).await?;
         let plan = neo::plan_upload(&PlanInput {
             upload: &upload,
             overrides: &overrides,
@@ -167,10 +167,10 @@ fn object_deleted_problem(object: &ObjectCreated) -> Problem {
 }
 
 /// Streams an archive through the inspector, on a thread that may block.
-async fn inspect_archive(object: Object) -> Result<Inspection, Failure> {
+async fn inspect_archive(object: Object, expected: Option<Framework>) -> Result<Inspection, Failure> {
     let alive = Arc::new(());
     let reader = BlockingReader::new(object.body, &alive);
-    let inspect = move || model_archive::inspect_archive(reader, &Limits::default());
+    let inspect = move || model_archive::inspect_archive_for(expected, reader, &Limits::default());
     match tokio::task::spawn_blocking(inspect).await {
         Ok(Ok(inspection)) => Ok(inspection),
         Ok(Err(error)) => Err(Failure::Transient(Box::new(error))),

@@ -3,4 +3,5 @@
 pub(crate) mod head_and_tail;
 pub(crate) mod json_stream;
 pub(crate) mod protobuf;
+pub(crate) mod protobuf_head;
 pub(crate) mod protobuf_text;

@@ -6,7 +6,6 @@ use crate::{
     container::{
         gzip::GzipReader,
         member::MemberReader,
-        path::parent_folder,
         tar::{MemberKind, TarMember, TarReader},
     },
     error::{FileError, InspectError, ReadError},
@@ -14,12 +13,16 @@ use crate::{
     framework_name::Framework,
     inspection::{ArchiveMember, Inspection},
     limits::{Limits, RECOGNITION_BYTES},
-    name_set::NameSet,
     problem::{Problem, QuotedNames, Warning, quote_name},
     recognition::{
-        candidates::{ArchiveContents, Candidates},
-        file_type::{FileType, not_gzip_problem, not_tar_problem},
-        format::Format,
+        candidates::Candidates,
+        choice::ArchiveContents,
+        file_group::FileNote,
+        file_type::FileType,
+        recognized::{Certainty, mismatch_problem, recognize_file, unreadable_problem},
+        unsupported::ForeignFiles,
+        upload::{not_gzip_problem, not_tar_problem},
+        weights::WeightFiles,
     },
 };
 
@@ -33,8 +36,22 @@ const MAX_PADDING: usize = 16 * 1024;
 ///
 /// Fails only if the reader does. Everything wrong with the archive itself is one of the
 /// inspection's problems.
-pub fn inspect_archive<R: Read>(mut archive: R, limits: &Limits) -> Result<Inspection, InspectError> {
-    let mut inspector = Inspector::new(limits);
+pub fn inspect_archive<R: Read>(archive: R, limits: &Limits) -> Result<Inspection, InspectError> {
+    inspect_archive_for(None, archive, limits)
+}
+
+/// Inspects an archive for the framework that a rule or the uploader names: if it contains models
+/// of several frameworks, the one of this framework is chosen.
+///
+/// # Errors
+///
+/// Fails only if the reader does.
+pub fn inspect_archive_for<R: Read>(
+    expected: Option<Framework>,
+    mut archive: R,
+    limits: &Limits,
+) -> Result<Inspection, InspectError> {
+    let mut inspector = Inspector::new(expected, limits);
     let (error, offset) = match GzipReader::new(&mut archive, limits) {
         Ok(mut gzip) => match inspector.read_archive(&mut gzip) {
             Ok(()) => return Ok(inspector.finish_inspection()),
@@ -62,23 +79,25 @@ struct Inspector<'l> {
     outside: QuotedNames,
     nested: QuotedNames,
     companions: QuotedNames,
-    /// Every file, and every folder that has one: what a model refers to must be among them.
-    files: NameSet,
-    folders: NameSet,
+    backslashes: QuotedNames,
+    foreign: ForeignFiles,
+    /// Every file: what a model refers to must be among them.
+    weights: WeightFiles,
 }
 
 impl<'l> Inspector<'l> {
-    fn new(limits: &'l Limits) -> Self {
+    fn new(expected: Option<Framework>, limits: &'l Limits) -> Self {
         Self {
             limits,
             inspection: Inspection::default(),
-            candidates: Candidates::default(),
+            candidates: Candidates::new(expected),
             mac_metadata: QuotedNames::default(),
             outside: QuotedNames::default(),
             nested: QuotedNames::default(),
             companions: QuotedNames::default(),
-            files: NameSet::default(),
-            folders: NameSet::default(),
+            backslashes: QuotedNames::default(),
+            foreign: ForeignFiles::default(),
+            weights: WeightFiles::default(),
         }
     }
 
@@ -119,17 +138,71 @@ impl<'l> Inspector<'l> {
 
     /// Inspects one member and returns how many of its bytes were consumed.
     fn inspect_member(&mut self, member: &TarMember, mut content: MemberReader<'_, '_>) -> Result<u64, ReadError> {
-        let path = &member.path;
+        // Some archivers on Windows write backslashes between folders.
+        let path = &member.path.replace('\\', "/");
         match member.kind {
             MemberKind::Directory => {
-                self.folders.insert(path.as_bytes());
+                self.weights.add_folder(path);
                 return Ok(0);
             }
             MemberKind::Other => return Ok(0),
             MemberKind::File | MemberKind::Link | MemberKind::Sparse => {}
         }
-        self.files.insert(path.as_bytes());
-        self.folders.insert(parent_folder(path).as_bytes());
+        self.list_member(member);
+        if is_mac_metadata(path) {
+            self.mac_metadata.push(path);
+            self.weights.add_file(path, FileType::Unknown);
+            return Ok(0);
+        }
+        let head = if member.kind == MemberKind::File { content.peek_bytes(RECOGNITION_BYTES)? } else { &[] };
+        let file_type = match member.kind {
+            MemberKind::File => FileType::detect_from(head),
+            MemberKind::Link => FileType::Link,
+            _ => FileType::Unknown,
+        };
+        self.weights.add_file(path, file_type);
+        if tensorflow::is_companion(path) {
+            self.companions.push(path);
+            return Ok(0);
+        }
+        self.foreign.add_file(path, file_type);
+        let Some(recognized) = recognize_file(path, file_type, head) else {
+            if is_archive(path) {
+                self.nested.push(path);
+            }
+            return Ok(0);
+        };
+        let mismatch = match member.kind {
+            MemberKind::File => mismatch_problem(recognized.format, file_type, path),
+            _ => Some(not_a_file_problem(member)),
+        };
+        let note = mismatch.as_ref().map(|problem| FileNote {
+            reason: match &member.link_target {
+                Some(target) => format!("a link to {}", quote_name(target)),
+                None => file_type.to_string(),
+            },
+            fix: problem.remedy.clone(),
+        });
+        if !self.candidates.register_file(recognized, path, note) {
+            return Ok(0);
+        }
+        let facts = match mismatch {
+            Some(problem) => Err(problem),
+            None => match recognized.format.read_facts(&mut content, self.limits) {
+                Ok(facts) => Ok(facts),
+                Err(FileError::Malformed { offset, cause }) => {
+                    Err(unreadable_problem(recognized.format, path, member.stored, offset, &cause))
+                }
+                Err(FileError::Archive(error)) => return Err(error),
+            },
+        };
+        self.candidates.store_facts(recognized, path, facts);
+        Ok(content.position())
+    }
+
+    /// Adds a file or link to the list of members.
+    fn list_member(&mut self, member: &TarMember) {
+        let path = &member.path;
         self.inspection.member_count += 1;
         if self.inspection.members.len() < self.limits.kept_members {
             self.inspection.members.push(ArchiveMember { path: path.clone(), size: member.stored });
@@ -137,50 +210,28 @@ impl<'l> Inspector<'l> {
         if path.starts_with("../") {
             self.outside.push(path);
         }
-        if is_mac_metadata(path) {
-            self.mac_metadata.push(path);
-            return Ok(0);
+        if path.contains('\\') {
+            self.backslashes.push(path);
         }
-        let head = if member.kind == MemberKind::File { content.peek_bytes(RECOGNITION_BYTES)? } else { &[] };
-        if tensorflow::is_companion(path) {
-            self.companions.push(path);
-            return Ok(0);
-        }
-        let Some(recognized) = Format::recognize_file(path, head) else {
-            if is_archive(path) {
-                self.nested.push(path);
-            }
-            return Ok(0);
-        };
-        if !self.candidates.register_file(recognized, path) {
-            return Ok(0);
-        }
-        let file_type = FileType::detect_from(head);
-        let format = recognized.format;
-        let facts = match member.kind {
-            MemberKind::File => match format.read_facts(&mut content, self.limits) {
-                Ok(facts) => Ok(facts),
-                Err(FileError::Malformed { offset, cause }) => {
-                    Err(invalid_model_problem(format, member, file_type, offset, &cause))
-                }
-                Err(FileError::Archive(error)) => return Err(error),
-            },
-            MemberKind::Link | MemberKind::Sparse | MemberKind::Directory | MemberKind::Other => {
-                Err(not_a_file_problem(member))
-            }
-        };
-        self.candidates.store_facts(format, facts);
-        Ok(content.position())
     }
 
     /// The result for an archive that was read to its end.
     fn finish_inspection(mut self) -> Inspection {
         self.warn_about_paths();
-        match self.candidates.single_framework() {
+        let refuted = self.candidates.highest_certainty() == Some(Certainty::Refuted);
+        match self.candidates.choose_framework() {
+            // A file that only has the name of a model: say what it is.
+            _ if refuted && !self.foreign.is_empty() => self.add_problem(self.foreign.unsupported_problem()),
+            Err(_) if refuted => {
+                let problems = std::mem::take(&mut self.candidates).into_problems();
+                self.inspection.problems.extend(problems);
+            }
             Ok(Some(framework)) => self.choose_model(framework, true),
             Ok(None) => self.add_problem(self.no_model_problem()),
             Err(problem) => self.add_problem(problem),
         }
+        self.foreign.explain_snapshot(&mut self.inspection);
+        self.report_backslashes();
         self.warn_about_companions();
         self.inspection
     }
@@ -190,18 +241,35 @@ impl<'l> Inspector<'l> {
     fn abort_inspection(mut self, problem: Problem) -> Inspection {
         self.warn_about_paths();
         self.add_problem(problem);
-        if let Ok(Some(framework)) = self.candidates.single_framework() {
+        if let Ok(Some(framework)) = self.candidates.choose_framework() {
             self.choose_model(framework, false);
         }
         self.inspection
     }
 
     fn choose_model(&mut self, framework: Framework, complete: bool) {
-        let contents = ArchiveContents { files: &self.files, folders: &self.folders, complete };
+        let contents = ArchiveContents { weights: &self.weights, complete };
         let choice = std::mem::take(&mut self.candidates).choose_model(framework, &contents);
         self.inspection.model = choice.model;
         self.inspection.problems.extend(choice.problems);
         self.inspection.warnings.extend(choice.warnings);
+    }
+
+    /// On Linux, a name with backslashes is one name, not a path: a `SavedModel` has no folder then.
+    fn report_backslashes(&mut self) {
+        if self.backslashes.is_empty() {
+            return;
+        }
+        let text =
+            format!("the archive has names with backslashes, which are not folders on Linux: {}", self.backslashes);
+        let needs_folders =
+            self.inspection.model.as_ref().is_some_and(|model| tensorflow::is_saved_model_path(&model.path));
+        if needs_folders || !self.inspection.problems.is_empty() {
+            let fix = "create the archive with tar, which Windows has too: `tar -czf model.tar.gz -C <folder> .`";
+            self.add_problem(Problem::new("path-backslash", text, fix));
+        } else {
+            self.add_warning(Warning::new("path-backslash", text));
+        }
     }
 
     fn warn_about_paths(&mut self) {
@@ -246,6 +314,9 @@ impl<'l> Inspector<'l> {
                 "create the archive with `tar -czf model.tar.gz <model files>`",
             );
         }
+        if self.foreign.has_model() || (!self.foreign.is_empty() && self.nested.is_empty()) {
+            return self.foreign.unsupported_problem();
+        }
         if !self.nested.is_empty() {
             return Problem::new(
                 "nested-archive",
@@ -264,25 +335,7 @@ impl<'l> Inspector<'l> {
     }
 }
 
-fn invalid_model_problem(
-    format: Format,
-    TarMember { path, stored, .. }: &TarMember,
-    file_type: FileType,
-    offset: u64,
-    cause: &str,
-) -> Problem {
-    if let Some(problem) = file_type.mismatch_problem(format, path) {
-        return problem;
-    }
-    let path = quote_name(path);
-    Problem::new(
-        "model-invalid",
-        format!("{path} is not a valid {}: at byte {offset} of {stored}, {cause}", format.display_name()),
-        "export the model again and check that it loads before you archive it",
-    )
-}
-
-fn not_a_file_problem(TarMember { path, kind, .. }: &TarMember) -> Problem {
+fn not_a_file_problem(TarMember { path, kind, link_target, .. }: &TarMember) -> Problem {
     let path = quote_name(path);
     if *kind == MemberKind::Sparse {
         return Problem::new(
@@ -293,7 +346,10 @@ fn not_a_file_problem(TarMember { path, kind, .. }: &TarMember) -> Problem {
     }
     Problem::new(
         "model-is-link",
-        format!("{path} is a link, not a file"),
+        match link_target {
+            Some(target) => format!("{path} is a link to {}, not a file", quote_name(target)),
+            None => format!("{path} is a link, not a file"),
+        },
         "archive the file itself: `tar --dereference --hard-dereference -czf model.tar.gz <model files>`",
     )
 }

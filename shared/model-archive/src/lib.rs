@@ -17,6 +17,6 @@ pub use element_type::ElementType;
 pub use error::InspectError;
 pub use framework_name::{Framework, InputLayout, UnknownFramework};
 pub use inspection::{ArchiveMember, Dim, InspectedModel, Inspection, ModelInput};
-pub use inspector::inspect_archive;
+pub use inspector::{inspect_archive, inspect_archive_for};
 pub use limits::Limits;
 pub use problem::{Problem, Warning, limit_problems, quote_name, shorten_name, shorten_text};

@@ -22,6 +22,11 @@ impl NameSet {
         self.0.contains(&self.0.hasher().hash_one(name))
     }
 
+    pub fn remove(&mut self, name: &[u8]) {
+        let hash = self.0.hasher().hash_one(name);
+        self.0.remove(&hash);
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

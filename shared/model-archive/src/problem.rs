@@ -107,7 +107,7 @@ pub fn shorten_name(name: &str) -> Cow<'_, str> {
 }
 
 /// Names that a sentence lists; the rest are only counted.
-const MAX_LISTED: usize = 5;
+pub(crate) const MAX_LISTED: usize = 5;
 
 /// Names for a sentence, of which only the first are kept.
 #[derive(Debug, Default)]

@@ -1,5 +1,13 @@
 //! Recognizes which files of an archive are models, and which one is the model.
 
 pub(crate) mod candidates;
+pub(crate) mod choice;
+pub(crate) mod file_group;
 pub(crate) mod file_type;
+pub(crate) mod foreign;
 pub(crate) mod format;
+pub(crate) mod recognized;
+mod surplus;
+pub(crate) mod unsupported;
+pub(crate) mod upload;
+pub(crate) mod weights;

@@ -3,7 +3,7 @@
 use document::spelling;
 use model_archive::{Framework, Problem};
 
-use crate::{FrameworkVersion, InputShapes, Target};
+use crate::{CompilationRule, FrameworkVersion, InputShapes, Target};
 
 /// The keys of an object's user metadata that override a rule.
 pub const METADATA_KEYS: [&str; 4] = ["neo-framework", "neo-framework-version", "neo-inputs", "neo-targets"];
@@ -22,6 +22,12 @@ pub struct Overrides {
 }
 
 impl Overrides {
+    /// The framework that the metadata names, or else the rule. It chooses among the models of an
+    /// archive.
+    pub fn expected_framework(&self, rule: &CompilationRule) -> Option<Framework> {
+        self.framework.or(rule.framework)
+    }
+
     /// Reads the `neo-…` keys of an object's user metadata.
     ///
     /// # Errors

@@ -226,6 +226,20 @@ async fn problems_that_block_compilation_are_reported() {
 }
 
 #[tokio::test]
+async fn named_framework_chooses_among_several_models() {
+    let graph = b"node { name: \"x\" op: \"Placeholder\" }";
+    let archive = build_archive(&[("m.onnx", &read_squeezenet()), ("frozen.pbtxt", graph)]);
+    let planner = create_planner(Some(CONFIG));
+    let problem = planner.upload_rejected_object("vision/a.tar.gz", archive.clone(), &[]).await;
+    assert!(problem.contains("models of several frameworks"), "{problem}");
+
+    let planner = create_planner(Some(CONFIG));
+    let event = planner.upload_object("vision/a.tar.gz", "v1", archive, &[("neo-framework", "ONNX")]);
+    planner.handle_event(event).await.unwrap();
+    assert_eq!(requested_jobs(&planner).len(), 2);
+}
+
+#[tokio::test]
 async fn upload_without_a_configuration_is_rejected() {
     let model = build_model_archive();
     let problem = create_planner(None).upload_rejected_object("vision/a.tar.gz", model, &[]).await;

@@ -1,4 +1,4 @@
-//! The records of a PAX header that override the path and size of a member.
+//! The records of a PAX header that override the path, the link target and the size of a member.
 
 use std::str;
 
@@ -6,6 +6,7 @@ use std::str;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PaxRecords {
     pub path: Option<Vec<u8>>,
+    pub link_target: Option<Vec<u8>>,
     pub size: Option<u64>,
     /// Whether the file is stored as a sparse file, without its holes.
     pub sparse: bool,
@@ -39,6 +40,7 @@ impl PaxRecords {
             // `GNUSparseFile.0/model.onnx`.
             b"GNU.sparse.name" => self.path = Some(value.to_vec()),
             b"path" if !self.sparse => self.path = Some(value.to_vec()),
+            b"linkpath" => self.link_target = Some(value.to_vec()),
             b"size" => self.size = Some(str::from_utf8(value).ok()?.parse().ok()?),
             _ => {}
         }
@@ -56,7 +58,10 @@ mod tests {
         let bytes = b"15 a=b\nc=d\n\xffe\n\n19 path=model.onnx\n13 size=1234\n";
         assert_eq!(bytes[..15].last(), Some(&b'\n'));
         let pax = PaxRecords::parse(bytes);
-        assert_eq!(pax, Ok(PaxRecords { path: Some(b"model.onnx"[..].to_vec()), size: Some(1234), sparse: false }));
+        assert_eq!(
+            pax,
+            Ok(PaxRecords { path: Some(b"model.onnx"[..].to_vec()), size: Some(1234), ..PaxRecords::default() })
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tar::{EntryType, Header};
 use super::{
     gzip::GzipReader,
     member::{MemberReader, truncated_problem},
-    path::normalize_path,
+    path::{join_path, normalize_path, parent_folder},
     pax::PaxRecords,
 };
 use crate::{error::ReadError, limits::Limits, problem::Problem};
@@ -35,8 +35,17 @@ pub(crate) enum MemberKind {
 pub(crate) struct TarMember {
     pub path: String,
     pub kind: MemberKind,
+    /// Where a link leads: a path from the root of the archive, or an absolute path.
+    pub link_target: Option<String>,
     /// Bytes in the archive.
     pub stored: u64,
+}
+
+/// Names that a GNU tar stores in headers of their own.
+#[derive(Debug, Default)]
+struct LongNames {
+    path: Option<Vec<u8>>,
+    link_target: Option<Vec<u8>>,
 }
 
 pub(crate) struct TarReader<'a, 'b> {
@@ -53,25 +62,26 @@ impl<'a, 'b> TarReader<'a, 'b> {
     /// The next member; `None` at the end of the archive. Call [`TarReader::skip_rest`] for the
     /// previous member first.
     pub fn next_member(&mut self) -> Result<Option<TarMember>, ReadError> {
-        let mut long_name = None;
+        let mut long = LongNames::default();
         let mut pax = PaxRecords::default();
         loop {
             let Some(header) = self.read_header()? else { return Ok(None) };
             let kind = header.entry_type();
             let size = self.parse_size(&header)?;
             match kind {
-                EntryType::GNULongName => {
+                EntryType::GNULongName | EntryType::GNULongLink => {
                     let bytes = self.read_extension("long name", size, self.limits.path_bytes + 1)?;
-                    long_name = Some(bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec());
+                    let name = Some(bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec());
+                    *(if kind == EntryType::GNULongName { &mut long.path } else { &mut long.link_target }) = name;
                 }
                 EntryType::XHeader => {
                     let bytes = self.read_extension("PAX header", size, self.limits.pax_bytes)?;
                     pax = PaxRecords::parse(&bytes).map_err(|cause| self.invalid_archive(cause))?;
                 }
-                EntryType::GNULongLink | EntryType::XGlobalHeader => {
+                EntryType::XGlobalHeader => {
                     self.skip_rest("a tar header", size, 0)?;
                 }
-                _ => return self.build_member(&header, size, long_name, pax).map(Some),
+                _ => return self.build_member(&header, size, long, pax).map(Some),
             }
         }
     }
@@ -80,10 +90,10 @@ impl<'a, 'b> TarReader<'a, 'b> {
         &mut self,
         header: &Header,
         size: u64,
-        long_name: Option<Vec<u8>>,
+        long: LongNames,
         pax: PaxRecords,
     ) -> Result<TarMember, ReadError> {
-        let bytes = pax.path.or(long_name).unwrap_or_else(|| header.path_bytes().into_owned());
+        let bytes = pax.path.or(long.path).unwrap_or_else(|| header.path_bytes().into_owned());
         if bytes.len() as u64 > self.limits.path_bytes {
             return Err(self.header_too_long("path", bytes.len() as u64, self.limits.path_bytes));
         }
@@ -93,11 +103,13 @@ impl<'a, 'b> TarReader<'a, 'b> {
         if path.len() as u64 > self.limits.path_bytes {
             return Err(self.header_too_long("path", path.len() as u64, self.limits.path_bytes));
         }
+        let target = pax.link_target.or(long.link_target).or_else(|| Some(header.link_name_bytes()?.into_owned()));
+        let link_target = target.map(|target| resolve_link(header.entry_type(), &path, &target));
         let kind = match header.entry_type() {
             // Before POSIX, a directory was a file whose name ends in a slash.
             EntryType::Regular if directory => MemberKind::Directory,
             // `tar -c . ./model.onnx` stores the second one as a link to itself.
-            EntryType::Link if links_to(header, &path) => MemberKind::Other,
+            EntryType::Link if link_target.as_ref() == Some(&path) => MemberKind::Other,
             EntryType::Link | EntryType::Symlink => MemberKind::Link,
             EntryType::GNUSparse => MemberKind::Sparse,
             EntryType::Directory => MemberKind::Directory,
@@ -117,7 +129,8 @@ impl<'a, 'b> TarReader<'a, 'b> {
         if stored.checked_next_multiple_of(BLOCK as u64).is_none() {
             return Err(self.invalid_archive("a size that is larger than any archive"));
         }
-        Ok(TarMember { path, kind, stored })
+        let link_target = link_target.filter(|_| kind == MemberKind::Link);
+        Ok(TarMember { path, kind, link_target, stored })
     }
 
     /// The content of the member that `next_member` returned.
@@ -242,7 +255,13 @@ impl<'a, 'b> TarReader<'a, 'b> {
     }
 }
 
-/// Whether a link leads to this path.
-fn links_to(header: &Header, path: &str) -> bool {
-    header.link_name_bytes().is_some_and(|target| normalize_path(&String::from_utf8_lossy(&target)) == path)
+/// The target of a link: the name in a symbolic link is relative to the folder of the link, that in
+/// a hard link to the root of the archive.
+fn resolve_link(kind: EntryType, path: &str, target: &[u8]) -> String {
+    let target = String::from_utf8_lossy(target);
+    match kind {
+        EntryType::Symlink if target.starts_with('/') => target.into_owned(),
+        EntryType::Symlink => join_path(parent_folder(path), &target),
+        _ => normalize_path(&target),
+    }
 }

@@ -1,4 +1,5 @@
-//! Darknet: width, height and channels of the `[net]` section of a `.cfg`.
+//! Darknet: width, height and channels of the `[net]` section of a `.cfg`, and the header of the
+//! `.weights`.
 
 use crate::{
     container::member::MemberReader,
@@ -43,6 +44,25 @@ fn parse_number(value: &str) -> Option<u64> {
 
 fn section_name(line: &str) -> Option<&str> {
     line.strip_prefix('[')?.split_once(']').map(|(name, _)| name.trim())
+}
+
+/// Maximum major, minor and revision number of a weight file. Darknet has written 0.1.0 to 0.2.5.
+const MAX_VERSION: [i32; 3] = [9, 99, 99];
+
+/// Reads the header of a weight file, three numbers of four bytes (`save_weights_upto` in
+/// `parser.c`), and skips the weights.
+pub(crate) fn read_darknet_weights(content: &mut MemberReader<'_, '_>) -> Result<FormatFacts, FileError> {
+    let mut header = [0; 12];
+    let filled = content.fill_buffer(&mut header)?;
+    if filled < header.len() {
+        return Err(FileError::malformed_at(filled as u64, "it ends within its header"));
+    }
+    let (numbers, _) = header.as_chunks::<4>();
+    let plausible = |(bytes, max): (&[u8; 4], i32)| (0..=max).contains(&i32::from_le_bytes(*bytes));
+    if !numbers.iter().zip(MAX_VERSION).all(plausible) {
+        return Err(FileError::malformed_at(0, "expected the version number of Darknet's weight files"));
+    }
+    Ok(FormatFacts::default())
 }
 
 pub(crate) fn read_darknet_config(content: &mut MemberReader<'_, '_>) -> Result<FormatFacts, FileError> {

@@ -18,6 +18,8 @@ pub(crate) struct FormatFacts {
     pub external: Vec<String>,
     /// The names of the weights, if the file is one that holds only weights.
     pub weights: Option<NameSet>,
+    /// How to fix that the other file of the model is missing, if this file says more about it.
+    pub fix_alone: Option<&'static str>,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
 }

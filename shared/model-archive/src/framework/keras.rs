@@ -26,6 +26,12 @@ pub(crate) fn is_hdf5(head: &[u8]) -> bool {
     head.starts_with(hdf5::SIGNATURE)
 }
 
+/// Whether a zip file is in the format of Keras 3: its first entry is about the model.
+pub(crate) fn is_keras_zip(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04")
+        && head.get(30..).is_some_and(|name| name.starts_with(b"metadata.json") || name.starts_with(b"config.json"))
+}
+
 /// Reads a `.h5` file.
 pub(crate) fn read_keras(content: &mut MemberReader<'_, '_>, limits: &Limits) -> Result<FormatFacts, FileError> {
     let head = content.peek_bytes(hdf5::SIGNATURE.len())?;

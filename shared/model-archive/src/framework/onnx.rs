@@ -15,7 +15,10 @@ use self::{
 
 use crate::{
     container::member::MemberReader,
-    encoding::protobuf::{ProtobufReader, WireValue},
+    encoding::{
+        protobuf::{ProtobufReader, WireValue},
+        protobuf_head::{HeadField, HeadFields, HeadValue, is_name},
+    },
     error::FileError,
     framework::format_facts::FormatFacts,
     limits::Limits,
@@ -70,11 +73,20 @@ pub(crate) fn read_onnx(content: &mut MemberReader<'_, '_>, limits: &Limits) -> 
     Ok(model.into_facts())
 }
 
-/// Whether a file that is not called `.onnx` starts like one: with an IR version, then another
-/// field of `ModelProto`. IR versions 1 and 2 do not count: a TensorFlow `SavedModel` starts the
-/// same way, and they predate ONNX 1.0.
+/// Whether a file starts like ONNX: with an IR version, then another field of `ModelProto`. IR
+/// versions 1 and 2 do not count: a TensorFlow `SavedModel` starts the same way, and they predate
+/// ONNX 1.0. Core ML starts with a version as well, but its second field is not text.
 pub(crate) fn is_onnx(head: &[u8]) -> bool {
-    matches!(head, [0x08, 3..=32, 0x12 | 0x1a | 0x22 | 0x32 | 0x3a | 0x42, ..])
+    let mut fields = HeadFields::new(head);
+    let version = fields.next();
+    if !matches!(version, Some(HeadField { number: 1, value: HeadValue::Varint(3..=32) })) {
+        return false;
+    }
+    fields.next().is_some_and(|field| match (field.number, field.value) {
+        (2 | 3 | 4 | 6, HeadValue::Bytes(text)) => is_name(text),
+        (5, HeadValue::Varint(_)) | (7 | 8 | 14, HeadValue::Bytes(_)) => true,
+        _ => false,
+    })
 }
 
 fn read_short_text(reader: &mut ProtobufReader<'_, '_, '_>, what: &str, length: u64) -> Result<String, FileError> {

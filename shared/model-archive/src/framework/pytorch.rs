@@ -28,7 +28,12 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// (`serialization.py`).
 const LEGACY: &[u8] = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.";
 
-/// Whether a file that is not called `.pt` or `.pth` starts like one that PyTorch wrote.
+/// The folder of files about the archive itself, and the file in it that only `torch.package`
+/// writes.
+const ABOUT: &str = ".data/";
+const PACKAGE: &[u8] = b".data/extern_modules";
+
+/// Whether a file of any name starts like one that PyTorch wrote.
 pub(crate) fn is_torch(head: &[u8]) -> bool {
     if head.starts_with(LEGACY) {
         return true;
@@ -39,6 +44,7 @@ pub(crate) fn is_torch(head: &[u8]) -> bool {
     // The folder has the name of the file.
     match name.and_then(|name| name.split_once('/')).map(|(_, path)| path) {
         Some("data.pkl" | "constants.pkl" | ".format_version" | "archive_format") => true,
+        Some(path) if path.starts_with(ABOUT) => true,
         Some(path) => ["data/", "data/weights/weight_", "data/constants/"].iter().any(|tensors| {
             path.strip_prefix(tensors)
                 .is_some_and(|number| number.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
@@ -82,6 +88,13 @@ pub(crate) fn read_torch(content: &mut MemberReader<'_, '_>, limits: &Limits) ->
             "the file is a program of torch.export, which SageMaker Neo cannot load; it needs TorchScript",
             TRACE,
         ));
+    } else if listing.package {
+        facts.problems.push(Problem::new(
+            "torch-not-script",
+            "the file is an archive of torch.package (a pickle with its code), which SageMaker Neo cannot load",
+            "load the model with torch.package.PackageImporter(path).load_pickle(package, resource) and trace it: \
+             torch.jit.trace(model.eval(), example).save(\"model.pth\")",
+        ));
     } else if listing.data {
         return Ok(reject_pickle());
     } else {
@@ -112,6 +125,7 @@ struct TorchListing {
     model_json: bool,
     data: bool,
     exported: bool,
+    package: bool,
     version: Option<String>,
 }
 
@@ -136,6 +150,7 @@ fn list_files(ends: &HeadAndTail) -> Result<TorchListing, rawzip::Error> {
                 listing.version = read_version(ends, offset, size);
             }
             b"serialized_exported_program.json" | b"models/model.json" | b"archive_format" => listing.exported = true,
+            PACKAGE => listing.package = true,
             _ => listing.code |= name.starts_with(b"code/"),
         }
     }

@@ -19,13 +19,13 @@ const INPUT: &str = "data";
 /// Bytes at the start of a model that must contain `learner`, its first key.
 const FIRST_KEY: usize = 64;
 
-/// Whether a file that is not called `.model` is a model: its first key is `learner`, or it has the
-/// magic number.
+/// Whether a file is a model: its first key is `learner`, or it names an objective and a booster of
+/// `XGBoost` where the binary format has them.
 pub(crate) fn is_xgboost(head: &[u8]) -> bool {
     let start = &head[..head.len().min(FIRST_KEY)];
     // In JSON the key is quoted, in UBJSON it follows its length.
     let key = |window: &[u8]| matches!(window, b"\"learner\"" | [b'\x07', b'l', b'e', b'a', b'r', b'n', b'e', b'r', _]);
-    head.starts_with(binary::MAGIC) || head.starts_with(b"{") && start.windows(9).any(key)
+    binary::is_binary(head) || head.starts_with(b"{") && start.windows(9).any(key)
 }
 
 pub(crate) fn read_xgboost(content: &mut MemberReader<'_, '_>) -> Result<FormatFacts, FileError> {

@@ -4,13 +4,13 @@ use crate::{
     container::{member::MemberReader, path::file_name},
     error::FileError,
     framework::{
-        darknet::{is_darknet_config, read_darknet_config},
+        darknet::{read_darknet_config, read_darknet_weights},
         format_facts::FormatFacts,
-        keras::{is_hdf5, read_keras},
-        mxnet::{is_params, read_params, read_symbol},
+        keras::{is_hdf5, is_keras_zip, read_keras},
+        mxnet::{is_params, is_symbol, read_params, read_symbol},
         onnx::{is_onnx, read_onnx},
         pytorch::{is_torch, read_torch},
-        tensorflow::{is_graph_def, is_saved_model, read_graph_def, read_saved_model},
+        tensorflow::{is_saved_model, read_graph_def, read_saved_model, starts_with_node},
         tflite::{is_tflite, read_tflite},
         xgboost::{is_xgboost, read_xgboost},
     },
@@ -34,24 +34,6 @@ pub(crate) enum Format {
     DarknetWeights,
     Xgboost,
     Sklearn,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RecognizedFile {
-    pub format: Format,
-    pub certainty: Certainty,
-}
-
-/// How certain it is that a file is meant to be the model. A more certain file takes precedence
-/// over a less certain one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Certainty {
-    /// Files that are not models have such names too.
-    Possible,
-    /// The content matches, but Neo does not look for files of this name.
-    ByContent,
-    /// Only models have such a name.
-    ByName,
 }
 
 impl Format {
@@ -109,46 +91,9 @@ impl Format {
 
     /// The display name with its indefinite article.
     pub fn with_article(self) -> String {
-        let article = if self.display_name().starts_with(['O', 'X']) { "an" } else { "a" };
+        let vowel = self.display_name().starts_with(['O', 'X']) || self.framework() == Framework::Mxnet;
+        let article = if vowel { "an" } else { "a" };
         format!("{article} {}", self.display_name())
-    }
-
-    /// Recognizes a member by its name and first bytes.
-    pub fn recognize_file(path: &str, head: &[u8]) -> Option<RecognizedFile> {
-        let certain = |format: Self| {
-            let named = format.is_named_as_expected(path);
-            let certainty = if named { Certainty::ByName } else { Certainty::ByContent };
-            Some(RecognizedFile { format, certainty })
-        };
-        let possible = |format, recognized| {
-            if recognized { certain(format) } else { Some(RecognizedFile { format, certainty: Certainty::Possible }) }
-        };
-        let name = file_name(path).to_ascii_lowercase();
-        if matches!(name.as_str(), "saved_model.pb" | "saved_model.pbtxt") {
-            return certain(Self::SavedModel);
-        }
-        if name.ends_with("-symbol.json") {
-            return certain(Self::MxnetSymbol);
-        }
-        if name == "xgboost-model" || is_xgboost(head) {
-            return certain(Self::Xgboost);
-        }
-        match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
-            "onnx" => certain(Self::Onnx),
-            "h5" | "hdf5" | "keras" => certain(Self::Keras),
-            "tflite" => certain(Self::Tflite),
-            "pt" | "pth" => certain(Self::Torch),
-            "params" => possible(Self::MxnetParams, is_params(head)),
-            "cfg" if is_darknet_config(head) => certain(Self::DarknetConfig),
-            "weights" => possible(Self::DarknetWeights, false),
-            "model" => possible(Self::Xgboost, false),
-            "pkl" | "joblib" if is_torch(head) => certain(Self::Torch),
-            "pkl" | "joblib" => possible(Self::Sklearn, false),
-            extension => match Self::from_content(head) {
-                None if extension == "pb" || extension == "pbtxt" => possible(Self::FrozenGraph, is_graph_def(head)),
-                found => found.and_then(certain),
-            },
-        }
     }
 
     /// Recognizes a file by its first bytes alone.
@@ -156,18 +101,78 @@ impl Format {
         let known = [
             (is_onnx(head), Self::Onnx),
             (is_tflite(head), Self::Tflite),
-            (is_hdf5(head), Self::Keras),
+            (is_hdf5(head) || is_keras_zip(head), Self::Keras),
             (is_saved_model(head), Self::SavedModel),
+            (starts_with_node(head), Self::FrozenGraph),
             (is_torch(head), Self::Torch),
+            (is_params(head), Self::MxnetParams),
             (is_xgboost(head), Self::Xgboost),
+            (is_symbol(head), Self::MxnetSymbol),
         ];
         known.into_iter().find(|(recognized, _)| *recognized).map(|(_, format)| format)
+    }
+
+    /// The format that a file's name says, and whether only models have such a name.
+    pub fn from_name(path: &str) -> Option<(Self, bool)> {
+        let name = file_name(path).to_ascii_lowercase();
+        Some(match name.as_str() {
+            "saved_model.pb" | "saved_model.pbtxt" => (Self::SavedModel, true),
+            "xgboost-model" => (Self::Xgboost, true),
+            name if name.ends_with("-symbol.json") => (Self::MxnetSymbol, true),
+            name => match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+                "onnx" => (Self::Onnx, true),
+                "h5" | "hdf5" | "keras" => (Self::Keras, true),
+                "tflite" => (Self::Tflite, true),
+                "pt" | "pth" => (Self::Torch, true),
+                "pb" | "pbtxt" => (Self::FrozenGraph, false),
+                "params" => (Self::MxnetParams, false),
+                "cfg" => (Self::DarknetConfig, false),
+                "weights" => (Self::DarknetWeights, false),
+                "model" => (Self::Xgboost, false),
+                "pkl" | "joblib" => (Self::Sklearn, false),
+                _ => return None,
+            },
+        })
     }
 
     /// Whether Neo finds a file of this format under this path.
     pub fn is_named_as_expected(self, path: &str) -> bool {
         let name = path.to_ascii_lowercase();
-        self.file_suffixes().iter().any(|suffix| name.ends_with(suffix))
+        let is_saved_model = Self::SavedModel.file_suffixes().contains(&file_name(&name));
+        // A frozen graph under the name of a SavedModel is loaded as one.
+        (self != Self::FrozenGraph || !is_saved_model)
+            && self.file_suffixes().iter().any(|suffix| name.ends_with(suffix))
+    }
+
+    /// The path that a file should have so that Neo finds it.
+    pub fn suggest_name(self, path: &str) -> String {
+        let name = file_name(path);
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let stem = if stem.is_empty() { "model" } else { stem };
+        match self {
+            Self::SavedModel => "saved_model.pb".to_owned(),
+            Self::FrozenGraph if stem == "saved_model" => "frozen_graph.pb".to_owned(),
+            _ => format!("{stem}{}", self.file_suffixes()[0]),
+        }
+    }
+
+    /// The Python expression that loads the file if it is intact.
+    pub fn load_command(self, path: &str) -> String {
+        let name = file_name(path);
+        match self {
+            Self::Onnx => format!("onnx.checker.check_model(\"{name}\")"),
+            Self::SavedModel => "tf.saved_model.load(\"<folder of saved_model.pb>\")".to_owned(),
+            Self::FrozenGraph => format!("tf.compat.v1.GraphDef.FromString(open(\"{name}\", \"rb\").read())"),
+            Self::Keras => format!("keras.models.load_model(\"{name}\")"),
+            Self::Tflite => format!("tf.lite.Interpreter(\"{name}\")"),
+            Self::Torch => format!("torch.jit.load(\"{name}\")"),
+            Self::MxnetSymbol => format!("mxnet.sym.load(\"{name}\")"),
+            Self::MxnetParams => format!("mxnet.nd.load(\"{name}\")"),
+            Self::DarknetConfig => format!("cv2.dnn.readNetFromDarknet(\"{name}\", \"<.weights>\")"),
+            Self::DarknetWeights => format!("cv2.dnn.readNetFromDarknet(\"<.cfg>\", \"{name}\")"),
+            Self::Xgboost => format!("xgboost.Booster(model_file=\"{name}\")"),
+            Self::Sklearn => format!("joblib.load(\"{name}\")"),
+        }
     }
 
     pub fn read_facts(self, content: &mut MemberReader<'_, '_>, limits: &Limits) -> Result<FormatFacts, FileError> {
@@ -182,52 +187,11 @@ impl Format {
             Self::MxnetParams => read_params(content, limits),
             Self::DarknetConfig => read_darknet_config(content),
             Self::Xgboost => read_xgboost(content),
-            Self::DarknetWeights => Ok(FormatFacts::default()),
+            Self::DarknetWeights => read_darknet_weights(content),
             Self::Sklearn => Ok(FormatFacts::from_warning(Warning::new(
                 "sklearn-not-opened",
                 "the file is assumed to be a scikit-learn model because of its name: pickle files are not opened",
             ))),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_recognized() {
-        type Case = (&'static str, &'static [u8], Option<(Format, Certainty)>);
-        use Certainty::{ByContent, ByName, Possible};
-        let cases: [Case; 24] = [
-            ("a/b/model.onnx", b"", Some((Format::Onnx, ByName))),
-            ("MODEL.ONNX", b"", Some((Format::Onnx, ByName))),
-            ("model.bin", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
-            ("model.pb", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
-            ("export/1/saved_model.pb", b"", Some((Format::SavedModel, ByName))),
-            ("model.bin", b"\x08\x01\x12\x07", Some((Format::SavedModel, ByContent))),
-            ("frozen.pb", b"\x0a\x10\x0a", Some((Format::FrozenGraph, ByName))),
-            ("labels.pbtxt", b"item { id: 1 }", Some((Format::FrozenGraph, Possible))),
-            ("graph.pbtxt", b"node {\n", Some((Format::FrozenGraph, ByName))),
-            ("m.h5", b"", Some((Format::Keras, ByName))),
-            ("m.bin", b"\x89HDF\r\n\x1a\n", Some((Format::Keras, ByContent))),
-            ("m.tflite", b"", Some((Format::Tflite, ByName))),
-            ("m.pth", b"", Some((Format::Torch, ByName))),
-            ("net-symbol.json", b"", Some((Format::MxnetSymbol, ByName))),
-            ("net-0000.params", b"\x12\x01\0\0\0\0\0\0", Some((Format::MxnetParams, ByName))),
-            ("hyper.params", b"a=1", Some((Format::MxnetParams, Possible))),
-            ("labels.json", b"{", None),
-            ("setup.cfg", b"[metadata]\nname = x", None),
-            ("bom.cfg", b"\xef\xbb\xbf[net]\nwidth=1", Some((Format::DarknetConfig, ByName))),
-            ("net.cfg", b"# comment\n[net]\nwidth=1", Some((Format::DarknetConfig, ByName))),
-            ("README", b"", None),
-            ("tokenizer.model", b"\x0a\x10", Some((Format::Xgboost, Possible))),
-            ("xgboost-model", b"", Some((Format::Xgboost, ByName))),
-            ("m.json", b"{\"learner\":{\"attributes\"", Some((Format::Xgboost, ByContent))),
-        ];
-        for (path, head, expected) in cases {
-            let found = Format::recognize_file(path, head).map(|found| (found.format, found.certainty));
-            assert_eq!(found, expected, "{path}");
         }
     }
 }

@@ -127,7 +127,8 @@ fn external_weights_must_be_in_the_archive() {
     assert!(inspection.problems[0].problem.contains("`a/weights.bin`"), "{:?}", inspection.problems);
 
     for location in ["weights.bin", "./weights.bin", "../a//weights.bin", "b/../weights.bin"] {
-        let inspection = inspect_members(&[("./a/weights.bin", b""), ("./a/m.onnx", &external_data_model(location))]);
+        let inspection =
+            inspect_members(&[("./a/weights.bin", b"\x01"), ("./a/m.onnx", &external_data_model(location))]);
         assert_eq!(problem_codes(&inspection), Vec::<&str>::new(), "{location}");
         assert_eq!(inspection.warnings[0].code, "external-data");
     }
@@ -144,7 +145,7 @@ fn weights_in_many_files_are_one_problem() {
         (0..100).flat_map(|number| delimited_field(5, &external_tensor(&format!("w{number}")))).collect();
     let model = model_with_graph(&[tensors, delimited_field(11, &delimited_field(1, b"x"))].concat());
     let names: Vec<_> = (0..99).map(|number| format!("w{number}")).collect();
-    let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"\x01"[..])).collect();
     files.push(("m.onnx", &model));
     let inspection = inspect_members(&files);
     assert_eq!(problem_codes(&inspection), ["external-data-missing"]);
@@ -166,7 +167,7 @@ fn weights_of_node_attributes_may_be_external() {
         let node = delimited_field(1, &delimited_field(5, &attribute));
         let model = model_with_graph(&[node, delimited_field(11, &delimited_field(1, b"x"))].concat());
         assert_eq!(problem_codes(&inspect_members(&[("m.onnx", &model)])), ["external-data-missing"]);
-        assert_eq!(problem_codes(&inspect_members(&[("m.onnx", &model), ("w", b"")])), Vec::<&str>::new());
+        assert_eq!(problem_codes(&inspect_members(&[("m.onnx", &model), ("w", b"\x01")])), Vec::<&str>::new());
     }
 }
 

@@ -25,6 +25,9 @@ type Files<'f> = &'f [(&'f str, &'f [u8])];
 
 const CFG: &[u8] = b"# a classifier\n[net]\nbatch=1\nheight=32\nwidth = 48\nchannels=3\nmomentum=0.9\n\n[convolutional]\nbatch=7\nfilters=16\n";
 
+/// Version 0.2.0 of Darknet's weight file, after no image.
+const WEIGHTS: &[u8] = b"\0\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
 #[test]
 fn missing_malformed_and_surplus_files_are_reported() {
     let variables: &[u8] = b"";
@@ -78,7 +81,7 @@ fn missing_malformed_and_surplus_files_are_reported() {
         (&[("net.cfg", CFG)], "part-missing", "no Darknet weight file (.weights)"),
         (&[("m.model", b"\x0a\x0a\x01sentencepiece")], "model-invalid", "expected one of XGBoost's formats"),
         (&[("xgboost-model", b"\x80\x05\x95")], "model-invalid", "it looks like a Python pickle"),
-        (&[("saved_model.pb", &graph)], "model-invalid", "it starts like a frozen graph"),
+        (&[("saved_model.pb", &graph)], "model-misnamed", "its content is a TensorFlow graph"),
         (
             &[("model.torchscript", &suite_member("pytorch", "traced/model.pt"))],
             "model-misnamed",
@@ -108,7 +111,7 @@ fn missing_malformed_and_surplus_files_are_reported() {
 
 #[test]
 fn darknet_reads_only_the_first_section() {
-    let inspection = inspect_members(&[("net.cfg", CFG), ("net.weights", b"\0")]);
+    let inspection = inspect_members(&[("net.cfg", CFG), ("net.weights", WEIGHTS)]);
     assert_eq!(inspection.problems, []);
     let model = inspection.model.unwrap();
     assert_eq!((model.framework, model.read), (Framework::Darknet, true));
@@ -116,12 +119,12 @@ fn darknet_reads_only_the_first_section() {
     assert_eq!(model.inputs[0].dims, Some([1, 3, 32, 48].map(Dim::Known).to_vec()));
 
     let yolo = [CFG, b"[yolo]\n"].concat();
-    assert_eq!(problem_codes(&inspect_members(&[("net.cfg", &yolo), ("net.weights", b"\0")])), ["darknet-yolo"]);
+    assert_eq!(problem_codes(&inspect_members(&[("net.cfg", &yolo), ("net.weights", WEIGHTS)])), ["darknet-yolo"]);
     let odd = "\u{feff}[net]\r\nwidth = 2 24 # pixels\r\nheight=416.0\r\nheight=1\r\nbatch=1;\r\n".as_bytes();
-    let odd = inspect_members(&[("net.cfg", odd), ("net.weights", b"\0")]).model.unwrap();
+    let odd = inspect_members(&[("net.cfg", odd), ("net.weights", WEIGHTS)]).model.unwrap();
     assert_eq!(odd.inputs[0].dims, Some(vec![Dim::Known(1), Dim::Unknown, Dim::Known(416), Dim::Known(224)]));
 
-    let training = inspect_members(&[("net.cfg", b"[network]\nbatch=64\n"), ("net.weights", b"\0")]);
+    let training = inspect_members(&[("net.cfg", b"[network]\nbatch=64\n"), ("net.weights", WEIGHTS)]);
     assert_eq!(training.warnings[0].code, "darknet-batch");
     assert_eq!(
         training.model.unwrap().inputs[0].dims.as_ref().unwrap()[1..],
@@ -162,12 +165,13 @@ fn model_takes_precedence_over_possible_models() {
 
 #[test]
 fn saved_model_may_have_its_usual_companions() {
-    let files: [(&str, &[u8]); 5] = [
+    let files: [(&str, &[u8]); 6] = [
+        ("export/variables/variables.data-00000-of-00001", b"\0"),
         ("export/fingerprint.pb", b"\x08\x01"),
         ("export/keras_metadata.pb", b"\x0a\x01"),
         ("export/assets/vocabulary.txt", b"a"),
         ("export/saved_model.pb", &saved_model_member()),
-        ("export/variables/variables.index", b""),
+        ("export/variables/variables.index", b"\0"),
     ];
     let inspection = inspect_members(&files);
     assert_eq!(inspection.problems, []);

@@ -120,7 +120,7 @@ fn onnx_read() {
     }
     let model = external_data_model("weights.bin");
     assert_eq!(problem_codes(&inspect_members(&[("m.onnx", &model)])), ["external-data-missing"]);
-    assert_eq!(problem_codes(&inspect_members(&[("m.onnx", &model), ("weights.bin", b"")])), Vec::<&str>::new());
+    assert_eq!(problem_codes(&inspect_members(&[("m.onnx", &model), ("weights.bin", b"\x01")])), Vec::<&str>::new());
 }
 
 fn onnx_not_read() {
@@ -241,16 +241,22 @@ fn mxnet_not_read() {
     assert!(inspection.warnings[0].warning.contains("array 0 of the parameter file is sparse"));
 }
 
+/// Version 0.2.0, after no image.
+const WEIGHT_HEADER: &[u8] = b"\0\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
 const CFG: &[u8] = b"[net]\nbatch=2\nchannels=1\nheight=32\nwidth=48\n\n[convolutional]\nfilters=16\n";
 
 fn darknet_model(weights: &[u8]) -> InspectedModel {
-    sound_model(&[("n.cfg".to_owned(), CFG.to_vec()), ("n.weights".to_owned(), weights.to_vec())])
+    let weights = [WEIGHT_HEADER, weights].concat();
+    sound_model(&[("n.cfg".to_owned(), CFG.to_vec()), ("n.weights".to_owned(), weights)])
 }
 
 fn darknet_read() {
     let dims = Some([2, 1, 32, 48].map(Dim::Known).to_vec());
     let input = ModelInput { name: "data".to_owned(), element_type: ElementType::Float32, dims, tensor: None };
     assert_eq!(darknet_model(b"").inputs, [input]);
+    let other = [("n.cfg", CFG), ("n.weights", &[0xff; 20][..])];
+    assert_eq!(problem_codes(&inspect_members(&other)), ["model-invalid"]);
 }
 
 fn darknet_not_read() {
@@ -276,6 +282,7 @@ fn inspect_sklearn(data: &[u8]) -> Inspection {
 fn sklearn_read() {
     let model = inspect_sklearn(b"\x80\x04.").model.unwrap();
     assert_eq!((model.framework.as_str(), model.path.as_str()), ("SKLEARN", "m.pkl"));
+    assert_eq!(problem_codes(&inspect_members(&[("m.pkl", b"<html>")])), ["model-invalid"]);
 }
 
 fn sklearn_not_read() {

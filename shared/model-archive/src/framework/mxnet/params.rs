@@ -1,8 +1,13 @@
 //! `*.params`: the names of the arrays, which follow the arrays themselves.
 
+use super::EXPORT;
 use crate::{
-    container::member::MemberReader, error::FileError, framework::format_facts::FormatFacts, limits::Limits,
-    name_set::NameSet, problem::Warning,
+    container::member::MemberReader,
+    error::FileError,
+    framework::format_facts::FormatFacts,
+    limits::Limits,
+    name_set::NameSet,
+    problem::{Problem, Warning},
 };
 
 /// `kMXAPINDArrayListMagic` (ndarray.cc).
@@ -21,7 +26,7 @@ const SIZES: [u64; 13] = [4, 8, 2, 1, 4, 1, 8, 1, 2, 2, 4, 8, 2];
 /// Maximum number of dimensions of an array; MXNet's operators take up to 6.
 const MAX_RANK: u32 = 64;
 
-/// Whether a `.params` file is MXNet's.
+/// Whether a file of any name is an MXNet parameter file.
 pub(crate) fn is_params(head: &[u8]) -> bool {
     head.starts_with(&MAGIC.to_le_bytes())
 }
@@ -32,25 +37,47 @@ pub(crate) fn read_params(content: &mut MemberReader<'_, '_>, limits: &Limits) -
         return Err(file.malformed_error("it does not start with the magic number of a parameter file"));
     }
     file.read_u64()?;
-    for number in 0..file.read_u64()? {
+    let arrays = file.read_u64()?;
+    for number in 0..arrays {
         if !file.skip_array()? {
             let warning =
                 format!("array {number} of the parameter file is sparse, so the parameter names were not read");
             return Ok(FormatFacts::from_warning(Warning::new("inputs-not-read", warning)));
         }
     }
-    let mut weights = NameSet::default();
-    for _ in 0..file.read_u64()? {
+    let (mut weights, mut prefixed) = (NameSet::default(), false);
+    let names = file.read_u64()?;
+    if names < arrays {
+        return Ok(FormatFacts::from_problem(Problem::new(
+            "mxnet-params-unnamed",
+            format!("the parameter file has {arrays} arrays but only {names} names: it was saved as a list"),
+            format!(
+                "{EXPORT}; or save a dict instead: mx.nd.save(\"model-0000.params\", {{\"arg:fc_weight\": weight, …}})"
+            ),
+        )));
+    }
+    for _ in 0..names {
         if weights.len() >= limits.initializers {
             return Err(file.malformed_error(format!("it has more than {} arrays", limits.initializers)));
         }
         let length = file.read_u64()?;
         let name = file.read_bytes(length, limits.path_bytes)?;
         // `arg:conv0_weight`, `aux:bn0_moving_mean`
-        let plain = name.iter().position(|byte| *byte == b':').map_or(&name[..], |colon| &name[colon + 1..]);
-        weights.insert(plain);
+        let colon = name.iter().position(|byte| *byte == b':');
+        prefixed |= colon.is_some();
+        weights.insert(colon.map_or(&name[..], |colon| &name[colon + 1..]));
     }
-    Ok(FormatFacts { weights: Some(weights), ..FormatFacts::default() })
+    let mut facts = FormatFacts::default();
+    if names > 0 && !prefixed {
+        facts.fix_alone = Some(EXPORT);
+        facts.warnings.push(Warning::new(
+            "mxnet-params-unprefixed",
+            "the names in the parameter file do not start with arg: or aux:, as after net.save_parameters(); \
+             net.export(\"model\") writes names that every loader of MXNet accepts",
+        ));
+    }
+    facts.weights = Some(weights);
+    Ok(facts)
 }
 
 struct ParamsReader<'c, 'a, 'b> {

@@ -23,6 +23,15 @@ const MAX_DIMS: usize = 64;
 /// `mshadow::TypeFlag`, by number.
 const ELEMENT_TYPES: [&str; 8] = ["float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool"];
 
+/// Whether a file of any name starts like a symbol file. A graph that TVM compiled has the same
+/// form, but operations of its own.
+pub(crate) fn is_symbol(head: &[u8]) -> bool {
+    let has = |text: &[u8]| head.windows(text.len()).any(|window| window == text);
+    head.trim_ascii_start().starts_with(b"{")
+        && [&b"\"nodes\""[..], b"\"op\"", b"\"null\"", b"\"inputs\""].iter().all(|text| has(text))
+        && !has(b"\"tvm_op\"")
+}
+
 /// Reads a symbol file. Its inputs are all arguments, until the parameters are known.
 pub(crate) fn read_symbol(content: &mut MemberReader<'_, '_>, limits: &Limits) -> Result<FormatFacts, FileError> {
     let symbol: Symbol = decode_json(content)?;

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     container::member::MemberReader,
-    encoding::protobuf::{ProtobufReader, WireValue},
+    encoding::{
+        protobuf::{ProtobufReader, WireValue},
+        protobuf_head::{HeadFields, is_name},
+    },
     error::FileError,
     framework::format_facts::FormatFacts,
     limits::Limits,
@@ -25,6 +28,20 @@ pub(crate) fn is_graph_def(head: &[u8]) -> bool {
         return [&b"node"[..], b"versions", b"library"].iter().any(|field| text.starts_with(field));
     }
     matches!(head.first(), Some(0x0a | 0x12 | 0x22))
+}
+
+/// Whether a file of any name starts like a `GraphDef`: with a node that has a name and an
+/// operation.
+pub(crate) fn starts_with_node(head: &[u8]) -> bool {
+    let Some(node) = HeadFields::new(head).next().and_then(|field| field.bytes_of(1)) else { return false };
+    let mut fields = HeadFields::new(node);
+    let name = fields.next().and_then(|field| field.bytes_of(1));
+    let operation = fields.next().and_then(|field| field.bytes_of(2));
+    let is_operation = |name: &[u8]| {
+        name.first().is_some_and(u8::is_ascii_alphabetic)
+            && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'>'))
+    };
+    name.is_some_and(is_name) && operation.is_some_and(is_operation)
 }
 
 pub(crate) fn read_graph_def(content: &mut MemberReader<'_, '_>, limits: &Limits) -> Result<FormatFacts, FileError> {

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     container::member::MemberReader,
-    encoding::protobuf::{ProtobufReader, WireValue},
+    encoding::{
+        protobuf::{ProtobufReader, WireValue},
+        protobuf_head::{HeadFields, is_name},
+    },
     error::FileError,
     framework::format_facts::{BoundedInputs, FormatFacts},
     inspection::ModelInput,
@@ -23,10 +26,14 @@ const MAX_TEXT: u64 = 4096;
 /// Maximum number of graphs of a model, and of tags of each graph. Training and serving are two.
 const MAX_GRAPHS: usize = 16;
 
-/// Whether a file that is not called `saved_model.pb` starts like one: with schema version 1, then
-/// its first graph.
+/// Whether a file starts like a `SavedModel`: with schema version 1, then its first graph. A Core ML
+/// file of version 1 has the description of an input there, which starts with a name.
 pub(crate) fn is_saved_model(head: &[u8]) -> bool {
-    head.starts_with(b"\x08\x01\x12")
+    let first_of = |message| HeadFields::new(message).next()?.bytes_of(1);
+    head.strip_prefix(b"\x08\x01").is_some_and(|rest| {
+        let graph = HeadFields::new(rest).next().and_then(|field| field.bytes_of(2));
+        graph.is_some_and(|graph| !first_of(graph).and_then(first_of).is_some_and(is_name))
+    })
 }
 
 pub(crate) fn read_saved_model(content: &mut MemberReader<'_, '_>, limits: &Limits) -> Result<FormatFacts, FileError> {

@@ -1,0 +1,141 @@
+//! The files of one format, in groups of which Neo finds all files or none.
+
+use super::recognized::Certainty;
+use crate::{
+    framework::format_facts::FormatFacts,
+    problem::{MAX_LISTED, Problem, quote_name},
+};
+
+/// Why a file cannot be the model.
+#[derive(Debug)]
+pub(crate) struct FileNote {
+    /// A few words, such as `a link to b.onnx`.
+    pub reason: String,
+    pub fix: String,
+}
+
+/// A file of a group, with what is known about it.
+#[derive(Debug)]
+pub(super) struct ListedFile {
+    pub path: String,
+    pub note: Option<FileNote>,
+}
+
+/// Files of the same format, all of which Neo finds, or none. Neo takes one of them, so the facts
+/// of only one are kept.
+#[derive(Debug)]
+pub(super) struct FileGroup {
+    /// The first files; the others are only counted.
+    pub listed: Vec<ListedFile>,
+    count: u64,
+    pub certainty: Certainty,
+    /// The first file among the most certain ones.
+    pub path: String,
+    /// What was read from the file, or why it cannot be read; `None` if it was not read or can no
+    /// longer be chosen.
+    pub facts: Option<Result<FormatFacts, Problem>>,
+}
+
+impl FileGroup {
+    pub fn new(path: &str, certainty: Certainty, note: Option<FileNote>) -> Self {
+        let listed = vec![ListedFile { path: path.to_owned(), note }];
+        Self { listed, count: 1, certainty, path: path.to_owned(), facts: None }
+    }
+
+    /// Adds a file, which must be read next, with a note if it is known that it cannot be the model.
+    pub fn add_file(&mut self, path: &str, certainty: Certainty, note: Option<FileNote>) {
+        self.facts = None;
+        if certainty > self.certainty {
+            self.certainty = certainty;
+            path.clone_into(&mut self.path);
+        }
+        // The same path again is the same file: extraction overwrites the earlier content.
+        if let Some(same) = self.listed.iter_mut().find(|file| file.path == path) {
+            same.note = note;
+            return;
+        }
+        self.count += 1;
+        if self.listed.len() < MAX_LISTED {
+            self.listed.push(ListedFile { path: path.to_owned(), note });
+        }
+    }
+
+    /// The number of files.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Stores what was read from a file, or only why it cannot be the model if there are several.
+    pub fn store_facts(&mut self, path: &str, facts: Result<FormatFacts, Problem>) {
+        if let Some(file) = self.listed.iter_mut().find(|file| file.path == path && file.note.is_none()) {
+            file.note = describe_facts(&facts);
+        }
+        if self.count == 1 {
+            self.facts = Some(facts);
+        }
+    }
+
+    /// The paths with their notes.
+    pub fn describe_files(&self) -> String {
+        let each = self.listed.iter().map(|file| match &file.note {
+            Some(note) => format!("{} ({})", quote_name(&file.path), note.reason),
+            None => quote_name(&file.path),
+        });
+        let each = each.collect::<Vec<_>>().join(", ");
+        match self.count - self.listed.len() as u64 {
+            0 => each,
+            more => format!("{each} and {more} more"),
+        }
+    }
+}
+
+/// The files of one format.
+#[derive(Debug, Default)]
+pub(super) struct FormatFiles {
+    /// The files that Neo finds by their names.
+    pub named: Option<FileGroup>,
+    /// The files that are of this format by their content alone.
+    pub misnamed: Option<FileGroup>,
+}
+
+impl FormatFiles {
+    /// The files that count: Neo ignores misnamed ones, unless the content of all named ones is
+    /// something else.
+    pub fn chosen_group(&self) -> Option<&FileGroup> {
+        if self.is_misnamed_chosen() { self.misnamed.as_ref() } else { self.named.as_ref() }
+    }
+
+    pub fn is_misnamed_chosen(&self) -> bool {
+        let named = self.named.as_ref().map(|group| group.certainty);
+        self.misnamed.is_some() && named.is_none_or(|certainty| certainty == Certainty::Refuted)
+    }
+
+    pub fn chosen_group_mut(&mut self) -> Option<&mut FileGroup> {
+        if self.is_misnamed_chosen() { self.misnamed.as_mut() } else { self.named.as_mut() }
+    }
+
+    pub fn into_chosen(self) -> Option<FileGroup> {
+        if self.is_misnamed_chosen() { self.misnamed } else { self.named }
+    }
+
+    pub fn certainty(&self) -> Option<Certainty> {
+        self.chosen_group().map(|group| group.certainty)
+    }
+}
+
+/// Why a file cannot be the model, by what was read from it.
+fn describe_facts(facts: &Result<FormatFacts, Problem>) -> Option<FileNote> {
+    let problem = match facts {
+        Ok(facts) => facts.problems.first()?,
+        Err(problem) => problem,
+    };
+    let reason = match problem.code.as_ref() {
+        "torch-not-script" => "a pickle of torch.save",
+        "torch-exported" => "a program of torch.export",
+        "keras-weights-only" | "keras-no-config" => "weights without the model",
+        "keras-zip" => "in the .keras format",
+        "model-invalid" => "not readable",
+        _ => return None,
+    };
+    Some(FileNote { reason: reason.to_owned(), fix: problem.remedy.clone() })
+}

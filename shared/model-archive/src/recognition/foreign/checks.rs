@@ -1,0 +1,165 @@
+//! Marks of foreign formats that are more than fixed bytes.
+
+use crate::encoding::protobuf_head::{HeadField, HeadFields, HeadValue, is_name};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Maximum length of a safetensors header, in bytes (`safetensors`, tensor.rs).
+const MAX_SAFETENSORS_HEADER: u64 = 100_000_000;
+
+/// Maximum length of Vowpal Wabbit's version, in bytes, such as `8.11.0`.
+const MAX_VERSION: usize = 16;
+
+/// A text without its byte order mark and the spaces before it.
+pub(super) fn text_start(head: &[u8]) -> &[u8] {
+    head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head).trim_ascii_start()
+}
+
+pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// Whether JSON has a key, at any depth.
+pub(super) fn has_json_key(text: &[u8], key: &str) -> bool {
+    let quoted = format!("\"{key}\"");
+    let mut places = text.windows(quoted.len()).enumerate().filter(|(_, window)| *window == quoted.as_bytes());
+    places.any(|(at, _)| text[at + quoted.len()..].trim_ascii_start().first().is_none_or(|next| *next == b':'))
+}
+
+/// Whether XML has this root element, after its declaration and comments.
+pub(super) fn is_xml_root(head: &[u8], element: &str) -> bool {
+    let mut text = text_start(head);
+    while text.starts_with(b"<?") || text.starts_with(b"<!") {
+        let Some(end) = text.iter().position(|byte| *byte == b'>') else { return false };
+        text = text[end + 1..].trim_ascii_start();
+    }
+    let rest = text.strip_prefix(b"<").and_then(|text| text.strip_prefix(element.as_bytes()));
+    rest.is_some_and(|rest| rest.first().is_none_or(|byte| byte.is_ascii_whitespace() || *byte == b'>'))
+}
+
+/// The Python package of the class that a pickle starts with; `None` if it starts with a list or
+/// another plain value.
+pub(super) fn pickled_package(head: &[u8]) -> Option<&[u8]> {
+    let [0x80, 2..=5, rest @ ..] = head else { return None };
+    // A frame: its opcode, and its length in eight bytes.
+    let rest = if rest.first() == Some(&0x95) { rest.get(9..)? } else { rest };
+    let module = match rest {
+        // SHORT_BINUNICODE
+        [0x8c, length, rest @ ..] => rest.get(..usize::from(*length))?,
+        // GLOBAL
+        [b'c', rest @ ..] => rest.split(|byte| *byte == b'\n').next()?,
+        _ => return None,
+    };
+    module.split(|byte| *byte == b'.').next()
+}
+
+/// The name of the first entry of a zip file.
+pub(super) fn first_zip_entry(head: &[u8]) -> Option<&[u8]> {
+    let length = head.get(26..28).filter(|_| head.starts_with(b"PK\x03\x04"))?;
+    head.get(30..30 + usize::from(u16::from_le_bytes([length[0], length[1]])))
+}
+
+/// Core ML `Model`: a version, then a description that starts with an input and its name.
+pub(super) fn is_core_ml(head: &[u8]) -> bool {
+    let mut fields = HeadFields::new(head);
+    if !matches!(fields.next(), Some(HeadField { number: 1, value: HeadValue::Varint(1..=64) })) {
+        return false;
+    }
+    let Some(description) = fields.next().and_then(|field| field.bytes_of(2)) else { return false };
+    let input = HeadFields::new(description).next().and_then(|field| field.bytes_of(1));
+    input.and_then(|input| HeadFields::new(input).next()?.bytes_of(1)).is_some_and(is_name)
+}
+
+/// The length of a header, then the header, which is JSON.
+pub(super) fn is_safetensors(head: &[u8]) -> bool {
+    let Some((length, rest)) = head.split_first_chunk() else { return false };
+    (2..=MAX_SAFETENSORS_HEADER).contains(&u64::from_le_bytes(*length))
+        && matches!(rest.trim_ascii_start(), [b'{', b'"' | b'}' | b' ' | b'\n', ..])
+}
+
+/// The index of a TensorFlow checkpoint: an `SSTable` whose first entry has an empty key and is the
+/// header of the bundle: the number of shards, then its version.
+pub(super) fn is_checkpoint_index(head: &[u8]) -> bool {
+    let [0, 0, 4..=32, entry @ ..] = head else { return false };
+    let mut fields = HeadFields::new(entry);
+    matches!(fields.next(), Some(HeadField { number: 1, value: HeadValue::Varint(1..) }))
+        && fields.next().is_some_and(|field| field.number == 3 && field.bytes_of(3).is_some())
+}
+
+/// TensorFlow's `MetaGraphDef`: what it says about itself, which starts with its operations, tags
+/// or version.
+pub(super) fn is_meta_graph(head: &[u8]) -> bool {
+    let first = HeadFields::new(head).next().and_then(|field| field.bytes_of(1));
+    let info = first.and_then(|info| HeadFields::new(info).next());
+    let Some(operations) = info.and_then(|field| field.bytes_of(2)) else { return false };
+    // OpList.op
+    let operation = HeadFields::new(operations).next().and_then(|field| field.bytes_of(1));
+    operation.and_then(|operation| HeadFields::new(operation).next()?.bytes_of(1)).is_some_and(is_name)
+}
+
+/// `SentencePiece`'s `ModelProto`: pieces, each a text and its score.
+pub(super) fn is_sentence_piece(head: &[u8]) -> bool {
+    let Some(piece) = HeadFields::new(head).next().and_then(|field| field.bytes_of(1)) else { return false };
+    let mut fields = HeadFields::new(piece);
+    fields.next().is_some_and(|text| text.bytes_of(1).is_some())
+        && matches!(fields.next(), Some(HeadField { number: 2, value: HeadValue::Fixed }))
+}
+
+/// CNTK's `Dictionary`, whose first entry is its version.
+pub(super) fn is_cntk(head: &[u8]) -> bool {
+    let entry = HeadFields::new(head).next().and_then(|field| field.bytes_of(1));
+    entry.and_then(|entry| HeadFields::new(entry).next()?.bytes_of(1)) == Some(b"version")
+}
+
+/// Caffe's `NetParameter`: a name, then layers of the current format (field 100) or the old one
+/// (field 2).
+pub(super) fn is_caffe(head: &[u8]) -> bool {
+    let mut fields = HeadFields::new(head);
+    let name = fields.next().and_then(|field| field.bytes_of(1));
+    name.is_some_and(is_name) && fields.take(8).any(is_caffe_layer)
+}
+
+fn is_caffe_layer(field: HeadField<'_>) -> bool {
+    let Some(layer) = field.bytes_of(2).or_else(|| field.bytes_of(100)) else { return false };
+    HeadFields::new(layer).next().is_some_and(|first| matches!(first.value, HeadValue::Bytes(name) if is_name(name)))
+}
+
+/// `PaddlePaddle`'s `ProgramDesc`: blocks, each with its number and that of its parent.
+pub(super) fn is_paddle(head: &[u8]) -> bool {
+    let Some(block) = HeadFields::new(head).next().and_then(|field| field.bytes_of(1)) else { return false };
+    let mut numbers = HeadFields::new(block);
+    matches!(numbers.next(), Some(HeadField { number: 1, value: HeadValue::Varint(0) }))
+        && matches!(numbers.next(), Some(HeadField { number: 2, value: HeadValue::Varint(_) }))
+}
+
+/// word2vec: the numbers of words and dimensions on the first line, then the first word.
+pub(super) fn is_word_vectors(head: &[u8]) -> bool {
+    let Some(end) = head.iter().take(32).position(|byte| *byte == b'\n') else { return false };
+    let is_number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    let parts: Vec<_> = head[..end].trim_ascii().split(|byte| *byte == b' ').collect();
+    parts.len() == 2 && parts.into_iter().all(is_number) && head.len() > end + 1
+}
+
+/// Vowpal Wabbit: its version as text that ends in zero, after its length.
+pub(super) fn is_vowpal_wabbit(head: &[u8]) -> bool {
+    let Some((length, rest)) = head.split_first_chunk() else { return false };
+    let Ok(length) = usize::try_from(u32::from_le_bytes(*length)) else { return false };
+    let Some((0, version)) = rest.get(..length).filter(|_| length <= MAX_VERSION).and_then(<[u8]>::split_last) else {
+        return false;
+    };
+    version.first().is_some_and(u8::is_ascii_digit)
+        && version.contains(&b'.')
+        && version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
+
+/// The graph of a model that TVM compiled, as JSON.
+pub(super) fn is_tvm_graph(head: &[u8]) -> bool {
+    text_start(head).starts_with(b"{") && contains(head, b"\"nodes\"") && contains(head, b"\"tvm_op\"")
+}
+
+/// JSON in which a server says that something failed.
+pub(crate) fn is_error_response(head: &[u8]) -> bool {
+    const KEYS: [&str; 7] = ["error", "errors", "message", "Message", "detail", "Code", "statusCode"];
+    let text = text_start(head);
+    text.starts_with(b"{") && head.len() < 2048 && KEYS.iter().any(|key| has_json_key(text, key))
+}

@@ -1,0 +1,344 @@
+//! The content of a file decides what it is, and its name breaks ties.
+
+use crate::common::{
+    extract_fixture, gzip_bytes, inspect_bytes, inspect_members, onnx_model, problem_codes, read_fixture, tar_gz,
+    tar_header, tar_member,
+};
+use model_archive::{Framework, Inspection, Limits, inspect_archive_for};
+use tar::EntryType;
+
+const LFS: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n";
+const PAGE: &[u8] = b"<!DOCTYPE html><html><body>Sign in</body></html>";
+const CFG: &[u8] = b"[net]\nbatch=1\nheight=32\nwidth=48\nchannels=3\n[softmax]\n";
+const WEIGHTS: &[u8] = b"\0\0\0\0\x02\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\0";
+
+fn onnx() -> Vec<u8> {
+    onnx_model("made/symbolic.onnx")
+}
+
+fn suite_member(suite: &str, path: &str) -> Vec<u8> {
+    let found = extract_fixture(&format!("{suite}/suite.tar.gz")).into_iter().find(|(name, _)| name == path);
+    found.unwrap_or_else(|| panic!("no {path} in {suite}")).1
+}
+
+/// A tar archive with files and links, each with its content or its target.
+fn archive_with_links(files: &[(&str, &[u8])], links: &[(&str, &str)]) -> Inspection {
+    let mut tar: Vec<u8> = files.iter().flat_map(|(path, data)| tar_member(path, data, EntryType::Regular)).collect();
+    for (path, target) in links {
+        let mut header = tar_header(path, 0, EntryType::Symlink);
+        header.set_link_name(target).unwrap();
+        header.set_cksum();
+        tar.extend(header.as_bytes());
+    }
+    inspect_bytes(&gzip_bytes(&tar))
+}
+
+/// Checks that there is one problem, and that its text and its fix contain these.
+fn assert_only_problem(inspection: &Inspection, code: &str, text: &str, fix: &str) {
+    assert_eq!(problem_codes(inspection), [code], "{inspection:#?}");
+    let problem = &inspection.problems[0];
+    assert!(problem.problem.contains(text), "{text}: {problem:?}");
+    assert!(problem.remedy.contains(fix), "{fix}: {problem:?}");
+}
+
+#[test]
+fn model_under_the_name_of_another_format_is_renamed() {
+    let (h5, script) =
+        (suite_member("keras", "keras2-sequential/model.h5"), suite_member("pytorch", "traced/model.pt"));
+    let (tflite, params) =
+        (suite_member("tflite", "image/model.tflite"), suite_member("mxnet", "gluon/net-0000.params"));
+    let (xgboost, graph) = (
+        suite_member("xgboost/1-7", "1-7-classes-deprecated/xgboost.model"),
+        suite_member("tensorflow", "graph-one/frozen.pb"),
+    );
+    let cases: [(&str, &[u8], &str, &str); 12] = [
+        ("best.model", &h5, "name of an XGBoost model, but its content is a Keras HDF5 file", "best.h5"),
+        ("net.model", &onnx(), "but its content is an ONNX file", "net.onnx"),
+        ("net.pth", &onnx(), "name of a PyTorch file", "net.onnx"),
+        ("net.h5", &onnx(), "name of a Keras HDF5 file", "net.onnx"),
+        ("net.params", &script, "name of an MXNet parameter file", "net.pth"),
+        ("net.weights", &script, "name of a Darknet weight file", "net.pth"),
+        ("xgboost-model", &script, "name of an XGBoost model", "xgboost-model.pth"),
+        ("net.onnx", &tflite, "name of an ONNX file", "net.tflite"),
+        ("m.bst", &xgboost, "the content of `m.bst` is an XGBoost model", "m.model"),
+        ("1/model.graphdef", &graph, "the content of `1/model.graphdef` is a TensorFlow graph", "model.pb"),
+        ("saved_model.pb", &graph, "name of a TensorFlow SavedModel", "frozen_graph.pb"),
+        ("net.bin", &params, "is an MXNet parameter file", "net.params"),
+    ];
+    for (path, data, text, name) in cases {
+        let inspection = inspect_members(&[(path, data)]);
+        let misnamed = inspection.problems.iter().find(|problem| problem.code == "model-misnamed");
+        let misnamed = misnamed.unwrap_or_else(|| panic!("{path}: {:?}", inspection.problems));
+        assert!(misnamed.problem.contains(text), "{misnamed:?}");
+        assert!(misnamed.remedy.contains(&format!("rename the file to `{name}`")), "{misnamed:?}");
+        // Renamed, it is found.
+        let renamed = inspect_members(&[(name, data)]);
+        assert!(!problem_codes(&renamed).contains(&"model-misnamed"), "{name}: {:?}", renamed.problems);
+    }
+    let symbol = suite_member("mxnet", "gluon/net-symbol.json");
+    let inspection = inspect_members(&[("net.json", &symbol), ("net.params", &params)]);
+    assert_only_problem(&inspection, "model-misnamed", "is an MXNet symbol file", "`net-symbol.json`");
+}
+
+#[test]
+fn pickle_of_torch_is_not_taken_for_another_format() {
+    let pickle = suite_member("pytorch", "state-dict/model.pt");
+    for (path, named) in [
+        ("best.model", "an XGBoost model"),
+        ("xgboost-model", "an XGBoost model"),
+        ("mlp.params", "an MXNet parameter file"),
+        ("mlp.weights", "a Darknet weight file"),
+    ] {
+        let text = format!("`{path}` has the name of {named}, but its content is a PyTorch file");
+        assert_only_problem(&inspect_members(&[(path, &pickle)]), "torch-not-script", &text, "torch.jit.trace");
+    }
+}
+
+#[test]
+fn torch_package_is_not_taken_for_torchscript() {
+    // A zip file of nothing but a directory: one entry per file.
+    let names = ["m/.data/0.storage", "m/model/model.pkl", "m/.data/extern_modules", "m/.data/version"];
+    let mut zip: Vec<u8> = Vec::new();
+    let mut directory = Vec::new();
+    for name in names {
+        let (offset, length) = (u32::try_from(zip.len()).unwrap(), u16::try_from(name.len()).unwrap().to_le_bytes());
+        zip.extend([b"PK\x03\x04", &[0; 22][..], &length, &[0, 0], name.as_bytes()].concat());
+        let entry = [b"PK\x01\x02", &[0; 24][..], &length, &[0; 12], &offset.to_le_bytes(), name.as_bytes()];
+        directory.extend(entry.concat());
+    }
+    let (size, offset) = (u32::try_from(directory.len()).unwrap(), u32::try_from(zip.len()).unwrap());
+    let count = u16::try_from(names.len()).unwrap().to_le_bytes();
+    zip.extend(&directory);
+    let end = [b"PK\x05\x06", &[0; 4][..], &count, &count, &size.to_le_bytes(), &offset.to_le_bytes(), &[0, 0]];
+    zip.extend(end.concat());
+    let inspection = inspect_members(&[("model.pt", &zip)]);
+    assert_only_problem(&inspection, "torch-not-script", "an archive of torch.package", "PackageImporter");
+}
+
+#[test]
+fn numbers_are_not_an_xgboost_model() {
+    let floats: Vec<u8> = (0_u8..200).flat_map(|number| (f32::from(number) / 10.0).to_le_bytes()).collect();
+    for path in ["a.model", "xgboost-model"] {
+        let inspection = inspect_members(&[(path, &floats)]);
+        assert_only_problem(&inspection, "model-invalid", "expected one of XGBoost's formats", "xgboost.Booster");
+    }
+    // The format of XGBoost 0.90, which has no magic number.
+    let model = suite_member("xgboost/1-7", "1-7-classes-deprecated/xgboost.model");
+    let old = model.strip_prefix(b"binf").unwrap();
+    let inspection = inspect_members(&[("a.model", old)]);
+    assert_eq!(inspection.problems, []);
+    assert_eq!(inspection.model.unwrap().framework, Framework::Xgboost);
+}
+
+#[test]
+fn lost_files_are_not_models_or_weights() {
+    let params = suite_member("mxnet", "gluon/net-0000.params");
+    for (lost, looks) in [(&b""[..], "empty"), (LFS, "a Git LFS pointer"), (PAGE, "an HTML or XML page")] {
+        let cases: [&[(&str, &[u8])]; 6] = [
+            &[("model.pkl", lost)],
+            &[("model.joblib", lost)],
+            &[("net.cfg", CFG), ("net.weights", lost)],
+            &[("net.cfg", lost), ("net.weights", WEIGHTS)],
+            &[("net-symbol.json", lost), ("net-0000.params", &params)],
+            &[("m.model", lost)],
+        ];
+        for files in cases {
+            let inspection = inspect_members(files);
+            assert_only_problem(&inspection, "model-invalid", looks, "");
+        }
+    }
+    let setup = inspect_members(&[("model.onnx", &onnx()), ("setup.cfg", b""), ("empty.model", b"")]);
+    assert_eq!(problem_codes(&setup), Vec::<&str>::new());
+    let link = archive_with_links(&[("net.cfg", CFG)], &[("net.weights", "/data/net.weights")]);
+    assert_only_problem(&link, "model-is-link", "a link to `/data/net.weights`", "--dereference");
+}
+
+#[test]
+fn stray_file_does_not_stop_a_model_of_another_framework() {
+    let path_file = ("lib/distutils-precedence.pth", &b"import os; os.environ\n"[..]);
+    let inspection = inspect_members(&[("model.onnx", &onnx()), path_file]);
+    assert_eq!(problem_codes(&inspection), Vec::<&str>::new());
+    assert_eq!(inspection.model.unwrap().framework, Framework::Onnx);
+
+    let script = suite_member("pytorch", "traced/model.pt");
+    let inspection = inspect_members(&[("model.pth", &script), path_file]);
+    assert_only_problem(&inspection, "several-models", "(plain text)", "without `lib/distutils-precedence.pth`");
+    assert_only_problem(&inspect_members(&[path_file]), "model-invalid", "plain text", "");
+}
+
+#[test]
+fn named_framework_is_chosen_among_candidates() {
+    let (onnx, tflite) = (onnx(), suite_member("tflite", "image/model.tflite"));
+    let archive = tar_gz(&[("m.onnx", &onnx), ("m.tflite", &tflite)]);
+    let inspect = |framework| inspect_archive_for(framework, archive.as_slice(), &Limits::default()).unwrap();
+    assert_only_problem(&inspect(None), "several-frameworks", "", "`framework: ONNX` in the rule");
+    for framework in [Framework::Onnx, Framework::Tflite] {
+        let inspection = inspect(Some(framework));
+        assert_eq!(inspection.problems, []);
+        let model = inspection.model.unwrap();
+        assert_eq!((model.framework, model.read), (framework, true));
+    }
+    // Without a candidate of it, the archive decides; the plan then compares both.
+    assert_eq!(problem_codes(&inspect(Some(Framework::Keras))), ["several-frameworks"]);
+    let refuted = tar_gz(&[("m.onnx", &onnx), ("notes.model", b"svm_type c_svc\n")]);
+    let inspection = inspect_archive_for(Some(Framework::Xgboost), refuted.as_slice(), &Limits::default()).unwrap();
+    assert_eq!(inspection.model.unwrap().framework, Framework::Onnx);
+}
+
+#[test]
+fn variables_of_a_saved_model_must_be_complete() {
+    let graph = suite_member("tensorflow", "saved-fixed/saved_model.pb");
+    let (index, shard) = ("variables/variables.index", "variables/variables.data-00000-of-00001");
+    let inspect = |files: &[(&str, &[u8])]| inspect_members(&[&[("saved_model.pb", &graph[..])], files].concat());
+    assert_eq!(problem_codes(&inspect(&[(index, b"\0"), (shard, b"\0")])), Vec::<&str>::new());
+    assert_only_problem(&inspect(&[(index, b"\0")]), "variables-missing", shard, "tar -czf");
+    assert_only_problem(&inspect(&[(shard, b"\0")]), "variables-missing", index, "tar -czf");
+    let half = inspect(&[(index, b"\0"), ("variables/variables.data-00001-of-00002", b"\0")]);
+    assert_only_problem(&half, "variables-missing", "variables.data-00000-of-00002", "tar -czf");
+    for (lost, looks, fix) in [
+        (&b""[..], "an empty file", "ls -l"),
+        (LFS, "a Git LFS pointer", "git lfs pull"),
+        (PAGE, "an HTML", "download"),
+    ] {
+        assert_only_problem(&inspect(&[(index, b"\0"), (shard, lost)]), "weights-invalid", looks, fix);
+        assert_only_problem(&inspect(&[(index, lost), (shard, b"\0")]), "weights-invalid", looks, fix);
+    }
+    let files = [("saved_model.pb", &graph[..]), (index, b"\0")];
+    let inspection = archive_with_links(&files, &[(shard, "/data/shard")]);
+    assert_only_problem(&inspection, "weights-invalid", "a link", "--dereference");
+    let inspection = archive_with_links(&files[..1], &[("variables", "/data/variables")]);
+    assert_only_problem(&inspection, "variables-link", "its folder `variables` is a link", "--dereference");
+    // A model without variables has an empty folder.
+    let folder = tar_member("variables/", b"", EntryType::Directory);
+    let empty = [folder, tar_member("saved_model.pb", &graph, EntryType::Regular)].concat();
+    assert_eq!(inspect_bytes(&gzip_bytes(&empty)).problems, []);
+}
+
+#[test]
+fn external_data_must_have_content() {
+    let model = crate::onnx::external_data_model("weights.bin");
+    for (lost, looks) in [(&b""[..], "an empty file"), (LFS, "a Git LFS pointer"), (PAGE, "an HTML or XML page")] {
+        let inspection = inspect_members(&[("m.onnx", &model), ("weights.bin", lost)]);
+        assert_only_problem(&inspection, "weights-invalid", looks, "");
+        assert_eq!(inspection.warnings, []);
+        // A later file of the same path replaces it.
+        let inspection = inspect_members(&[("m.onnx", &model), ("weights.bin", lost), ("./weights.bin", b"\x01")]);
+        assert_eq!(inspection.problems, []);
+    }
+    let inspection = archive_with_links(&[("m.onnx", &model)], &[("weights.bin", "blobs/1")]);
+    assert_only_problem(&inspection, "weights-invalid", "a link", "--dereference");
+}
+
+#[test]
+fn surplus_files_are_named_with_what_they_are() {
+    let (script, pickle) = (suite_member("pytorch", "traced/model.pt"), suite_member("pytorch", "state-dict/model.pt"));
+    for files in [[("model.pth", &script), ("w.pt", &pickle)], [("w.pt", &pickle), ("model.pth", &script)]] {
+        let inspection = inspect_members(&files.map(|(path, data)| (path, &data[..])));
+        assert_only_problem(&inspection, "several-models", "`w.pt` (a pickle of torch.save)", "without `w.pt`");
+    }
+    let inspection = archive_with_links(&[("v3/net.onnx", &onnx())], &[("latest.onnx", "v3/net.onnx")]);
+    assert_only_problem(
+        &inspection,
+        "several-models",
+        "`latest.onnx` (a link to `v3/net.onnx`)",
+        "without `latest.onnx`",
+    );
+    let inspection = inspect_members(&[("a.onnx", &onnx()), ("b.onnx", LFS)]);
+    assert_only_problem(&inspection, "several-models", "`b.onnx` (a Git LFS pointer)", "without `b.onnx`");
+
+    let shards = ["m-00001-of-00002.bin", "m-00002-of-00002.bin"].map(|path| (path, &pickle[..]));
+    assert_only_problem(&inspect_members(&shards), "several-models", "a pickle", "the parts of one checkpoint");
+    let extracted = [("m/data.pkl", &b"\x80\x02}"[..]), ("m/constants.pkl", b"\x80\x02)"), ("m/version", b"3")];
+    assert_only_problem(&inspect_members(&extracted), "several-models", "", "zip -0 -r model.pth m");
+    let pickles = [("a.pt", &pickle[..]), ("b.pt", &pickle)];
+    assert_only_problem(&inspect_members(&pickles), "several-models", "`b.pt` (a pickle", "torch.jit.trace");
+
+    let (config, graph) =
+        (&b"name: \"m\"\nplatform: \"tensorflow_graphdef\"\n"[..], suite_member("tensorflow", "graph-one/frozen.pb"));
+    let triton = inspect_members(&[("m/config.pbtxt", config), ("m/1/model.graphdef", &graph)]);
+    assert_only_problem(
+        &triton,
+        "model-misnamed",
+        "m/1/model.graphdef",
+        "`model.pb` and create the archive again, without `m/config.pbtxt`",
+    );
+}
+
+#[test]
+fn snapshot_of_hugging_face_is_exported() {
+    let pickle = suite_member("pytorch", "state-dict/model.pt");
+    let weights = read_fixture("keras/refused/weights.h5");
+    let config = br#"{"architectures": ["BertModel"], "model_type": "bert", "transformers_version": "4.30.0"}"#;
+    for file in
+        [("pytorch_model.bin", &pickle[..]), ("tf_model.h5", &weights), ("model.safetensors", b"\x02\0\0\0\0\0\0\0{}")]
+    {
+        let inspection = inspect_members(&[("config.json", config), file, ("flax_model.msgpack", b"\x81\xa3")]);
+        assert_eq!(inspection.problems.len(), 1, "{inspection:#?}");
+        assert!(inspection.problems[0].remedy.contains("optimum-cli export onnx"), "{:?}", inspection.problems);
+    }
+    let inspection = inspect_members(&[("config.json", config), ("onnx/model.onnx", &onnx())]);
+    assert_eq!(inspection.problems, []);
+    let architecture = br#"{"class_name": "Sequential", "config": []}"#;
+    let inspection = inspect_members(&[("model.json", architecture), ("w.h5", &weights)]);
+    assert_only_problem(&inspection, "keras-weights-only", "", "keras.models.model_from_json");
+}
+
+#[test]
+fn backslashes_in_names_are_reported() {
+    let graph = suite_member("tensorflow", "saved-fixed/saved_model.pb");
+    let files: [(&str, &[u8]); 3] = [
+        (r"export\saved_model.pb", &graph),
+        (r"export\fingerprint.pb", b"\x08\x01"),
+        (r"export\variables\variables.index", b"\0"),
+    ];
+    let shard = (r"export\variables\variables.data-00000-of-00001", &b"\0"[..]);
+    let inspection = inspect_members(&[files[0], files[1], files[2], shard]);
+    assert_only_problem(&inspection, "path-backslash", r"`export\saved_model.pb`", "create the archive with tar");
+    assert_eq!(inspection.model.unwrap().framework, Framework::Tensorflow);
+    // A model of one file is found nevertheless.
+    let inspection = inspect_members(&[(r"export\m.onnx", &onnx())]);
+    assert_eq!((inspection.problems.len(), inspection.warnings[0].code.as_ref()), (0, "path-backslash"));
+}
+
+/// An MXNet parameter file with arrays of two numbers.
+fn params_file(arrays: u64, names: &[&str]) -> Vec<u8> {
+    let array = [0xf993_fac9_u32, 0, 1, 2, 0, 1, 0, 0, 0, 0].map(u32::to_le_bytes).concat();
+    let mut bytes = [0x112, 0, arrays].map(u64::to_le_bytes).concat();
+    (0..arrays).for_each(|_| bytes.extend(&array));
+    bytes.extend((names.len() as u64).to_le_bytes());
+    for name in names {
+        bytes.extend((name.len() as u64).to_le_bytes());
+        bytes.extend(name.as_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn mxnet_parameters_must_belong_to_the_symbol() {
+    let symbol = br#"{"nodes": [{"op": "null", "name": "data", "inputs": []}, {"op": "null", "name": "fc_weight"}]}"#;
+    let inspect = |params: &[u8]| inspect_members(&[("n-symbol.json", symbol), ("n-0000.params", params)]);
+    let inspection = inspect(&params_file(1, &["arg:fc_weight"]));
+    assert_eq!((inspection.problems.len(), inspection.warnings.len()), (0, 0), "{inspection:#?}");
+
+    let inspection = inspect(&params_file(2, &[]));
+    assert_only_problem(&inspection, "mxnet-params-unnamed", "2 arrays but only 0 names", "net.export(\"model\")");
+    let inspection = inspect(&params_file(1, &["arg:other_weight"]));
+    assert_only_problem(&inspection, "mxnet-weights-missing", "`fc_weight`", "net.export(\"model\")");
+    assert_eq!(inspection.model.unwrap().inputs.len(), 1);
+    let inspection = inspect(&params_file(2, &["arg:fc_weight", "arg:lr"]));
+    assert_eq!((inspection.problems.len(), inspection.warnings[0].code.as_ref()), (0, "mxnet-params-unused"));
+    let inspection = inspect(&params_file(1, &["fc_weight"]));
+    assert_eq!((inspection.problems.len(), inspection.warnings[0].code.as_ref()), (0, "mxnet-params-unprefixed"));
+
+    let alone = inspect_members(&[("net.params", &params_file(2, &["0.weight", "0.bias"]))]);
+    assert_only_problem(&alone, "part-missing", "no MXNet symbol file", "net.hybridize()");
+}
+
+#[test]
+fn json_after_a_byte_order_mark_is_not_read() {
+    let symbol = suite_member("mxnet", "gluon/net-symbol.json");
+    let params = suite_member("mxnet", "gluon/net-0000.params");
+    let marked = [b"\xef\xbb\xbf", &symbol[..]].concat();
+    let inspection = inspect_members(&[("net-symbol.json", &marked), ("net-0000.params", &params)]);
+    assert_only_problem(&inspection, "model-invalid", "JSON after a byte order mark", "sed -i");
+}
