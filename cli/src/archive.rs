@@ -45,7 +45,9 @@ pub(crate) fn inspect_source(name: &str, expected: ExpectedFramework<'_>) -> Res
         if bucket.is_empty() || key.is_empty() {
             return Err(CliError::NoObjectKey(name.to_owned()));
         }
-        return tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(inspect_object(bucket, key, expected));
+        return tokio::runtime::Runtime::new()
+            .map_err(CliError::Runtime)?
+            .block_on(inspect_object(bucket, key, expected));
     }
     if name == "-" {
         let mut reader = ProgressReader { reader: io::stdin().lock(), bar: create_bar(None), read: 0 };

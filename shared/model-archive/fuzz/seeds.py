@@ -22,11 +22,42 @@ DARKNET = {
     "yolo": b"# detection\r\n[network]\r\nbatch = 64\r\nwidth = 416\r\nheight = 416\r\n\r\n[yolo]\r\nmask = 0,1,2\r\n",
 }
 
+WEIGHTS = {
+    "version-1": b"\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0" + b"\x3d\xcc\xcc\xcd" * 20,
+    "version-2": b"\0\0\0\0\2\0\0\0\5\0\0\0\0\0\0\0\0\0\0\0" + b"\x3d\xcc\xcc\xcd" * 20,
+}
+
+# Formats that Neo does not take.
+FOREIGN = {
+    "coreml": b"\x08\x07\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00",
+    "safetensors": b"\x08\0\0\0\0\0\0\0{}      ",
+    "checkpoint-index": b"\0\0\x06\x08\x01\x1a\x02\x08\x01\0\x01",
+    "checkpoint-graph": b"\x0a\x0b\x12\x09\x0a\x07\x0a\x05AddV2",
+    "sentencepiece": b"\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02",
+    "cntk": b"\x0a\x0d\x0a\x07version\x12\x02\x18\x01",
+    "caffe": b"\x0a\x06ResNet\xa2\x06\x06\x0a\x04conv",
+    "paddle": b"\x0a\x06\x08\0\x10\x01\x1a\0",
+    "vowpal-wabbit": b"\x07\0\0\x008.11.0\0m\0",
+    "word2vec": b"100 50\nthe \x9d\x73\xce\xbf",
+    "pickle-4": b"\x80\x04\x95\x0a\0\0\0\0\0\0\0\x8c\x0cgensim.models\x94",
+    "pickle-2": b"\x80\x02cxgboost.core\nBooster\n",
+    "npz": b"PK\3\4" + bytes(22) + b"\x09\0\0\0arr_0.npy",
+    "openvino": b'<?xml version="1.0"?>\n<net name="m">',
+    "tfjs": b'{"format": "graph-model", "modelTopology": {}}',
+    "hugging-face": b'{"architectures": ["B"], "model_type": "b"}',
+    "error": b'\xef\xbb\xbf{"message": "Not Found"}',
+    "triton": b'name: "m"\nplatform: "x"',
+    "lightgbm": b"tree\nversion=v3\n",
+    "flatbuffer": b"\x20\0\0\0ORTM\0\0",
+}
+
 # The same as PATHS in src/lib.rs.
 PATHS = [
     "model.onnx", "weights.bin", "export/saved_model.pb", "export/variables/variables.index", "export/fingerprint.pb",
     "frozen.pb", "frozen.pbtxt", "model.h5", "model.tflite", "model.pth", "net-symbol.json", "net-0000.params",
     "net.cfg", "net.weights", "xgboost-model", "model.pkl", "._model.onnx", "model.tar.gz", "../model.onnx", "README",
+    "export/variables/variables.data-00000-of-00001", "best.model", "config.json", "m/config.pbtxt",
+    "export\\saved_model.pb", "lib/site.pth",
 ]  # fmt: skip
 
 
@@ -74,6 +105,17 @@ def seeds():
                 ("export/saved_model.pb", tensorflow["saved-session/saved_model.pb"]),
                 ("export/variables/variables.index", tensorflow["saved-session/variables/variables.index"]),
             ),
+            "variables": archive(
+                ("export/saved_model.pb", tensorflow["saved-session/saved_model.pb"]),
+                ("export/variables/variables.index", b"\0"),
+                ("export/variables/variables.data-00000-of-00001", b"version https://git-lfs.github.com/spec/v1"),
+            ),
+            "foreign": archive(
+                ("config.json", FOREIGN["hugging-face"]),
+                ("best.model", FOREIGN["safetensors"]),
+                ("m/config.pbtxt", FOREIGN["triton"]),
+                ("lib/site.pth", b"import os"),
+            ),
             "graphs": archive(
                 ("frozen.pb", tensorflow["graph-one/frozen.pb"]),
                 ("frozen.pbtxt", tensorflow["graph-one-text/frozen.pbtxt"]),
@@ -98,6 +140,7 @@ def seeds():
         "mxnet_symbol": ending(mxnet, "-symbol.json"),
         "mxnet_params": ending(mxnet, ".params"),
         "darknet": DARKNET,
+        "darknet_weights": WEIGHTS,
         "xgboost": xgboost,
         "content": {
             "onnx": small,
@@ -106,7 +149,9 @@ def seeds():
             "tflite": tflite["image/model.tflite"],
             "pytorch": pytorch["frozen/model.pt"],
             "xgboost": xgboost["1-7-linear-json/xgboost.model"],
+            "mxnet": mxnet["two/net-symbol.json"],
         },
+        "foreign": FOREIGN,
     }
 
 

@@ -6,6 +6,7 @@ use crate::{
     container::{
         gzip::GzipReader,
         member::MemberReader,
+        path::normalize_path,
         tar::{MemberKind, TarMember, TarReader},
     },
     error::{FileError, InspectError, ReadError},
@@ -139,7 +140,7 @@ impl<'l> Inspector<'l> {
     /// Inspects one member and returns how many of its bytes were consumed.
     fn inspect_member(&mut self, member: &TarMember, mut content: MemberReader<'_, '_>) -> Result<u64, ReadError> {
         // Some archivers on Windows write backslashes between folders.
-        let path = &member.path.replace('\\', "/");
+        let path = &normalize_path(&member.path.replace('\\', "/"));
         match member.kind {
             MemberKind::Directory => {
                 self.weights.add_folder(path);

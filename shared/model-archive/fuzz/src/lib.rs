@@ -12,7 +12,7 @@ use tar::{EntryType, Header};
 type FuzzTarget = fn(&[u8]);
 
 /// Every target, by its name in `cargo fuzz`.
-pub const TARGETS: [(&str, FuzzTarget); 16] = [
+pub const TARGETS: [(&str, FuzzTarget); 18] = [
     ("archive", fuzz_archive),
     ("gzip", fuzz_gzip),
     ("tar", fuzz_tar),
@@ -26,11 +26,14 @@ pub const TARGETS: [(&str, FuzzTarget); 16] = [
     ("pytorch", |data| inspect_files(&[("model.pth", data)])),
     ("mxnet_symbol", |data| inspect_files(&[("net-symbol.json", data), ("net-0000.params", PARAMS)])),
     ("mxnet_params", |data| inspect_files(&[("net-symbol.json", SYMBOL), ("net-0000.params", data)])),
-    ("darknet", |data| inspect_files(&[("net.cfg", data), ("net.weights", b"")])),
+    ("darknet", |data| inspect_files(&[("net.cfg", data), ("net.weights", WEIGHTS)])),
+    ("darknet_weights", |data| inspect_files(&[("net.cfg", CONFIG), ("net.weights", data)])),
     // JSON, UBJSON or the old binary format, depending on the first bytes.
     ("xgboost", |data| inspect_files(&[("xgboost-model", data)])),
     // Any format: recognized by its content alone.
     ("content", |data| inspect_files(&[("model.bin", data)])),
+    // Any format, also those that Neo does not take, under a name that many programs use.
+    ("foreign", |data| inspect_files(&[("best.model", data)])),
 ];
 
 /// Runs a target by its name.
@@ -43,7 +46,7 @@ pub fn run_target(name: &str, data: &[u8]) {
 }
 
 /// Paths of members in the target `archive`; each member refers to one by its index.
-const PATHS: [&str; 20] = [
+const PATHS: [&str; 26] = [
     "model.onnx",
     "weights.bin",
     "export/saved_model.pb",
@@ -64,7 +67,18 @@ const PATHS: [&str; 20] = [
     "model.tar.gz",
     "../model.onnx",
     "README",
+    "export/variables/variables.data-00000-of-00001",
+    "best.model",
+    "config.json",
+    "m/config.pbtxt",
+    "export\\saved_model.pb",
+    "lib/site.pth",
 ];
+
+/// The header of a Darknet weight file of version 0.2.0.
+const WEIGHTS: &[u8] = b"\0\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+const CONFIG: &[u8] = b"[net]\nheight=32\nwidth=32\nchannels=3\n[softmax]\n";
 
 /// An empty file of MXNet parameters: magic number, reserved word, no arrays, no names.
 const PARAMS: &[u8] = b"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
