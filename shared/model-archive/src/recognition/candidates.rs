@@ -52,13 +52,18 @@ impl Candidates {
     /// Whether the model may be one of this format, as far as the archive was read.
     fn may_be_chosen(&self, format: Format) -> bool {
         let framework = self.choose_framework().ok().flatten();
-        let both = TENSORFLOW.iter().all(|format| self.is_chosen_format(*format));
-        framework == Some(format.framework()) && !(both && TENSORFLOW.contains(&format))
+        let has_rival = TENSORFLOW.contains(&format)
+            && TENSORFLOW.iter().any(|other| *other != format && !self.ignores_beside(*other, format));
+        framework == Some(format.framework()) && !has_rival
     }
 
-    /// Whether files of this format count against another format of the same suffixes.
-    fn is_chosen_format(&self, format: Format) -> bool {
-        self.formats.get(&format).and_then(FormatFiles::certainty).is_some()
+    /// Whether files of a format do not matter beside those of another one of the same suffixes.
+    fn ignores_beside(&self, format: Format, other: Format) -> bool {
+        let is_misnamed = |format| {
+            let certainty = self.formats.get(&format).and_then(FormatFiles::certainty);
+            certainty.map(|certainty| certainty == Certainty::ByContent)
+        };
+        is_misnamed(format).is_none_or(|misnamed| misnamed && is_misnamed(other) == Some(false))
     }
 
     fn drop_facts(&mut self) {
@@ -130,7 +135,13 @@ impl Candidates {
 
     /// Chooses the model of this framework.
     pub fn choose_model(mut self, framework: Framework, contents: &ArchiveContents<'_>) -> ModelChoice {
-        self.formats.retain(|format, _| format.framework() == framework);
+        let ignored = |format: &Format| {
+            let mut others = TENSORFLOW.iter().filter(|other| *other != format);
+            TENSORFLOW.contains(format)
+                && others.any(|other| self.formats.contains_key(other) && self.ignores_beside(*format, *other))
+        };
+        let ignored: Vec<_> = self.formats.keys().copied().filter(ignored).collect();
+        self.formats.retain(|format, _| format.framework() == framework && !ignored.contains(format));
         choice::choose_model(self.formats, framework, contents)
     }
 

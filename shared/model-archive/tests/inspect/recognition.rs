@@ -265,6 +265,27 @@ fn surplus_files_are_named_with_what_they_are() {
 }
 
 #[test]
+fn misnamed_graph_beside_a_saved_model_is_ignored() {
+    let (saved, graph) =
+        (suite_member("tensorflow", "saved-fixed/saved_model.pb"), suite_member("tensorflow", "graph-one/frozen.pb"));
+    let weights: [(&str, &[u8]); 2] =
+        [("variables/variables.index", b"\0"), ("variables/variables.data-00000-of-00001", b"\0")];
+    let model = ("saved_model.pb", &saved[..]);
+    for (other, codes) in [("1/model.graphdef", &[][..]), ("frozen.pb", &["several-models"])] {
+        for files in [[model, (other, &graph)], [(other, &graph), model]] {
+            let inspection = inspect_members(&[&files[..], &weights].concat());
+            assert_eq!(problem_codes(&inspection), codes, "{other}");
+        }
+    }
+    let files = [("backup.bin", &saved[..]), ("frozen.pb", &graph)];
+    for files in [files, [files[1], files[0]]] {
+        let inspection = inspect_members(&files);
+        assert_eq!(inspection.problems, []);
+        assert_eq!(inspection.model.unwrap().path, "frozen.pb");
+    }
+}
+
+#[test]
 fn snapshot_of_hugging_face_is_exported() {
     let pickle = suite_member("pytorch", "state-dict/model.pt");
     let weights = read_fixture("keras/refused/weights.h5");
