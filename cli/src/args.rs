@@ -75,6 +75,9 @@ pub(crate) struct InspectArgs {
     /// Size of a dynamic dimension; `default` applies to all other dynamic dimensions
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = parse_dimension)]
     pub dims: Vec<(String, u64)>,
+    /// Size of a dynamic first dimension that no --dim names
+    #[arg(long, value_name = "SIZE", value_parser = clap::value_parser!(u32).range(1..=2_147_483_647))]
+    pub batch_size: Option<u32>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -115,8 +115,9 @@ fn any_settings() -> impl Strategy<Value = Value> {
         any::<bool>(),
         option::weighted(0.2, tags),
         option::of(select(vec![json!({ "default": 1 }), json!({ "batch": 8, "width": 224 })])),
+        option::of(1..64u32),
     );
-    fields.prop_map(|(runtime, output, key, vpc, tags, dims)| {
+    fields.prop_map(|(runtime, output, key, vpc, tags, dims, batch)| {
         let mut all = serde_json::Map::new();
         let mut set = |name: &str, value: Option<Value>| {
             all.extend(value.map(|value| (name.to_owned(), value)));
@@ -127,6 +128,7 @@ fn any_settings() -> impl Strategy<Value = Value> {
         set("vpc", vpc.then(|| json!({ "security_group_ids": ["sg-1"], "subnets": ["subnet-1", "subnet-2"] })));
         set("tags", tags.map(|tags| tags.into_iter().map(|(key, value)| (key, Value::from(value))).collect()));
         set("symbolic_dims", dims);
+        set("batch_size", batch.map(Value::from));
         Value::Object(all)
     })
 }

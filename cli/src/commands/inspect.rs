@@ -1,7 +1,9 @@
 //! `automation inspect`
 
+use std::num::NonZeroU32;
+
 use model_archive::{Dim, InputLayout, InspectedModel, Inspection, Problem};
-use neo::{InputShapes, SymbolicDims};
+use neo::{DimensionSizes, ResolvedShapes};
 use serde_json::json;
 
 use crate::{
@@ -21,17 +23,20 @@ const MAX_FILES: usize = 20;
 const DYNAMIC_DIMENSION: &str = "input-dimension-open";
 
 /// The input shapes, `None` if SageMaker needs none, or what has to be set for them.
-type DerivedInputs = Result<Option<InputShapes>, Vec<Problem>>;
+type DerivedInputs = Result<Option<ResolvedShapes>, Vec<Problem>>;
 
 pub(crate) fn inspect_model(args: &InspectArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
     let archive = inspect_source(&args.archive, &|_| None)?;
     let inspection = &archive.inspection;
-    let dims: SymbolicDims = args.dims.iter().cloned().collect();
-    let inputs = inspection.model.as_ref().map(|model| neo::derive_data_input_config(model, &dims));
+    let sizes = DimensionSizes {
+        symbolic_dims: args.dims.iter().cloned().collect(),
+        batch_size: args.batch_size.and_then(NonZeroU32::new),
+    };
+    let inputs = inspection.model.as_ref().map(|model| neo::derive_data_input_config(model, &sizes));
     let can_compile = inspection.model.is_some() && inspection.problems.is_empty();
     if args.json {
         let (config, open) = match &inputs {
-            Some(Ok(inputs)) => (inputs.as_ref().map(InputShapes::to_json), Vec::new()),
+            Some(Ok(inputs)) => (inputs.as_ref().map(|inputs| inputs.shapes.to_json()), Vec::new()),
             Some(Err(open)) => (None, open.clone()),
             None => (None, Vec::new()),
         };
@@ -94,9 +99,12 @@ fn print_model(model: &InspectedModel, out: &mut CliOutput) -> Result<(), CliErr
 }
 
 fn print_result(inspection: &Inspection, inputs: Option<DerivedInputs>, out: &mut CliOutput) -> Result<(), CliError> {
-    let mut open = Vec::new();
+    let (mut open, mut warnings) = (Vec::new(), Vec::new());
     match inputs {
-        Some(Ok(Some(inputs))) => out.print_line(format_args!("DataInputConfig  {inputs}"))?,
+        Some(Ok(Some(inputs))) => {
+            out.print_line(format_args!("DataInputConfig  {}", inputs.shapes))?;
+            warnings = inputs.warnings;
+        }
         Some(Ok(None)) => out.print_line("DataInputConfig  not required")?,
         Some(Err(problems)) => open = problems,
         None => {}
@@ -107,7 +115,7 @@ fn print_result(inspection: &Inspection, inputs: Option<DerivedInputs>, out: &mu
         out.print_line(format_args!("  Fix: {remedy}"))?;
     }
     print_problems(out, "", &inspection.problems)?;
-    print_warnings(out, "", &inspection.warnings)?;
+    print_warnings(out, "", inspection.warnings.iter().chain(&warnings))?;
     match &inspection.model {
         Some(_) if inspection.problems.is_empty() && !open.is_empty() => {
             let is_dynamic = open.iter().all(|problem| problem.code == DYNAMIC_DIMENSION);

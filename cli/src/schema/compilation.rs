@@ -108,6 +108,10 @@ struct JobSettingsSchema {
     /// Sizes for the model's dynamic dimensions, by name; `default` applies to the rest. Default:
     /// models with dynamic dimensions are rejected.
     symbolic_dims: Option<BTreeMap<String, SizeSchema>>,
+    /// Size of a dynamic first dimension that `symbolic_dims` does not name. Default: models whose
+    /// batch size is dynamic are rejected, except TFLITE, for which it is 1.
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    batch_size: Option<u32>,
     /// Tags of each job; those of defaults, rule and target are merged.
     tags: Option<BTreeMap<String, TagValueSchema>>,
     /// Location of the artifacts: a prefix in the artifact bucket, or `s3://bucket/prefix`, with

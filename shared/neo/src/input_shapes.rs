@@ -1,8 +1,11 @@
 //! Input shapes as written in a rule or in metadata: shapes, and the additional settings of Core ML
 //! inputs.
 
+mod dimension_sizes;
 mod layout;
 mod model_inputs;
+mod open_dimensions;
+mod suggestion;
 
 use std::fmt;
 
@@ -10,9 +13,10 @@ use document::{LocatedNode, Reader, YamlNode, YamlValue};
 use indexmap::IndexMap;
 use serde::Serialize;
 
+pub use dimension_sizes::DimensionSizes;
 pub use layout::DeclaredLayout;
 pub(crate) use layout::find_transposed_inputs;
-pub use model_inputs::derive_data_input_config;
+pub use model_inputs::{ResolvedShapes, derive_data_input_config};
 pub(crate) use model_inputs::{compare_with_model, resolve_model_shapes, unknown_shapes_problem};
 
 /// Maximum size of a dimension: Neo compilers use 32-bit sizes.

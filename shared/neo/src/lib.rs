@@ -26,8 +26,8 @@ pub use config::{
 };
 pub use failure_class::{FailureClass, find_unsupported_operators, suggest_failure_fix};
 pub use input_shapes::{
-    CoreMlDimension, CoreMlInputConfig, CoreMlInputType, CoreMlShape, DeclaredLayout, InputShape, InputShapes,
-    derive_data_input_config,
+    CoreMlDimension, CoreMlInputConfig, CoreMlInputType, CoreMlShape, DeclaredLayout, DimensionSizes, InputShape,
+    InputShapes, ResolvedShapes, derive_data_input_config,
 };
 pub use job::{JobDescription, JobStatus};
 pub use job_options::JobOptions;

@@ -41,6 +41,9 @@ def models():
         "batch-open",
         convert(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"), spec([None, 32, 32, 3], tf.float32, name="x")),
     )
+    dynamic = tf.keras.Input((None, None, 3), name="dyn")
+    convolved = tf.keras.Model(dynamic, tf.keras.layers.Conv2D(1, 1)(dynamic))
+    yield "image-open", tf.lite.TFLiteConverter.from_keras_model(convolved).convert()
     yield (
         "pair",
         convert(
@@ -71,7 +74,7 @@ def answer(data):
     model = schema.Model.GetRootAs(data, 0)
     inputs = []
     for detail in details:
-        dims = [int(size) or None for size in detail["shape"]]
+        dims = [int(size) if size > 0 else None for size in detail["shape_signature"]]
         inputs.append({"name": detail["name"], "element_type": tf.as_dtype(detail["dtype"]).name, "dims": dims})
     return {"format_version": f"TFLite {model.Version()}", "producer": model.Description().decode(), "inputs": inputs}
 

@@ -14,7 +14,7 @@ use super::*;
 const CONFIG: &str = r#"
 version: 1
 compilation:
-  defaults: { symbolic_dims: { default: 1 } }
+  defaults: { batch_size: 1 }
   rules:
     - name: edge
       keys: "vision/**"
@@ -189,7 +189,7 @@ async fn answer_larger_than_a_row_is_given_once() {
     let many: Vec<_> = (0..1000).map(|number| format!("serving_default_input_of_the_tower_{number}")).collect();
     let long = ["a", "b"].map(|name| name.repeat(60 * 1024));
     for (inputs, total) in [(&many[..], 2000), (&long[..], 4)] {
-        let planner = create_planner(Some(&CONFIG.replace("{ symbolic_dims: { default: 1 } }", "{}")));
+        let planner = create_planner(Some(&CONFIG.replace("{ batch_size: 1 }", "{}")));
         let model = build_dynamic_onnx(inputs.iter().map(String::as_str), 2);
         let event = planner.upload_object("vision/a.tar.gz", "v1", build_archive(&[("m.onnx", &model)]), &[]);
         for _ in 0..3 {
@@ -197,8 +197,11 @@ async fn answer_larger_than_a_row_is_given_once() {
         }
         assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"], "{total}");
         let text = planner.notifier.topic().published.lock()[0].text.clone();
-        assert!(text.contains("is dynamic (`N`)") && text.contains("symbolic_dims: { N: 1 }"), "{text}");
-        assert!(text.len() < 20_000 && (total == 4 || text.contains("1990 more sizes")), "{text}");
+        assert!(
+            text.contains("`N` (dimension 1 of `") && text.contains("set symbolic_dims: { \"N\": <size> }"),
+            "{text}"
+        );
+        assert!(text.len() < 20_000 && (total == 4 || text.contains("995 more inputs")), "{text}");
     }
 }
 

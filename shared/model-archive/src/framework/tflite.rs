@@ -31,6 +31,7 @@ mod field {
     pub const TENSOR_SHAPE: u64 = 0;
     pub const TENSOR_TYPE: u64 = 1;
     pub const TENSOR_NAME: u64 = 3;
+    pub const TENSOR_SHAPE_SIGNATURE: u64 = 7;
     pub const TENSOR_HAS_RANK: u64 = 8;
 }
 
@@ -125,7 +126,8 @@ fn read_input(buffer: &FlatBuffer<'_>, tensor: FlatTable) -> Result<ModelInput, 
     let element_type = ELEMENT_TYPES.get(usize::from(number));
     let element_type = element_type
         .map_or_else(|| ElementType::Other(format!("tflite type {number}")), |name| ElementType::from(*name));
-    // The shape that the interpreter starts with: a dynamic dimension has size 1.
+    // The shape that the interpreter starts with: a dynamic dimension has size 1 in it, and -1 in the
+    // signature, which files without dynamic dimensions do not have.
     let has_shape = buffer.find_field(tensor, field::TENSOR_SHAPE)?.is_some();
     let has_rank = match buffer.find_field(tensor, field::TENSOR_HAS_RANK)? {
         Some(at) => buffer.0.array_at::<1>(at)?[0] != 0,
@@ -135,6 +137,8 @@ fn read_input(buffer: &FlatBuffer<'_>, tensor: FlatTable) -> Result<ModelInput, 
     if shape.length > MAX_DIMS {
         return Err(TfliteError::Malformed(format!("an input has {} dimensions", shape.length)));
     }
+    let signature = buffer.read_vector(tensor, field::TENSOR_SHAPE_SIGNATURE)?;
+    let shape = if signature.length == shape.length { signature } else { shape };
     let mut dims = Vec::new();
     for position in 0..shape.length {
         let size = i32::from_le_bytes(buffer.0.array_at(shape.start + 4 * position)?);

@@ -65,7 +65,7 @@ fn keras_suite_matches_its_package() {
 fn tflite_suite_matches_its_package() {
     let inspections = check_suite("tflite", Framework::Tflite, InputLayout::Nhwc);
     assert_inputs_read(&inspections);
-    assert_eq!(inspections.len(), 11);
+    assert_eq!(inspections.len(), 12);
     assert_eq!(inspections["pair"].warnings[0].code, "inputs-several");
 }
 

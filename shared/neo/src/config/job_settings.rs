@@ -12,6 +12,8 @@ pub struct JobSettings {
     pub max_runtime_seconds: Option<NonZeroU32>,
     /// Sizes for the model's dynamic dimensions.
     pub symbolic_dims: Option<SymbolicDims>,
+    /// The size of a dynamic first dimension that `symbolic_dims` does not name.
+    pub batch_size: Option<NonZeroU32>,
     /// Tags of each job; those of defaults, rule and target are merged.
     pub tags: BTreeMap<String, String>,
     /// Where artifacts are written.

@@ -21,10 +21,11 @@ use crate::{
 
 /// The keys of each map in the section. A test checks that the schema has the same keys.
 const COMPILATION: [&str; 2] = ["defaults", "rules"];
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "max_runtime_seconds",
     "max_runtime_seconds_after_timeout",
     "symbolic_dims",
+    "batch_size",
     "tags",
     "output",
     "kms_key_id",
@@ -47,8 +48,8 @@ const RULE: [&str; 9] = [
     "compiler_options",
 ];
 /// Keys that apply to uploads only: SageMaker takes these settings from a model package itself.
-const UPLOAD_KEYS: [&str; 6] =
-    ["framework", "framework_version", "inputs", "layout", "symbolic_dims", "on_new_version"];
+const UPLOAD_KEYS: [&str; 7] =
+    ["framework", "framework_version", "inputs", "layout", "symbolic_dims", "batch_size", "on_new_version"];
 const TARGET: [&str; 5] = ["device", "platform", "framework_version", "inputs", "compiler_options"];
 const PLATFORM: [&str; 3] = ["os", "arch", "accelerator"];
 const VPC: [&str; 2] = ["security_group_ids", "subnets"];
@@ -387,15 +388,17 @@ impl CompilationReader<'_> {
 
     fn read_settings(&mut self, fields: &MapFields<'_>) -> JobSettings {
         let policies = [("keep", NewVersionPolicy::Keep), ("stop", NewVersionPolicy::Stop)];
-        let mut seconds = |key: &str| {
-            let seconds = fields.get(key).and_then(|at| self.read_integer(at, &(1..=i32::MAX)))?;
-            u32::try_from(seconds).ok().and_then(NonZeroU32::new)
+        let mut positive = |key: &str| {
+            let number = fields.get(key).and_then(|at| self.read_integer(at, &(1..=i32::MAX)))?;
+            u32::try_from(number).ok().and_then(NonZeroU32::new)
         };
-        let max_runtime_seconds = seconds("max_runtime_seconds");
-        let max_runtime_seconds_after_timeout = seconds("max_runtime_seconds_after_timeout");
+        let max_runtime_seconds = positive("max_runtime_seconds");
+        let max_runtime_seconds_after_timeout = positive("max_runtime_seconds_after_timeout");
+        let batch_size = positive("batch_size");
         JobSettings {
             max_runtime_seconds,
             max_runtime_seconds_after_timeout,
+            batch_size,
             symbolic_dims: fields.get("symbolic_dims").and_then(|at| self.read_symbolic_dims(at)),
             tags: fields.get("tags").and_then(|at| self.read_tags(at)).unwrap_or_default(),
             output: fields.get("output").and_then(|at| self.parse_text(at, "a prefix, such as \"{key}/{job}\"")),

@@ -208,12 +208,6 @@ impl FromIterator<(String, u64)> for SymbolicDims {
     }
 }
 
-impl SymbolicDims {
-    pub(crate) fn find_size(&self, name: Option<&str>) -> Option<u64> {
-        name.and_then(|name| self.0.get(name)).or_else(|| self.0.get("default")).copied()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,23 +3,27 @@
 
 use document::spelling;
 use indexmap::IndexMap;
-use model_archive::{Dim, Framework, InputLayout, InspectedModel, ModelInput, Problem, quote_name, shorten_name};
+use model_archive::{Dim, Framework, InputLayout, InspectedModel, ModelInput, Problem, Warning, shorten_name};
 
-use super::{InputShape, InputShapes, layout::detect_layout};
-use crate::SymbolicDims;
+use super::{
+    InputShape, InputShapes,
+    dimension_sizes::{DimensionSizes, SizeSource},
+    layout::detect_layout,
+    open_dimensions::OpenDimensions,
+};
 
 /// The `DataInputConfig` of a model for which no inputs are configured; `None` if Neo needs none.
 pub fn derive_data_input_config(
     model: &InspectedModel,
-    dims: &SymbolicDims,
-) -> Result<Option<InputShapes>, Vec<Problem>> {
+    sizes: &DimensionSizes,
+) -> Result<Option<ResolvedShapes>, Vec<Problem>> {
     if matches!(model.framework, Framework::Xgboost | Framework::Sklearn) {
         return Ok(None);
     }
     if !model.read || model.inputs.is_empty() {
         return Err(vec![unknown_shapes_problem(model.framework, Some(model), "the rule")]);
     }
-    resolve_model_shapes(&model.inputs, dims).map(Some)
+    resolve_model_shapes(&model.inputs, &sizes.clone().with_batch_size_of(model.framework)).map(Some)
 }
 
 /// The problem for a model whose input shapes are needed and could not be read from the archive.
@@ -42,48 +46,56 @@ pub(crate) fn unknown_shapes_problem(framework: Framework, model: Option<&Inspec
     )
 }
 
-/// Problems with dynamic sizes that are listed for one target; the rest are only counted, so that a
-/// model with a million of them costs no more than one with ten. The fix is the same for all.
-const MAX_OPEN_LISTED: usize = 10;
+/// The shapes of a model's inputs, as they are sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolvedShapes {
+    pub shapes: InputShapes,
+    pub warnings: Vec<Warning>,
+    /// Whether a dimension has the configured batch size.
+    pub has_batch_size: bool,
+}
 
-/// The shapes of the model's inputs, with the sizes of its dynamic dimensions taken from `dims`.
-pub(crate) fn resolve_model_shapes(inputs: &[ModelInput], dims: &SymbolicDims) -> Result<InputShapes, Vec<Problem>> {
+/// The shapes of the model's inputs, with the configured sizes of its dynamic dimensions.
+pub(crate) fn resolve_model_shapes(
+    inputs: &[ModelInput],
+    sizes: &DimensionSizes,
+) -> Result<ResolvedShapes, Vec<Problem>> {
     let mut shapes = IndexMap::new();
-    let mut open = OpenSizes::default();
-    for input in inputs {
-        if let Some(shape) = resolve_shape(input, dims, &mut open) {
-            shapes.insert(input.name.clone(), InputShape::Fixed(shape));
+    let (mut open, mut defaulted) = (OpenDimensions::default(), OpenDimensions::default());
+    let (mut default, mut has_batch_size) = (None, false);
+    for (index, input) in inputs.iter().enumerate() {
+        let Some(dims) = &input.dims else {
+            open.add_input_of_unknown_rank(index, input);
+            continue;
+        };
+        let mut shape = Vec::with_capacity(dims.len());
+        for (position, dim) in dims.iter().enumerate() {
+            let name = match dim {
+                Dim::Known(size) => {
+                    shape.push(*size);
+                    continue;
+                }
+                Dim::Symbolic(name) => Some(name.as_str()),
+                Dim::Unknown => None,
+            };
+            let Some((size, source)) = sizes.find_size(position, name) else {
+                open.add_dimension(position, name, index, input);
+                continue;
+            };
+            shape.push(size);
+            has_batch_size |= source == SizeSource::BatchSize;
+            if source == SizeSource::Default {
+                default = Some(size);
+                defaulted.add_dimension(position, name, index, input);
+            }
         }
+        shapes.insert(input.name.clone(), InputShape::Fixed(shape));
     }
-    if open.count == 0 { Ok(InputShapes::Named(shapes)) } else { Err(open.into_problems()) }
-}
-
-/// What is not known about the shapes of a model's inputs.
-#[derive(Default)]
-struct OpenSizes {
-    listed: Vec<Problem>,
-    count: usize,
-}
-
-impl OpenSizes {
-    fn push(&mut self, problem: impl FnOnce() -> Problem) {
-        self.count += 1;
-        if self.listed.len() < MAX_OPEN_LISTED {
-            self.listed.push(problem());
-        }
+    if !open.is_empty() {
+        return Err(open.into_problems(inputs, sizes));
     }
-
-    fn into_problems(mut self) -> Vec<Problem> {
-        let more = self.count - self.listed.len();
-        if more > 0 {
-            self.listed.push(Problem::new(
-                "input-dimension-open",
-                format!("{more} more sizes of the model's inputs are dynamic or unknown"),
-                "set symbolic_dims: { default: 1 } in automation.yaml, or set the shapes in the rule's inputs",
-            ));
-        }
-        self.listed
-    }
+    let warnings = default.and_then(|default| defaulted.into_warning(inputs, sizes, default)).into_iter().collect();
+    Ok(ResolvedShapes { shapes: InputShapes::Named(shapes), warnings, has_batch_size })
 }
 
 /// The sizes of a model's input, `None` for dynamic dimensions. The inspection has already put them
@@ -94,47 +106,6 @@ pub(super) fn known_sizes(input: &ModelInput) -> Vec<Option<u64>> {
         Dim::Symbolic(_) | Dim::Unknown => None,
     };
     input.dims.iter().flatten().map(size).collect()
-}
-
-/// The shape of one input; `None` if it is not known, which is added to `open`.
-fn resolve_shape(input: &ModelInput, dims: &SymbolicDims, open: &mut OpenSizes) -> Option<Vec<u64>> {
-    let Some(known) = &input.dims else {
-        open.push(|| {
-            let name = shorten_name(&input.name);
-            Problem::new(
-                "input-rank-unknown",
-                format!("the number of dimensions of the model's input `{name}` is unknown"),
-                format!("set the shape in the rule: inputs: {{ {name}: [1, …] }}"),
-            )
-        });
-        return None;
-    };
-    let mut shape = Vec::with_capacity(known.len());
-    for (position, dim) in known.iter().enumerate() {
-        let name = match dim {
-            Dim::Known(size) => {
-                shape.push(*size);
-                continue;
-            }
-            Dim::Symbolic(name) => Some(name.as_str()),
-            Dim::Unknown => None,
-        };
-        if let Some(size) = dims.find_size(name) {
-            shape.push(size);
-            continue;
-        }
-        open.push(|| {
-            let name = name.map(shorten_name);
-            let key = name.as_deref().unwrap_or("default");
-            let what = name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
-            Problem::new(
-                "input-dimension-open",
-                format!("dimension {position} of the model's input {} is dynamic{what}", quote_name(&input.name)),
-                format!("set symbolic_dims: {{ {key}: 1 }} in automation.yaml, or set the shape in the rule's inputs"),
-            )
-        });
-    }
-    (shape.len() == known.len()).then_some(shape)
 }
 
 /// Compares configured inputs with those of the model: what the model cannot accept is a problem,

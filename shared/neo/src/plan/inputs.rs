@@ -4,8 +4,8 @@ use model_archive::{Framework, InputLayout, Problem, Warning};
 
 use super::{PlanInput, SettingOrigin, setting_origin::first_set};
 use crate::{
-    CoreMlDimension, CoreMlInputConfig, CoreMlShape, DeclaredLayout, FrameworkVersion, InputShape, InputShapes,
-    SymbolicDims, TargetFamily, TargetRow, TargetSpec,
+    CoreMlDimension, CoreMlInputConfig, CoreMlShape, DeclaredLayout, DimensionSizes, FrameworkVersion, InputShape,
+    InputShapes, ResolvedShapes, TargetFamily, TargetRow, TargetSpec,
     input_shapes::{compare_with_model, find_transposed_inputs, resolve_model_shapes, unknown_shapes_problem},
 };
 
@@ -22,18 +22,20 @@ pub(super) struct ResolvedInputs {
     pub text: Option<String>,
     pub origin: SettingOrigin,
     pub warnings: Vec<Warning>,
+    /// Whether a dimension has the configured batch size.
+    pub has_batch_size: bool,
 }
 
 impl ResolvedInputs {
     fn not_sent(warnings: Vec<Warning>) -> Self {
-        Self { text: None, origin: SettingOrigin::BuiltIn, warnings }
+        Self { text: None, origin: SettingOrigin::BuiltIn, warnings, has_batch_size: false }
     }
 }
 
 /// The inputs of the model in the archive.
 enum ArchiveInputs {
     /// These shapes are sent.
-    Shapes(InputShapes, Vec<Warning>),
+    Shapes(ResolvedShapes),
     /// No shapes are sent: Neo needs none, or derives them itself.
     NotSent(Vec<Warning>),
 }
@@ -45,7 +47,7 @@ pub(super) struct InputsContext<'a> {
     pub row: Option<&'static TargetRow>,
     pub framework: Framework,
     pub version: Option<&'a FrameworkVersion>,
-    pub dims: &'a SymbolicDims,
+    pub sizes: &'a DimensionSizes,
 }
 
 impl InputsContext<'_> {
@@ -63,14 +65,18 @@ impl PlanInput<'_> {
             (SettingOrigin::Target, context.spec.inputs.as_ref()),
             (SettingOrigin::Rule, self.rule.inputs.as_ref()),
         ]);
-        let (inputs, origin, mut warnings) = match configured {
-            Some((inputs, origin)) => (inputs.clone(), origin, self.check_configured_inputs(inputs, context)?),
+        let (resolved, origin) = match configured {
+            Some((inputs, origin)) => {
+                let warnings = self.check_configured_inputs(inputs, context)?;
+                (ResolvedShapes { shapes: inputs.clone(), warnings, has_batch_size: false }, origin)
+            }
             None => match self.read_archive_inputs(context)? {
-                ArchiveInputs::Shapes(inputs, warnings) => (inputs, SettingOrigin::Archive, warnings),
+                ArchiveInputs::Shapes(resolved) => (resolved, SettingOrigin::Archive),
                 ArchiveInputs::NotSent(warnings) => return Ok(ResolvedInputs::not_sent(warnings)),
             },
         };
-        let inputs = adapt_to_target(inputs, context)?;
+        let ResolvedShapes { shapes, mut warnings, has_batch_size } = resolved;
+        let inputs = adapt_to_target(shapes, context)?;
         if context.framework == Framework::Xgboost {
             let warning = "SageMaker Neo does not need inputs for XGBOOST models; they are sent anyway";
             warnings.push(Warning::new("inputs-not-needed", warning));
@@ -84,7 +90,7 @@ impl PlanInput<'_> {
                 "compile a model with fewer inputs or shorter input names",
             )]);
         }
-        Ok(ResolvedInputs { text: Some(text), origin, warnings })
+        Ok(ResolvedInputs { text: Some(text), origin, warnings, has_batch_size })
     }
 
     /// Compares configured inputs with those of the model and with the framework's layout.
@@ -146,11 +152,11 @@ impl PlanInput<'_> {
                 Err(vec![self.unknown_shapes_problem(context)])
             };
         };
-        let read = match resolve_model_shapes(&model.inputs, context.dims) {
+        let mut read = match resolve_model_shapes(&model.inputs, context.sizes) {
             Err(_) if context.are_derived_by_neo() => return derived(),
             read => read?,
         };
-        let unusual = find_transposed_inputs(context.framework, &read, &[]).into_iter().map(|input| {
+        let unusual = find_transposed_inputs(context.framework, &read.shapes, &[]).into_iter().map(|input| {
             let expected = layout_name(context.framework.layout());
             let (name, shape, framework) = (input.name, input.shape, context.framework);
             Warning::new(
@@ -158,8 +164,8 @@ impl PlanInput<'_> {
                 format!("the model's input {name} is {shape:?}; SageMaker Neo expects {expected} for {framework}"),
             )
         });
-        let warnings = unusual.collect();
-        Ok(ArchiveInputs::Shapes(read, warnings))
+        read.warnings.extend(unusual);
+        Ok(ArchiveInputs::Shapes(read))
     }
 
     fn unknown_shapes_problem(&self, context: InputsContext<'_>) -> Problem {

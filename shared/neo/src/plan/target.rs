@@ -9,7 +9,7 @@ use super::{
     inputs::{InputsContext, ResolvedInputs},
     setting_origin::first_set,
 };
-use crate::{FrameworkVersion, SymbolicDims, TargetFamily, TargetRow, TargetSpec, config::parse_major_minor};
+use crate::{DimensionSizes, FrameworkVersion, TargetFamily, TargetRow, TargetSpec, config::parse_major_minor};
 
 impl PlanInput<'_> {
     pub(super) fn plan_target(
@@ -140,24 +140,32 @@ impl PlanInput<'_> {
         row: Option<&'static TargetRow>,
         framework: Framework,
     ) -> Option<String> {
-        let no_dims = SymbolicDims::default();
-        let configured = context.find_setting(spec, |settings| settings.symbolic_dims.as_ref());
-        let dims = configured.map_or(&no_dims, |(dims, _)| dims);
+        let symbolic = context.find_setting(spec, |settings| settings.symbolic_dims.as_ref());
+        let batch = context.find_setting(spec, |settings| settings.batch_size.as_ref());
+        let sizes = DimensionSizes {
+            symbolic_dims: symbolic.map(|(dims, _)| dims.clone()).unwrap_or_default(),
+            batch_size: batch.map(|(size, _)| *size),
+        };
+        let sizes = &sizes.with_batch_size_of(framework);
         let version = first_set([
             (SettingOrigin::Metadata, self.overrides.framework_version.as_ref()),
             (SettingOrigin::Target, spec.framework_version.as_ref()),
             (SettingOrigin::Rule, self.rule.framework_version.as_ref()),
         ]);
         let version = version.map(|(version, _)| version);
-        match self.resolve_inputs(InputsContext { spec, row, framework, version, dims }) {
-            Ok(ResolvedInputs { text, origin, warnings }) => {
+        match self.resolve_inputs(InputsContext { spec, row, framework, version, sizes }) {
+            Ok(ResolvedInputs { text, origin, warnings, has_batch_size }) => {
                 draft.warnings.extend(warnings);
                 let shown = text.as_deref().unwrap_or("none");
                 draft.resolved_settings.push(ResolvedSetting::new("inputs", shown, origin));
                 if let (SettingOrigin::Archive, Some((dims, origin)), true) =
-                    (origin, configured, self.has_dynamic_dims())
+                    (origin, symbolic, self.has_dynamic_dims())
                 {
                     draft.resolved_settings.push(ResolvedSetting::new("symbolic_dims", dims, origin));
+                }
+                if let Some(size) = sizes.batch_size.filter(|_| has_batch_size) {
+                    let origin = batch.map_or(SettingOrigin::Archive, |(_, origin)| origin);
+                    draft.resolved_settings.push(ResolvedSetting::new("batch_size", size, origin));
                 }
                 text
             }

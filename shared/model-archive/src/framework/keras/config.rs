@@ -29,8 +29,14 @@ pub(super) fn parse_config(text: &str) -> serde_json::Result<KerasConfig> {
     Ok(KerasConfig { inputs: layers.into_inputs(), channels_first })
 }
 
-/// How a layer specifies that its images have their channels first, with and without a space.
-const CHANNELS_FIRST: [&str; 2] = [r#""data_format": "channels_first""#, r#""data_format":"channels_first""#];
+/// How a layer specifies that its images have their channels first, with and without a space; the
+/// last two are those of Keras 1.
+const CHANNELS_FIRST: [&str; 4] = [
+    r#""data_format": "channels_first""#,
+    r#""data_format":"channels_first""#,
+    r#""dim_ordering": "th""#,
+    r#""dim_ordering":"th""#,
+];
 
 #[derive(Deserialize)]
 struct ModelConfig {
@@ -329,6 +335,21 @@ mod tests {
             let layers = vec![r#"{"class_name":"InputLayer","config":{}}"#; count].join(",");
             let config = parse_config(&format!(r#"{{"config":{{"layers":[{layers}]}}}}"#)).unwrap();
             assert_eq!(config.inputs.map(|inputs| inputs.len()), expected);
+        }
+    }
+
+    #[test]
+    fn channels_first_is_read_as_keras_1_wrote_it() {
+        for (order, channels_first) in [
+            (r#""dim_ordering": "th""#, true),
+            (r#""dim_ordering":"th""#, true),
+            (r#""dim_ordering": "tf""#, false),
+            (r#""data_format": "channels_first""#, true),
+            (r#""data_format": "channels_last""#, false),
+        ] {
+            let layer = format!(r#"{{"class_name":"Convolution2D","config":{{"name":"c",{order}}}}}"#);
+            let config = parse_config(&format!(r#"{{"class_name":"Sequential","config":[{layer}]}}"#)).unwrap();
+            assert_eq!(config.channels_first, channels_first, "{order}");
         }
     }
 
