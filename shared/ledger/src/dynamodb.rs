@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::{
@@ -20,6 +21,13 @@ use crate::table::{LedgerRow, LedgerTable, List, ListRange, Versioned};
 
 /// Maximum number of keys of one `BatchGetItem` (API reference).
 const MAX_BATCH_KEYS: usize = 100;
+
+/// Times that the keys of a batch are requested. DynamoDB answers a throttled `BatchGetItem` with
+/// success and the keys that it did not read, which the SDK does not retry.
+const BATCH_TRIES: u32 = 6;
+
+/// Pause before keys that were not read are requested again; it doubles each time.
+const BATCH_PAUSE: Duration = Duration::from_millis(50);
 
 /// An item of the table.
 #[derive(Debug, Serialize, Deserialize)]
@@ -170,7 +178,16 @@ impl LedgerTable for DynamoTable {
                 .build()
                 .map_err(|error| CallError::new("BatchGetItem", CallErrorKind::Invalid, error.to_string()))?;
             let mut unprocessed = Some(HashMap::from([(self.name.clone(), requested)]));
+            let mut tries = 0;
             while let Some(request) = unprocessed.take() {
+                if tries == BATCH_TRIES {
+                    let message = format!("keys were not read in {BATCH_TRIES} requests: the table throttles");
+                    return Err(CallError::new("BatchGetItem", CallErrorKind::Throttled, message));
+                }
+                if tries > 0 {
+                    tokio::time::sleep(BATCH_PAUSE * 2_u32.pow(tries - 1)).await;
+                }
+                tries += 1;
                 let response = self.client.batch_get_item().set_request_items(Some(request)).send().await;
                 let response = response.map_err(|error| CallError::from_sdk("BatchGetItem", error))?;
                 for item in response.responses.into_iter().flat_map(HashMap::into_values).flatten() {

@@ -4,6 +4,10 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use aws_sdk_dynamodb::{
@@ -13,6 +17,7 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 use ledger::{ClaimRow, DynamoTable, Execution, Ledger, LedgerTable};
 use serde_json::{Value, json};
+use worker::CallErrorKind;
 
 /// Starts a table with one item. The first write is stored, but its response is lost: an error of
 /// the server takes its place.
@@ -98,5 +103,34 @@ async fn write_of_another_invocation_is_a_conflict() {
         assert_eq!(table.get_row::<ClaimRow>("notice#a").await.unwrap().unwrap().revision, 2);
         assert!(!table.put_row("notice#a", Some(1), &row, Timestamp::UNIX_EPOCH).await.unwrap());
         assert!(!table.put_row("notice#a", None, &row, Timestamp::UNIX_EPOCH).await.unwrap());
+    }
+}
+
+/// A table that reads nothing of the first `throttled` batches. Returns its URL and the number of
+/// requests.
+fn serve_throttled_batches(throttled: usize) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = requests.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            let (_, body) = read_request(&stream);
+            let is_throttled = counted.fetch_add(1, Ordering::SeqCst) < throttled;
+            let unread = if is_throttled { body["RequestItems"].clone() } else { json!({}) };
+            answer_request(stream, "200 OK", &json!({ "Responses": {}, "UnprocessedKeys": unread }).to_string());
+        }
+    });
+    (url, requests)
+}
+
+#[tokio::test]
+async fn keys_that_were_not_read_are_requested_again() {
+    for (throttled, expected, requested) in [(2, None, 3), (usize::MAX, Some(CallErrorKind::Throttled), 6)] {
+        let (url, requests) = serve_throttled_batches(throttled);
+        let rows = connect_table(&url).get_rows::<ClaimRow>(&["notice#a".to_owned()]).await;
+        assert_eq!(rows.err().map(|error| error.kind), expected);
+        assert_eq!(requests.load(Ordering::SeqCst), requested);
     }
 }
