@@ -7,14 +7,14 @@ use automation::{
     event::ObjectCreated,
     objects::{BlockingReader, Object, Objects, OpenError},
 };
-use ledger::LedgerTable;
+use ledger::{LedgerTable, PERMISSION_RETRY};
 use model_archive::{Framework, Inspection, Limits, Problem};
 use neo::{
     CompilationPlan, CompilationRequest, CompilationRule, ModelSource, NewVersionPolicy, Overrides, PlanInput, Upload,
 };
 use notifications::sns::Topic;
 use tracing::{info, warn};
-use worker::{Failure, queue::Sender};
+use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
 use crate::Planner;
 
@@ -74,6 +74,9 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         };
         match self.archives.open_object(object).await {
             Ok(archive) => self.decide_archive(object, archive, rule, &config).await,
+            Err(OpenError::Call(error)) if error.kind == CallErrorKind::Denied => {
+                self.decide_unreadable(object, rule, error).await
+            }
             Err(OpenError::Call(error)) => Err(error.into()),
             Err(OpenError::Overwritten) => {
                 info!(key = object.key, "Upload skipped: it was overwritten, and the newer upload has its own event");
@@ -84,6 +87,23 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 Ok(Some(Decision::rejected(upload_from_event(object), Some(rule), problems)))
             }
         }
+    }
+
+    /// S3 refuses to return the object. This is tried again for some minutes, since a permission
+    /// may have been given a moment ago; then the upload is rejected with the fix.
+    async fn decide_unreadable(
+        &self,
+        object: &ObjectCreated,
+        rule: &CompilationRule,
+        error: CallError,
+    ) -> Result<Option<Decision>, Failure> {
+        let upload = upload_from_event(object);
+        let id = ModelSource::from(upload.clone()).model_id();
+        if !self.ledger.record_refusal(id.as_str()).await? {
+            return Err(Failure::Deferred { cause: error.to_string(), backoff: Backoff::Fixed(PERMISSION_RETRY) });
+        }
+        let problems = vec![unreadable_object_problem(object, &error.message)];
+        Ok(Some(Decision::rejected(upload, Some(rule), problems)))
     }
 
     async fn decide_archive(
@@ -98,11 +118,17 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             key: object.key.clone(),
             version_id: archive.version_id.clone(),
             etag: archive.etag.clone(),
-            size: archive.size,
+            size: archive.size.or(object.size).unwrap_or_default(),
         };
-        if upload.size == 0 {
+        if archive.size == Some(0) {
             info!(key = object.key, "Upload skipped: the object is empty");
             return Ok(None);
+        }
+        let max_size = Limits::default().inflated_bytes;
+        if upload.size > max_size {
+            let problem = format!("the archive has {} bytes, more than {max_size}", upload.size);
+            let problems = vec![Problem::new("limit-size", problem, "compile a smaller model")];
+            return Ok(Some(Decision::rejected(upload, Some(rule), problems)));
         }
         let metadata = archive.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let overrides = match Overrides::from_metadata(metadata) {
@@ -164,6 +190,26 @@ fn object_deleted_problem(object: &ObjectCreated) -> Problem {
         format!("s3://{}/{} was deleted before it could be read", object.bucket, object.key),
         "upload the archive again",
     )
+}
+
+/// S3 says why only in words.
+fn unreadable_object_problem(object: &ObjectCreated, reason: &str) -> Problem {
+    let uri = format!("s3://{}/{}", object.bucket, object.key);
+    let lower = reason.to_lowercase();
+    let fix = if lower.contains("kms") || lower.contains("ciphertext") {
+        "allow plan-compilation's role and the compilation role kms:Decrypt on the key that encrypts the object, \
+         in the key policy and in the roles, or encrypt it with SSE-S3; then upload the archive again"
+            .to_owned()
+    } else if lower.contains("storage class") {
+        format!("copy the object to the storage class STANDARD: aws s3 cp {uri} {uri} --storage-class STANDARD")
+    } else {
+        format!(
+            "allow plan-compilation's role to read the object (s3:GetObject and s3:GetObjectVersion on \
+             arn:aws:s3:::{}/*, in the bucket policy too); then upload the archive again",
+            object.bucket
+        )
+    };
+    Problem::new("object-not-readable", format!("S3 does not allow reading {uri}: {reason}"), fix)
 }
 
 /// Streams an archive through the inspector, on a thread that may block.

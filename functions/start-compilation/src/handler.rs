@@ -4,23 +4,12 @@
 //! The job's name is the idempotency key: it is derived from the request, and SageMaker accepts
 //! each name once.
 
-use std::time::Duration;
-
 use automation::event::{Event, JobObservation, Observer, StopRequest};
-use jiff::SignedDuration;
-use ledger::{Ledger, LedgerTable};
+use ledger::{Ledger, LedgerTable, PERMISSION_RETRY};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelSource};
 use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError};
 use tracing::{info, warn};
 use worker::{CallErrorKind, Failure, backoff::Backoff, queue::Sender};
-
-/// How long a request is sent again that SageMaker refuses for lack of a permission: a new role or
-/// policy takes effect within minutes (IAM user guide, "Changes that I make are not always
-/// immediately visible").
-const PERMISSION_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
-
-/// Wait before such a request is sent again.
-const PERMISSION_RETRY: Duration = Duration::from_mins(1);
 
 /// Turns compilation requests into jobs.
 pub struct Starter<J, T, Q> {
@@ -62,7 +51,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
             Err(CreateJobError::Exists) => self.check_existing_job(request).await?,
             Err(CreateJobError::Rejected(reason)) => self.record_rejection(request, &reason).await?,
             Err(CreateJobError::NotPermitted(reason)) => {
-                if self.ledger.record_refusal(request).await? < PERMISSION_PATIENCE {
+                if !self.ledger.record_refusal(job).await? {
                     warn!(job, reason, "Compilation request not permitted; it is sent again");
                     return Err(Failure::Deferred { cause: reason, backoff: Backoff::Fixed(PERMISSION_RETRY) });
                 }
@@ -151,7 +140,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
 /// SageMaker may not find a job that it has just accepted, and a job that it does not find cannot be
 /// stopped.
 fn not_shown_yet(job: &str) -> Failure {
-    Failure::Transient(format!("SageMaker accepted the job {job}, but does not find it yet to stop it").into())
+    Failure::Transient(format!("the job {job} cannot be stopped yet: DescribeCompilationJob does not return it").into())
 }
 
 fn is_same_job(request: &CompilationRequest, current: &JobDescription) -> bool {

@@ -1,7 +1,7 @@
 //! Events are for speed, the sweep is for truth (level-triggered reconciliation): it finds every
 //! status change for which no event arrived.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use automation::{
     ForeignJobs,
@@ -14,7 +14,7 @@ use sagemaker::compilation_jobs::CompilationJobs;
 use serde::Serialize;
 use serde_json::Value;
 use tracing::info;
-use worker::{CallError, Clock, Error, metrics, queue::Sender};
+use worker::{CallError, Clock, Error, batch::time_left, metrics, queue::Sender};
 
 use crate::call_budget::CallBudget;
 
@@ -67,8 +67,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Topic> Sweeper<J, T, Q, N
     /// Handles an invocation by the schedule. Its payload carries no information: the time comes
     /// from the clock.
     pub async fn handle_schedule(&self, invocation: LambdaEvent<Value>) -> Result<SweepReport, Error> {
-        let time_limit = invocation.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-        Ok(self.run_sweep(time_limit).await?)
+        Ok(self.run_sweep(time_left(&invocation.context)).await?)
     }
 
     /// Runs one sweep and counts what it did. `time_limit` is the time until Lambda ends the

@@ -188,7 +188,7 @@ impl<O: Objects> ConfigSource<O> {
     ) -> Result<FoundConfig, Failure> {
         match self.find_and_report(notifier, now).await? {
             FoundConfig::Unavailable(error) if self.had_valid(notifier).await? => {
-                Err(Failure::Deferred { cause: error.to_string(), backoff: Backoff::Fixed(MISSING_RETRY) })
+                Err(Failure::Deferred { cause: error.to_string(), backoff: Backoff::Exponential(MISSING_RETRY) })
             }
             found => Ok(found),
         }
@@ -299,19 +299,17 @@ impl<O: Objects> ConfigSource<O> {
     }
 
     async fn parse_object(&self, object: Object) -> Result<ParsedConfig, CallError> {
-        if object.size > MAX_DOCUMENT {
-            let size = object.size;
-            let error =
-                format!("the document has {size} bytes, the maximum is {MAX_DOCUMENT}; remove what is not needed");
-            return Ok(ParsedConfig::Invalid(error));
-        }
         // The two times come from different clocks: a document uploaded within the same second is in use.
         let is_new =
             self.checks_since.get().zip(object.last_modified).is_some_and(|(since, modified)| modified > *since);
         let parse = if is_new { ConfigDocument::parse } else { ConfigDocument::parse_active };
         let mut bytes = Vec::new();
-        let read = object.body.take(MAX_DOCUMENT).read_to_end(&mut bytes).await;
+        let read = object.body.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes).await;
         read.map_err(|error| CallError::new("GetObject", CallErrorKind::Unanswered, error.to_string()))?;
+        if bytes.len() as u64 > MAX_DOCUMENT {
+            let error = format!("the document has more than {MAX_DOCUMENT} bytes; remove what is not needed");
+            return Ok(ParsedConfig::Invalid(error));
+        }
         Ok(match str::from_utf8(&bytes).map(parse) {
             Ok(Ok(document)) => ParsedConfig::Valid(Arc::new(document)),
             Ok(Err(error)) => ParsedConfig::Invalid(error.to_string()),

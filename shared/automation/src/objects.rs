@@ -24,8 +24,8 @@ pub struct Object {
     pub version_id: Option<String>,
     /// Entity tag, without quotes.
     pub etag: String,
-    /// Size in bytes.
-    pub size: u64,
+    /// Size in bytes; `None` if the response does not announce it.
+    pub size: Option<u64>,
     pub last_modified: Option<Timestamp>,
     /// User metadata, without its `x-amz-meta-` prefix.
     pub metadata: HashMap<String, String>,
@@ -123,7 +123,7 @@ impl Objects for S3Objects {
         Ok(Object {
             version_id: output.version_id.filter(|version| version != "null"),
             etag: output.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
-            size: output.content_length.and_then(|size| size.try_into().ok()).unwrap_or(0),
+            size: output.content_length.and_then(|size| size.try_into().ok()),
             last_modified: output.last_modified.and_then(|time| Timestamp::from_second(time.secs()).ok()),
             metadata: output.metadata.unwrap_or_default(),
             body: Box::pin(output.body.into_async_read()),

@@ -40,11 +40,7 @@ where
     for action in actions {
         if let Err(error) = execute(action.clone()).await {
             let reason = error.to_string();
-            return if passes_by_itself(&error) {
-                ApplyOutcome::Deferred(reason)
-            } else {
-                ApplyOutcome::Failed(reason)
-            };
+            return if is_temporary(&error) { ApplyOutcome::Deferred(reason) } else { ApplyOutcome::Failed(reason) };
         }
     }
     ApplyOutcome::Applied
@@ -52,7 +48,7 @@ where
 
 /// Whether the call can succeed later without anyone acting: another update is in progress,
 /// SageMaker throttles or does not respond, or the role was created a moment ago.
-fn passes_by_itself(error: &CallError) -> bool {
+fn is_temporary(error: &CallError) -> bool {
     error.names_unassumable_role() || !error.kind.is_refusal()
 }
 
@@ -70,7 +66,11 @@ impl ItemFailures {
         match result {
             Ok(value) => Some(value),
             Err(failure) => {
-                error!(item, cause = %failure, "Resource could not be processed; the others are");
+                if matches!(failure, Failure::Deferred { .. }) {
+                    warn!(item, cause = %failure, "Resource is waiting; the other resources are processed");
+                } else {
+                    error!(item, cause = %failure, "Resource could not be processed; the other resources are processed");
+                }
                 if let Ok(mut first) = self.first.lock() {
                     let is_waiting = matches!(*first, None | Some(Failure::Deferred { .. }));
                     if first.is_none() || (is_waiting && !matches!(failure, Failure::Deferred { .. })) {

@@ -21,7 +21,8 @@ impl<T: LedgerTable> Ledger<T> {
     /// not done so before. A document that was uploaded earlier is in use.
     pub async fn record_config_checks(&self) -> Result<Timestamp, CallError> {
         let now = (self.clock)();
-        let begin = |row: Option<ConfigChecksRow>| row.is_none().then_some(ConfigChecksRow { since: now });
+        // Written each time, so that the row does not expire while it is used.
+        let begin = |row: Option<ConfigChecksRow>| Some(row.unwrap_or(ConfigChecksRow { since: now }));
         Ok(self.update_row(CHECKS_KEY, begin).await?.row.map_or(now, |row| row.since))
     }
 }

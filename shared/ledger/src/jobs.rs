@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelId};
 use worker::CallError;
 
@@ -151,18 +151,6 @@ impl<T: LedgerTable> Ledger<T> {
     /// different one if the job was stopped in the meantime.
     pub async fn mark_job_accepted(&self, request: &CompilationRequest) -> Result<JobStatus, CallError> {
         self.advance_job(request, |row, now| row.with_status(JobStatus::Starting, now)).await
-    }
-
-    /// Records that SageMaker refused the request of a job for a reason that may pass. Returns for
-    /// how long it has been refusing it.
-    pub async fn record_refusal(&self, request: &CompilationRequest) -> Result<SignedDuration, CallError> {
-        let now = (self.clock)();
-        let refuse = |row: Option<JobRow>| {
-            let row = row.unwrap_or_else(|| JobRow::new_requested(request, now));
-            row.refused_since.is_none().then_some(JobRow { refused_since: Some(now), ..row })
-        };
-        let row = self.update_row(&job_key(&request.job_name), refuse).await?.row;
-        Ok(row.and_then(|row| row.refused_since).map_or(SignedDuration::ZERO, |since| now.duration_since(since)))
     }
 
     /// Records that SageMaker rejected the request of a job.

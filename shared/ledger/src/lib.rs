@@ -19,6 +19,7 @@
 //! | `waiting#<model id>` | [`WaitingRow`]: the wait of a model for SageMaker's quota; the requests that are parked are in the rows of their jobs | start-, relay-, sweep-compilations |
 //! | `parked#turn` | the turn that the parked requests have reached | relay-, sweep-compilations |
 //! | `parked#compilation-requests` | requests that an earlier release parked | sweep-compilations, which moves them |
+//! | `refused#<id>` | since when a call is refused for lack of a permission | plan-, start-compilation |
 //! | `app#<arn>`, `image#<name>`, `workteam#<name>` | the history of an app, image or work team: its versions and requested updates | maintain-partner-apps, maintain-images, maintain-workteams |
 //! | `app#rest` | [`IdleUntil`]: until when scheduled runs have nothing to do | maintain-partner-apps |
 //! | `burst#<topic ARN>` | [`BurstRow`]: messages to one topic that are published as one notification | relay-workteam |
@@ -39,6 +40,7 @@ mod idempotency;
 mod jobs;
 mod models;
 mod quota_queue;
+mod refusals;
 mod rows;
 mod sweep_position;
 mod table;
@@ -51,6 +53,7 @@ pub use dynamodb::DynamoTable;
 pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};
 pub use idempotency::Execution;
 pub use jobs::{JobOwner, Reuse};
+pub use refusals::{PERMISSION_PATIENCE, PERMISSION_RETRY};
 pub use rows::{
     Arrival, ArrivalsRow, ArtifactCheck, ClaimRow, ContentRow, JobRow, ListingPass, ModelRow, ModelState, QuotaWait,
     StatusSeen, SweepRow,

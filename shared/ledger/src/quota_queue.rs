@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 use worker::{CallError, CallErrorKind, queue::Sender};
 
-use crate::{JobRow, Ledger, LedgerRow, LedgerTable, List, ListRange, QuotaWait, Versioned, job_key};
+use crate::{JobRow, Ledger, LedgerRow, LedgerTable, List, ListRange, QuotaWait, Versioned, WRITE_TRIES, job_key};
 
 /// The row in which earlier releases parked requests.
 const OLD_PARKED_KEY: &str = "parked#compilation-requests";
@@ -49,6 +49,10 @@ struct OldParkedModel {
 }
 
 impl LedgerRow for OldParkedRow {}
+
+/// Requests that are listed beyond those that are released: the list may still contain requests
+/// that other releasers have just released.
+const STALE_ENTRIES: usize = 10;
 
 impl<T: LedgerTable> Ledger<T> {
     /// Parks a request that waits until another job has finished. Returns false if the request is
@@ -93,25 +97,41 @@ impl<T: LedgerTable> Ledger<T> {
     /// they are sent again, which is harmless: the job name is the idempotency key. A request that
     /// was sent by two functions, and parked again meanwhile, stays parked: its row has changed.
     pub async fn release_parked_requests(&self, requests: &impl Sender, count: usize) -> Result<usize, CallError> {
+        let mut released = 0;
+        // Another releaser may have released the same requests: then the next ones are.
+        for _ in 0..WRITE_TRIES {
+            let won = self.release_next(requests, count - released).await?;
+            released += won.unwrap_or(0);
+            if won.is_none() || released == count {
+                break;
+            }
+        }
+        if released > 0 {
+            info!(released, "Parked requests released");
+        }
+        Ok(released)
+    }
+
+    /// Sends the next parked requests; returns how many of them no other releaser has released, or
+    /// `None` if no request is parked.
+    async fn release_next(&self, requests: &impl Sender, count: usize) -> Result<Option<usize>, CallError> {
         let parked = self.next_parked(count).await?;
         if parked.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
         let bodies = parked.iter().filter_map(|job| job.row.request.as_ref()).map(serde_json::to_string);
         let bodies: Result<Vec<_>, _> = bodies.collect();
         let bodies = bodies.map_err(|error| CallError::local(CallErrorKind::Invalid, error.to_string()))?;
-        let released = bodies.len();
         requests.send_bodies(bodies).await?;
-        let mut reached = 0;
+        let (mut reached, mut won) = (0, 0);
         for Versioned { revision, row } in parked {
             let wait = row.quota_wait.clone();
             reached = reached.max(wait.as_ref().and_then(|wait| wait.turn).unwrap_or(0));
             let row = JobRow { quota_wait: wait.map(|wait| QuotaWait { turn: None, ..wait }), ..row };
-            self.write_row(&job_key(&row.name), Some(revision), &row).await?;
+            won += usize::from(self.write_row(&job_key(&row.name), Some(revision), &row).await?);
         }
         self.record_turn(reached).await?;
-        info!(released, "Parked requests released");
-        Ok(released)
+        Ok(Some(won))
     }
 
     /// The requests that are released next.
@@ -120,10 +140,13 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     async fn next_parked(&self, count: usize) -> Result<Vec<Versioned<JobRow>>, CallError> {
-        let range = ListRange::first();
-        let listed: Vec<JobRow> = self.table.list_rows(List::ParkedRequests, range, count).await?;
-        let mut parked = Vec::with_capacity(listed.len());
+        let listed = count + STALE_ENTRIES;
+        let listed: Vec<JobRow> = self.table.list_rows(List::ParkedRequests, ListRange::first(), listed).await?;
+        let mut parked = Vec::with_capacity(count);
         for job in listed {
+            if parked.len() == count {
+                break;
+            }
             // The list may still contain a job that was released or cancelled a moment ago.
             let current: Option<Versioned<JobRow>> = self.table.get_row(&job_key(&job.name)).await?;
             parked.extend(current.filter(|current| current.row.is_parked()));

@@ -102,9 +102,6 @@ pub struct JobRow {
     pub earlier_jobs: u32,
     /// Why the job failed or its request was rejected.
     pub failure_reason: Option<String>,
-    /// When SageMaker first refused the request for a reason that may pass.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused_since: Option<Timestamp>,
     /// The wait of the request for SageMaker's quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_wait: Option<QuotaWait>,
@@ -237,7 +234,6 @@ impl JobRow {
             artifact_check: None,
             earlier_jobs: 0,
             failure_reason: None,
-            refused_since: None,
             quota_wait: None,
             created_at: None,
             started_at: None,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ledger::Ledger;
+use ledger::{Ledger, Reuse};
 use neo::{CompilationRequest, JobName};
 use serde_json::json;
 use support::{MemoryQueue, MemoryTable, Stepwise, crash_after, interleave};
@@ -173,7 +173,7 @@ async fn requests_parked_by_an_earlier_release_are_released() {
     let ledger = new_ledger(&table);
     for job in ["a-0", "a-1", "b-0"] {
         // Earlier releases wrote the row of the job, too.
-        ledger.record_refusal(&request_for(&job[..1], job)).await.unwrap();
+        ledger.claim_job(&request_for(&job[..1], job), Reuse::Never).await.unwrap();
     }
     let row =
         json!({ "models": [ { "model": "a", "jobs": ["a-0", "a-1", "gone"] }, { "model": "b", "jobs": ["b-0"] } ] });

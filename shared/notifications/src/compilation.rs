@@ -301,12 +301,12 @@ fn waiting_problem(reason: Option<&str>, quota: Option<u64>) -> Problem {
     let problem = reason.unwrap_or("the request waits until another compilation job has finished");
     let fix = match quota {
         Some(0) => {
-            "request a quota above 0 in Service Quotas (service Amazon SageMaker). The request keeps waiting and is \
+            "request a quota above 0 in Service Quotas (service Amazon SageMaker). The jobs keep waiting and are \
              then started; do not upload the archive again"
         }
         _ => {
-            "no action needed if other compilation jobs are running: the request is started when one of them has \
-             finished. To start more at the same time, request a higher quota in Service Quotas (service Amazon \
+            "no action needed if other compilation jobs are running: waiting jobs are started as others finish. \
+             To start more at the same time, request a higher quota in Service Quotas (service Amazon \
              SageMaker)"
         }
     };
@@ -438,7 +438,6 @@ mod tests {
                 JobStatus::Rejected => Some("Unsupported framework version field for target".to_owned()),
                 _ => None,
             },
-            refused_since: None,
             quota_wait: None,
             created_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(70).unwrap()),
             started_at: (status != JobStatus::Rejected).then(|| Timestamp::from_second(100).unwrap()),

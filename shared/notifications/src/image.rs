@@ -36,8 +36,8 @@ impl Notification {
                 let problem = Problem::new(
                     "image-update-failed",
                     format!("the update of {name} failed: {reason}"),
-                    "fix the cause; the update is tried daily, three times in total, and again after the configuration \
-                     is uploaded",
+                    "fix the cause. An update is tried three times, once a day; after that, only when you upload the \
+                     configuration again",
                 );
                 Self {
                     changes: changes.clone(),

@@ -206,8 +206,8 @@ impl Notification {
                 item.problem = Some(Problem::new(
                     UPDATE_FAILED,
                     format!("{name} was not {done}: {reason}"),
-                    "fix the cause; the update is tried daily, three times in total, and again after the configuration \
-                     is uploaded",
+                    "fix the cause. An update is tried three times, once a day; after that, only when you upload the \
+                     configuration again",
                 ));
                 ApplyOutcome::Failed(reason.clone())
             }

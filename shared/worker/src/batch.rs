@@ -124,7 +124,7 @@ where
 
 /// The time until the deadline of the invocation. AWS sends a deadline in the future; one in the past
 /// is not a deadline: `cargo lambda watch` sends a duration instead.
-fn time_left(context: &Context) -> Duration {
+pub fn time_left(context: &Context) -> Duration {
     static WARNING: Once = Once::new();
     context.deadline().duration_since(SystemTime::now()).ok().filter(|left| !left.is_zero()).unwrap_or_else(|| {
         WARNING.call_once(|| {

@@ -19,6 +19,8 @@ pub struct StoredObject {
     pub last_modified: Option<Timestamp>,
     pub metadata: HashMap<String, String>,
     pub bytes: Vec<u8>,
+    /// The size that the response announces, if it is not the number of bytes.
+    pub announced_size: Option<Option<u64>>,
 }
 
 /// S3 buckets.
@@ -30,6 +32,8 @@ pub struct MemoryObjects {
     pub deleted_since: Shared<BTreeSet<String>>,
     /// How many times objects were opened.
     pub opened: Shared<usize>,
+    /// Why archives cannot be opened.
+    pub open_failure: Shared<Option<(CallErrorKind, &'static str)>>,
     /// The error of every look-up of an object without opening it.
     pub head_failure: Shared<Option<CallErrorKind>>,
 }
@@ -42,6 +46,7 @@ impl MemoryObjects {
             objects: self.objects.fork(),
             opened: self.opened.fork(),
             deleted_since: self.deleted_since.fork(),
+            open_failure: self.open_failure.fork(),
             head_failure: self.head_failure.fork(),
         }
     }
@@ -54,6 +59,11 @@ impl MemoryObjects {
 impl Objects for MemoryObjects {
     async fn open_object(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
         *self.opened.lock() += 1;
+        if object.key.ends_with(".tar.gz")
+            && let Some((kind, message)) = *self.open_failure.lock()
+        {
+            return Err(CallError::new("GetObject", kind, message).into());
+        }
         let objects = self.objects.lock();
         let versions = objects.get(&(object.bucket.clone(), object.key.clone())).ok_or(OpenError::Gone)?;
         let found = match &object.version_id {
@@ -69,7 +79,7 @@ impl Objects for MemoryObjects {
         Ok(Object {
             version_id: found.version_id,
             etag: found.etag,
-            size: found.bytes.len() as u64,
+            size: found.announced_size.unwrap_or(Some(found.bytes.len() as u64)),
             last_modified: found.last_modified,
             metadata: found.metadata,
             body: Box::pin(std::io::Cursor::new(found.bytes)),

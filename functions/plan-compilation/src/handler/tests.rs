@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use ledger::{ModelState, Reuse};
+use ledger::{Ledger, ModelState, PERMISSION_PATIENCE, Reuse};
 use neo::{CompilationRequest, JobName, ModelId};
 use support::{
     MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, build_archive, build_dynamic_onnx,
@@ -389,6 +389,51 @@ async fn deleted_object_is_rejected() {
     let planner = create_planner(Some(CONFIG));
     planner.handle_event(unversioned_event("vision/gone.tar.gz", "e")).await.unwrap();
     assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+}
+
+#[tokio::test]
+async fn unreadable_object_is_rejected_after_ten_minutes() {
+    for (message, fix) in [
+        ("Access Denied", "s3:GetObject"),
+        ("is not authorized to perform: kms:Decrypt on the resource", "kms:Decrypt"),
+        ("The operation is not valid for the object's storage class", "--storage-class STANDARD"),
+    ] {
+        let planner = create_planner(Some(CONFIG));
+        let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+        *planner.archives.open_failure.lock() = Some((CallErrorKind::Denied, message));
+        let failure = planner.handle_event(event.clone()).await.unwrap_err();
+        assert!(matches!(failure, Failure::Deferred { .. }), "a permission may be on its way: {failure:?}");
+        assert!(planner.notifier.topic().types().is_empty());
+        let later = || Timestamp::UNIX_EPOCH + PERMISSION_PATIENCE;
+        let planner = TestPlanner { ledger: Ledger::new(planner.ledger.table().clone(), later), ..planner };
+        planner.handle_event(event).await.unwrap();
+        let published = planner.notifier.topic().published.lock().clone();
+        assert_eq!(published.len(), 1);
+        assert!(published[0].text.contains(message) && published[0].text.contains(fix), "{}", published[0].text);
+    }
+}
+
+#[tokio::test]
+async fn object_without_an_announced_size_is_read() {
+    let planner = create_planner(Some(CONFIG));
+    let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+    for versions in planner.archives.objects.lock().values_mut() {
+        versions.iter_mut().for_each(|stored| stored.announced_size = Some(None));
+    }
+    planner.handle_event(event).await.unwrap();
+    assert_eq!(planner.sent_requests().len(), 2);
+}
+
+#[tokio::test]
+async fn too_large_archive_is_rejected_before_it_is_read() {
+    let planner = create_planner(Some(CONFIG));
+    let event = planner.upload_object("vision/a.tar.gz", "v1", b"not an archive".to_vec(), &[]);
+    for versions in planner.archives.objects.lock().values_mut() {
+        versions.iter_mut().for_each(|stored| stored.announced_size = Some(Some(20 << 30)));
+    }
+    planner.handle_event(event).await.unwrap();
+    let text = planner.notifier.topic().published.lock()[0].text.clone();
+    assert!(text.contains("the archive has 21474836480 bytes"), "{text}");
 }
 
 /// The event of an upload to a bucket without versions.

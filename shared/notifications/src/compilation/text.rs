@@ -168,7 +168,8 @@ pub(super) fn format_waiting_text(
 ) -> String {
     let name = escape_line(source.display_name());
     let (count, plural) = (jobs.len(), if jobs.len() == 1 { "" } else { "s" });
-    let mut text = format!("{name} waits for a quota of SageMaker: {count} compilation job{plural} not started yet.\n");
+    let mut text =
+        format!("{name} is waiting for a SageMaker quota: {count} compilation job{plural} cannot start yet.\n");
     append_problems(&mut text, problems);
     text.push('\n');
     append_line(&mut text, "Since", &format!("{} ({})", format_time(since), format_age(since, now)));
