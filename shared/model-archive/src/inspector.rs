@@ -183,6 +183,7 @@ impl<'l> Inspector<'l> {
                 None => file_type.to_string(),
             },
             fix: problem.remedy.clone(),
+            weights_only: false,
         });
         if !self.candidates.register_file(recognized, path, note) {
             return Ok(0);
@@ -223,10 +224,7 @@ impl<'l> Inspector<'l> {
         match self.candidates.choose_framework() {
             // A file that only has the name of a model: say what it is.
             _ if refuted && !self.foreign.is_empty() => self.add_problem(self.foreign.unsupported_problem()),
-            Err(_) if refuted => {
-                let problems = std::mem::take(&mut self.candidates).into_problems();
-                self.inspection.problems.extend(problems);
-            }
+            Err(_) if refuted => self.add_problem(self.candidates.refuted_problem()),
             Ok(Some(framework)) => self.choose_model(framework, true),
             Ok(None) => self.add_problem(self.no_model_problem()),
             Err(problem) => self.add_problem(problem),

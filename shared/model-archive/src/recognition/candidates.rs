@@ -8,7 +8,11 @@ use super::{
     format::Format,
     recognized::{Certainty, RecognizedFile},
 };
-use crate::{framework::format_facts::FormatFacts, framework_name::Framework, problem::Problem};
+use crate::{
+    framework::format_facts::FormatFacts,
+    framework_name::Framework,
+    problem::{Problem, Warning},
+};
 
 /// Formats that Neo finds by the same suffixes.
 const TENSORFLOW: [Format; 2] = [Format::SavedModel, Format::FrozenGraph];
@@ -26,8 +30,7 @@ impl Candidates {
     }
 
     /// Counts a file and returns whether it must be read, because it may be the model or may
-    /// explain why there are several. Drops the facts of files that can no longer be chosen,
-    /// because they may be large.
+    /// explain why there are several.
     ///
     /// `note` says why the file cannot be the model, if that is known already.
     pub fn register_file(
@@ -44,17 +47,27 @@ impl Candidates {
             None => *group = Some(FileGroup::new(path, certainty, note)),
         }
         let listed = group.as_ref().is_some_and(|group| group.listed.iter().any(|file| file.path == path));
-        let is_chosen = files.is_misnamed_chosen() == misnamed;
-        self.drop_facts();
-        is_chosen && listed && self.may_be_chosen(format)
+        files.is_misnamed_chosen() == misnamed && listed && self.must_be_read(format)
+    }
+
+    /// Whether the files of a format must be read: only that shows whether they hold a model.
+    fn must_be_read(&self, format: Format) -> bool {
+        match self.choose_framework() {
+            Ok(framework) => framework == Some(format.framework()) && !self.has_rival(format),
+            Err(_) => self.formats.get(&format).and_then(FormatFiles::certainty) == self.highest_certainty(),
+        }
     }
 
     /// Whether the model may be one of this format, as far as the archive was read.
     fn may_be_chosen(&self, format: Format) -> bool {
         let framework = self.choose_framework().ok().flatten();
-        let has_rival = TENSORFLOW.contains(&format)
-            && TENSORFLOW.iter().any(|other| *other != format && !self.ignores_beside(*other, format));
-        framework == Some(format.framework()) && !has_rival
+        framework == Some(format.framework()) && !self.has_rival(format)
+    }
+
+    /// Whether there are files of another format that Neo finds by the same suffixes.
+    fn has_rival(&self, format: Format) -> bool {
+        TENSORFLOW.contains(&format)
+            && TENSORFLOW.iter().any(|other| *other != format && !self.ignores_beside(*other, format))
     }
 
     /// Whether files of a format do not matter beside those of another one of the same suffixes.
@@ -66,6 +79,7 @@ impl Candidates {
         is_misnamed(format).is_none_or(|misnamed| misnamed && is_misnamed(other) == Some(false))
     }
 
+    /// Drops the facts of files that can no longer be chosen, because they may be large.
     fn drop_facts(&mut self) {
         let dropped: Vec<_> = self.formats.keys().copied().filter(|format| !self.may_be_chosen(*format)).collect();
         for (format, files) in &mut self.formats {
@@ -91,6 +105,7 @@ impl Candidates {
         if let Some(group) = group {
             group.store_facts(path, facts);
         }
+        self.drop_facts();
     }
 
     /// The certainty of the most certain files.
@@ -117,7 +132,7 @@ impl Candidates {
             [framework] => Ok(Some(framework)),
             [first, ..] => {
                 let groups = counted().filter_map(|(format, files)| Some((format, files.chosen_group()?)));
-                let each = groups.map(|(format, group)| format!("{} ({})", group.describe_files(), format.framework()));
+                let each = groups.map(|(format, group)| group.describe_files_of(format.framework()));
                 Err(Problem::new(
                     "several-frameworks",
                     format!(
@@ -141,13 +156,34 @@ impl Candidates {
                 && others.any(|other| self.formats.contains_key(other) && self.ignores_beside(*format, *other))
         };
         let ignored: Vec<_> = self.formats.keys().copied().filter(ignored).collect();
+        let left = self.describe_left_files(framework);
         self.formats.retain(|format, _| format.framework() == framework && !ignored.contains(format));
-        choice::choose_model(self.formats, framework, contents)
+        let mut choice = choice::choose_model(self.formats, framework, contents);
+        choice.warnings.extend(left.filter(|_| choice.model.is_some()));
+        choice
+    }
+
+    /// A warning about weights of other frameworks than the chosen one.
+    fn describe_left_files(&self, framework: Framework) -> Option<Warning> {
+        let others = self.formats.iter().filter(|(format, _)| format.framework() != framework);
+        // Neo ignores misnamed files anyway.
+        let groups = others.filter_map(|(_, files)| files.named.as_ref());
+        let left = groups.filter(|group| group.certainty() == Certainty::WeightsOnly).map(FileGroup::describe_files);
+        let left = left.collect::<Vec<_>>().join(", ");
+        (!left.is_empty()).then(|| {
+            Warning::new("files-ignored", format!("only the {framework} model is compiled; not compiled: {left}"))
+        })
     }
 
     /// Why none of the files is a model, if all of them are refuted by their content.
-    pub fn into_problems(self) -> Vec<Problem> {
-        let groups = self.formats.into_values().filter_map(|files| files.named.or(files.misnamed));
-        groups.filter_map(|group| group.facts?.err()).collect()
+    pub fn refuted_problem(&self) -> Problem {
+        let groups = || self.formats.values().filter_map(FormatFiles::chosen_group);
+        let each: Vec<_> = groups().map(FileGroup::describe_files).collect();
+        let mut notes = groups().flat_map(|group| &group.listed).filter_map(|file| file.note.as_ref());
+        Problem::new(
+            "model-invalid",
+            format!("the archive contains no model, only files that have the name of one: {}", each.join(", ")),
+            notes.next().map(|note| note.fix.clone()).unwrap_or_default(),
+        )
     }
 }

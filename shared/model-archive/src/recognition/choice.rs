@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     file_group::{FileGroup, FormatFiles},
     format::Format,
-    recognized::{Certainty, misnamed_problem, other_name},
+    recognized::{misnamed_problem, other_name},
     surplus::find_surplus_models,
     weights::{WeightFiles, check_external_data, check_variables},
 };
@@ -129,7 +129,7 @@ fn report_misnamed(format: Format, files: &FormatFiles, choice: &mut ModelChoice
         return;
     }
     let mut problem = misnamed_problem(format, &group.path);
-    if let Some(named) = files.named.as_ref().filter(|named| named.certainty == Certainty::Refuted) {
+    if let Some(named) = files.named.as_ref().filter(|named| named.certainty().is_no_model()) {
         let named = named.describe_files();
         problem.remedy = format!("{}, without {named}", problem.remedy);
     }
@@ -138,7 +138,19 @@ fn report_misnamed(format: Format, files: &FormatFiles, choice: &mut ModelChoice
 
 fn choose_file(format: Format, files: FormatFiles, contents: &ArchiveContents<'_>, choice: &mut ModelChoice) {
     report_misnamed(format, &files, choice);
-    let Some(FileGroup { path, facts: Some(facts), .. }) = files.into_chosen() else { return };
+    let Some(FileGroup { path, facts, .. }) = files.into_chosen() else { return };
+    let Some(facts) = facts else {
+        // Its facts were dropped for another file that a later file of the same path replaced. In
+        // an archive that could only be read in part, it was the last file.
+        if contents.complete {
+            choice.problems.push(Problem::new(
+                "tar-repeated",
+                format!("{} was not read, because the archive contains another file more than once", quote_name(&path)),
+                "create the archive again with each file once",
+            ));
+        }
+        return;
+    };
     let facts = match facts {
         Ok(facts) => facts,
         Err(problem) => return choice.problems.push(problem),

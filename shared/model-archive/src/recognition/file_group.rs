@@ -3,6 +3,7 @@
 use super::recognized::Certainty;
 use crate::{
     framework::format_facts::FormatFacts,
+    framework_name::Framework,
     problem::{MAX_LISTED, Problem, quote_name},
 };
 
@@ -12,6 +13,9 @@ pub(crate) struct FileNote {
     /// A few words, such as `a link to b.onnx`.
     pub reason: String,
     pub fix: String,
+    /// Whether the file holds weights without their model, or a model in a form that Neo cannot
+    /// load: then it may be left from training, and another file may be the model.
+    pub weights_only: bool,
 }
 
 /// A file of a group, with what is known about it.
@@ -28,7 +32,7 @@ pub(super) struct FileGroup {
     /// The first files; the others are only counted.
     pub listed: Vec<ListedFile>,
     count: u64,
-    pub certainty: Certainty,
+    certainty: Certainty,
     /// The first file among the most certain ones.
     pub path: String,
     /// What was read from the file, or why it cannot be read; `None` if it was not read or can no
@@ -60,6 +64,13 @@ impl FileGroup {
         }
     }
 
+    /// How certain it is that one of the files is meant to be the model.
+    pub fn certainty(&self) -> Certainty {
+        let weights_only = |file: &ListedFile| file.note.as_ref().is_some_and(|note| note.weights_only);
+        let all = self.count == self.listed.len() as u64 && self.listed.iter().all(weights_only);
+        if all { self.certainty.min(Certainty::WeightsOnly) } else { self.certainty }
+    }
+
     /// The number of files.
     pub fn count(&self) -> u64 {
         self.count
@@ -77,10 +88,19 @@ impl FileGroup {
 
     /// The paths with their notes.
     pub fn describe_files(&self) -> String {
-        let each = self.listed.iter().map(|file| match &file.note {
-            Some(note) => format!("{} ({})", quote_name(&file.path), note.reason),
-            None => quote_name(&file.path),
-        });
+        self.join_files(|note| note.map_or(String::new(), |note| format!(" ({})", note.reason)))
+    }
+
+    /// The paths with their framework and notes.
+    pub fn describe_files_of(&self, framework: Framework) -> String {
+        self.join_files(|note| match note {
+            Some(note) => format!(" ({framework}, {})", note.reason),
+            None => format!(" ({framework})"),
+        })
+    }
+
+    fn join_files(&self, describe_note: impl Fn(Option<&FileNote>) -> String) -> String {
+        let each = self.listed.iter().map(|file| quote_name(&file.path) + &describe_note(file.note.as_ref()));
         let each = each.collect::<Vec<_>>().join(", ");
         match self.count - self.listed.len() as u64 {
             0 => each,
@@ -106,8 +126,8 @@ impl FormatFiles {
     }
 
     pub fn is_misnamed_chosen(&self) -> bool {
-        let named = self.named.as_ref().map(|group| group.certainty);
-        self.misnamed.is_some() && named.is_none_or(|certainty| certainty == Certainty::Refuted)
+        let named = self.named.as_ref().map(FileGroup::certainty);
+        self.misnamed.is_some() && named.is_none_or(Certainty::is_no_model)
     }
 
     pub fn chosen_group_mut(&mut self) -> Option<&mut FileGroup> {
@@ -119,7 +139,7 @@ impl FormatFiles {
     }
 
     pub fn certainty(&self) -> Option<Certainty> {
-        self.chosen_group().map(|group| group.certainty)
+        self.chosen_group().map(FileGroup::certainty)
     }
 }
 
@@ -129,13 +149,13 @@ fn describe_facts(facts: &Result<FormatFacts, Problem>) -> Option<FileNote> {
         Ok(facts) => facts.problems.first()?,
         Err(problem) => problem,
     };
-    let reason = match problem.code.as_ref() {
-        "torch-not-script" => "a pickle of torch.save",
-        "torch-exported" => "a program of torch.export",
-        "keras-weights-only" | "keras-no-config" => "weights without the model",
-        "keras-zip" => "in the .keras format",
-        "model-invalid" => "not readable",
+    let (reason, weights_only) = match problem.code.as_ref() {
+        "torch-not-script" => ("a pickle of torch.save", true),
+        "torch-exported" => ("a program of torch.export", true),
+        "keras-weights-only" | "keras-no-config" => ("weights without the model", true),
+        "keras-zip" => ("in the .keras format", true),
+        "model-invalid" => ("not readable", false),
         _ => return None,
     };
-    Some(FileNote { reason: reason.to_owned(), fix: problem.remedy.clone() })
+    Some(FileNote { reason: reason.to_owned(), fix: problem.remedy.clone(), weights_only })
 }

@@ -22,10 +22,19 @@ pub(crate) enum Certainty {
     Refuted,
     /// The content does not say what the file is, and other files have such a name too.
     Possible,
+    /// What was read holds weights without their model, or a model in a form that Neo cannot load.
+    WeightsOnly,
     /// The content is a model, but Neo does not look for files of this name.
     ByContent,
     /// The content is a model under its name, or only models have such a name.
     ByName,
+}
+
+impl Certainty {
+    /// Whether the content is known not to be a model that Neo can load.
+    pub fn is_no_model(self) -> bool {
+        matches!(self, Self::Refuted | Self::WeightsOnly)
+    }
 }
 
 /// Recognizes a file by its name and content.

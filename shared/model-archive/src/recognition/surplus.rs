@@ -38,7 +38,7 @@ pub(super) fn find_surplus_models(formats: &BTreeMap<Format, FormatFiles>) -> Ve
 }
 
 fn surplus_problem(format: Format, group: &FileGroup) -> Problem {
-    let kind = if group.certainty == Certainty::ByContent {
+    let kind = if group.certainty() == Certainty::ByContent {
         format.display_name().to_owned()
     } else {
         format!("{} file", format.file_suffixes().join(" or "))

@@ -75,7 +75,7 @@ fn models_of_two_frameworks_are_both_listed() {
     assert_eq!(inspection.model, None);
     assert_eq!(problem_codes(&inspection), ["several-frameworks"]);
     let problem = &inspection.problems[0].problem;
-    assert!(problem.contains("`m.onnx` (ONNX)") && problem.contains("`m.tflite` (TFLITE)"), "{problem}");
+    assert!(problem.contains("`m.onnx` (ONNX)") && problem.contains("`m.tflite` (TFLITE, not readable)"), "{problem}");
 }
 
 #[test]

@@ -167,6 +167,47 @@ fn stray_file_does_not_stop_a_model_of_another_framework() {
 }
 
 #[test]
+fn weights_left_from_training_do_not_stop_a_model() {
+    let (pickle, weights) = (suite_member("pytorch", "state-dict/model.pt"), read_fixture("keras/refused/weights.h5"));
+    for left in [("best.pth", &pickle), ("pytorch_model.bin", &pickle), ("weights.h5", &weights)] {
+        let model = ("m.onnx", &onnx());
+        for files in [[model, left], [left, model]] {
+            let inspection = inspect_members(&files.map(|(path, data)| (path, &data[..])));
+            assert_eq!(inspection.problems, [], "{}", left.0);
+            assert_eq!(inspection.model.unwrap().framework, Framework::Onnx);
+            // Neo does not look for the second one anyway.
+            let warned = inspection
+                .warnings
+                .iter()
+                .any(|warning| warning.code == "files-ignored" && warning.warning.contains(left.0));
+            assert_eq!(warned, left.0 != "pytorch_model.bin", "{}", left.0);
+        }
+    }
+    let script = suite_member("pytorch", "traced/model.pt");
+    for files in [[("w.pth", &pickle), ("net.bin", &script)], [("net.bin", &script), ("w.pth", &pickle)]] {
+        let inspection = inspect_members(&files.map(|(path, data)| (path, &data[..])));
+        assert_only_problem(
+            &inspection,
+            "model-misnamed",
+            "`net.bin`",
+            "`net.pth` and create the archive again, without `w.pth`",
+        );
+    }
+    // Nothing but weights, of two frameworks.
+    let inspection = inspect_members(&[("w.pth", &pickle), ("w.h5", &weights)]);
+    assert_only_problem(&inspection, "several-frameworks", "`w.pth` (PYTORCH, a pickle of torch.save)", "");
+    // A later file of the same path replaces the weights.
+    let inspection = inspect_members(&[("w.pth", &script), ("m.onnx", &onnx()), ("./w.pth", &pickle)]);
+    assert!(!inspection.problems.is_empty() || inspection.model.is_some());
+}
+
+#[test]
+fn several_lost_files_are_one_problem() {
+    let inspection = inspect_members(&[("model.pkl", LFS), ("m.model", b""), ("n.model", b"")]);
+    assert_only_problem(&inspection, "model-invalid", "`model.pkl` (a Git LFS pointer)", "ls -l");
+}
+
+#[test]
 fn named_framework_is_chosen_among_candidates() {
     let (onnx, tflite) = (onnx(), suite_member("tflite", "image/model.tflite"));
     let archive = tar_gz(&[("m.onnx", &onnx), ("m.tflite", &tflite)]);
