@@ -129,7 +129,7 @@ pub(super) static FOREIGN: &[ForeignFormat] = &[
     row(
         "a CatBoost model",
         Model,
-        &[Bytes(0, b"CBM1"), Json(&["oblivious_trees"]), Pickle("catboost"), Suffix(".cbm")],
+        &[Bytes(0, b"CBM1"), Json(&["features_info"]), Pickle("catboost"), Suffix(".cbm")],
         BOOSTING,
     ),
     row(
