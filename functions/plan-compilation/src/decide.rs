@@ -8,7 +8,7 @@ use automation::{
     objects::{BlockingReader, Object, Objects, OpenError},
 };
 use ledger::{LedgerTable, PERMISSION_RETRY};
-use model_archive::{Framework, Inspection, Limits, Problem};
+use model_archive::{Framework, Inspection, Limits, Problem, Warning};
 use neo::{
     CompilationPlan, CompilationRequest, CompilationRule, ModelSource, NewVersionPolicy, Overrides, PlanInput, Upload,
 };
@@ -29,12 +29,14 @@ pub(crate) struct Decision {
     pub requests: Vec<CompilationRequest>,
     /// Problems that prevent compilation, for all or for some of the targets.
     pub problems: Vec<Problem>,
+    /// Findings that do not prevent compilation.
+    pub warnings: Vec<Warning>,
 }
 
 impl Decision {
     fn rejected(upload: Upload, rule: Option<&CompilationRule>, problems: Vec<Problem>) -> Self {
         let rule = rule.map(|rule| rule.name.clone());
-        Self { source: upload.into(), rule, stops_older: false, requests: Vec::new(), problems }
+        Self { source: upload.into(), rule, stops_older: false, requests: Vec::new(), problems, warnings: Vec::new() }
     }
 
     pub(crate) fn from_plan(
@@ -43,7 +45,8 @@ impl Decision {
         plan: &CompilationPlan,
         stops_older: bool,
     ) -> Self {
-        for warning in plan.all_warnings() {
+        let warnings = plan.all_warnings();
+        for warning in &warnings {
             let key = source.as_upload().map_or_else(|| source.to_uri(), |upload| upload.key.clone());
             warn!(key, warning = %warning, "Compilation plan has a warning");
         }
@@ -53,6 +56,7 @@ impl Decision {
             stops_older,
             requests: plan.requests().cloned().collect(),
             problems: plan.all_problems(),
+            warnings,
         }
     }
 }

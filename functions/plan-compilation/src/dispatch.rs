@@ -22,7 +22,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         decision: Decision,
         sequencer: Option<String>,
     ) -> Result<(), Failure> {
-        let Decision { source, rule, stops_older, requests, problems } = decision;
+        let Decision { source, rule, stops_older, requests, problems, warnings } = decision;
         let id = source.model_id();
         let planned_at = (self.clock)();
         let mut jobs = Vec::with_capacity(requests.len());
@@ -32,7 +32,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
         }
         let state = if requests.is_empty() { ModelState::Rejected } else { ModelState::Planned };
         let sequencer = sequencer.map(Sequencer::from);
-        let model = ModelRow { source, rule, state, jobs, problems, planned_at, sequencer, stops_older };
+        let model = ModelRow { source, rule, state, jobs, problems, warnings, planned_at, sequencer, stops_older };
         let model = self.ledger.create_model(&id, model).await?;
         for request in requests.iter().filter(|request| !model.jobs.contains(&request.job_name)) {
             self.ledger.withdraw_job(request).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use model_archive::{Problem, limit_problems, shorten_text};
+use model_archive::{Problem, Warning, limit_problems, limit_warnings, shorten_text};
 use neo::{CompilationRequest, FailureClass, JobDescription, JobName, JobOptions, JobStatus, ModelId, ModelSource};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct ModelRow {
     pub jobs: Vec<JobName>,
     /// Problems that prevent compilation.
     pub problems: Vec<Problem>,
+    /// Findings that do not prevent compilation, about all targets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     pub planned_at: Timestamp,
     /// Orders the upload among the events of its key; `None` if its event has no sequencer.
     pub sequencer: Option<Sequencer>,
@@ -175,7 +178,7 @@ impl LedgerRow for ModelRow {
     }
 
     fn limit_size(self) -> Self {
-        Self { problems: limit_problems(&self.problems), ..self }
+        Self { problems: limit_problems(&self.problems), warnings: limit_warnings(&self.warnings), ..self }
     }
 }
 

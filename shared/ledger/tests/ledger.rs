@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use ledger::{Execution, Ledger, ModelRow, ModelState, Reuse, SweepRow, UpdatedKind};
 use maintenance::{PendingUpdate, UpdateCalls, UpdateHistory};
-use model_archive::Problem;
+use model_archive::{Problem, Warning};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
 use support::MemoryTable;
 use worker::{CallError, CallErrorKind, Failure};
@@ -107,17 +107,20 @@ async fn texts_of_any_length_fit_into_an_item() {
 
     let long = "x".repeat(64 * 1024);
     let problems: Vec<_> = (0..2000).map(|n| Problem::new("open", format!("{n} {long}"), long.clone())).collect();
+    let warnings = vec![Warning::new("layout-unusual", long.clone()); 2000];
     let model = ModelRow {
         source: request.source.clone(),
         rule: None,
         state: ModelState::Rejected,
         jobs: Vec::new(),
         problems,
+        warnings,
         planned_at: Timestamp::UNIX_EPOCH,
         sequencer: None,
         stops_older: false,
     };
     let created = ledger.create_model(&request.model, model).await.unwrap();
+    assert_eq!(created.warnings.last().unwrap().code, "more");
     assert_eq!(created.problems.last().unwrap().problem, "1980 more problems are not listed");
     assert_eq!(ledger.find_model(&request.model).await.unwrap(), Some(created), "the row is what is published");
 }

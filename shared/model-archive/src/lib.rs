@@ -19,4 +19,4 @@ pub use framework_name::{Framework, InputLayout, UnknownFramework};
 pub use inspection::{ArchiveMember, Dim, InspectedModel, Inspection, ModelInput};
 pub use inspector::{inspect_archive, inspect_archive_for};
 pub use limits::Limits;
-pub use problem::{Problem, Warning, limit_problems, quote_name, shorten_name, shorten_text};
+pub use problem::{Problem, Warning, limit_problems, limit_warnings, quote_name, shorten_name, shorten_text};

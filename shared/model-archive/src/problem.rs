@@ -76,6 +76,40 @@ pub fn limit_problems(problems: &[Problem]) -> Vec<Problem> {
     kept
 }
 
+/// Warnings that are stored and published; the rest are only counted.
+const MAX_WARNINGS: usize = 10;
+
+/// Total length of the texts of warnings that are stored and published, in bytes: ten requests, each
+/// with its warnings, fit into one `SendMessageBatch` (256 KiB).
+const MAX_WARNING_BYTES: usize = 6 * 1024;
+
+/// Keeps the first warnings, shortens their texts, and counts the others in a last entry. A list
+/// that was limited before is unchanged.
+pub fn limit_warnings(warnings: &[Warning]) -> Vec<Warning> {
+    let (listed, counted) = match warnings {
+        [listed @ .., last] if last.code == MORE => (listed, Some(last)),
+        all => (all, None),
+    };
+    let mut bytes = 0;
+    let fitting = listed.iter().take(MAX_WARNINGS).map(|warning| Warning {
+        code: warning.code.clone(),
+        warning: shorten_text(&warning.warning, MAX_PROBLEM_TEXT),
+    });
+    let mut kept: Vec<_> = fitting
+        .take_while(|warning| {
+            bytes += warning.warning.len();
+            bytes <= MAX_WARNING_BYTES
+        })
+        .collect();
+    let more = listed.len() - kept.len();
+    if more > 0 {
+        kept.push(Warning::new(MORE, format!("{more} more warnings are shown by `automation plan`")));
+    } else {
+        kept.extend(counted.cloned());
+    }
+    kept
+}
+
 /// Cuts the middle out of a text that is longer than this many characters: its end often says what
 /// to do.
 pub fn shorten_text(text: &str, max_characters: usize) -> String {
@@ -166,6 +200,20 @@ mod tests {
         assert!(limited.iter().all(|problem| problem.problem.chars().count() <= MAX_PROBLEM_TEXT));
         assert_eq!(limit_problems(&limited), limited);
         assert_eq!(limit_problems(&problems[..1])[0].code, "open");
+    }
+
+    #[test]
+    fn warnings_are_limited_in_number_and_size() {
+        let warnings = |count: usize, text: &str| vec![Warning::new("w", text); count];
+        assert_eq!(limit_warnings(&warnings(10, "short")), warnings(10, "short"));
+        for (all, kept) in [(warnings(1000, "short"), 10), (warnings(1000, &"é".repeat(64 * 1024)), 3)] {
+            let limited = limit_warnings(&all);
+            assert_eq!(limited.len(), kept + 1);
+            assert_eq!(limited[kept].code, "more");
+            assert_eq!(limited[kept].warning, format!("{} more warnings are shown by `automation plan`", 1000 - kept));
+            assert!(limited.iter().map(|warning| warning.warning.len()).sum::<usize>() < MAX_WARNING_BYTES + 100);
+            assert_eq!(limit_warnings(&limited), limited);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{
     hash::Hash,
 };
 
-use model_archive::{Framework, Inspection, Problem, Warning};
+use model_archive::{Framework, Inspection, Problem, Warning, limit_warnings};
 
 pub use package::{PackagePlanInput, plan_package};
 pub use setting_origin::{ResolvedSetting, SettingOrigin};
@@ -112,6 +112,7 @@ pub fn plan_upload(input: &PlanInput<'_>) -> CompilationPlan {
     };
     reject_repeated_targets(&mut targets, &input.rule.name);
     separate_output_locations(&mut targets, &input.rule.name);
+    attach_warnings(&input.inspection.warnings, &mut targets);
     let policies = [input.rule.settings.on_new_version, input.defaults.on_new_version];
     CompilationPlan {
         problems,
@@ -158,6 +159,15 @@ fn separate_output_locations(targets: &mut [TargetPlan], rule: &str) {
                     ),
                 ));
             }
+        }
+    }
+}
+
+/// Adds the warnings of the model and of its target to each request: its notifications need them.
+fn attach_warnings(of_model: &[Warning], targets: &mut [TargetPlan]) {
+    for TargetPlan { outcome, warnings, .. } in targets {
+        if let Ok(request) = outcome {
+            request.warnings = limit_warnings(&without_duplicates(of_model.iter().chain(&*warnings)));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use document::tags::{MAX_TAG_VALUE, is_tag_character};
-use model_archive::Framework;
+use model_archive::{Framework, Warning};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -65,6 +65,9 @@ pub struct CompilationRequest {
     /// is not retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_runtime_seconds_after_timeout: Option<u32>,
+    /// What the inspection and the plan found that may be the cause if the job fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 const fn default_reuse() -> bool {

@@ -100,6 +100,21 @@ fn a_compilation_that_would_fail_is_a_problem() {
     insta::assert_snapshot!(answers.join("\n\n"));
 }
 
+/// The relay publishes them, and has the request only.
+#[test]
+fn requests_carry_the_warnings_of_model_and_target() {
+    let mut inspection = holding(Onnx, &[input("x", &[1])]);
+    inspection.warnings.push(model_archive::Warning::new("macos-metadata", "it has macOS metadata"));
+    let plan = plan_with_rule("targets: [ { device: ml_c5 }, { device: ml_c7g } ]", &[], &inspection);
+    let codes: Vec<Vec<_>> =
+        plan.requests().map(|request| request.warnings.iter().map(|warning| warning.code.as_ref()).collect()).collect();
+    assert_eq!(codes, [vec!["macos-metadata"], vec!["macos-metadata", "target-unknown"]]);
+    let first = plan.requests().next().unwrap();
+    let json = serde_json::to_value(first).unwrap();
+    assert_eq!(serde_json::from_value::<CompilationRequest>(json).unwrap(), *first);
+    assert_eq!(first.next_attempt(FailureClass::Service).unwrap().warnings, first.warnings);
+}
+
 #[test]
 fn one_invalid_target_does_not_block_the_others() {
     let plan =

@@ -4,7 +4,7 @@ mod text;
 
 use jiff::Timestamp;
 use ledger::{ArtifactCheck, JobRow, ModelRow, ModelWait};
-use model_archive::{Problem, limit_problems};
+use model_archive::{Problem, limit_problems, limit_warnings};
 use neo::{
     CompilationRequest, FailureClass, JobName, JobOptions, JobStatus, ModelId, ModelSource, Upload,
     find_unsupported_operators, read_quota_value, suggest_failure_fix,
@@ -144,10 +144,11 @@ impl Notification {
         let problems = limit_problems(&row.problems);
         Self {
             subject: format_ascii_subject(&format!("Compilation {rejected}: {}", source.display_name())),
-            text: text::format_upload_rejected_text(source, rule, row.jobs.len(), &problems),
+            text: text::format_upload_rejected_text(source, rule, row.jobs.len(), &problems, &row.warnings),
             model: Some(source.into()),
             rule: row.rule.clone(),
             problems,
+            warnings: limit_warnings(&row.warnings),
             ..Self::new(NotificationType::CompilationRejected, severity, format!("upload-rejected-{model}"), time)
         }
     }
@@ -198,12 +199,19 @@ impl Notification {
             CompilationCompleted if job.is_input() => vec![not_compiled_problem(row)],
             _ => Vec::new(),
         };
+        // Where they help: before the result is known, and where it is bad.
+        let warnings = match kind {
+            CompilationStarted | CompilationRejected | CompilationFailed => true,
+            _ => job.is_input(),
+        };
+        let warnings = request.filter(|_| warnings).map(|request| request.warnings.clone()).unwrap_or_default();
         let title = if job.is_input() { "Not compiled".to_owned() } else { format!("Compilation {status}") };
         let mut notification = Self {
             subject: format_ascii_subject(&format!("{title}: {name} for {}", job.target)),
             model: request.map(|request| (&request.source).into()),
             rule: request.map(|request| request.rule.clone()),
             problems,
+            warnings,
             ..Self::new(kind, severity, format!("job-{status}-{}", row.publication_name()), time)
         };
         notification.text = text::format_job_text(kind, name, &job, &notification);
@@ -285,11 +293,12 @@ impl Notification {
                 source.display_name(),
                 jobs.len()
             )),
-            text: text::format_summary_text(source, model.rule.as_deref(), &jobs, &problems, summary_uri),
+            text: text::format_summary_text(source, model, &jobs, &problems, summary_uri),
             model: Some(source.into()),
             rule: model.rule.clone(),
             jobs,
             problems,
+            warnings: limit_warnings(&model.warnings),
             summary: Some(summary_uri.to_owned()),
             ..Self::new(NotificationType::ModelSummary, severity, format!("summary-{id}"), time)
         }
@@ -395,6 +404,7 @@ fn suggest_permission_fix(role: Option<&str>, is_upload: bool) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use model_archive::Warning;
     use serde_json::{Value, json};
 
     use super::*;
@@ -410,12 +420,17 @@ mod tests {
         }
     }
 
+    fn sample_warning() -> Warning {
+        let warning = "the model was saved with ONNX IR 9, opset 21; AWS documents ONNX 1.7 (IR 7, opset 12) for ml_c5";
+        Warning::new("onnx-version", warning)
+    }
+
     fn job_row(target: &str, status: JobStatus) -> JobRow {
         let request = serde_json::from_value(json!({
             "version": 1, "job_name": format!("model-{target}-abc"), "model": model_id(), "content": "c", "source": sample_upload(),
             "rule": "edge-vision", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
             "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/model/",
-            "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
+            "max_runtime_seconds": 900, "tags": {}, "attempt": 1, "warnings": [sample_warning()],
         }))
         .unwrap();
         JobRow {
@@ -470,6 +485,7 @@ mod tests {
             state: ledger::ModelState::Rejected,
             jobs: Vec::new(),
             problems: problems.to_vec(),
+            warnings: Vec::new(),
             planned_at: Timestamp::UNIX_EPOCH,
             sequencer: None,
             stops_older: false,
@@ -479,7 +495,8 @@ mod tests {
     const SUMMARY: &str = "s3://artifacts/vision/model/3HL4kqtJlcpXroDTDmJ/summary.json";
 
     fn compiled_model() -> ModelRow {
-        ModelRow { state: ledger::ModelState::Requested, ..rejected_model(&[]) }
+        let warnings = vec![sample_warning()];
+        ModelRow { state: ledger::ModelState::Requested, warnings, ..rejected_model(&[]) }
     }
 
     fn package_notifications(now: Timestamp) -> Vec<Notification> {
@@ -669,6 +686,30 @@ mod tests {
         let without = Notification::job_status(&job_row("ml_c5", JobStatus::Completed), None, now).unwrap();
         assert!(without.message_attributes().iter().all(|(name, _)| *name != "options"));
         assert_eq!(serde_json::to_value(&without).unwrap()["job"].get("options"), None);
+    }
+
+    #[test]
+    fn warnings_are_shown_where_they_help() {
+        let line = "\nWarning: the model was saved with ONNX IR 9, opset 21; AWS documents";
+        let now = Timestamp::UNIX_EPOCH;
+        let mut all = vec![
+            (Notification::model_summary(&compiled_model(), &model_id(), &[], SUMMARY, now), true),
+            (Notification::upload_rejected(&model_id(), &compiled_model(), now), true),
+        ];
+        for (status, shown) in [
+            (JobStatus::Starting, true),
+            (JobStatus::Failed, true),
+            (JobStatus::Rejected, true),
+            (JobStatus::Completed, false),
+            (JobStatus::Stopped, false),
+        ] {
+            all.push((Notification::job_status(&job_row("ml_c5", status), None, now).unwrap(), shown));
+        }
+        for (notification, shown) in all {
+            assert_eq!(notification.text.contains(line), shown, "{}", notification.text);
+            let json = serde_json::to_value(&notification).unwrap();
+            assert_eq!(json["warnings"][0]["code"] == "onnx-version", shown, "{json}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use document::escape_line;
 use jiff::Timestamp;
 use maintenance::Change;
-use model_archive::Problem;
+use model_archive::{Problem, Warning};
 use neo::JobName;
 use serde::Serialize;
 use serde_json::json;
@@ -66,6 +66,9 @@ pub struct Notification {
     pub(crate) summary: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) problems: Vec<Problem>,
+    /// What the inspection of the model and its plan found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) app: Option<PartnerAppReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +107,7 @@ impl Notification {
             jobs: Vec::new(),
             summary: None,
             problems: Vec::new(),
+            warnings: Vec::new(),
             app: None,
             image: None,
             changes: Vec::new(),
@@ -199,6 +203,7 @@ impl Notification {
             job.remedy = None;
         }
         short.problems.truncate(1);
+        short.warnings.truncate(1);
         for problem in &mut short.problems {
             problem.problem = truncate(&problem.problem, TRUNCATED_TEXT);
         }

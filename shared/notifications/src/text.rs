@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use document::escape_line;
 use maintenance::Change;
-use model_archive::Problem;
+use model_archive::{Problem, Warning};
 
 /// Characters of the label column.
 const LABEL_WIDTH: usize = 13;
@@ -44,6 +44,12 @@ pub(crate) fn append_problems(text: &mut String, problems: &[Problem]) {
     for problem in problems {
         let (what, fix) = (escape_line(&problem.problem), escape_line(&problem.remedy));
         let _ = writeln!(text, "\nProblem: {what}\nFix:     {fix}");
+    }
+}
+
+pub(crate) fn append_warnings(text: &mut String, warnings: &[Warning]) {
+    for warning in warnings {
+        let _ = writeln!(text, "\nWarning: {}", escape_line(&warning.warning));
     }
 }
 

@@ -169,6 +169,21 @@ async fn requests_that_may_be_unsent_are_sent_again() {
     assert_eq!(fresh.sent_requests()[2..], first, "{key}");
 }
 
+#[tokio::test]
+async fn warnings_are_stored_for_the_notifications() {
+    let planner = create_planner(Some(CONFIG));
+    let archive = build_archive(&[("m.onnx", &read_squeezenet()), ("._m.onnx", b"\0\x05\x16\x07")]);
+    let event = planner.upload_object("vision/a.tar.gz", "v1", archive, &[]);
+    planner.handle_event(event).await.unwrap();
+    let requests = planner.sent_requests();
+    assert!(!requests.is_empty());
+    for request in &requests {
+        assert_eq!(request.warnings[0].code, "macos-metadata", "{}", request.target);
+    }
+    let model = planner.ledger.find_model(&requests[0].model).await.unwrap().unwrap();
+    assert_eq!(model.warnings[0].code, "macos-metadata");
+}
+
 /// SEMANTICS answered-once: An upload that cannot be compiled is rejected once, before any job
 /// starts, with the reason and how to fix it.
 #[tokio::test]

@@ -44,6 +44,7 @@ async fn create_relay() -> (TestRelay, [CompilationRequest; 2]) {
         state: ModelState::Requested,
         jobs,
         problems: Vec::new(),
+        warnings: Vec::new(),
         planned_at: clock(),
         sequencer: None,
         stops_older: false,

@@ -2,7 +2,7 @@
 //! SageMaker already has the model.
 
 use super::{
-    CompilationPlan, SettingOrigin,
+    CompilationPlan, SettingOrigin, attach_warnings,
     context::{ModelInputConfig, PlanContext, TargetDraft},
     reject_repeated_targets, separate_output_locations,
 };
@@ -41,6 +41,7 @@ pub fn plan_package(input: &PackagePlanInput<'_>) -> (ModelSource, CompilationPl
     let (source, mut targets) = input.plan_targets(&version, |spec, draft, request| draft.into_plan(spec, request));
     reject_repeated_targets(&mut targets, &input.rule.name);
     separate_output_locations(&mut targets, &input.rule.name);
+    attach_warnings(&[], &mut targets);
     let on_new_version = NewVersionPolicy::Keep;
     (source, CompilationPlan { problems: Vec::new(), warnings: Vec::new(), targets, on_new_version })
 }

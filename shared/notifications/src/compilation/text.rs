@@ -4,15 +4,15 @@ use std::fmt::Write;
 
 use document::escape_line;
 use jiff::{SignedDuration, Timestamp};
-use ledger::ArtifactCheck;
+use ledger::{ArtifactCheck, ModelRow};
 use maintenance::time_format::{DurationStyle, format_age, format_duration, format_time};
-use model_archive::Problem;
+use model_archive::{Problem, Warning, limit_warnings};
 use neo::{JobStatus, ModelSource};
 
 use super::JobReport;
 use crate::{
     Notification, NotificationType,
-    text::{append_line, append_problems},
+    text::{append_line, append_problems, append_warnings},
 };
 
 /// About an artifact that the stack may not read.
@@ -35,6 +35,7 @@ pub(super) fn format_upload_rejected_text(
     rule: Option<&str>,
     jobs: usize,
     problems: &[Problem],
+    warnings: &[Warning],
 ) -> String {
     let name = escape_line(source.display_name());
     let mut text = match jobs {
@@ -43,6 +44,7 @@ pub(super) fn format_upload_rejected_text(
         _ => format!("{name} cannot be compiled for some of its targets; {jobs} jobs continue.\n"),
     };
     append_problems(&mut text, problems);
+    append_warnings(&mut text, &limit_warnings(warnings));
     text.push('\n');
     append_model(&mut text, source, rule);
     text
@@ -88,6 +90,7 @@ pub(super) fn format_job_text(
         });
     }
     append_problems(&mut text, &notification.problems);
+    append_warnings(&mut text, &notification.warnings);
     text.push('\n');
     if !job.unsupported_operators.is_empty() {
         append_line(&mut text, "Operators", &format!("{} (not supported)", job.unsupported_operators.join(", ")));
@@ -118,7 +121,7 @@ pub(super) fn format_job_text(
 
 pub(super) fn format_summary_text(
     source: &ModelSource,
-    rule: Option<&str>,
+    model: &ModelRow,
     jobs: &[JobReport],
     problems: &[Problem],
     summary_uri: &str,
@@ -152,8 +155,9 @@ pub(super) fn format_summary_text(
         text.push_str("\nTargets of the rule that could not be compiled:\n");
         append_problems(&mut text, problems);
     }
+    append_warnings(&mut text, &limit_warnings(&model.warnings));
     text.push('\n');
-    append_model(&mut text, source, rule);
+    append_model(&mut text, source, model.rule.as_deref());
     append_line(&mut text, "Summary", summary_uri);
     text
 }

@@ -29,6 +29,7 @@ async fn park_model(sweeper: &TestSweeper, version: &str, reason: &str) -> Model
         state: ModelState::Requested,
         jobs: names.clone(),
         problems: Vec::new(),
+        warnings: Vec::new(),
         planned_at: now(),
         sequencer: None,
         stops_older: false,
