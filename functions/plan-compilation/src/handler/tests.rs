@@ -433,7 +433,9 @@ async fn object_without_an_announced_size_is_read() {
     let planner = create_planner(Some(CONFIG));
     let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
     for versions in planner.archives.objects.lock().values_mut() {
-        versions.iter_mut().for_each(|stored| stored.announced_size = Some(None));
+        for stored in versions {
+            stored.announced_size = Some(None);
+        }
     }
     planner.handle_event(event).await.unwrap();
     assert_eq!(planner.sent_requests().len(), 2);
@@ -444,7 +446,9 @@ async fn too_large_archive_is_rejected_before_it_is_read() {
     let planner = create_planner(Some(CONFIG));
     let event = planner.upload_object("vision/a.tar.gz", "v1", b"not an archive".to_vec(), &[]);
     for versions in planner.archives.objects.lock().values_mut() {
-        versions.iter_mut().for_each(|stored| stored.announced_size = Some(Some(20 << 30)));
+        for stored in versions {
+            stored.announced_size = Some(Some(20 << 30));
+        }
     }
     planner.handle_event(event).await.unwrap();
     let text = planner.notifier.topic().published.lock()[0].text.clone();
