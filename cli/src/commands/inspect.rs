@@ -89,7 +89,7 @@ fn print_model(model: &InspectedModel, out: &mut CliOutput) -> Result<(), CliErr
                 Some(tensor) => format!("{} ({})", escape_controls(&input.name), escape_controls(tensor)).into(),
                 None => escape_controls(&input.name),
             };
-            let shape = input.dims.as_deref().map_or("?".to_owned(), format_shape);
+            let shape = input.dims.as_deref().map_or("unknown".to_owned(), format_shape);
             table.add_row([name.into(), escape_controls(input.element_type.as_str()).into(), shape.into()]);
         }
         out.print_line("")?;
@@ -109,12 +109,21 @@ fn print_result(inspection: &Inspection, inputs: Option<DerivedInputs>, out: &mu
         Some(Err(problems)) => open = problems,
         None => {}
     }
-    // The model can still be compiled: a rule can set what is missing.
+    // The model can still be compiled: a rule can set what is missing. If it cannot, this does not
+    // matter yet.
+    if !inspection.problems.is_empty() {
+        open.clear();
+    }
     for Problem { code, problem, remedy, .. } in &open {
         out.print_line(format_args!("{WARNING}warning{WARNING:#}: {problem} [{code}]"))?;
         out.print_line(format_args!("  Fix: {remedy}"))?;
     }
     print_problems(out, "", &inspection.problems)?;
+    if let Some(model) = &inspection.model {
+        warnings.extend(neo::find_input_warnings(model));
+        warnings.extend(neo::find_version_warnings(model));
+        warnings.extend(neo::find_layout_warnings(model));
+    }
     print_warnings(out, "", inspection.warnings.iter().chain(&warnings))?;
     match &inspection.model {
         Some(_) if inspection.problems.is_empty() && !open.is_empty() => {

@@ -45,6 +45,9 @@ pub struct InspectedModel {
     pub format_version: Option<String>,
     /// The program that wrote the file, if the file names it.
     pub producer: Option<String>,
+    /// The earliest version of the framework's runtime that can run it, if the file names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_version: Option<String>,
     /// The inputs in the model's order. Complete only if `read` is true.
     pub inputs: Vec<ModelInput>,
     /// The layout that Neo expects in `DataInputConfig` for this framework.

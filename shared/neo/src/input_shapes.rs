@@ -2,6 +2,7 @@
 //! inputs.
 
 mod dimension_sizes;
+mod input_warnings;
 mod layout;
 mod model_inputs;
 mod open_dimensions;
@@ -14,8 +15,9 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 pub use dimension_sizes::DimensionSizes;
-pub use layout::DeclaredLayout;
-pub(crate) use layout::find_transposed_inputs;
+pub use input_warnings::find_input_warnings;
+pub use layout::{DeclaredLayout, find_layout_warnings};
+pub(crate) use layout::{find_transposed_inputs, unusual_layout_warning};
 pub use model_inputs::{ResolvedShapes, derive_data_input_config};
 pub(crate) use model_inputs::{compare_with_model, resolve_model_shapes, unknown_shapes_problem};
 

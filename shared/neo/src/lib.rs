@@ -27,7 +27,7 @@ pub use config::{
 pub use failure_class::{FailureClass, find_unsupported_operators, suggest_failure_fix};
 pub use input_shapes::{
     CoreMlDimension, CoreMlInputConfig, CoreMlInputType, CoreMlShape, DeclaredLayout, DimensionSizes, InputShape,
-    InputShapes, ResolvedShapes, derive_data_input_config,
+    InputShapes, ResolvedShapes, derive_data_input_config, find_input_warnings, find_layout_warnings,
 };
 pub use job::{JobDescription, JobStatus};
 pub use job_options::JobOptions;
@@ -36,7 +36,8 @@ pub use model_source::{ModelPackage, ModelSource};
 pub use name::{ContentId, JobName, ModelId};
 pub use overrides::{METADATA_KEYS, Overrides};
 pub use plan::{
-    CompilationPlan, PackagePlanInput, PlanInput, ResolvedSetting, SettingOrigin, TargetPlan, plan_package, plan_upload,
+    CompilationPlan, PackagePlanInput, PlanInput, ResolvedSetting, SettingOrigin, TargetPlan, find_version_warnings,
+    plan_package, plan_upload,
 };
 pub use quota::read_quota_value;
 pub use request::{CompilationRequest, REQUEST_VERSION};

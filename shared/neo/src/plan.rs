@@ -3,6 +3,7 @@
 
 mod context;
 mod inputs;
+mod model_version;
 mod package;
 mod setting_origin;
 mod target;
@@ -15,6 +16,7 @@ use std::{
 
 use model_archive::{Framework, Inspection, Problem, Warning, limit_warnings};
 
+pub use model_version::find_version_warnings;
 pub use package::{PackagePlanInput, plan_package};
 pub use setting_origin::{ResolvedSetting, SettingOrigin};
 
@@ -22,6 +24,7 @@ use context::PlanContext;
 
 use crate::{
     CompilationRequest, CompilationRule, JobSettings, NewVersionPolicy, Overrides, Target, TargetSpec, Upload,
+    find_input_warnings,
 };
 
 /// Everything a plan for an upload depends on.
@@ -112,11 +115,13 @@ pub fn plan_upload(input: &PlanInput<'_>) -> CompilationPlan {
     };
     reject_repeated_targets(&mut targets, &input.rule.name);
     separate_output_locations(&mut targets, &input.rule.name);
-    attach_warnings(&input.inspection.warnings, &mut targets);
+    let mut warnings = input.inspection.warnings.clone();
+    warnings.extend(input.inspection.model.iter().flat_map(find_input_warnings));
+    attach_warnings(&warnings, &mut targets);
     let policies = [input.rule.settings.on_new_version, input.defaults.on_new_version];
     CompilationPlan {
         problems,
-        warnings: input.inspection.warnings.clone(),
+        warnings,
         targets,
         on_new_version: policies.into_iter().flatten().next().unwrap_or_default(),
     }

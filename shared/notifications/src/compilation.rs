@@ -422,7 +422,7 @@ mod tests {
 
     fn sample_warning() -> Warning {
         let warning = "the model was saved with ONNX IR 9, opset 21; AWS documents ONNX 1.7 (IR 7, opset 12) for ml_c5";
-        Warning::new("onnx-version", warning)
+        Warning::new("model-version", warning)
     }
 
     fn job_row(target: &str, status: JobStatus) -> JobRow {
@@ -708,7 +708,7 @@ mod tests {
         for (notification, shown) in all {
             assert_eq!(notification.text.contains(line), shown, "{}", notification.text);
             let json = serde_json::to_value(&notification).unwrap();
-            assert_eq!(json["warnings"][0]["code"] == "onnx-version", shown, "{json}");
+            assert_eq!(json["warnings"][0]["code"] == "model-version", shown, "{json}");
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
 pub(crate) struct FormatFacts {
     pub format_version: Option<String>,
     pub producer: Option<String>,
+    pub runtime_version: Option<String>,
     pub inputs: Vec<ModelInput>,
     /// Whether `inputs` was read from the file.
     pub read: bool,

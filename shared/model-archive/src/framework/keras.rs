@@ -2,6 +2,7 @@
 
 mod config;
 mod hdf5;
+mod known_layers;
 
 use self::hdf5::{Hdf5Error, RootAttributes};
 use crate::{
@@ -10,15 +11,20 @@ use crate::{
     framework::format_facts::{BoundedInputs, FormatFacts},
     inspection::{Dim, ModelInput},
     limits::Limits,
-    problem::{Problem, Warning},
+    problem::{Problem, Warning, quote_name, shorten_name},
 };
 
 /// Maximum length of `model_config`, in bytes. `EfficientNetB7`'s has half a megabyte.
 const MAX_CONFIG: u64 = 2 << 20;
 
+/// The newest version of Keras that AWS documents for Neo (developer guide, "Supported Instance Types
+/// and Frameworks").
+const LOADER: &str = "2.2.4";
+
 /// The attributes that Keras writes to the root group.
 const CONFIG: &str = "model_config";
 const VERSION: &str = "keras_version";
+const TRAINING_CONFIG: &str = "training_config";
 /// Only `save_weights` writes this one to the root group.
 const LAYER_NAMES: &str = "layer_names";
 
@@ -102,8 +108,43 @@ fn convert_attributes(
             "specify an input shape for its first layer, or call the model once, and save it again",
         ));
     }
-    let producer = attributes.get(VERSION).map(|version| format!("keras {version}"));
-    Ok(FormatFacts { producer, inputs, read: true, problems, ..FormatFacts::default() })
+    let version = attributes.get(VERSION);
+    let warnings = find_loader_warnings(&config.unknown_layers.0, version, attributes.has_name(TRAINING_CONFIG));
+    let producer = version.map(|version| format!("keras {version}"));
+    Ok(FormatFacts { producer, inputs, read: true, problems, warnings, ..FormatFacts::default() })
+}
+
+/// What the loader of Keras 2.2.4, the newest version that AWS documents, does not accept.
+fn find_loader_warnings(unknown_layers: &[String], version: Option<&str>, has_training_config: bool) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if let [first, ..] = unknown_layers {
+        let names: Vec<_> = unknown_layers.iter().map(|name| quote_name(name)).collect();
+        let (names, first) = (names.join(", "), shorten_name(first));
+        warnings.push(Warning::new(
+            "keras-layer-unknown",
+            format!(
+                "the model has layers that Keras {LOADER}, the newest version that AWS documents for SageMaker Neo, does \
+                 not have: {names}. Its loader fails with \"Unknown layer: {first}\". Fix: build and save the model with \
+                 Keras 2.2, or archive it as a SavedModel: tf.saved_model.save(model, \"model\")"
+            ),
+        ));
+    }
+    // It names losses and metrics in a form that changed in Keras 2.3.
+    let numbers = version.and_then(|version| {
+        let mut numbers = version.split('.').map(str::parse::<u32>);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    });
+    if let (true, Some(version)) = (has_training_config && numbers >= Some((2, 3)), version) {
+        let version = shorten_name(version);
+        warnings.push(Warning::new(
+            "keras-training-config",
+            format!(
+                "the file has the training configuration of Keras {version}, which Keras {LOADER} may not load. Fix: save \
+                 the model without it: model.save(\"model.h5\", include_optimizer=False)"
+            ),
+        ));
+    }
+    warnings
 }
 
 /// The file has images as NHWC, and `DataInputConfig` must have them as NCHW (developer guide,
@@ -114,4 +155,26 @@ fn move_channels_first(mut input: ModelInput) -> ModelInput {
         dims.insert(1, channels);
     }
     input
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_loader_warnings;
+
+    #[test]
+    fn keras_loader_warnings_depend_on_the_version() {
+        for (version, has_training_config, codes) in [
+            (Some("2.15.0"), true, &["keras-training-config"][..]),
+            (Some("2.3.0-tf"), true, &["keras-training-config"]),
+            (Some("2.15.0"), false, &[]),
+            (Some("2.2.4"), true, &[]),
+            (None, true, &[]),
+        ] {
+            let warnings = find_loader_warnings(&[], version, has_training_config);
+            let found: Vec<_> = warnings.iter().map(|warning| warning.code.as_ref()).collect();
+            assert_eq!(found, codes, "{version:?}");
+        }
+        let unknown = find_loader_warnings(&["Functional".to_owned(), "Rescaling".to_owned()], None, false);
+        assert!(unknown[0].warning.contains("`Functional`, `Rescaling`"), "{}", unknown[0].warning);
+    }
 }

@@ -78,10 +78,6 @@ pub(crate) fn read_torch(content: &mut MemberReader<'_, '_>, limits: &Limits) ->
             Some(version) => format!("TorchScript {version}"),
             None => "TorchScript".to_owned(),
         });
-        facts.warnings.push(Warning::new(
-            "inputs-not-read",
-            "a TorchScript file contains no input shapes; set `inputs`, for example inputs: [[1, 3, 224, 224]]",
-        ));
     } else if listing.exported {
         facts.problems.push(Problem::new(
             "torch-exported",

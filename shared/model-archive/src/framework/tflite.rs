@@ -21,11 +21,25 @@ const MAX_TEXT: u64 = 4096;
 /// Maximum number of dimensions of a tensor; the interpreter's operators take up to 8.
 const MAX_DIMS: u64 = 64;
 
+/// The name of the metadata with the earliest version of the runtime.
+const RUNTIME_VERSION: &str = "min_runtime_version";
+
+/// Maximum number of metadata entries that are read. Converters write two to four.
+const MAX_METADATA: u64 = 64;
+
+/// Maximum length of a version, in bytes: converters write 16, padded with zeros.
+const MAX_VERSION: u64 = 16;
+
 /// Field numbers in schema.fbs.
 mod field {
     pub const MODEL_VERSION: u64 = 0;
     pub const MODEL_SUBGRAPHS: u64 = 2;
     pub const MODEL_DESCRIPTION: u64 = 3;
+    pub const MODEL_BUFFERS: u64 = 4;
+    pub const MODEL_METADATA: u64 = 6;
+    pub const BUFFER_DATA: u64 = 0;
+    pub const METADATA_NAME: u64 = 0;
+    pub const METADATA_BUFFER: u64 = 1;
     pub const SUBGRAPH_TENSORS: u64 = 0;
     pub const SUBGRAPH_INPUTS: u64 = 1;
     pub const TENSOR_SHAPE: u64 = 0;
@@ -96,6 +110,8 @@ fn read_model(buffer: &FlatBuffer<'_>, inputs: &mut BoundedInputs, facts: &mut F
         // readable.
         facts.producer = buffer.read_text(at).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     }
+    // It is not needed to read the inputs.
+    facts.runtime_version = read_runtime_version(buffer, model).ok().flatten();
     let subgraphs = buffer.read_vector(model, field::MODEL_SUBGRAPHS)?;
     if subgraphs.length == 0 {
         return Err(TfliteError::Malformed("it has no subgraph".to_owned()));
@@ -112,6 +128,34 @@ fn read_model(buffer: &FlatBuffer<'_>, inputs: &mut BoundedInputs, facts: &mut F
         inputs.push(read_input(buffer, tensor)?).map_err(TfliteError::Malformed)?;
     }
     Ok(())
+}
+
+/// The entry of the metadata that the converter writes.
+fn read_runtime_version(buffer: &FlatBuffer<'_>, model: FlatTable) -> Result<Option<String>, TfliteError> {
+    let (metadata, buffers) =
+        (buffer.read_vector(model, field::MODEL_METADATA)?, buffer.read_vector(model, field::MODEL_BUFFERS)?);
+    for position in 0..metadata.length.min(MAX_METADATA) {
+        let entry = buffer.read_table(buffer.follow_offset(metadata.start + 4 * position)?)?;
+        let Some(name) = buffer.find_field(entry, field::METADATA_NAME)? else { continue };
+        if buffer.read_text(name)? != RUNTIME_VERSION {
+            continue;
+        }
+        let number = match buffer.find_field(entry, field::METADATA_BUFFER)? {
+            Some(at) => u64::from(buffer.read_u32(at)?),
+            None => 0,
+        };
+        if number >= buffers.length {
+            return Ok(None);
+        }
+        let table = buffer.read_table(buffer.follow_offset(buffers.start + 4 * number)?)?;
+        let data = buffer.read_vector(table, field::BUFFER_DATA)?;
+        let text = buffer.0.slice_at(data.start, data.length.min(MAX_VERSION))?;
+        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        let is_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        let version = String::from_utf8_lossy(text).into_owned();
+        return Ok((!text.is_empty() && text.iter().all(is_version)).then_some(version));
+    }
+    Ok(None)
 }
 
 fn read_input(buffer: &FlatBuffer<'_>, tensor: FlatTable) -> Result<ModelInput, TfliteError> {

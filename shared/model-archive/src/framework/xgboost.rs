@@ -11,6 +11,7 @@ use crate::{
     error::FileError,
     framework::format_facts::FormatFacts,
     inspection::{Dim, ModelInput},
+    problem::Problem,
 };
 
 /// The name of the only input: `XGBoost` gives it none, and Neo needs none.
@@ -30,8 +31,9 @@ pub(crate) fn is_xgboost(head: &[u8]) -> bool {
 
 pub(crate) fn read_xgboost(content: &mut MemberReader<'_, '_>) -> Result<FormatFacts, FileError> {
     let head = content.peek_bytes(FIRST_KEY)?;
+    let is_ubjson = matches!(head, [b'{', b'L' | b'l' | b'I' | b'i' | b'U' | b'$' | b'#', ..]);
     let learner = match head {
-        [b'{', b'L' | b'l' | b'I' | b'i' | b'U' | b'$' | b'#', ..] => ubjson::read_ubjson(content)?,
+        _ if is_ubjson => ubjson::read_ubjson(content)?,
         [b'{', ..] => json::read_json(content)?,
         _ => binary::read_binary(content)?,
     };
@@ -39,5 +41,17 @@ pub(crate) fn read_xgboost(content: &mut MemberReader<'_, '_>) -> Result<FormatF
     let dims = Some(vec![Dim::Unknown, features]);
     let inputs = vec![ModelInput { name: INPUT.to_owned(), element_type: ElementType::Float32, dims, tensor: None }];
     let format_version = learner.version.map(|version| format!("XGBoost {version}"));
-    Ok(FormatFacts { format_version, inputs, read: true, ..FormatFacts::default() })
+    let mut problems = Vec::new();
+    if is_ubjson {
+        let version = format_version.as_deref().unwrap_or("XGBoost 1.6 or later");
+        problems.push(Problem::new(
+            "xgboost-ubjson",
+            format!(
+                "the file is in the UBJSON format of {version}; AWS documents XGBoost 1.3 for SageMaker Neo, which \
+                 cannot read it (UBJSON came with XGBoost 1.6)"
+            ),
+            "train the model with XGBoost 1.3, and save it: booster.save_model(\"xgboost.model\")",
+        ));
+    }
+    Ok(FormatFacts { format_version, inputs, read: true, problems, ..FormatFacts::default() })
 }

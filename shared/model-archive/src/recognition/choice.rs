@@ -181,6 +181,7 @@ fn choose_file(format: Format, files: FormatFiles, contents: &ArchiveContents<'_
         framework,
         format_version: facts.format_version,
         producer: facts.producer,
+        runtime_version: facts.runtime_version,
         inputs: facts.inputs,
         layout: framework.layout(),
         path,

@@ -29,7 +29,9 @@ fn check_suite(suite: &str, framework: Framework, layout: InputLayout) -> BTreeM
     assert_eq!(models.len(), expected.len());
     let inspections = models.into_iter().filter(|(name, _)| expected[name] != Value::Null).map(|(name, members)| {
         let inspection = inspect_owned(&members);
-        assert_eq!(inspection.problems, [], "{name}");
+        // The documented version of XGBoost cannot read UBJSON.
+        let expected_codes: &[&str] = if name.ends_with("-ubj") { &["xgboost-ubjson"] } else { &[] };
+        assert_eq!(problem_codes(&inspection), expected_codes, "{name}");
         assert_eq!(reference_form(&inspection), expected[&name], "{name}");
         let model = inspection.model.as_ref().unwrap();
         assert_eq!((model.framework, model.layout), (framework, layout), "{name}");
@@ -94,7 +96,7 @@ fn pytorch_suite_matches_its_package() {
     assert_eq!(inspections.keys().collect::<Vec<_>>(), ["frozen", "scripted", "traced"]);
     for inspection in inspections.values() {
         assert!(!inspection.model.as_ref().unwrap().read);
-        assert_eq!(inspection.warnings[0].code, "inputs-not-read");
+        assert_eq!(inspection.warnings, []);
     }
     let models = suite_models("pytorch");
     for (name, code) in [

@@ -1,6 +1,6 @@
 //! The layout of an image input: channels before or after height and width.
 
-use model_archive::{Framework, InputLayout, ModelInput};
+use model_archive::{Framework, InputLayout, InspectedModel, ModelInput, Warning, quote_name};
 
 use super::{InputShape, InputShapes, model_inputs::known_sizes};
 
@@ -82,6 +82,32 @@ pub(crate) fn find_transposed_inputs(
         Some(TransposedInput { name: name.clone(), shape: shape.clone(), apparent_layout, expected_shape })
     });
     transposed.collect()
+}
+
+/// Warnings about inputs of a model that look like images in the other layout than Neo expects for
+/// its framework, whether their dimensions have sizes or not.
+pub fn find_layout_warnings(model: &InspectedModel) -> Vec<Warning> {
+    let expected = model.framework.layout();
+    let unusual = model.inputs.iter().filter(|input| {
+        expected != InputLayout::None && detect_layout(&known_sizes(input)).is_some_and(|found| found != expected)
+    });
+    unusual.map(|input| unusual_layout_warning(&quote_name(&input.name), "", model.framework)).collect()
+}
+
+/// `shape` is empty, or ends with a space.
+pub(crate) fn unusual_layout_warning(name: &str, shape: &str, framework: Framework) -> Warning {
+    let (found, expected) = match framework.layout() {
+        InputLayout::Nchw => ("NHWC", "NCHW"),
+        InputLayout::Nhwc => ("NCHW", "NHWC"),
+        InputLayout::None => ("other", "none"),
+    };
+    Warning::new(
+        "layout-unusual",
+        format!(
+            "the model's input {name} is {shape}in the order {found}; SageMaker Neo expects {expected} for {framework}. \
+             Fix: export the model with its images as {expected}, if the job fails or is slow"
+        ),
+    )
 }
 
 #[cfg(test)]

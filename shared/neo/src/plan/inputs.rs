@@ -6,7 +6,10 @@ use super::{PlanInput, SettingOrigin, setting_origin::first_set};
 use crate::{
     CoreMlDimension, CoreMlInputConfig, CoreMlShape, DeclaredLayout, DimensionSizes, FrameworkVersion, InputShape,
     InputShapes, ResolvedShapes, TargetFamily, TargetRow, TargetSpec,
-    input_shapes::{compare_with_model, find_transposed_inputs, resolve_model_shapes, unknown_shapes_problem},
+    input_shapes::{
+        compare_with_model, find_transposed_inputs, resolve_model_shapes, unknown_shapes_problem,
+        unusual_layout_warning,
+    },
 };
 
 /// Maximum length of `DataInputConfig`, in characters (service model 2017-07-24).
@@ -156,14 +159,10 @@ impl PlanInput<'_> {
             Err(_) if context.are_derived_by_neo() => return derived(),
             read => read?,
         };
-        let unusual = find_transposed_inputs(context.framework, &read.shapes, &[]).into_iter().map(|input| {
-            let expected = layout_name(context.framework.layout());
-            let (name, shape, framework) = (input.name, input.shape, context.framework);
-            Warning::new(
-                "layout-unusual",
-                format!("the model's input {name} is {shape:?}; SageMaker Neo expects {expected} for {framework}"),
-            )
-        });
+        let unusual = find_transposed_inputs(context.framework, &read.shapes, &[]);
+        let unusual = unusual
+            .iter()
+            .map(|input| unusual_layout_warning(&input.name, &format!("{:?}, ", input.shape), context.framework));
         read.warnings.extend(unusual);
         Ok(ArchiveInputs::Shapes(read))
     }

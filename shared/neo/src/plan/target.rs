@@ -1,15 +1,16 @@
 //! Plans one target of an upload, from the content of the archive and the table of targets.
 
-use model_archive::{Dim, Framework};
+use model_archive::{Dim, Framework, InspectedModel};
 use serde_json::Value;
 
 use super::{
     PlanInput, ResolvedSetting, SettingOrigin, TargetPlan,
     context::{ModelInputConfig, PlanContext, TargetDraft},
     inputs::{InputsContext, ResolvedInputs},
+    model_version::{find_saved_version, find_target_version_warnings},
     setting_origin::first_set,
 };
-use crate::{DimensionSizes, FrameworkVersion, TargetFamily, TargetRow, TargetSpec, config::parse_major_minor};
+use crate::{DimensionSizes, FrameworkVersion, Target, TargetFamily, TargetRow, TargetSpec, config::parse_major_minor};
 
 impl PlanInput<'_> {
     pub(super) fn plan_target(
@@ -25,6 +26,9 @@ impl PlanInput<'_> {
         let row = spec.target.find_row();
         context.check_target(&mut draft, spec, row, Some(framework));
         let version = self.resolve_framework_version(&mut draft, spec, row, framework);
+        if let Some((model, row)) = self.model_of(framework).zip(row) {
+            draft.warnings.extend(find_target_version_warnings(model, row, version.as_ref()));
+        }
         let inputs = self.resolve_target_inputs(&mut draft, context, spec, row, framework);
         let options = context.resolve_compiler_options(&mut draft, spec, row, Some(framework));
         self.check_companion_files(&mut draft, spec, row, options.as_ref());
@@ -32,6 +36,11 @@ impl PlanInput<'_> {
             ModelInputConfig { framework: Some(framework), version: version.as_ref(), inputs: inputs.as_deref() };
         let request = context.build_request(&mut draft, spec, model, options.as_ref());
         draft.into_plan(spec, request)
+    }
+
+    /// The model in the archive, if it is of this framework.
+    fn model_of(&self, framework: Framework) -> Option<&InspectedModel> {
+        self.inspection.model.as_ref().filter(|model| model.framework == framework)
     }
 
     /// Checks for files that some targets need beside the model (developer guide, "Prepare Model";
@@ -64,6 +73,31 @@ impl PlanInput<'_> {
         }
     }
 
+    /// The service chooses a version if none is sent, and a model of another version fails after
+    /// minutes.
+    fn advise_framework_version(
+        &self,
+        draft: &mut TargetDraft,
+        target: &Target,
+        row: Option<&TargetRow>,
+        framework: Framework,
+    ) {
+        let neuron = row.is_some_and(|row| row.family == TargetFamily::Neuron);
+        // The versions of TensorFlow differ most between 1 and 2.
+        let saved = self.model_of(framework).and_then(find_saved_version);
+        let is_tensorflow_2 = framework == Framework::Tensorflow
+            && saved.and_then(|(_, saved)| parse_major_minor(saved)).is_some_and(|(major, _)| major >= 2);
+        let matters = neuron || framework == Framework::Pytorch || is_tensorflow_2;
+        let documented = row.and_then(|row| row.find_support(framework)).map(|support| support.versions.join(", "));
+        if let Some(versions) = documented.filter(|_| matters) {
+            let documented = if versions.is_empty() { String::new() } else { format!(" (documented: {versions})") };
+            let warning = format!(
+                "framework_version is not set: SageMaker chooses one for {target}{documented}, and a model of another version fails; set framework_version"
+            );
+            draft.add_warning("framework-version-advised", warning);
+        }
+    }
+
     /// The framework version to send, as configured.
     fn resolve_framework_version(
         &self,
@@ -83,16 +117,8 @@ impl PlanInput<'_> {
             None => matches!(framework, Framework::Pytorch | Framework::Tensorflow),
         };
         let Some((version, origin)) = configured else {
-            // The service then chooses a version, and a model of another version fails after
-            // minutes.
-            let neuron = row.is_some_and(|row| row.family == TargetFamily::Neuron);
-            let documented = row.and_then(|row| row.find_support(framework)).map(|support| support.versions.join(", "));
-            if let Some(versions) = documented.filter(|_| is_accepted && (neuron || framework == Framework::Pytorch)) {
-                let documented = if versions.is_empty() { String::new() } else { format!(" (documented: {versions})") };
-                let warning = format!(
-                    "framework_version is not set: SageMaker chooses one for {target}{documented}, and a model of another version fails; set framework_version"
-                );
-                draft.add_warning("framework-version-advised", warning);
+            if is_accepted {
+                self.advise_framework_version(draft, target, row, framework);
             }
             return None;
         };

@@ -10,6 +10,7 @@ use serde::{
 };
 
 use self::values::{LayerDataType, LayerName, LayerNames, LayerShape, MAX_KEPT};
+use super::known_layers::NamesOfLayers;
 use crate::{
     element_type::ElementType,
     encoding::json_stream::filter_python_json,
@@ -20,13 +21,17 @@ pub(super) struct KerasConfig {
     /// The inputs, or why they are unknown.
     pub inputs: Result<Vec<ModelInput>, &'static str>,
     pub channels_first: bool,
+    /// Classes of layers that the documented version of Keras does not have, without repetitions.
+    pub unknown_layers: NamesOfLayers,
 }
 
 pub(super) fn parse_config(text: &str) -> serde_json::Result<KerasConfig> {
-    let ModelConfig { config: layers } = serde_json::from_slice(&filter_python_json(text))?;
+    let ModelConfig { class_name, config: mut layers } = serde_json::from_slice(&filter_python_json(text))?;
+    layers.unknown.add_class(class_name.0.as_deref());
+    let unknown_layers = std::mem::take(&mut layers.unknown);
     // Nested models specify it too, deeper than the layers that are read.
     let channels_first = CHANNELS_FIRST.iter().any(|written| text.contains(written));
-    Ok(KerasConfig { inputs: layers.into_inputs(), channels_first })
+    Ok(KerasConfig { inputs: layers.into_inputs(), channels_first, unknown_layers })
 }
 
 /// How a layer specifies that its images have their channels first, with and without a space; the
@@ -40,6 +45,8 @@ const CHANNELS_FIRST: [&str; 4] = [
 
 #[derive(Deserialize)]
 struct ModelConfig {
+    #[serde(default)]
+    class_name: LayerName,
     config: Layers,
 }
 
@@ -54,6 +61,7 @@ struct Layers {
     built: bool,
     /// The names of the inputs in order, which functional models specify.
     order: Vec<String>,
+    unknown: NamesOfLayers,
 }
 
 impl Layers {
@@ -98,7 +106,9 @@ impl Layers {
         if first.config.shape.is_some() { Some(first) } else { first.config.layers.first_shaped_layer() }
     }
 
-    fn add_layer(&mut self, layer: Layer) {
+    fn add_layer(&mut self, mut layer: Layer) {
+        self.unknown.add_class(layer.class_name.0.as_deref());
+        self.unknown.add_all(std::mem::take(&mut layer.config.layers.unknown));
         if layer.class_name.0.as_deref() == Some("InputLayer") {
             self.more |= self.inputs.len() == MAX_KEPT;
             if !self.more {
@@ -240,6 +250,12 @@ impl<'de> Deserialize<'de> for LayerConfig {
                         "batch_input_shape" => before = map.next_value::<LayerShape>()?.0,
                         "dtype" => config.dtype = map.next_value()?,
                         "layers" => map.next_value_seed(LayerSeed(&mut config.layers))?,
+                        // The layer in a wrapper, such as `TimeDistributed`.
+                        "layer" => {
+                            let inner: Layer = map.next_value()?;
+                            config.layers.unknown.add_class(inner.class_name.0.as_deref());
+                            config.layers.unknown.add_all(inner.config.layers.unknown);
+                        }
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                         }
@@ -335,6 +351,22 @@ mod tests {
             let layers = vec![r#"{"class_name":"InputLayer","config":{}}"#; count].join(",");
             let config = parse_config(&format!(r#"{{"config":{{"layers":[{layers}]}}}}"#)).unwrap();
             assert_eq!(config.inputs.map(|inputs| inputs.len()), expected);
+        }
+    }
+
+    #[test]
+    fn layers_that_keras_2_2_lacks_are_named_once() {
+        let layers = r#"[{"class_name":"InputLayer","config":{}},{"class_name":"Rescaling","config":{}},
+            {"class_name":"Rescaling","config":{}},
+            {"class_name":"Sequential","config":{"layers":[{"class_name":"Mine>Layer","config":{}}]}},
+            {"class_name":"TimeDistributed","config":{"layer":{"class_name":"TFOpLambda","config":{}}}},
+            {"class_name":"Conv2D","config":{}}]"#;
+        for (class, unknown) in [
+            ("Functional", &["Rescaling", "Mine>Layer", "TFOpLambda", "Functional"][..]),
+            ("Model", &["Rescaling", "Mine>Layer", "TFOpLambda"]),
+        ] {
+            let text = format!(r#"{{"class_name":"{class}","config":{{"layers":{layers}}}}}"#);
+            assert_eq!(parse_config(&text).unwrap().unknown_layers.0, unknown);
         }
     }
 

@@ -3,13 +3,14 @@
 //! An input is known by its name in the signature; the tensor that it feeds is read too.
 
 use super::{
-    meta_graph::{MetaGraph, select_signature},
+    meta_graph::{COMPOSITE_TENSOR, MetaGraph, select_signature},
     schema::{InputEntry, TensorInfo},
     text::{has_text_format, read_saved_model_text},
     types::{convert_shape, element_type_by_number},
 };
 use crate::{
     container::member::MemberReader,
+    element_type::ElementType,
     encoding::{
         protobuf::{ProtobufReader, WireValue},
         protobuf_head::{HeadFields, is_name},
@@ -159,6 +160,31 @@ fn read_meta_info(reader: &mut ProtobufReader<'_, '_, '_>, end: u64, graph: &mut
 
 fn convert_input(name: String, info: TensorInfo) -> ModelInput {
     let tensor = (info.name != name && !info.name.is_empty()).then_some(info.name);
-    let element_type = element_type_by_number(info.element_type);
+    let is_composite = info.sparse.is_some() || info.composite.is_some();
+    let element_type =
+        if is_composite { ElementType::from(COMPOSITE_TENSOR) } else { element_type_by_number(info.element_type) };
     ModelInput { name, element_type, dims: info.shape.and_then(convert_shape), tensor }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framework::tensorflow::schema::CompositeTensor;
+
+    #[test]
+    fn sparse_inputs_are_a_problem() {
+        let composite = Some(CompositeTensor {});
+        for (info, codes) in [
+            (TensorInfo { sparse: composite.clone(), ..TensorInfo::default() }, &["input-not-tensor"][..]),
+            (TensorInfo { composite, ..TensorInfo::default() }, &["input-not-tensor"]),
+            (TensorInfo { name: "x:0".to_owned(), ..TensorInfo::default() }, &[]),
+        ] {
+            let mut inputs = BoundedInputs::new(&Limits::default());
+            inputs.push(convert_input("x".to_owned(), info)).unwrap();
+            let graph = MetaGraph { signatures: vec![("serving_default".to_owned(), inputs)], ..MetaGraph::default() };
+            let facts = select_signature(Some(1), vec![graph]);
+            let found: Vec<_> = facts.problems.iter().map(|problem| problem.code.as_ref()).collect();
+            assert_eq!(found, codes);
+        }
+    }
 }

@@ -30,7 +30,16 @@ pub(super) struct TensorInfo {
     pub element_type: i32,
     #[prost(message, optional, tag = "3")]
     pub shape: Option<TensorShape>,
+    /// Instead of the name, for an input that consists of several tensors.
+    #[prost(message, optional, tag = "4")]
+    pub sparse: Option<CompositeTensor>,
+    #[prost(message, optional, tag = "5")]
+    pub composite: Option<CompositeTensor>,
 }
+
+/// `TensorInfo.CooSparse` or `TensorInfo.CompositeTensor`, without their tensors.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CompositeTensor {}
 
 /// An entry of `SignatureDef.inputs`.
 #[derive(Clone, PartialEq, Message)]
