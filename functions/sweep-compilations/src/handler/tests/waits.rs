@@ -75,7 +75,7 @@ async fn wait_of_an_hour_is_published_once_per_model() {
     let report = run_minutes(&sweeper, 5, &quota_message(20)).await;
     let texts = waiting_texts(&sweeper);
     assert_eq!(texts.len(), 1);
-    for part in ["2 compilation jobs not started yet", "is 20 Jobs", "Service Quotas"] {
+    for part in ["2 compilation jobs cannot start yet", "is 20 Jobs", "Service Quotas"] {
         assert!(texts[0].contains(part), "{part}: {}", texts[0]);
     }
     assert_eq!(report.oldest_parked_seconds, 64 * 60);
