@@ -60,7 +60,7 @@ impl SimulatedStack {
             assert!(latest || job.status != JobStatus::Stopped, "a job that must not be stopped was stopped: {job:#?}");
             let ends = match job.status {
                 _ if self.deleted.iter().any(|deleted| deleted.name == job.name) => {
-                    &["completed", "failed", "stopped"][..]
+                    &["completed", "failed", "stopped", "rejected"][..]
                 }
                 JobStatus::Failed => &["failed"],
                 JobStatus::Stopped => &["stopped"],
@@ -81,13 +81,14 @@ impl SimulatedStack {
     }
 
     /// The jobs that the stack started, also those that were deleted. A job that was deleted before
-    /// its end was observed counts as failed.
+    /// its end was observed counts as failed, also if its request was sent again and rejected.
     fn own_jobs(&self) -> Vec<JobDescription> {
         let rows = self.table.rows.lock();
         let jobs = self.jobs.jobs.lock();
         let mut all = jobs.clone();
         for job in &self.deleted {
-            let is_lost = rows.get(&format!("job#{}", job.name)).is_some_and(|(_, row)| row["status"] == "FAILED");
+            let row = rows.get(&format!("job#{}", job.name)).map(|(_, row)| &row["status"]);
+            let is_lost = row.is_some_and(|status| status == "FAILED" || status == "REJECTED");
             let status = if is_lost { JobStatus::Failed } else { job.status };
             all.entry(job.name.clone()).or_insert_with(|| JobDescription { status, ..job.clone() });
         }
