@@ -115,6 +115,9 @@ fn print_summary(args: &RedriveArgs, run: &RedriveRun, out: &mut CliOutput) -> R
     if run.arrived_later > 0 {
         out.print_line(format_args!("{} arrived during the redrive (new or failed again)", run.arrived_later))?;
     }
+    if !args.filters.is_empty() {
+        out.print_line(format_args!("{} read", format_count(run.read_count(), "message")))?;
+    }
     let sent = run.messages.iter().filter(|(_, outcome)| outcome.is_sent()).count();
     let found = run.messages.len();
     let messages = format_count(found, "message");
@@ -127,9 +130,6 @@ fn print_summary(args: &RedriveArgs, run: &RedriveRun, out: &mut CliOutput) -> R
         (_, true) => out.print_line(format_args!("{messages} would be redriven{rest}"))?,
         (_, false) if sent == found => out.print_line(format_args!("{GOOD}{messages} redriven{GOOD:#}{rest}"))?,
         (_, false) => out.print_line(format_args!("{sent} of {messages} redriven{rest}"))?,
-    }
-    if !args.filters.is_empty() {
-        out.print_line(format_args!("{} read", format_count(run.read_count(), "message")))?;
     }
     if run.read_count() == args.limit {
         let limit = args.limit;
