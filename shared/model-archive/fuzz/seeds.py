@@ -28,7 +28,7 @@ WEIGHTS = {
 }
 
 # Formats that Neo does not take.
-FOREIGN = {
+UNSUPPORTED = {
     "coreml": b"\x08\x07\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00",
     "safetensors": b"\x08\0\0\0\0\0\0\0{}      ",
     "checkpoint-index": b"\0\0\x06\x08\x01\x1a\x02\x08\x01\0\x01",
@@ -110,10 +110,10 @@ def seeds():
                 ("export/variables/variables.index", b"\0"),
                 ("export/variables/variables.data-00000-of-00001", b"version https://git-lfs.github.com/spec/v1"),
             ),
-            "foreign": archive(
-                ("config.json", FOREIGN["hugging-face"]),
-                ("best.model", FOREIGN["safetensors"]),
-                ("m/config.pbtxt", FOREIGN["triton"]),
+            "unsupported_formats": archive(
+                ("config.json", UNSUPPORTED["hugging-face"]),
+                ("best.model", UNSUPPORTED["safetensors"]),
+                ("m/config.pbtxt", UNSUPPORTED["triton"]),
                 ("lib/site.pth", b"import os"),
             ),
             "graphs": archive(
@@ -151,7 +151,7 @@ def seeds():
             "xgboost": xgboost["1-7-linear-json/xgboost.model"],
             "mxnet": mxnet["two/net-symbol.json"],
         },
-        "foreign": FOREIGN,
+        "unsupported_formats": UNSUPPORTED,
     }
 
 

@@ -21,7 +21,7 @@ use crate::{
         file_group::FileNote,
         file_type::FileType,
         recognized::{Certainty, mismatch_problem, recognize_file, unreadable_problem},
-        unsupported::ForeignFiles,
+        unsupported_files::UnsupportedFiles,
         upload::{not_gzip_problem, not_tar_problem},
         weights::WeightFiles,
     },
@@ -81,7 +81,7 @@ struct Inspector<'l> {
     nested: QuotedNames,
     companions: QuotedNames,
     backslashes: QuotedNames,
-    foreign: ForeignFiles,
+    unsupported: UnsupportedFiles,
     /// Every file: what a model refers to must be among them.
     weights: WeightFiles,
 }
@@ -97,7 +97,7 @@ impl<'l> Inspector<'l> {
             nested: QuotedNames::default(),
             companions: QuotedNames::default(),
             backslashes: QuotedNames::default(),
-            foreign: ForeignFiles::default(),
+            unsupported: UnsupportedFiles::default(),
             weights: WeightFiles::default(),
         }
     }
@@ -166,7 +166,7 @@ impl<'l> Inspector<'l> {
             self.companions.push(path);
             return Ok(0);
         }
-        self.foreign.add_file(path, file_type);
+        self.unsupported.add_file(path, file_type);
         let Some(recognized) = recognize_file(path, file_type, head) else {
             if is_archive(path) {
                 self.nested.push(path);
@@ -223,13 +223,13 @@ impl<'l> Inspector<'l> {
         let refuted = self.candidates.highest_certainty() == Some(Certainty::Refuted);
         match self.candidates.choose_framework() {
             // A file that only has the name of a model: say what it is.
-            _ if refuted && !self.foreign.is_empty() => self.add_problem(self.foreign.unsupported_problem()),
+            _ if refuted && !self.unsupported.is_empty() => self.add_problem(self.unsupported.describe_problem()),
             Err(_) if refuted => self.add_problem(self.candidates.refuted_problem()),
             Ok(Some(framework)) => self.choose_model(framework, true),
             Ok(None) => self.add_problem(self.no_model_problem()),
             Err(problem) => self.add_problem(problem),
         }
-        self.foreign.explain_snapshot(&mut self.inspection);
+        self.unsupported.explain_snapshot(&mut self.inspection);
         self.report_backslashes();
         self.warn_about_companions();
         self.inspection
@@ -313,8 +313,8 @@ impl<'l> Inspector<'l> {
                 "create the archive with `tar -czf model.tar.gz <model files>`",
             );
         }
-        if self.foreign.has_model() || (!self.foreign.is_empty() && self.nested.is_empty()) {
-            return self.foreign.unsupported_problem();
+        if self.unsupported.has_model() || (!self.unsupported.is_empty() && self.nested.is_empty()) {
+            return self.unsupported.describe_problem();
         }
         if !self.nested.is_empty() {
             return Problem::new(

@@ -2,10 +2,10 @@
 //! inputs.
 
 mod dimension_sizes;
+mod dynamic_dimensions;
 mod input_warnings;
 mod layout;
 mod model_inputs;
-mod open_dimensions;
 mod suggestion;
 
 use std::fmt;

@@ -33,7 +33,7 @@ pub const TARGETS: [(&str, FuzzTarget); 18] = [
     // Any format: recognized by its content alone.
     ("content", |data| inspect_files(&[("model.bin", data)])),
     // Any format, also those that Neo does not take, under a name that many programs use.
-    ("foreign", |data| inspect_files(&[("best.model", data)])),
+    ("unsupported_formats", |data| inspect_files(&[("best.model", data)])),
 ];
 
 /// Runs a target by its name.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    foreign::{ForeignFormat, is_error_response},
     format::Format,
+    unsupported_format::{UnsupportedFormat, is_error_response},
 };
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -57,7 +57,7 @@ pub(crate) enum FileType {
     Zeros,
     Model(Format),
     /// A format that Neo does not take.
-    Foreign(&'static ForeignFormat),
+    Unsupported(&'static UnsupportedFormat),
     Other(&'static str),
     Unknown,
 }
@@ -72,9 +72,9 @@ impl FileType {
         if let Some(format) = Format::from_content(head) {
             return Self::Model(format);
         }
-        // So do foreign formats, which may be zip files, pickles or text.
-        if let Some(foreign) = ForeignFormat::from_content(head) {
-            return Self::Foreign(foreign);
+        // So do unsupported formats, which may be zip files, pickles or text.
+        if let Some(unsupported) = UnsupportedFormat::from_content(head) {
+            return Self::Unsupported(unsupported);
         }
         let magic = MAGIC.iter().find(|(at, magic, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
         if let Some((_, _, file_type)) = magic {
@@ -128,7 +128,7 @@ impl FileType {
             Self::Zip | Self::Tar => "extract the file and archive the model in it",
             Self::MarkedJson => "remove the byte order mark: `sed -i '1s/^\\xEF\\xBB\\xBF//' <file>`",
             Self::Json | Self::Text => "archive the model file itself: this file only has its name",
-            Self::Foreign(foreign) => foreign.fix,
+            Self::Unsupported(unsupported) => unsupported.fix,
             _ => return None,
         })
     }
@@ -153,7 +153,7 @@ impl fmt::Display for FileType {
             Self::GitLfsPointer => "a Git LFS pointer",
             Self::Zeros => "nothing but zeros",
             Self::Model(format) => return f.write_str(&format.with_article()),
-            Self::Foreign(foreign) => foreign.name,
+            Self::Unsupported(unsupported) => unsupported.name,
             Self::Compressed(description) | Self::Other(description) => description,
             Self::Unknown => "unknown data",
         })

@@ -29,7 +29,7 @@ pub(crate) fn not_gzip_problem(head: &[u8]) -> Problem {
         | FileType::Html
         | FileType::ErrorResponse
         | FileType::GitLfsPointer
-        | FileType::Foreign(_) => file_type.suggested_fix().unwrap_or(CREATE_ARCHIVE),
+        | FileType::Unsupported(_) => file_type.suggested_fix().unwrap_or(CREATE_ARCHIVE),
         _ => CREATE_ARCHIVE,
     };
     Problem::new("not-gzip", format!("the archive is not gzip-compressed: it looks like {file_type}"), fix)

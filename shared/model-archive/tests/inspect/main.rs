@@ -3,10 +3,10 @@
 
 mod archives;
 mod common;
-mod foreign;
 mod frameworks;
 mod hostile;
 mod onnx;
 mod recognition;
 mod refusals;
 mod table;
+mod unsupported_formats;

@@ -8,8 +8,8 @@ use model_archive::{Dim, Framework, InputLayout, InspectedModel, ModelInput, Pro
 use super::{
     InputShape, InputShapes,
     dimension_sizes::{DimensionSizes, SizeSource},
+    dynamic_dimensions::DynamicDimensions,
     layout::detect_layout,
-    open_dimensions::OpenDimensions,
 };
 
 /// The `DataInputConfig` of a model for which no inputs are configured; `None` if Neo needs none.
@@ -61,7 +61,7 @@ pub(crate) fn resolve_model_shapes(
     sizes: &DimensionSizes,
 ) -> Result<ResolvedShapes, Vec<Problem>> {
     let mut shapes = IndexMap::new();
-    let (mut open, mut defaulted) = (OpenDimensions::default(), OpenDimensions::default());
+    let (mut open, mut defaulted) = (DynamicDimensions::default(), DynamicDimensions::default());
     let (mut default, mut has_batch_size) = (None, false);
     for (index, input) in inputs.iter().enumerate() {
         let Some(dims) = &input.dims else {

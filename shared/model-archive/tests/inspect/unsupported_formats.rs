@@ -9,7 +9,7 @@ fn zip_with(entry: &str) -> Vec<u8> {
 }
 
 #[test]
-fn foreign_formats_are_named_with_what_to_archive() {
+fn unsupported_formats_are_named_with_what_to_archive() {
     let (npz, mojo, mar) = (zip_with("arr_0.npy"), zip_with("model.ini"), zip_with("MAR-INF/MANIFEST.json"));
     let cases: [(&str, &[u8], &str, &str); 45] = [
         ("m.mlmodel", b"\x08\x07\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
@@ -88,7 +88,7 @@ fn tokenizer_beside_weights_is_explained_by_the_weights() {
 }
 
 #[test]
-fn foreign_content_under_the_name_of_a_model_is_named() {
+fn unsupported_content_under_the_name_of_a_model_is_named() {
     for (path, data, name) in [
         ("m.onnx", &b"\x20\0\0\0ORTM\0\0"[..], "an ONNX Runtime model"),
         ("m.onnx", br#"{"ir_version": 8, "graph": {}}"#, "an ONNX model as JSON"),

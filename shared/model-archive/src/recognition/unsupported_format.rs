@@ -6,24 +6,24 @@ mod table;
 
 pub(crate) use self::checks::is_error_response;
 
-use self::table::FOREIGN;
+use self::table::UNSUPPORTED;
 use crate::container::path::file_name;
 
-/// One row of the table of foreign formats.
+/// One row of the table of unsupported formats.
 #[derive(Debug)]
-pub(crate) struct ForeignFormat {
+pub(crate) struct UnsupportedFormat {
     /// With its indefinite article.
     pub name: &'static str,
-    pub kind: ForeignKind,
+    pub kind: UnsupportedKind,
     /// Any one of them is enough.
     marks: &'static [Mark],
     /// What to do to compile the model.
     pub fix: &'static str,
 }
 
-/// What a file of a foreign format contributes: the one that comes last decides what to do.
+/// What a file of an unsupported format contributes: the one that comes last decides what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ForeignKind {
+pub(crate) enum UnsupportedKind {
     /// A file beside a model, such as a tokenizer.
     Companion,
     /// Weights without the model.
@@ -57,24 +57,24 @@ enum Mark {
     Suffix(&'static str),
 }
 
-impl PartialEq for ForeignFormat {
+impl PartialEq for UnsupportedFormat {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for ForeignFormat {}
+impl Eq for UnsupportedFormat {}
 
-impl ForeignFormat {
+impl UnsupportedFormat {
     /// Recognizes a file by its first bytes.
     pub fn from_content(head: &[u8]) -> Option<&'static Self> {
-        FOREIGN.iter().find(|format| format.marks.iter().any(|mark| mark.matches_content(head)))
+        UNSUPPORTED.iter().find(|format| format.marks.iter().any(|mark| mark.matches_content(head)))
     }
 
     /// Recognizes a file by its name.
     pub fn from_name(path: &str) -> Option<&'static Self> {
         let name = file_name(path).to_ascii_lowercase();
-        FOREIGN.iter().find(|format| format.marks.iter().any(|mark| mark.matches_name(&name)))
+        UNSUPPORTED.iter().find(|format| format.marks.iter().any(|mark| mark.matches_name(&name)))
     }
 }
 

@@ -91,7 +91,7 @@ impl<'m> NamedGroups<'m> {
 
 /// Dynamic dimensions, collected while the shapes of a model are resolved.
 #[derive(Debug, Default)]
-pub(super) struct OpenDimensions<'m> {
+pub(super) struct DynamicDimensions<'m> {
     first: NamedGroups<'m>,
     named: NamedGroups<'m>,
     unnamed: NamedGroups<'m>,
@@ -99,7 +99,7 @@ pub(super) struct OpenDimensions<'m> {
     unknown: DimensionGroup<'m>,
 }
 
-impl<'m> OpenDimensions<'m> {
+impl<'m> DynamicDimensions<'m> {
     pub fn is_empty(&self) -> bool {
         self.first.is_empty() && self.named.is_empty() && self.unnamed.is_empty() && self.unknown.inputs.is_empty()
     }

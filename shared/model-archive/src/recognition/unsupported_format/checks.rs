@@ -1,4 +1,4 @@
-//! Marks of foreign formats that are more than fixed bytes.
+//! Marks of unsupported formats that are more than fixed bytes.
 
 use crate::encoding::protobuf_head::{HeadField, HeadFields, HeadValue, is_name};
 

@@ -2,8 +2,8 @@
 
 use super::{
     file_type::FileType,
-    foreign::{ForeignFormat, ForeignKind},
     format::Format,
+    unsupported_format::{UnsupportedFormat, UnsupportedKind},
 };
 use crate::{
     inspection::Inspection,
@@ -13,23 +13,23 @@ use crate::{
 /// Codes of problems that say that a file has weights without their model.
 const WEIGHTS_ONLY: [&str; 3] = ["torch-not-script", "keras-weights-only", "keras-no-config"];
 
-/// Files of foreign formats. Only the first are kept.
+/// Files of unsupported formats. Only the first are kept.
 #[derive(Debug, Default)]
-pub(crate) struct ForeignFiles {
-    listed: Vec<(String, &'static ForeignFormat)>,
+pub(crate) struct UnsupportedFiles {
+    listed: Vec<(String, &'static UnsupportedFormat)>,
     count: u64,
     /// The format that decides what to do.
-    leading: Option<&'static ForeignFormat>,
+    leading: Option<&'static UnsupportedFormat>,
 }
 
-impl ForeignFiles {
+impl UnsupportedFiles {
     pub fn add_file(&mut self, path: &str, file_type: FileType) {
         let found = match file_type {
-            FileType::Foreign(format) => Some(format),
+            FileType::Unsupported(format) => Some(format),
             FileType::Unknown | FileType::Json | FileType::Text | FileType::Zip | FileType::Gzip
                 if Format::from_name(path).is_none() =>
             {
-                ForeignFormat::from_name(path)
+                UnsupportedFormat::from_name(path)
             }
             _ => None,
         };
@@ -49,11 +49,11 @@ impl ForeignFiles {
 
     /// Whether more is known than what accompanies a model.
     pub fn has_model(&self) -> bool {
-        self.leading.is_some_and(|format| format.kind != ForeignKind::Companion)
+        self.leading.is_some_and(|format| format.kind != UnsupportedKind::Companion)
     }
 
     /// The problem of an archive that has no model that Neo takes.
-    pub fn unsupported_problem(&self) -> Problem {
+    pub fn describe_problem(&self) -> Problem {
         let each = self.listed.iter().map(|(path, format)| {
             let named = Format::from_name(path).map(|(named, _)| format!(", not {}", named.with_article()));
             format!("{} is {}{}", quote_name(path), format.name, named.unwrap_or_default())
@@ -70,7 +70,7 @@ impl ForeignFiles {
 
     /// Explains how to make a model of weights if what belongs to them is in the archive too.
     pub fn explain_snapshot(&self, inspection: &mut Inspection) {
-        let Some(snapshot) = self.leading.filter(|format| format.kind == ForeignKind::Snapshot) else { return };
+        let Some(snapshot) = self.leading.filter(|format| format.kind == UnsupportedKind::Snapshot) else { return };
         if inspection.model.is_some() {
             return;
         }

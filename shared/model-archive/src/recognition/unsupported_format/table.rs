@@ -1,14 +1,19 @@
-//! The foreign formats. To add one, add a row: its marks, and what its user should archive instead.
+//! The unsupported formats. To add one, add a row: its marks, and what its user should archive instead.
 
 use super::{
-    ForeignFormat,
-    ForeignKind::{self, Companion, Model, Snapshot, Weights},
     Mark::{self, Bytes, Check, Json, Pickle, Suffix, Text, TextWith, Xml, Zip},
+    UnsupportedFormat,
+    UnsupportedKind::{self, Companion, Model, Snapshot, Weights},
     checks,
 };
 
-const fn row(name: &'static str, kind: ForeignKind, marks: &'static [Mark], fix: &'static str) -> ForeignFormat {
-    ForeignFormat { name, kind, marks, fix }
+const fn row(
+    name: &'static str,
+    kind: UnsupportedKind,
+    marks: &'static [Mark],
+    fix: &'static str,
+) -> UnsupportedFormat {
+    UnsupportedFormat { name, kind, marks, fix }
 }
 
 const BOOSTING: &str = "train the model with XGBoost, the only library for gradient boosting whose models SageMaker Neo \
@@ -41,7 +46,7 @@ const HUGGING_FACE: &str = "export the model to ONNX: `optimum-cli export onnx -
                             and archive onnx/model.onnx";
 
 /// In order: the first row that matches counts.
-pub(super) static FOREIGN: &[ForeignFormat] = &[
+pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
     row(
         "a Core ML model",
         Model,
