@@ -1,10 +1,11 @@
 //! Updates of a resource that can be updated at any time: requested, observed, failed.
 
 use jiff::{SignedDuration, Timestamp};
+use model_archive::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    plan::Change,
+    plan::{Change, PlanItem},
     time_format::format_time,
     update_calls::{GRACE, MissingEffect, UpdateCalls},
     upgrade::MAX_ATTEMPTS,
@@ -184,6 +185,36 @@ impl UpdateHistory {
             Some(at) if at > now => NextRequest::At(at),
             _ => NextRequest::Now,
         }
+    }
+
+    /// Explains in a plan why the declared properties are not requested now: as a problem, or as a
+    /// note if the item has other actions, which are made regardless. Returns false if they are
+    /// requested now.
+    pub(crate) fn explain_hold<A>(
+        &self,
+        item: &mut PlanItem<A>,
+        digest: &str,
+        code: &'static str,
+        now: Timestamp,
+    ) -> bool {
+        let next = self.next_request(digest, now);
+        match next {
+            NextRequest::Now => return false,
+            NextRequest::AfterResult => {
+                item.notes.push("the update was requested, but SageMaker does not show it yet".to_owned());
+            }
+            NextRequest::At(_) | NextRequest::AfterConfigChange => {
+                let reason = self.find_failure(digest).map_or("unknown", |failed| failed.reason.as_str());
+                let problem = format!("the update of {} failed: {reason}", item.name);
+                let problem = Problem::new(code, problem, next.describe_retry());
+                if item.actions.is_empty() {
+                    item.problem = Some(problem);
+                } else {
+                    item.notes.push(format!("{}; {}", problem.problem, problem.remedy));
+                }
+            }
+        }
+        true
     }
 
     /// The history with a request that is made now: another call of the pending one if that asks

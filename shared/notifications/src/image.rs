@@ -36,8 +36,7 @@ impl Notification {
                 let problem = Problem::new(
                     "image-update-failed",
                     format!("the update of {name} failed: {reason}"),
-                    "fix the cause. An update is tried three times, once a day; after that, only when you upload the \
-                     configuration again",
+                    text::FAILED_UPDATE_FIX,
                 );
                 Self {
                     changes: changes.clone(),

@@ -6,6 +6,10 @@ use document::escape_line;
 use maintenance::Change;
 use model_archive::{Problem, Warning};
 
+/// How to fix an update of an image or a work team that failed.
+pub(crate) const FAILED_UPDATE_FIX: &str = "fix the cause. An update is tried three times, once a day; after that, only \
+                                            when you upload the configuration again";
+
 /// Characters of the label column.
 const LABEL_WIDTH: usize = 13;
 

@@ -15,7 +15,7 @@ use maintenance::{
 use model_archive::Problem;
 use serde::Serialize;
 
-use crate::{Notification, NotificationType, Severity, notification::format_ascii_subject};
+use crate::{Notification, NotificationType, Severity, notification::format_ascii_subject, text::FAILED_UPDATE_FIX};
 
 /// Labeling jobs of a team that a notification lists, the newest first; the others are counted.
 const MAX_JOBS: usize = 20;
@@ -203,12 +203,8 @@ impl Notification {
             SettledUpdate::Applied { .. } => ApplyOutcome::Applied,
             SettledUpdate::Failed { reason, .. } => {
                 let done = if is_new { "created" } else { "updated" };
-                item.problem = Some(Problem::new(
-                    UPDATE_FAILED,
-                    format!("{name} was not {done}: {reason}"),
-                    "fix the cause. An update is tried three times, once a day; after that, only when you upload the \
-                     configuration again",
-                ));
+                item.problem =
+                    Some(Problem::new(UPDATE_FAILED, format!("{name} was not {done}: {reason}"), FAILED_UPDATE_FIX));
                 ApplyOutcome::Failed(reason.clone())
             }
         };

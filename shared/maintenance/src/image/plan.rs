@@ -12,7 +12,7 @@ use crate::{
     change::{missing_tags, tag_changes},
     digest::hash_parts,
     plan::{Change, PlanItem, ResourcePlan},
-    update_history::{NextRequest, UpdateHistory},
+    update_history::UpdateHistory,
 };
 
 /// An API call for an image.
@@ -180,23 +180,8 @@ fn plan_image(
         return item;
     }
     let digest = image.compute_digest();
-    let next = history.next_request(&digest, now);
-    match next {
-        NextRequest::Now => item.actions.push(ImageAction::Update(image.build_update(changes, observed))),
-        NextRequest::AfterResult => {
-            item.notes.push("the update was requested, but SageMaker does not show it yet".to_owned());
-        }
-        NextRequest::At(_) | NextRequest::AfterConfigChange => {
-            let reason = history.find_failure(&digest).map_or("unknown", |failed| failed.reason.as_str());
-            let problem = format!("the update of {} failed: {reason}", image.name);
-            let problem = Problem::new("image-update-failed", problem, next.describe_retry());
-            // The tags are added regardless; the problem remains for the next run.
-            if item.actions.is_empty() {
-                item.problem = Some(problem);
-            } else {
-                item.notes.push(format!("{}; {}", problem.problem, problem.remedy));
-            }
-        }
+    if !history.explain_hold(&mut item, &digest, "image-update-failed", now) {
+        item.actions.push(ImageAction::Update(image.build_update(changes, observed)));
     }
     item
 }

@@ -13,7 +13,7 @@ use super::{DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, WorkerA
 use crate::{
     digest::hash_parts,
     plan::{Change, PlanItem, ResourcePlan},
-    update_history::{DesiredUpdate, NextRequest, PendingUpdate, SettledUpdate, ShownUpdate, UpdateHistory},
+    update_history::{DesiredUpdate, PendingUpdate, SettledUpdate, ShownUpdate, UpdateHistory},
 };
 
 /// An API call for a work team.
@@ -103,21 +103,11 @@ pub fn hold_requests(
     now: Timestamp,
 ) -> ResourcePlan<WorkteamAction> {
     for item in &mut plan.items {
-        let (Some(action), Some(history)) = (item.actions.first(), histories.get(&item.name)) else { continue };
-        let digest = &action.call().digest;
-        let next = history.next_request(digest, now);
-        match next {
-            NextRequest::Now => continue,
-            NextRequest::AfterResult => {
-                item.notes.push("the update was requested, but SageMaker does not show it yet".to_owned());
-            }
-            NextRequest::At(_) | NextRequest::AfterConfigChange => {
-                let reason = history.find_failure(digest).map_or("unknown", |failed| failed.reason.as_str());
-                let problem = format!("the update of {} failed: {reason}", item.name);
-                item.problem = Some(Problem::new(UPDATE_FAILED, problem, next.describe_retry()));
-            }
+        let Some(history) = histories.get(&item.name) else { continue };
+        let Some(action) = item.actions.pop() else { continue };
+        if !history.explain_hold(item, &action.call().digest, UPDATE_FAILED, now) {
+            item.actions.push(action);
         }
-        item.actions.clear();
     }
     plan
 }
