@@ -1,6 +1,6 @@
 //! The terminal's output streams, and the colors, which are used on a terminal only.
 
-use std::{borrow::Cow, fmt, io, io::Write};
+use std::{fmt, io, io::Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -17,11 +17,6 @@ pub(crate) const ADDED: Style = AnsiColor::Green.on_default();
 /// What a plan removes.
 pub(crate) const REMOVED: Style = AnsiColor::Red.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();
-
-/// Escapes the control characters of text from an archive, such as line ends and terminal commands.
-pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) { text.escape_debug().to_string().into() } else { text.into() }
-}
 
 /// Formats a count with its noun, such as `1 rule` or `2 rules`.
 pub(crate) fn format_count(count: usize, noun: &str) -> String {

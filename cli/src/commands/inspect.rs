@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use document::escape_line;
 use model_archive::{Dim, InputLayout, InspectedModel, Inspection, Problem};
 use neo::{DimensionSizes, ResolvedShapes};
 use serde_json::json;
@@ -10,7 +11,7 @@ use crate::{
     archive::inspect_source,
     args::InspectArgs,
     error::CliError,
-    output::{CliOutput, ERROR, FAINT, GOOD, HEADER, WARNING, escape_controls},
+    output::{CliOutput, ERROR, FAINT, GOOD, HEADER, WARNING},
     problems::{print_problems, print_warnings},
     table::TextTable,
     verdict::Verdict,
@@ -60,7 +61,7 @@ fn print_files(name: &str, size: u64, inspection: &Inspection, out: &mut CliOutp
     let noun = if count == 1 { "file" } else { "files" };
     out.print_line(format_args!("{HEADER}{name}{HEADER:#}  {}, {count} {noun}", format_size(size)))?;
     for member in inspection.members.iter().take(MAX_FILES) {
-        let (size, path) = (format_size(member.size), escape_controls(&member.path));
+        let (size, path) = (format_size(member.size), escape_line(&member.path));
         out.print_line(format_args!("  {FAINT}{size:>10}{FAINT:#}  {path}"))?;
     }
     let more = count.saturating_sub(MAX_FILES as u64);
@@ -71,10 +72,10 @@ fn print_files(name: &str, size: u64, inspection: &Inspection, out: &mut CliOutp
 }
 
 fn print_model(model: &InspectedModel, out: &mut CliOutput) -> Result<(), CliError> {
-    let suffix = |prefix: &str, text: Option<&str>| text.map(|text| format!(", {prefix}{}", escape_controls(text)));
+    let suffix = |prefix: &str, text: Option<&str>| text.map(|text| format!(", {prefix}{}", escape_line(text)));
     let version = suffix("", model.format_version.as_deref()).unwrap_or_default();
     let producer = suffix("produced by ", model.producer.as_deref()).unwrap_or_default();
-    let path = escape_controls(&model.path);
+    let path = escape_line(&model.path);
     out.print_line("")?;
     out.print_line(format_args!("{HEADER}{}{HEADER:#}  {path}{version}{producer}", model.framework))?;
     if !model.inputs.is_empty() {
@@ -86,11 +87,11 @@ fn print_model(model: &InspectedModel, out: &mut CliOutput) -> Result<(), CliErr
         let mut table = TextTable::new(["input", "type", shape_header]).with_indent(2);
         for input in &model.inputs {
             let name = match &input.tensor {
-                Some(tensor) => format!("{} ({})", escape_controls(&input.name), escape_controls(tensor)).into(),
-                None => escape_controls(&input.name),
+                Some(tensor) => format!("{} ({})", escape_line(&input.name), escape_line(tensor)).into(),
+                None => escape_line(&input.name),
             };
             let shape = input.dims.as_deref().map_or("unknown".to_owned(), format_shape);
-            table.add_row([name.into(), escape_controls(input.element_type.as_str()).into(), shape.into()]);
+            table.add_row([name.into(), escape_line(input.element_type.as_str()).into(), shape.into()]);
         }
         out.print_line("")?;
         table.print_to(out)?;
@@ -144,7 +145,7 @@ fn print_result(inspection: &Inspection, inputs: Option<DerivedInputs>, out: &mu
 fn format_shape(dims: &[Dim]) -> String {
     let dims = dims.iter().map(|dim| match dim {
         Dim::Known(size) => size.to_string(),
-        Dim::Symbolic(name) => escape_controls(name).into_owned(),
+        Dim::Symbolic(name) => escape_line(name).into_owned(),
         Dim::Unknown => "?".to_owned(),
     });
     let dims: Vec<_> = dims.collect();
