@@ -144,7 +144,7 @@ async fn role_that_cannot_be_assumed_yet_is_not_reported() {
     }
     account.deliver_config_event().await.unwrap();
     assert_eq!(account.published_types(), ["image.updated"]);
-    // One that never can be is reported with SageMaker's words.
+    // One that never can be is reported with SageMaker's message.
     account.put_config("2", "  - { name: base, display_name: Newer }");
     account.emulator.add_fault(ScriptedFault::answer_with_error("UpdateImage", 3, "ValidationException", words));
     for _ in 0..4 {

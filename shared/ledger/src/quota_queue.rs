@@ -62,7 +62,7 @@ impl<T: LedgerTable> Ledger<T> {
         self.park(request, None).await
     }
 
-    /// Parks a request that SageMaker refused because of a quota, with SageMaker's words.
+    /// Parks a request that SageMaker refused because of a quota, with SageMaker's message.
     pub async fn park_refused_request(&self, request: &CompilationRequest, reason: &str) -> Result<bool, CallError> {
         self.park(request, Some(reason)).await
     }

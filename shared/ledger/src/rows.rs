@@ -123,7 +123,7 @@ pub struct JobRow {
 pub struct QuotaWait {
     /// When it was parked first.
     pub since: Timestamp,
-    /// SageMaker's words; `None` if it was not refused, but waits behind others.
+    /// SageMaker's message; `None` if it was not refused, but waits behind others.
     pub reason: Option<String>,
     /// Its turn; `None` after it was released.
     pub turn: Option<u64>,

@@ -36,7 +36,7 @@ pub struct ModelWait {
     pub since: Timestamp,
     /// When its last request was parked.
     pub parked_at: Timestamp,
-    /// SageMaker's words; `None` if no request was refused, but waits behind others.
+    /// SageMaker's message; `None` if no request was refused, but waits behind others.
     pub reason: Option<String>,
     /// Whether a notification about the wait was published.
     pub published: bool,

@@ -1,4 +1,4 @@
-//! SageMaker's words about a quota that is used up.
+//! SageMaker's message about a quota that is used up.
 
 /// The value of the quota that a message names; `None` if it names none. SageMaker writes "The
 /// account-level service limit '…' is 0 Jobs, with current utilization of 0 Jobs …".
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quota_value_is_read_from_the_words_of_sagemaker() {
+    fn quota_value_is_read_from_the_message() {
         for (message, value) in [
             (
                 "The account-level service limit 'Maximum number of concurrent compilation jobs' is 20 Jobs, with \
