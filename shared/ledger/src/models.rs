@@ -25,11 +25,12 @@ impl<T: LedgerTable> Ledger<T> {
         self.update_row(&model_key(id), conclude).await.map(drop)
     }
 
-    /// Records that a newer version replaced a model whose jobs were already requested.
+    /// Records that a newer version replaced a model. Its plan may be dispatched right now: what is
+    /// still sent is stopped with the jobs that were sent before, and is not retried.
     pub async fn mark_model_superseded(&self, id: &ModelId) -> Result<(), CallError> {
         let supersede = |row: Option<ModelRow>| {
-            let requested = row.filter(|row| matches!(row.state, ModelState::Requested | ModelState::Reused))?;
-            Some(ModelRow { state: ModelState::Superseded, ..requested })
+            let planned = row.filter(|row| !matches!(row.state, ModelState::Rejected | ModelState::Superseded))?;
+            Some(ModelRow { state: ModelState::Superseded, ..planned })
         };
         self.update_row(&model_key(id), supersede).await.map(drop)
     }

@@ -216,3 +216,30 @@ async fn later_job_of_a_name_gets_a_new_row() {
     let own = ledger.find_job(&request.job_name).await.unwrap().unwrap();
     assert!(!own.is_outdated_by(JobStatus::Starting, job(9, JobStatus::Starting).created_at));
 }
+
+/// The plan of the older version may be dispatched at the moment in which the newer one arrives.
+#[tokio::test]
+async fn failed_job_of_a_superseded_plan_is_not_retried() {
+    let ledger = new_ledger();
+    let request = CompilationRequest { retries: 1, ..compilation_request("v1") };
+    let job = ledger.claim_job(&request, Reuse::Never).await.unwrap();
+    let row = ModelRow {
+        source: request.source.clone(),
+        rule: None,
+        state: ModelState::Planned,
+        jobs: vec![job.clone()],
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        planned_at: Timestamp::UNIX_EPOCH,
+        sequencer: None,
+        stops_older: true,
+    };
+    ledger.create_model(&request.model, row).await.unwrap();
+    ledger.mark_model_superseded(&request.model).await.unwrap();
+    ledger.mark_planned_as(&request.model, ModelState::Requested).await.unwrap();
+    assert_eq!(ledger.find_model(&request.model).await.unwrap().unwrap().state, ModelState::Superseded);
+    ledger.record_observation(&described_job(&job, JobStatus::Failed)).await.unwrap();
+    let failed = ledger.find_job(&job).await.unwrap().unwrap();
+    let next = CompilationRequest { job_name: "next".to_owned().into(), ..request };
+    assert!(!ledger.replace_failed_job(&failed, &next).await.unwrap(), "expected no further attempt");
+}
