@@ -124,6 +124,22 @@ async fn failure_of_one_image_keeps_no_other_from_its_update() {
 }
 
 #[tokio::test]
+async fn refusal_that_was_not_published_keeps_its_reason() {
+    let account = ImageAccount::new(NEW_NAME).await;
+    let denied = "not authorized to perform: iam:PassRole";
+    account.emulator.add_fault(ScriptedFault::answer_with_error("UpdateImage", 99, "AccessDeniedException", denied));
+    *account.maintainer.notifier.topic().refuses.lock() = true;
+    for _ in 0..3 {
+        account.deliver_config_event().await.unwrap_err();
+        account.advance_clock(Duration::from_mins(3));
+    }
+    *account.maintainer.notifier.topic().refuses.lock() = false;
+    account.deliver_config_event().await.unwrap();
+    assert_eq!(account.published_types(), ["image.update_failed"]);
+    assert!(account.published_texts().contains(denied), "{}", account.published_texts());
+}
+
+#[tokio::test]
 async fn permission_given_meanwhile_is_used_the_next_day() {
     let account = ImageAccount::new(NEW_NAME).await;
     account.emulator.add_fault(ScriptedFault::answer_with_error("UpdateImage", 1, "AccessDeniedException", "denied"));

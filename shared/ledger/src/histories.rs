@@ -188,7 +188,11 @@ impl<T: LedgerTable> Ledger<T> {
             return Err(error);
         }
         if error.kind.is_refusal() {
-            return Ok(RequestAnswer::Refused { requested, error });
+            // The reason is recorded first: if the refusal cannot be published now, and the calls
+            // that follow are lost, it is published later with this reason.
+            let refused = requested.with_response(Err(Some(&error.message)));
+            self.record_history(key, resource, &requested, &refused).await?;
+            return Ok(RequestAnswer::Refused { requested: refused, error });
         }
         self.record_history(key, resource, &requested, read).await?;
         Err(error)
@@ -204,7 +208,7 @@ impl<T: LedgerTable> Ledger<T> {
                 (current == *read).then(|| HistoryRow { resource: resource.to_owned(), history: now.clone() })
             })
             .await?;
-        // The SDK repeats a write whose response was lost, and finds its own row.
+        // A run at the same time that recorded the same counts as this one.
         if updated.written || updated.row.is_some_and(|row| row.history == *now) {
             return Ok(());
         }
