@@ -88,12 +88,12 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Topic> ImageMaintainer<I, O, T, N
         let mut known = self.ledger.read_update_histories(UpdatedKind::Image, &names).await?;
         for (image, observed) in declared.iter().zip(&reading.observed) {
             let followed = self.follow_update(image, observed, &mut known, config, now).await;
-            failures.collect(&image.name, followed);
+            failures.record_result(&image.name, followed);
         }
         let histories: Vec<_> = names.iter().map(|name| known.get(*name).cloned().unwrap_or_default()).collect();
         let plan = plan_images(&declared, &reading.observed, &histories, now);
         for item in &plan.items {
-            failures.collect(&item.name, self.report_problem(item, config, now).await);
+            failures.record_result(&item.name, self.report_problem(item, config, now).await);
         }
         let known = &known;
         let applied =
@@ -158,7 +158,7 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Topic> ImageMaintainer<I, O, T, N
             let name = arn.rsplit('/').next().unwrap_or(&arn);
             let problem = tags_refused_problem(name, &error.message);
             let notification = Notification::image_blocked(name, &problem, config.version(), (self.clock)());
-            failures.collect(name, self.notifier.publish_once(&notification).await);
+            failures.record_result(name, self.notifier.publish_once(&notification).await);
         }
         added
     }
@@ -181,7 +181,7 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Topic> ImageMaintainer<I, O, T, N
         let (after, outcome) = requested.record_failure(&error.message, config.version(), now);
         if let (Some(outcome), Some(pending)) = (outcome, &requested.pending) {
             let notification = Notification::image_outcome(name, &outcome, pending.requested_at, now);
-            if failures.collect(name, self.notifier.publish_once(&notification).await).is_none() {
+            if failures.record_result(name, self.notifier.publish_once(&notification).await).is_none() {
                 return Err(error);
             }
         }

@@ -127,7 +127,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
             if is_published {
                 let before = recorded.get(arn).unwrap_or(&none);
                 let result = self.ledger.record_app_history(arn, before, history).await;
-                run.failures.collect(arn, result.map_err(Failure::from));
+                run.failures.record_result(arn, result.map_err(Failure::from));
             }
         }
     }
@@ -138,7 +138,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T
         let notification = Notification::from_announcement(announcement, run.config.version(), now);
         let Some(notification) = notification else { return true };
         let published = self.notifier.publish_once(&notification).await;
-        run.failures.collect(announcement.app().display_name(), published).is_some()
+        run.failures.record_result(announcement.app().display_name(), published).is_some()
     }
 
     /// Requests one change, and announces the upgrade that it starts, or that SageMaker refused it.

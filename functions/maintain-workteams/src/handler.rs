@@ -130,12 +130,12 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Topic> WorkteamMaintainer<O, W
         run: &TeamRun<'_>,
     ) -> bool {
         if let Some(notification) = notification
-            && run.failures.collect(team, self.notifier.publish_once(&notification).await).is_none()
+            && run.failures.record_result(team, self.notifier.publish_once(&notification).await).is_none()
         {
             return false;
         }
         let recorded = self.ledger.record_update_history(UpdatedKind::Workteam, team, before, after).await;
-        run.failures.collect(team, recorded.map_err(Failure::from)).is_some()
+        run.failures.record_result(team, recorded.map_err(Failure::from)).is_some()
     }
 
     /// Requests one change, and reports a refusal.
@@ -191,7 +191,7 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Topic> WorkteamMaintainer<O, W
             return;
         }
         if let Some(notification) = Notification::workteam_reconciled(done, (self.clock)()) {
-            run.failures.collect(&done.item.name, self.notifier.publish_once(&notification).await);
+            run.failures.record_result(&done.item.name, self.notifier.publish_once(&notification).await);
         }
     }
 }

@@ -151,11 +151,11 @@ impl<O: Objects> ConfigSource<O> {
     /// one. Unless [`load_and_report`](Self::load_and_report) was called before, every version counts
     /// as in use.
     pub async fn load_active(&self) -> Result<Config, LoadError> {
-        self.load(async { Ok(None) }).await
+        self.load_newest_valid(async { Ok(None) }).await
     }
 
     /// `remembered` is the version that was valid when it was loaded.
-    async fn load(
+    async fn load_newest_valid(
         &self,
         remembered: impl Future<Output = Result<Option<String>, CallError>>,
     ) -> Result<Config, LoadError> {
@@ -213,7 +213,7 @@ impl<O: Objects> ConfigSource<O> {
             let valid = ledger.find_valid_config().await?;
             Ok(valid.and_then(|valid| valid.version))
         };
-        let found = match self.load(remembered).await {
+        let found = match self.load_newest_valid(remembered).await {
             Ok(config) => FoundConfig::Active(config),
             Err(LoadError::Call(error)) => return Err(error.into()),
             Err(error) => FoundConfig::Unavailable(error),

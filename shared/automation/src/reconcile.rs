@@ -62,7 +62,7 @@ pub struct ItemFailures {
 impl ItemFailures {
     /// Logs the failure of an item, and keeps it if it is the first one. Returns the value of an
     /// item that succeeded.
-    pub fn collect<T>(&self, item: &str, result: Result<T, Failure>) -> Option<T> {
+    pub fn record_result<T>(&self, item: &str, result: Result<T, Failure>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(failure) => {
@@ -171,11 +171,11 @@ mod tests {
     #[test]
     fn first_failure_of_the_items_is_returned() {
         let failures = ItemFailures::default();
-        assert_eq!(failures.collect("a", Ok(1)), Some(1));
+        assert_eq!(failures.record_result("a", Ok(1)), Some(1));
         assert!(failures.is_empty());
-        assert_eq!(failures.collect::<()>("b", Err(Failure::busy("waiting"))), None);
-        assert_eq!(failures.collect::<()>("c", Err(Failure::terminal("first"))), None);
-        assert_eq!(failures.collect::<()>("d", Err(Failure::terminal("second"))), None);
+        assert_eq!(failures.record_result::<()>("b", Err(Failure::busy("waiting"))), None);
+        assert_eq!(failures.record_result::<()>("c", Err(Failure::terminal("first"))), None);
+        assert_eq!(failures.record_result::<()>("d", Err(Failure::terminal("second"))), None);
         assert!(matches!(failures.into_result(), Err(Failure::Terminal(cause)) if cause.to_string() == "first"));
     }
 

@@ -59,15 +59,15 @@ impl<T: LedgerTable> Ledger<T> {
     /// parked already: another invocation may be releasing it right now, so this delivery must not
     /// rely on it; and if the job was started or cancelled meanwhile.
     pub async fn park_request(&self, request: &CompilationRequest) -> Result<bool, CallError> {
-        self.park(request, None).await
+        self.park_job(request, None).await
     }
 
     /// Parks a request that SageMaker refused because of a quota, with SageMaker's message.
     pub async fn park_refused_request(&self, request: &CompilationRequest, reason: &str) -> Result<bool, CallError> {
-        self.park(request, Some(reason)).await
+        self.park_job(request, Some(reason)).await
     }
 
-    async fn park(&self, request: &CompilationRequest, reason: Option<&str>) -> Result<bool, CallError> {
+    async fn park_job(&self, request: &CompilationRequest, reason: Option<&str>) -> Result<bool, CallError> {
         let now = (self.clock)();
         let key = job_key(&request.job_name);
         let known: Option<JobRow> = self.read_row(&key).await?;

@@ -83,7 +83,7 @@ where
             let span = info_span!("record", message_id = id, correlation_id);
             let handle = &handle;
             async move {
-                let mut history = DeliveryHistory::read(&record, clock());
+                let mut history = DeliveryHistory::from_record(&record, clock());
                 let result = match message {
                     Ok(message) => attempt_message(message, &mut history, alone, deadline, handle).await,
                     Err(error) => Err(Failure::terminal(error)),

@@ -34,7 +34,7 @@ pub struct DeliveryHistory {
 impl DeliveryHistory {
     /// Reads the history from the attributes of a record; `now` is used if SQS did not add when the
     /// record was sent.
-    pub fn read(record: &SqsMessage, now: Timestamp) -> Self {
+    pub fn from_record(record: &SqsMessage, now: Timestamp) -> Self {
         let count = |name| text_attribute(record, name).and_then(|count| count.parse().ok()).unwrap_or(0_u32);
         let sent = || Timestamp::from_millisecond(record.attributes.get("SentTimestamp")?.parse().ok()?).ok();
         let seen = text_attribute(record, FIRST_SEEN).and_then(|time| time.parse().ok());
@@ -89,7 +89,7 @@ mod tests {
             },
         }))
         .unwrap();
-        let history = DeliveryHistory::read(&record, Timestamp::UNIX_EPOCH);
+        let history = DeliveryHistory::from_record(&record, Timestamp::UNIX_EPOCH);
         let first_seen = "2026-09-21T14:13:20Z".parse().unwrap();
         assert_eq!(history, DeliveryHistory { delays: 4, failures: 3, interruptions: 2, first_seen });
 
@@ -102,6 +102,6 @@ mod tests {
             "attributes": { "ApproximateReceiveCount": "1" }, "messageAttributes": attributes,
         }))
         .unwrap();
-        assert_eq!(DeliveryHistory::read(&copy, Timestamp::UNIX_EPOCH), history);
+        assert_eq!(DeliveryHistory::from_record(&copy, Timestamp::UNIX_EPOCH), history);
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use ledger::{Ledger, ModelState, PERMISSION_PATIENCE, Reuse};
+use ledger::{Ledger, MAX_PERMISSION_WAIT, ModelState, Reuse};
 use neo::{CompilationRequest, JobName, ModelId};
 use support::{
     MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, build_archive, build_dynamic_onnx,
@@ -419,7 +419,7 @@ async fn unreadable_object_is_rejected_after_ten_minutes() {
         let failure = planner.handle_event(event.clone()).await.unwrap_err();
         assert!(matches!(failure, Failure::Deferred { .. }), "a permission may be on its way: {failure:?}");
         assert!(planner.notifier.topic().types().is_empty());
-        let later = || Timestamp::UNIX_EPOCH + PERMISSION_PATIENCE;
+        let later = || Timestamp::UNIX_EPOCH + MAX_PERMISSION_WAIT;
         let planner = TestPlanner { ledger: Ledger::new(planner.ledger.table().clone(), later), ..planner };
         planner.handle_event(event).await.unwrap();
         let published = planner.notifier.topic().published.lock().clone();

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use ledger::{PERMISSION_PATIENCE, Reuse};
+use ledger::{MAX_PERMISSION_WAIT, Reuse};
 use serde_json::json;
 use support::{MemoryJobs, MemoryQueue, MemoryTable, ScriptedResponse};
 use worker::Message;
@@ -100,7 +100,7 @@ async fn missing_permission_is_reported_after_ten_minutes() {
         assert!(matches!(failure, Failure::Deferred { .. }), "no delivery is used up: {failure:?}");
         assert!(starter.job_states.bodies.lock().is_empty(), "nothing is reported yet");
     }
-    let later = || Timestamp::UNIX_EPOCH + PERMISSION_PATIENCE;
+    let later = || Timestamp::UNIX_EPOCH + MAX_PERMISSION_WAIT;
     let starter = TestStarter { ledger: Ledger::new(starter.ledger.table().clone(), later), ..starter };
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Rejected, Some(reason.to_owned()))));

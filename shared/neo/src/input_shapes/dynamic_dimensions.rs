@@ -32,7 +32,7 @@ struct DimensionGroup<'m> {
 }
 
 impl<'m> DimensionGroup<'m> {
-    fn add(&mut self, position: usize, index: usize, input: &'m ModelInput) {
+    fn add_place(&mut self, position: usize, index: usize, input: &'m ModelInput) {
         if self.positions.len() < MAX_POSITIONS && !self.positions.contains(&position) {
             self.positions.push(position);
         }
@@ -42,7 +42,7 @@ impl<'m> DimensionGroup<'m> {
     }
 
     /// Such as "dimensions 2, 3 of `images`".
-    fn describe(&self) -> String {
+    fn describe_places(&self) -> String {
         let mut positions = self.positions.clone();
         positions.sort_unstable();
         let positions: Vec<_> = positions.iter().map(usize::to_string).collect();
@@ -66,9 +66,9 @@ struct NamedGroups<'m> {
 }
 
 impl<'m> NamedGroups<'m> {
-    fn add(&mut self, name: Option<&'m str>, position: usize, index: usize, input: &'m ModelInput) {
+    fn add_named_place(&mut self, name: Option<&'m str>, position: usize, index: usize, input: &'m ModelInput) {
         if self.groups.len() < MAX_NAMES || self.groups.contains_key(&name) {
-            self.groups.entry(name).or_default().add(position, index, input);
+            self.groups.entry(name).or_default().add_place(position, index, input);
         } else {
             self.more += 1;
         }
@@ -79,10 +79,10 @@ impl<'m> NamedGroups<'m> {
     }
 
     /// Such as "`height` (dimension 2 of `images`), dimension 1 of `words`".
-    fn describe(&self) -> String {
+    fn describe_places(&self) -> String {
         let groups = self.groups.iter().map(|(name, group)| match name {
-            Some(name) => format!("{} ({})", quote_name(name), group.describe()),
-            None => group.describe(),
+            Some(name) => format!("{} ({})", quote_name(name), group.describe_places()),
+            None => group.describe_places(),
         });
         let groups = shorten_text(&groups.collect::<Vec<_>>().join(", "), MAX_LIST);
         if self.more == 0 { groups } else { format!("{groups} and {} more", self.more) }
@@ -110,11 +110,11 @@ impl<'m> DynamicDimensions<'m> {
             (_, Some(_)) => &mut self.named,
             (_, None) => &mut self.unnamed,
         };
-        groups.add(name, position, index, input);
+        groups.add_named_place(name, position, index, input);
     }
 
     pub fn add_input_of_unknown_rank(&mut self, index: usize, input: &'m ModelInput) {
-        self.unknown.add(0, index, input);
+        self.unknown.add_place(0, index, input);
     }
 
     /// One problem for each setting that is missing.
@@ -124,7 +124,7 @@ impl<'m> DynamicDimensions<'m> {
         let mut problems = Vec::new();
         let mut add_open = |what: &str, groups: &NamedGroups<'_>, fix: String| {
             if !groups.is_empty() {
-                let problem = format!("{what}: {}", groups.describe());
+                let problem = format!("{what}: {}", groups.describe_places());
                 problems.push(Problem::new("input-dimension-open", problem, fix));
             }
         };
@@ -156,7 +156,7 @@ impl<'m> DynamicDimensions<'m> {
     /// The warning for dimensions that have the default size, unless only first dimensions have it.
     pub fn into_warning(self, inputs: &[ModelInput], sizes: &DimensionSizes, default: u64) -> Option<Warning> {
         let groups = [&self.named, &self.unnamed].into_iter().filter(|groups| !groups.is_empty());
-        let listed: Vec<_> = groups.map(NamedGroups::describe).collect();
+        let listed: Vec<_> = groups.map(NamedGroups::describe_places).collect();
         if listed.is_empty() {
             return None;
         }
