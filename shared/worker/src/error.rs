@@ -138,8 +138,8 @@ const CODES: &[(CallErrorKind, &[&str])] = &[
     ),
 ];
 
-/// Classifies an error response. A listed code decides. Otherwise, a 4xx status means that the call
-/// did not take effect, and any other status that this is unknown. Responses to HEAD requests have
+/// Classifies an error response. A listed code decides. Otherwise, a 3xx or 4xx status means that the
+/// call did not take effect, and any other status that this is unknown. Responses to HEAD requests have
 /// no code.
 fn classify_answer(code: Option<&str>, status: Option<u16>) -> CallErrorKind {
     let listed = CODES.iter().find(|(_, codes)| code.is_some_and(|code| codes.contains(&code)));
@@ -147,7 +147,8 @@ fn classify_answer(code: Option<&str>, status: Option<u16>) -> CallErrorKind {
         (Some((kind, _)), _) => *kind,
         (None, Some(404)) if code.is_none() => CallErrorKind::NotFound,
         (None, Some(429)) => CallErrorKind::Throttled,
-        (None, Some(400..=499)) => CallErrorKind::Denied,
+        // A redirect that the SDK does not follow: the bucket is in another Region.
+        (None, Some(300..=499)) => CallErrorKind::Denied,
         (None, _) => CallErrorKind::Unanswered,
     }
 }
@@ -260,6 +261,7 @@ mod tests {
         }
         assert_eq!(kind_of_response(403, None), CallErrorKind::Denied, "HEAD has no code");
         assert_eq!(kind_of_response(404, None), CallErrorKind::NotFound, "HEAD has no code");
+        assert_eq!(kind_of_response(301, None), CallErrorKind::Denied, "the bucket is in another Region");
     }
 
     #[test]
