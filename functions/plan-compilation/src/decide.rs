@@ -196,7 +196,7 @@ fn object_deleted_problem(object: &ObjectCreated) -> Problem {
     )
 }
 
-/// S3 says why only in words.
+/// The reasons differ only in the message of S3.
 fn unreadable_object_problem(object: &ObjectCreated, reason: &str) -> Problem {
     let uri = format!("s3://{}/{}", object.bucket, object.key);
     let lower = reason.to_lowercase();

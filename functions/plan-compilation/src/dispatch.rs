@@ -11,7 +11,7 @@ use ledger::{JobRow, LedgerTable, ModelRow, ModelState, Reuse, Sequencer, Versio
 use neo::{CompilationRequest, JobStatus, ModelId, ModelSource};
 use notifications::{Notification, sns::Topic};
 use tracing::{info, warn};
-use worker::{CallErrorKind, Failure, queue::Sender};
+use worker::{Failure, queue::Sender};
 
 use crate::{Planner, decide::Decision};
 
@@ -55,7 +55,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                     return Ok(Reuse::Never);
                 }
                 // Most likely it exists, and compiling again costs money.
-                Err(error) if matches!(error.kind, CallErrorKind::Denied | CallErrorKind::Invalid) => {
+                Err(error) if error.kind.is_refusal() => {
                     warn!(bucket, key, %error, "Artifact not checked before it is reused: it cannot be read");
                 }
                 Err(error) => return Err(error.into()),

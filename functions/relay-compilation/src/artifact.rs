@@ -5,7 +5,7 @@ use automation::objects::{ObjectHead, Objects, split_s3_uri};
 use ledger::ArtifactCheck;
 use neo::{CompilationRequest, JobDescription, JobStatus};
 use tracing::warn;
-use worker::{CallError, CallErrorKind};
+use worker::CallError;
 
 /// Checks the artifact of a job that completed. A job whose artifact does not exist is described as
 /// failed. `request` is that of a job of this stack.
@@ -30,7 +30,7 @@ pub(crate) async fn check_artifact(
             let status = JobStatus::Failed;
             Ok((JobDescription { status, artifact: None, failure_reason: Some(reason), ..description }, None))
         }
-        Err(error) if matches!(error.kind, CallErrorKind::Denied | CallErrorKind::Invalid) => {
+        Err(error) if error.kind.is_refusal() => {
             warn!(job = description.name, bucket, key, %error, "Artifact not checked: it cannot be read");
             Ok((description, Some(ArtifactCheck::NotReadable)))
         }
