@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use automation::config::ConfigDocument;
+use configuration::ConfigDocument;
 use document::ConfigDiagnostic;
 use serde_json::json;
 

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use automation::config::ConfigDocument;
+use configuration::ConfigDocument;
 use model_archive::{Framework, InspectedModel, Inspection};
 use neo::{CompilationPlan, Overrides, PlanInput, TARGETS, TargetFamily, Upload, device_names};
 use proptest::{collection::vec, option, prelude::*, sample::select};

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use automation::config::ConfigDocument;
+use configuration::ConfigDocument;
 use serde_json::Value;
 
 fn schema_json() -> Value {

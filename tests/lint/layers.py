@@ -15,6 +15,7 @@ ORDER = [
     "model-archive",
     "neo",
     "maintenance",
+    "configuration",
     "worker",
     "ledger",
     "sagemaker",

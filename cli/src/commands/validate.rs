@@ -1,6 +1,6 @@
 //! `automation validate`
 
-use automation::config::ConfigDocument;
+use configuration::ConfigDocument;
 use document::ConfigDiagnostic;
 use serde_json::json;
 

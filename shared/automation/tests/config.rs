@@ -1,7 +1,8 @@
 //! The active configuration, for different versions in the bucket.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use automation::config::{Config, ConfigDocument, ConfigSource, FoundConfig, LoadError};
+use automation::config::{Config, ConfigSource, FoundConfig, LoadError};
+use configuration::ConfigDocument;
 use jiff::{SignedDuration, Timestamp};
 use ledger::Ledger;
 use notifications::notifier::Notifier;

@@ -13,8 +13,8 @@ mod topic;
 mod workteams;
 
 pub use archives::{build_archive, build_dynamic_onnx, read_reference_model, read_squeezenet};
-pub use automation::config::ConfigDocument;
 pub use compilation_jobs::{MemoryJobs, ScriptedResponse};
+pub use configuration::ConfigDocument;
 pub use objects::{MemoryObjects, StoredObject};
 pub use queues::{MemoryQueue, MemorySource};
 pub use shared::Shared;
