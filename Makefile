@@ -67,6 +67,7 @@ lint: $(TOOLS) ## check formatting, names, wording, layers, template, licenses a
 	@$(BIN)/python -m tests.lint.names
 	@$(BIN)/python -m tests.lint.words
 	@$(BIN)/python -m tests.lint.layers
+	@$(BIN)/python -m tests.lint.codes
 	cargo fetch --locked --quiet
 	@$(BIN)/python -m tests.lint.features
 	cargo deny --offline --log-level error check licenses bans sources

@@ -47,6 +47,12 @@ pub(crate) enum CliCommand {
     Maintain(MaintainArgs),
     /// List the supported compilation targets
     Targets(TargetsArgs),
+    /// Explain the code of a problem or warning
+    #[command(after_help = "Example:\n  automation explain torch-not-script")]
+    Explain {
+        /// Code, as printed in square brackets at the end of a problem or warning
+        code: String,
+    },
     /// Show the status of uploads and compilation jobs
     Status(StatusArgs),
     /// List messages in a dead-letter queue and redrive them

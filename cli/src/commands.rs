@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod completions;
+pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod maintain;
 pub(crate) mod plan;

@@ -21,6 +21,8 @@ pub(crate) enum CliError {
     NoMatchingRule { path: PathBuf, key: String },
     #[error("`{0}` is not a target, and no target's name contains it")]
     UnknownTarget(String),
+    #[error("`{0}` is not the code of a problem or warning")]
+    UnknownCode(String),
     #[error("cannot ask for confirmation because stdin is not a terminal")]
     NoTerminal,
     #[error("cannot read the configuration")]
@@ -61,6 +63,9 @@ impl CliError {
             Self::NoObjectKey(_) => "use s3://bucket/key.tar.gz",
             Self::NoMatchingRule { .. } => "pass the object key with --key, for example --key vision/model.tar.gz",
             Self::UnknownTarget(_) => "run `automation targets` to list all targets",
+            Self::UnknownCode(_) => {
+                "copy the code from the end of the line with the problem; docs/PROBLEMS.md lists all codes"
+            }
             Self::NoTerminal => "use --yes to apply or --plan to preview",
             Self::UnknownQueue { output, .. } => {
                 return Some(format!(

@@ -43,6 +43,7 @@ pub fn run_command(args: CliArgs) -> ExitCode {
         CliCommand::Maintain(args) => commands::maintain::maintain_resources(&args, &mut out),
         CliCommand::Validate(args) => commands::validate::validate_config(&args, &mut out),
         CliCommand::Targets(args) => commands::targets::list_targets(&args, &mut out),
+        CliCommand::Explain { code } => commands::explain::explain_code(&code, &mut out),
         CliCommand::Status(args) => commands::status::show_status(&args, &mut out),
         CliCommand::Redrive(args) => commands::redrive::redrive_messages(&args, &mut out),
         CliCommand::Schema => commands::schema::print_schema(&mut out),

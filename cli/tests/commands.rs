@@ -235,7 +235,8 @@ fn targets_are_listed_and_filtered() {
 fn help_has_examples() {
     let folder = Folder::new("help");
     let mut printed = vec![folder.run_cli(&["--help"])];
-    for command in ["inspect", "plan", "validate", "maintain", "targets", "status", "redrive", "schema", "completions"]
+    for command in
+        ["inspect", "plan", "validate", "maintain", "targets", "explain", "status", "redrive", "schema", "completions"]
     {
         let help = folder.run_cli(&[command, "--help"]);
         let has_example = help.contains(&format!("automation {command} ")) && help.contains("Example");
@@ -245,6 +246,17 @@ fn help_has_examples() {
     // clap ends some lines with spaces.
     let lines: Vec<_> = printed.iter().flat_map(|help| help.lines().chain([""])).map(str::trim_end).collect();
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn codes_are_explained() {
+    let folder = Folder::new("explain");
+    let printed = [
+        folder.run_cli(&["explain", "[torch-suffix]"]),
+        folder.run_cli(&["explain", "upgrade-failed-too-often"]),
+        folder.run_cli(&["explain", "Model"]),
+    ];
+    insta::assert_snapshot!(printed.join("\n\n"));
 }
 
 #[test]

@@ -10,38 +10,39 @@ const TRAINING_FLAGS: [&str; 6] = ["is_train", "training", "phase_train", "learn
 
 /// Warns about strings, scalars and switches for training among the inputs of a model.
 pub fn find_input_warnings(model: &InspectedModel) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let mut warn = |code, inputs: &[&ModelInput], text: &str| {
-        if !inputs.is_empty() {
-            warnings.push(Warning::new(code, format!("{text}: {}", quote_inputs(inputs))));
-        }
-    };
     let (strings, rest): (Vec<_>, Vec<_>) =
         model.inputs.iter().partition(|input| matches!(input.element_type, ElementType::String));
     let (flags, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|input| is_training_flag(input));
     let scalars: Vec<_> = rest.into_iter().filter(|input| is_scalar(input)).collect();
     let what = if model.framework == Framework::Tensorflow { "save a signature" } else { "export a model" };
-    warn(
-        "input-string",
-        &strings,
-        &format!(
-            "SageMaker Neo compiles tensors of numbers, but the model takes strings, which it parses or decodes first. \
-             Fix: {what} that begins after that, with the decoded tensors as inputs. Inputs of type string"
+    let warnings = [
+        input_warning(
+            "input-string",
+            &strings,
+            &format!(
+                "SageMaker Neo compiles tensors of numbers, but the model takes strings, which it parses or decodes first. \
+                 Fix: {what} that begins after that, with the decoded tensors as inputs. Inputs of type string"
+            ),
         ),
-    );
-    warn(
-        "input-training-flag",
-        &flags,
-        "an input seems to switch between training and inference. Fix: export the model for inference, with this value \
-         as a constant. Inputs",
-    );
-    warn(
-        "input-scalar",
-        &scalars,
-        "an input is a scalar, and AWS does not document how SageMaker Neo takes it: its shape is sent as []. Fix: export \
-         the model with a constant in its place, or with an input of shape [1]. Inputs",
-    );
-    warnings
+        input_warning(
+            "input-training-flag",
+            &flags,
+            "an input seems to switch between training and inference. Fix: export the model for inference, with this value \
+             as a constant. Inputs",
+        ),
+        input_warning(
+            "input-scalar",
+            &scalars,
+            "an input is a scalar, and AWS does not document how SageMaker Neo takes it: its shape is sent as []. Fix: \
+             export the model with a constant in its place, or with an input of shape [1]. Inputs",
+        ),
+    ];
+    warnings.into_iter().flatten().collect()
+}
+
+/// A warning about these inputs; `None` if there are none.
+fn input_warning(code: &'static str, inputs: &[&ModelInput], text: &str) -> Option<Warning> {
+    (!inputs.is_empty()).then(|| Warning::new(code, format!("{text}: {}", quote_inputs(inputs))))
 }
 
 /// Names for a sentence; the rest of a long list is only counted.

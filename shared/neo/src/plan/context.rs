@@ -10,7 +10,7 @@ use super::{ResolvedSetting, SettingOrigin, TargetPlan, setting_origin::first_se
 use crate::{
     CompilationRequest, CompilationRule, ContentId, FrameworkVersion, JobName, JobSettings, KmsKeyId, ModelSource,
     OutputTemplate, PlaceholderValues, REQUEST_VERSION, TargetRow, TargetSpec,
-    compiler_options::{check_options, find_doubtful_options, to_json_text},
+    compiler_options::{OptionProblem, check_options, find_doubtful_options, to_json_text},
     config::merge_tags,
     name::JobIdentity,
     request::{DEFAULT_RETRIES, job_tags},
@@ -197,17 +197,17 @@ impl PlanContext<'_> {
             (SettingOrigin::Rule, self.rule.compiler_options.as_ref()),
         ]);
         let options = draft.record_setting("compiler_options", configured, to_json_text);
-        for problem in check_options(row, options) {
-            let (code, message) = match problem.option {
-                Some(option) => (
+        let rule = &self.rule.name;
+        let fix = format!("correct compiler_options in rule `{rule}`; see `automation targets {}`", spec.target);
+        for OptionProblem { option, message } in check_options(row, options) {
+            match option {
+                Some(option) => draft.add_problem(
                     "compiler-options-invalid",
-                    format!("the compiler option `{option}` is not valid: {}", problem.message),
+                    format!("the compiler option `{option}` is not valid: {message}"),
+                    fix.as_str(),
                 ),
-                None => ("compiler-options-unfit", problem.message),
-            };
-            let rule = &self.rule.name;
-            let fix = format!("correct compiler_options in rule `{rule}`; see `automation targets {}`", spec.target);
-            draft.add_problem(code, message, fix);
+                None => draft.add_problem("compiler-options-unfit", message, fix.as_str()),
+            }
         }
         if let Some(row) = row {
             for warning in find_doubtful_options(row, framework, options) {

@@ -1,0 +1,20 @@
+//! `automation explain`
+
+use crate::{error::CliError, output::CliOutput, verdict::Verdict};
+
+/// The page with a section for each code, whose heading is the code.
+const PAGE: &str = include_str!("../../../docs/PROBLEMS.md");
+
+pub(crate) fn explain_code(code: &str, out: &mut CliOutput) -> Result<Verdict, CliError> {
+    let code = code.trim_matches(['[', ']']);
+    let section = find_section(code).ok_or_else(|| CliError::UnknownCode(code.to_owned()))?;
+    out.print_line(format_args!("{}", section.replace("**", "")))?;
+    Ok(Verdict::Good)
+}
+
+/// The text below the heading of a code.
+fn find_section(code: &str) -> Option<&'static str> {
+    let mut sections = PAGE.split("\n### ").skip(1).filter_map(|section| section.split_once('\n'));
+    let (_, text) = sections.find(|(heading, _)| *heading == code)?;
+    Some(text.split("\n## ").next().unwrap_or(text).trim())
+}
