@@ -97,7 +97,7 @@ build: $(TOOLS) ## build the functions for AWS
 
 deploy: account build ## show the changes and deploy the stack to AWS; EMAIL=you@example.com subscribes you
 	sam deploy $(SAM_CONFIRM) $(SAM_PARAMETERS) $(if $(EMAIL),NotificationEmail=$(EMAIL))
-	@echo "S3 sends events about five minutes after the first deployment: upload the first model then."
+	@echo "S3 needs about five minutes after the first deployment until it sends events; earlier uploads are found within minutes too."
 
 account: $(TOOLS)
 	@$(BIN)/python -m tests.local.account

@@ -37,8 +37,10 @@ CONFIG_KEY = "automation.yaml"
 SERVICE_MODEL = Path(botocore.__file__).parent / "data" / "sagemaker" / "2017-07-24" / "service-2.json.gz"
 JOB_MILLISECONDS = {"--starting": 600, "--in-progress": 1500}  # long enough to be visible, short enough to wait for
 
-# Shorter than the template's default of one minute, for which a local run would have to wait.
-FAST_PARAMETERS = {"WorkteamBurstSeconds": "2"}
+FAST_PARAMETERS = {
+    "WorkteamBurstSeconds": "2",  # the default of one minute is too long to wait for
+    "MissedUploadsSchedule": "rate(1 day)",  # else it finds the uploads of the sample events before you send these
+}
 
 
 @dataclass(frozen=True)

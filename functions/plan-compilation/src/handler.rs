@@ -19,11 +19,13 @@ use ledger::{Ledger, LedgerTable};
 use model_archive::Problem;
 use neo::{CompilationPlan, CompilationRule, ModelSource, PackagePlanInput};
 use notifications::{Notification, notifier::Notifier, sns::Topic};
+use serde_json::{Value, json};
 use tracing::{info, warn};
 use worker::{Clock, Failure, metrics, queue::Sender};
 
 use crate::{
     decide::{Decision, upload_from_event},
+    missed_uploads::UploadSearch,
     own_artifact::find_own_artifact,
 };
 
@@ -38,6 +40,10 @@ pub struct Planner<O, T, N, Q> {
     pub models: ModelNotifier<T, N, O>,
     /// The Requests queue.
     pub requests: Q,
+    /// The Uploads queue, to which missed uploads are sent.
+    pub uploads: Q,
+    /// The queues of the functions that apply the other sections of the configuration.
+    pub config_queues: Vec<Q>,
     /// The bucket whose uploads are compiled.
     pub model_bucket: String,
     /// Bucket that artifacts are written to.
@@ -55,7 +61,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
                 let mut planned = Vec::with_capacity(objects.len());
                 for object in &objects {
                     planned.push(if object.bucket == self.config.bucket() && object.key == self.config.key() {
-                        self.plan_model_packages().await
+                        self.apply_config(object).await
                     } else {
                         self.plan_upload(object).await
                     });
@@ -68,6 +74,26 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
             }
             _ => Err(Failure::terminal("not an upload event; expected an S3 Object Created event")),
         }
+    }
+
+    /// Handles an invocation by the schedule: finds uploads and configurations whose event did not
+    /// arrive.
+    pub async fn handle_schedule(&self) -> Result<Value, Failure> {
+        let applied = match self.apply_missed_config().await {
+            Err(Failure::Deferred { cause, .. }) => {
+                warn!(cause, "Missed configuration not applied yet; the next run tries again");
+                Ok(())
+            }
+            applied => applied,
+        };
+        let mut search = UploadSearch::default();
+        let searched = self.find_missed_uploads(&mut search).await;
+        let UploadSearch { calls, checked, found } = search;
+        let counts = [("UploadsChecked", checked), ("UploadsFound", found)];
+        metrics::write_counts(&counts, (self.clock)());
+        info!(calls, checked, found, "Search for missed uploads finished");
+        Failure::merge_results([applied, searched.map_err(Failure::from)])?;
+        Ok(json!({ "calls": calls, "checked": checked, "found": found }))
     }
 
     /// Plans one upload, unless this object version was planned before.
@@ -93,7 +119,7 @@ impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
 
     /// Plans the model packages that the active configuration names. What was requested before is
     /// not requested again.
-    async fn plan_model_packages(&self) -> Result<(), Failure> {
+    pub(crate) async fn plan_model_packages(&self) -> Result<(), Failure> {
         let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else {
             info!("Model packages not planned: there is no valid configuration");
             return Ok(());

@@ -1,9 +1,8 @@
 //! Lambda function: plans compilations for uploaded model archives and for model packages.
 
 use automation::{Aws, ConfigSource, ModelNotifier};
-use jiff::Timestamp;
 use plan_compilation::Planner;
-use worker::{Env, Error, env, serve_batches};
+use worker::{Env, Error, env, serve_scheduled_batches};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -19,11 +18,13 @@ async fn main() -> Result<(), Error> {
         ledger,
         notifier,
         requests: aws.queue(env.var(env::REQUESTS_QUEUE_URL)),
+        uploads: aws.queue(env.var(env::UPLOADS_QUEUE_URL)),
+        config_queues: env.list(env::CONFIG_QUEUE_URLS).into_iter().map(|url| aws.queue(url)).collect(),
         model_bucket: env.var(env::MODEL_BUCKET),
         artifact_bucket,
         region: aws.region(),
-        clock: Timestamp::now,
+        clock: jiff::Timestamp::now,
     };
     env.check()?;
-    serve_batches(aws.source_queue(), |event| planner.handle_event(event)).await
+    serve_scheduled_batches(aws.source_queue(), || planner.handle_schedule(), |event| planner.handle_event(event)).await
 }

@@ -17,6 +17,12 @@ pub use observation::{JobObservation, Observer};
 /// Characters of an unrecognized body that are quoted in the error.
 const MAX_QUOTED: usize = 200;
 
+/// `source` of the EventBridge events of S3.
+const S3_SOURCE: &str = "aws.s3";
+
+/// `detail-type` of the EventBridge event of an upload.
+const OBJECT_CREATED: &str = "Object Created";
+
 /// A message in one of the stack's queues.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -62,6 +68,33 @@ impl ObjectCreated {
     pub fn model_id(&self) -> Option<ModelId> {
         let version = self.version_id.as_ref().or(self.etag.as_ref())?;
         Some(ModelId::new(&self.bucket, &self.key, version))
+    }
+
+    /// The body of the SQS message for an upload whose event did not arrive: the event that
+    /// EventBridge would have sent, as far as S3 still shows it. `reason` takes the place of the S3
+    /// operation.
+    pub fn to_body(&self, created_at: Timestamp, reason: &str) -> String {
+        let mut object = json!({ "key": self.key });
+        let members = [
+            ("size", self.size.map(Value::from)),
+            ("etag", self.etag.clone().map(Value::from)),
+            ("version-id", self.version_id.clone().map(Value::from)),
+            ("sequencer", self.sequencer.clone().map(Value::from)),
+        ];
+        for (name, value) in members {
+            if let Some(value) = value {
+                object[name] = value;
+            }
+        }
+        json!({
+            "version": "0",
+            "detail-type": OBJECT_CREATED,
+            "source": S3_SOURCE,
+            "time": created_at,
+            "resources": [format!("arn:aws:s3:::{}", self.bucket)],
+            "detail": { "version": "0", "bucket": { "name": self.bucket }, "object": object, "reason": reason },
+        })
+        .to_string()
     }
 }
 
@@ -136,7 +169,7 @@ impl Message for Event {
             Ok(Self::S3Test)
         } else if is("Type", "Notification") && has("Message") {
             parse_sns_notification(parse_value("SNS notification", value)?)
-        } else if is("source", "aws.s3") && is("detail-type", "Object Created") {
+        } else if is("source", S3_SOURCE) && is("detail-type", OBJECT_CREATED) {
             parse_object_created(value)
         } else if is("detail-type", "SageMaker Compilation Job State Change") {
             observation::parse_state_change(&value)
@@ -187,9 +220,9 @@ fn parse_s3_notification(value: Value) -> Result<Event, EventError> {
         .map(Event::ObjectsCreated)
 }
 
-/// Decodes the form encoding of keys in S3 notifications. (Keys in EventBridge events are not
+/// Decodes the form encoding of keys in S3 notifications and in lists. (Keys in EventBridge events are not
 /// encoded.)
-fn decode_key(key: &str) -> Result<String, String> {
+pub(crate) fn decode_key(key: &str) -> Result<String, String> {
     let spaced = key.replace('+', " ");
     match percent_decode_str(&spaced).decode_utf8() {
         Ok(decoded) => Ok(decoded.into_owned()),
@@ -256,7 +289,7 @@ fn parse_sns_notification(envelope: SnsMessage) -> Result<Event, EventError> {
     let value = serde_json::from_str(&envelope.message).unwrap_or(Value::Null);
     let is_from_s3 = value["Records"][0]["eventSource"] == "aws:s3"
         || value["Event"] == "s3:TestEvent"
-        || (value["source"] == "aws.s3" && value["detail-type"] == "Object Created");
+        || (value["source"] == S3_SOURCE && value["detail-type"] == OBJECT_CREATED);
     if is_from_s3 {
         return Event::parse(&envelope.message);
     }
@@ -343,6 +376,16 @@ mod tests {
             }
         }
         insta::assert_snapshot!(parsed.join("\n\n"));
+    }
+
+    #[test]
+    fn rebuilt_event_is_parsed_as_the_upload() {
+        for (version_id, size) in [(Some("v1".to_owned()), Some(7)), (None, None)] {
+            let (bucket, key, etag) = ("b".to_owned(), "a b+c%20\n.tar.gz".to_owned(), Some("e".to_owned()));
+            let upload = ObjectCreated { bucket, key, version_id, etag, size, sequencer: None };
+            let body = upload.to_body(Timestamp::UNIX_EPOCH, "Replay");
+            assert_eq!(Event::parse(&body).unwrap(), Event::ObjectsCreated(vec![upload]), "{body}");
+        }
     }
 
     #[test]

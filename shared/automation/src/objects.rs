@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use aws_sdk_s3::{Client, error::SdkError};
+use aws_sdk_s3::{Client, error::SdkError, primitives::DateTime, types::EncodingType};
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::{
@@ -16,7 +16,7 @@ use tokio::{
 };
 use worker::{CallError, CallErrorKind};
 
-use crate::event::ObjectCreated;
+use crate::event::{ObjectCreated, decode_key};
 
 /// An open object.
 pub struct Object {
@@ -35,10 +35,34 @@ pub struct Object {
 /// What S3 shows of an object without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectHead {
+    /// `None` in a bucket without versioning.
+    pub version_id: Option<String>,
     /// Entity tag, without quotes.
     pub etag: String,
     /// Size in bytes.
     pub size: u64,
+    pub last_modified: Option<Timestamp>,
+}
+
+/// An object in the list of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    pub key: String,
+    /// Entity tag, without quotes.
+    pub etag: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// When it was uploaded, in whole seconds. S3 dates an upload in parts to its start (user guide,
+    /// "Working with object metadata").
+    pub last_modified: Timestamp,
+}
+
+/// A part of the list of a bucket, ordered by key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectPage {
+    pub objects: Vec<ListedObject>,
+    /// Whether more objects follow.
+    pub has_more: bool,
 }
 
 /// The bucket and the key of an `s3://…` URI; `None` if it names no object.
@@ -69,6 +93,14 @@ pub trait Objects: Sync {
         bucket: &str,
         key: &str,
     ) -> impl Future<Output = Result<Option<ObjectHead>, CallError>> + Send;
+
+    /// The objects under a prefix whose keys follow `after`: 1,000 of them if there are so many.
+    fn list_objects(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> impl Future<Output = Result<ObjectPage, CallError>> + Send;
 
     /// The version ids under a key, newest first.
     fn list_versions(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
@@ -122,9 +154,9 @@ impl Objects for S3Objects {
         })?;
         Ok(Object {
             version_id: output.version_id.filter(|version| version != "null"),
-            etag: output.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
+            etag: unquote_etag(output.e_tag),
             size: output.content_length.and_then(|size| size.try_into().ok()),
-            last_modified: output.last_modified.and_then(|time| Timestamp::from_second(time.secs()).ok()),
+            last_modified: output.last_modified.and_then(to_timestamp),
             metadata: output.metadata.unwrap_or_default(),
             body: Box::pin(output.body.into_async_read()),
         })
@@ -134,12 +166,32 @@ impl Objects for S3Objects {
         let response = self.client.head_object().bucket(bucket).key(key).send().await;
         match response.map_err(|error| CallError::from_sdk("HeadObject", error)) {
             Ok(found) => Ok(Some(ObjectHead {
-                etag: found.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
+                version_id: found.version_id.filter(|version| version != "null"),
+                etag: unquote_etag(found.e_tag),
                 size: found.content_length.and_then(|size| size.try_into().ok()).unwrap_or(0),
+                last_modified: found.last_modified.and_then(to_timestamp),
             })),
             Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn list_objects(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ObjectPage, CallError> {
+        // XML cannot contain every character that a key can contain.
+        let list = self.client.list_objects_v2().bucket(bucket).prefix(prefix).encoding_type(EncodingType::Url);
+        let response = list.set_start_after(after.map(str::to_owned)).send().await;
+        let response = response.map_err(|error| CallError::from_sdk("ListObjectsV2", error))?;
+        let is_encoded = response.encoding_type == Some(EncodingType::Url);
+        let objects = response.contents.unwrap_or_default().into_iter().filter_map(|object| {
+            let key = object.key?;
+            Some(ListedObject {
+                key: if is_encoded { decode_key(&key).ok()? } else { key },
+                etag: unquote_etag(object.e_tag),
+                size: object.size.and_then(|size| size.try_into().ok()).unwrap_or(0),
+                last_modified: object.last_modified.and_then(to_timestamp)?,
+            })
+        });
+        Ok(ObjectPage { objects: objects.collect(), has_more: response.is_truncated.unwrap_or(false) })
     }
 
     async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {
@@ -153,6 +205,14 @@ impl Objects for S3Objects {
         let put = self.client.put_object().bucket(bucket).key(key).content_type(content_type).body(bytes.into());
         put.send().await.map(drop).map_err(|error| CallError::from_sdk("PutObject", error))
     }
+}
+
+fn unquote_etag(etag: Option<String>) -> String {
+    etag.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn to_timestamp(time: DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(time.secs()).ok()
 }
 
 /// Reads a stream from a blocking thread. When the future that waits for that thread is dropped,

@@ -25,13 +25,17 @@
 //! | `burst#<topic ARN>` | [`BurstRow`]: messages to one topic that are published as one notification | relay-workteam |
 //! | `config#checks-<n>` | since when the configuration is checked for what earlier releases accepted | every function that loads the configuration |
 //! | `config#valid` | [`ValidConfigRow`]: the last configuration that was valid when it was loaded | every function that reads the configuration |
+//! | `config#applied` | the version of the configuration that was applied last | plan-compilation |
+//! | `bucket#<name>` | [`BucketRow`]: how far the list of a model bucket was searched for missed uploads | plan-compilation |
 //! | `sweep#compilation-jobs` | [`SweepRow`]: the position of the sweep | sweep-compilations |
 //!
 //! Access patterns: a model version, a job or a claim by its key; the jobs of a model through its
 //! row; running jobs, finished jobs and models by time, and parked requests by turn, through the index
 //! `by-list` ([`List`]).
 
+mod applied_config;
 mod arrivals;
+mod bucket_passes;
 mod bursts;
 mod config_checks;
 mod dynamodb;
@@ -48,6 +52,7 @@ mod valid_config;
 mod waiting;
 
 pub use arrivals::{Sequencer, VersionOrder};
+pub use bucket_passes::{BucketPass, BucketRow};
 pub use bursts::BurstRow;
 pub use dynamodb::DynamoTable;
 pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};

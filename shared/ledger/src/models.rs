@@ -1,5 +1,7 @@
 //! Rows of model versions: what was planned for each of them.
 
+use std::collections::BTreeSet;
+
 use neo::ModelId;
 use worker::CallError;
 
@@ -8,6 +10,13 @@ use crate::{Ledger, LedgerTable, List, ListRange, ModelRow, ModelState, model_ke
 impl<T: LedgerTable> Ledger<T> {
     pub async fn find_model(&self, id: &ModelId) -> Result<Option<ModelRow>, CallError> {
         self.read_row(&model_key(id)).await
+    }
+
+    /// The rows of these model versions; versions without a row are skipped.
+    pub async fn find_models(&self, ids: &[ModelId]) -> Result<Vec<ModelRow>, CallError> {
+        // DynamoDB rejects a request that contains a key twice.
+        let keys: BTreeSet<_> = ids.iter().map(model_key).collect();
+        self.table.get_rows(&keys.into_iter().collect::<Vec<_>>()).await
     }
 
     /// Writes the row of a model version unless it has one. Returns the current row.

@@ -6,6 +6,10 @@ use thiserror::Error;
 
 /// ARN of the topic that people and systems subscribe to.
 pub const NOTIFICATIONS_TOPIC_ARN: &str = "NOTIFICATIONS_TOPIC_ARN";
+/// Queue of uploads.
+pub const UPLOADS_QUEUE_URL: &str = "UPLOADS_QUEUE_URL";
+/// Queues of configuration changes for all functions but plan-compilation, separated by commas.
+pub const CONFIG_QUEUE_URLS: &str = "CONFIG_QUEUE_URLS";
 /// Queue of compilation requests.
 pub const REQUESTS_QUEUE_URL: &str = "REQUESTS_QUEUE_URL";
 /// Queue of compilation jobs whose status may have changed.
@@ -59,6 +63,11 @@ impl Env {
     /// The value of a variable that may be absent or empty.
     pub fn optional_var(&self, name: &str) -> String {
         std::env::var(name).unwrap_or_default()
+    }
+
+    /// The values of a required variable that is a list separated by commas.
+    pub fn list(&mut self, name: &str) -> Vec<String> {
+        self.var(name).split(',').map(str::to_owned).collect()
     }
 
     /// The value of a required variable that is a number of seconds.

@@ -2,7 +2,7 @@
 
 use automation::{
     event::ObjectCreated,
-    objects::{Object, ObjectHead, Objects, OpenError},
+    objects::{Object, ObjectHead, ObjectPage, Objects, OpenError},
 };
 use jiff::Timestamp;
 use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
@@ -57,6 +57,10 @@ impl<E: Objects> Objects for ControlledEdge<E> {
 
     async fn find_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, CallError> {
         self.calls.run_call(self.edge.find_object(bucket, key)).await
+    }
+
+    async fn list_objects(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ObjectPage, CallError> {
+        self.calls.run_call(self.edge.list_objects(bucket, prefix, after)).await
     }
 
     async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {

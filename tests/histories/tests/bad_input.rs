@@ -84,6 +84,8 @@ fn create_planner() -> TestPlanner {
         ledger,
         notifier,
         requests: MemoryQueue::default(),
+        uploads: MemoryQueue::default(),
+        config_queues: Vec::new(),
         model_bucket: "models".to_owned(),
         artifact_bucket: "artifacts".to_owned(),
         region: None,

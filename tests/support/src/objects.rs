@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use automation::{
     event::ObjectCreated,
-    objects::{Object, ObjectHead, Objects, OpenError},
+    objects::{ListedObject, Object, ObjectHead, ObjectPage, Objects, OpenError},
 };
 use jiff::Timestamp;
 use worker::{CallError, CallErrorKind};
 
 use crate::Shared;
+
+/// Maximum number of objects of one `ListObjectsV2` (API reference).
+const MAX_PAGE: usize = 1000;
 
 /// One version of an object.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +39,8 @@ pub struct MemoryObjects {
     pub open_failure: Shared<Option<(CallErrorKind, &'static str)>>,
     /// The error of every look-up of an object without opening it.
     pub head_failure: Shared<Option<CallErrorKind>>,
+    /// The error of every list of objects.
+    pub list_failure: Shared<Option<CallErrorKind>>,
 }
 
 impl MemoryObjects {
@@ -48,6 +53,7 @@ impl MemoryObjects {
             deleted_since: self.deleted_since.fork(),
             open_failure: self.open_failure.fork(),
             head_failure: self.head_failure.fork(),
+            list_failure: self.list_failure.fork(),
         }
     }
 
@@ -92,7 +98,33 @@ impl Objects for MemoryObjects {
         }
         let objects = self.objects.lock();
         let stored = objects.get(&(bucket.to_owned(), key.to_owned())).and_then(|versions| versions.last());
-        Ok(stored.map(|stored| ObjectHead { etag: stored.etag.clone(), size: stored.bytes.len() as u64 }))
+        Ok(stored.map(|stored| ObjectHead {
+            version_id: stored.version_id.clone(),
+            etag: stored.etag.clone(),
+            size: stored.bytes.len() as u64,
+            last_modified: stored.last_modified,
+        }))
+    }
+
+    async fn list_objects(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ObjectPage, CallError> {
+        if let Some(kind) = *self.list_failure.lock() {
+            return Err(CallError::new("ListObjectsV2", kind, "S3 does not list the bucket"));
+        }
+        let objects = self.objects.lock();
+        let newest = objects.iter().filter_map(|((in_bucket, key), versions)| {
+            let is_listed = in_bucket == bucket && key.starts_with(prefix) && after.is_none_or(|after| **key > *after);
+            let stored = versions.last().filter(|_| is_listed)?;
+            Some(ListedObject {
+                key: key.clone(),
+                etag: stored.etag.clone(),
+                size: stored.bytes.len() as u64,
+                last_modified: stored.last_modified.unwrap_or_default(),
+            })
+        });
+        let mut objects: Vec<_> = newest.take(MAX_PAGE + 1).collect();
+        let has_more = objects.len() > MAX_PAGE;
+        objects.truncate(MAX_PAGE);
+        Ok(ObjectPage { objects, has_more })
     }
 
     async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {

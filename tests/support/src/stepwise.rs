@@ -6,6 +6,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use automation::{
+    event::ObjectCreated,
+    objects::{Object, ObjectHead, ObjectPage, Objects, OpenError},
+};
 use jiff::Timestamp;
 use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
 use neo::{CompilationRequest, JobDescription};
@@ -95,6 +99,33 @@ impl<E: Topic> Topic for Stepwise<E> {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         tokio::task::yield_now().await;
         self.0.publish(notification).await
+    }
+}
+
+impl<E: Objects> Objects for Stepwise<E> {
+    async fn open_object(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
+        tokio::task::yield_now().await;
+        self.0.open_object(object).await
+    }
+
+    async fn find_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, CallError> {
+        tokio::task::yield_now().await;
+        self.0.find_object(bucket, key).await
+    }
+
+    async fn list_objects(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<ObjectPage, CallError> {
+        tokio::task::yield_now().await;
+        self.0.list_objects(bucket, prefix, after).await
+    }
+
+    async fn list_versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, CallError> {
+        tokio::task::yield_now().await;
+        self.0.list_versions(bucket, key).await
+    }
+
+    async fn write_object(&self, bucket: &str, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+        tokio::task::yield_now().await;
+        self.0.write_object(bucket, key, content_type, bytes).await
     }
 }
 

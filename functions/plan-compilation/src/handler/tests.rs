@@ -40,6 +40,8 @@ fn create_planner(config: Option<&str>) -> TestPlanner {
         notifier,
         models,
         requests: MemoryQueue::default(),
+        uploads: MemoryQueue::default(),
+        config_queues: Vec::new(),
         model_bucket: "models".to_owned(),
         artifact_bucket: "artifacts".to_owned(),
         region: None,

@@ -53,6 +53,8 @@ impl SimulatedStack {
             ledger,
             notifier,
             requests: control_edge(&self.requests, calls),
+            uploads: control_edge(&self.uploads, calls),
+            config_queues: Vec::new(),
             model_bucket: "models".to_owned(),
             artifact_bucket: "artifacts".to_owned(),
             region: None,

@@ -1,0 +1,52 @@
+//! Applies a configuration, whether its event arrived or not.
+
+use automation::{
+    event::ObjectCreated,
+    objects::{ObjectHead, Objects},
+};
+use jiff::SignedDuration;
+use ledger::LedgerTable;
+use notifications::sns::Topic;
+use tracing::info;
+use worker::{Failure, queue::Sender};
+
+use crate::Planner;
+
+/// Age from which the event of a configuration counts as lost.
+const EVENT_DELAY: SignedDuration = SignedDuration::from_mins(1);
+
+impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
+    /// Applies the configuration after its event: plans the model packages that it names. The other
+    /// functions got the event too.
+    pub(crate) async fn apply_config(&self, object: &ObjectCreated) -> Result<(), Failure> {
+        self.plan_model_packages().await?;
+        if let Some(version) = object.version_id.as_ref().or(object.etag.as_ref()) {
+            self.ledger.record_applied_config(version).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies the configuration if its version is not the one that was applied last, and sends it
+    /// to the other functions that apply it. The version is recorded at the end: after a crash, all
+    /// of this is repeated, which changes nothing.
+    pub(crate) async fn apply_missed_config(&self) -> Result<(), Failure> {
+        let (bucket, key) = (self.config.bucket(), self.config.key());
+        let Some(head) = self.archives.find_object(bucket, key).await? else { return Ok(()) };
+        let ObjectHead { version_id, etag, size, last_modified } = head;
+        let modified = last_modified.unwrap_or_default();
+        let version = version_id.as_ref().unwrap_or(&etag);
+        let is_applied = self.ledger.find_applied_config().await?.as_ref() == Some(version);
+        if is_applied || (self.clock)().duration_since(modified) < EVENT_DELAY {
+            return Ok(());
+        }
+        info!(version, "Configuration found that was not applied");
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        let (etag, size) = (Some(etag), Some(size));
+        let object = ObjectCreated { bucket, key, version_id, etag, size, sequencer: None };
+        let body = object.to_body(modified, "Reconciliation");
+        for queue in &self.config_queues {
+            queue.send_bodies(vec![body.clone()]).await?;
+        }
+        self.apply_config(&object).await
+    }
+}
