@@ -10,15 +10,16 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # For `build` and `deploy`: instruction set architecture of the functions (arm64 or x86_64). Always
 # passed on: SAM would otherwise keep the one of the previous deployment.
 override ARCHITECTURE := $(or $(ARCHITECTURE),arm64)
-# For `deploy`: an address to subscribe to notifications, and whether to ask before the change set
-# is executed (yes or no).
+# For `deploy`: an address to subscribe to notifications; whether to ask before the change set is
+# executed (yes or no); a release folder to deploy, instead of building the functions.
 EMAIL ?=
 CONFIRM ?= yes
-SAM_PARAMETERS := --parameter-overrides Architecture=$(ARCHITECTURE)
+RELEASE ?=
+SAM_PARAMETERS := --parameter-overrides Architecture=$(if $(RELEASE),$(shell cat "$(RELEASE)/architecture" 2>/dev/null),$(ARCHITECTURE))
 SAM_CONFIRM := $(if $(filter no,$(CONFIRM)),--no-confirm-changeset,--confirm-changeset)
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
-PYTHON_CODE := tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
+PYTHON_CODE := functions tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
 
 # For `soak`: command-line options. To list them, run `make soak OPTIONS=--help`.
 OPTIONS ?=
@@ -35,7 +36,7 @@ MUTATED ?= maintenance
 SHARD ?= 0/8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model-check mutants soak lint up down build deploy account bench fuzz
+.PHONY: help demo test model-check mutants soak lint up down build release check-release deploy docs account bench fuzz
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 13
@@ -73,6 +74,10 @@ lint: $(TOOLS) ## check formatting, names, wording, layers, template, licenses a
 	cargo deny --offline --log-level error check licenses bans sources
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 
+docs: ## build the documentation as a book, in .local/book
+	@command -v mdbook >/dev/null || cargo install --quiet --locked --root .local/cargo mdbook@0.5.4
+	mdbook build docs
+
 up: $(TOOLS) ## start the stack locally and keep it running; see .local/env for its endpoints
 	@$(BIN)/python -m tests.local up
 
@@ -95,8 +100,15 @@ fuzz: ## run every fuzz target for SECONDS_EACH=60 seconds
 build: $(TOOLS) ## build the functions for AWS
 	ARCHITECTURE=$(ARCHITECTURE) sam build $(SAM_PARAMETERS)
 
-deploy: account build ## show the changes and deploy the stack to AWS; EMAIL=you@example.com subscribes you
-	sam deploy $(SAM_CONFIRM) $(SAM_PARAMETERS) $(if $(EMAIL),NotificationEmail=$(EMAIL))
+release: build ## pack the built functions into .local/release, to deploy them without Rust
+	@$(BIN)/python functions/package_release.py .aws-sam/build $(ARCHITECTURE) .local/release/$(ARCHITECTURE)
+
+check-release:
+	@test -f "$(RELEASE)/SHA256SUMS" || { echo "error: $(RELEASE) has no SHA256SUMS. Fix: name the folder of an unpacked release, or one that make release wrote" >&2; exit 1; }
+	@cd "$(RELEASE)" && sha256sum --quiet --check SHA256SUMS || { echo "error: files of $(RELEASE) are not those of the release. Fix: download it again" >&2; exit 1; }
+
+deploy: account $(if $(RELEASE),check-release,build) ## show the changes and deploy the stack to AWS; EMAIL=you@example.com subscribes you
+	sam deploy $(SAM_CONFIRM) $(if $(RELEASE),--template-file "$(RELEASE)/template.yaml" --config-file "$(CURDIR)/samconfig.toml") $(SAM_PARAMETERS) $(if $(EMAIL),NotificationEmail=$(EMAIL))
 	@echo "S3 needs about five minutes after the first deployment until it sends events; earlier uploads are found within minutes too."
 
 account: $(TOOLS)

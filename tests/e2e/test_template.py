@@ -3,6 +3,8 @@
 import os
 import re
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,42 @@ def test_deployment_asks_and_subscribes_only_on_request() -> None:
     commands = commands_of(ROOT, "deploy", "CONFIRM=no", "EMAIL=me@example.com")
     assert "sam deploy --no-confirm-changeset" in commands and "NotificationEmail=me@example.com" in commands
     assert "NotificationEmail" not in commands_of(ROOT, "deploy"), "an empty address would end the subscription"
+
+
+def pack_release(folder: Path) -> Path:
+    """Writes a release whose functions have empty binaries."""
+    build = folder / "build"
+    for name in FUNCTIONS.values():
+        (build / name).mkdir(parents=True)
+        (build / name / "bootstrap").write_bytes(b"")
+    resources = {name: {"Type": "AWS::Serverless::Function", "Properties": {}} for name in FUNCTIONS.values()}
+    template = {"Parameters": {"Architecture": {"Default": "arm64"}}, "Resources": resources}
+    (build / "template.yaml").write_text(yaml.safe_dump(template))
+    command = [sys.executable, ROOT / "functions/package_release.py", build, "x86_64", folder / "release"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "release"
+
+
+def test_release_is_deployed_without_a_build(tmp_path: Path) -> None:
+    release = pack_release(tmp_path)
+    commands = commands_of(ROOT, "deploy", f"RELEASE={release}")
+    assert f'sam deploy --confirm-changeset --template-file "{release}/template.yaml"' in commands
+    assert "Architecture=x86_64" in commands and "sam build" not in commands
+    template = yaml.safe_load((release / "template.yaml").read_text())
+    assert template["Parameters"]["Architecture"]["AllowedValues"] == ["x86_64"]
+    with zipfile.ZipFile(release / template["Resources"]["RelayWorkteam"]["Properties"]["CodeUri"]) as archive:
+        [binary] = archive.infolist()
+    assert (binary.filename, binary.external_attr >> 16) == ("bootstrap", 0o100755), "Lambda has to be able to run it"
+
+
+def test_damaged_release_is_not_deployed(tmp_path: Path) -> None:
+    release = pack_release(tmp_path)
+    command = ["make", "--no-print-directory", "check-release", f"RELEASE={release}"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (release / "RelayWorkteam.zip").write_bytes(b"half")
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert refused.returncode != 0 and "RelayWorkteam.zip: FAILED" in refused.stdout + refused.stderr
+    assert "Fix: download it again" in refused.stderr
 
 
 def test_flags_of_the_builder_do_not_reach_the_functions() -> None:

@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,16 +43,25 @@ def _run_sam(state: Path, env: Mapping[str, str], *arguments: str) -> None:
 
 
 def build_functions(state: Path, env: Mapping[str, str]) -> None:
-    """Packages the functions that cargo built for this machine."""
+    """Packs the functions that cargo built for this machine into a release folder, as `make release` does."""
     _run_sam(state, {**env, "FUNCTIONS_FOR": "host"}, "build", "--build-dir", str(state / "build"))
+    arguments = [state / "build", _find_architecture(), state / "release"]
+    packed = subprocess.run(
+        [sys.executable, ROOT / "functions/package_release.py", *arguments], capture_output=True, text=True
+    )
+    if packed.returncode != 0:
+        raise LocalError(f"the functions could not be packed: {packed.stderr.strip()}")
+
+
+def _find_architecture() -> str:
+    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 
 def deploy_stack(state: Path, env: Mapping[str, str], parameters: Mapping[str, str]) -> None:
     """Creates or updates the stack."""
-    architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    overrides = {"Architecture": architecture, **parameters}
+    overrides = {"Architecture": _find_architecture(), **parameters}
     _run_sam(
-        state, env, "deploy", "--template-file", str(state / "build" / "template.yaml"),
+        state, env, "deploy", "--template-file", str(state / "release" / "template.yaml"),
         "--config-file", str(ROOT / "samconfig.toml"), "--stack-name", STACK_NAME, "--no-progressbar", "--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items()),
     )  # fmt: skip
 

@@ -1,5 +1,4 @@
-//! Code that the functions share on top of the other crates: events, configuration, objects,
-//! applying a plan, notifications about a model.
+#![doc = include_str!("../README.md")]
 
 pub mod aws;
 pub mod config;

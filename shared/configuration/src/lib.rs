@@ -1,6 +1,4 @@
-//! `automation.yaml` as a whole. Each section is read by the crate that owns it.
-//!
-//! Pure: no AWS SDK, no I/O. The functions load the document from S3 through `automation`.
+#![doc = include_str!("../README.md")]
 
 use document::{ConfigDiagnostic, ConfigError, DocumentUse};
 use maintenance::DeclaredResources;

@@ -1,7 +1,4 @@
-//! Reads `automation.yaml` completely, or rejects it with every error in it.
-//!
-//! [`read_document`] parses the text and checks its version. Each section is read through
-//! [`Reader`] by the crate that owns it. Pure: no AWS SDK, no I/O.
+#![doc = include_str!("../README.md")]
 
 pub mod arn;
 mod error;

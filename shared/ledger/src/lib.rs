@@ -1,37 +1,4 @@
-//! The ledger: one DynamoDB table that records what was planned, requested, observed and published.
-//!
-//! Every message can be delivered more than once and every function can crash at any point, so a
-//! step must be safe to repeat. The ledger makes it so:
-//!
-//! - A decision is recorded before anything is sent or called. A redelivered message finds the
-//!   decision and only repeats the action.
-//! - Every write is conditional on the revision that was read. Two invocations never overwrite each
-//!   other: the second one reads the row again and decides again. No transactions are needed.
-//! - Rows expire a year after their last change, so the table does not grow without bound.
-//!
-//! | key | row | written by |
-//! |---|---|---|
-//! | `model#<id>` | [`ModelRow`]: one upload version and its jobs | plan-compilation |
-//! | `content#<id>` | [`ContentRow`]: the job that compiled these bytes with these settings | plan-compilation |
-//! | `arrivals#<id>` | [`ArrivalsRow`]: the versions of one key that supersede each other | plan-compilation |
-//! | `job#<name>` | [`JobRow`]: one compilation job | every function |
-//! | `notice#<id>` | [`ClaimRow`]: work that is done once, such as publishing a notification | every function that notifies |
-//! | `waiting#<model id>` | [`WaitingRow`]: the wait of a model for SageMaker's quota; the requests that are parked are in the rows of their jobs | start-, relay-, sweep-compilations |
-//! | `parked#turn` | the turn that the parked requests have reached | relay-, sweep-compilations |
-//! | `parked#compilation-requests` | requests that an earlier release parked | sweep-compilations, which moves them |
-//! | `refused#<id>` | since when a call is refused for lack of a permission | plan-, start-compilation |
-//! | `app#<arn>`, `image#<name>`, `workteam#<name>` | the history of an app, image or work team: its versions and requested updates | maintain-partner-apps, maintain-images, maintain-workteams |
-//! | `app#rest` | [`IdleUntil`]: until when scheduled runs have nothing to do | maintain-partner-apps |
-//! | `burst#<topic ARN>` | [`BurstRow`]: messages to one topic that are published as one notification | relay-workteam |
-//! | `config#checks-<n>` | since when the configuration is checked for what earlier releases accepted | every function that loads the configuration |
-//! | `config#valid` | [`ValidConfigRow`]: the last configuration that was valid when it was loaded | every function that reads the configuration |
-//! | `config#applied` | the version of the configuration that was applied last | plan-compilation |
-//! | `bucket#<name>` | [`BucketRow`]: how far the list of a model bucket was searched for missed uploads | plan-compilation |
-//! | `sweep#compilation-jobs` | [`SweepRow`]: the position of the sweep | sweep-compilations |
-//!
-//! Access patterns: a model version, a job or a claim by its key; the jobs of a model through its
-//! row; running jobs, finished jobs and models by time, and parked requests by turn, through the index
-//! `by-list` ([`List`]).
+#![doc = include_str!("../README.md")]
 
 mod applied_config;
 mod arrivals;

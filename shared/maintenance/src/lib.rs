@@ -1,7 +1,4 @@
-//! Desired state of work teams, partner apps and images. Takes the desired and the observed state
-//! and returns a plan.
-//!
-//! Pure: no AWS SDK, no I/O; the clock is passed in.
+#![doc = include_str!("../README.md")]
 
 mod change;
 mod digest;

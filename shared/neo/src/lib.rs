@@ -1,7 +1,4 @@
-//! Plans SageMaker Neo compilations: turns rules and what is known about a model into compilation
-//! requests or problems.
-//!
-//! Pure: no AWS SDK, no I/O, no clock.
+#![doc = include_str!("../README.md")]
 
 mod compiler_options;
 mod config;

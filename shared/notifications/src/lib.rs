@@ -1,5 +1,4 @@
-//! Notifications: a versioned JSON document for programs and text for people. Each notification is
-//! published once.
+#![doc = include_str!("../README.md")]
 
 mod compilation;
 mod console;

@@ -1,7 +1,4 @@
-//! Consumes SQS batches in Lambda functions: every record is done, delayed, retried or moved to the
-//! dead-letter queue.
-//!
-//! This crate does not know what a message means: a function brings its own [`Message`] type.
+#![doc = include_str!("../README.md")]
 
 pub mod backoff;
 pub mod batch;
