@@ -13,10 +13,6 @@ pub(crate) fn format_list(items: &[String]) -> String {
     if items.is_empty() { EMPTY_LIST.to_owned() } else { items.join(", ") }
 }
 
-pub(crate) fn format_map(entries: &BTreeMap<String, String>) -> String {
-    format_list(&entries.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>())
-}
-
 /// Compares two lists in any order.
 pub(crate) fn is_same_set(a: &[String], b: &[String]) -> bool {
     a.iter().collect::<BTreeSet<_>>() == b.iter().collect()

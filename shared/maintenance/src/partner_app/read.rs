@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use document::{LocatedNode, MapFields, Reader, arn::is_arn, tags::MAX_TAGS};
+use document::{LocatedNode, MapFields, Reader, YamlValue, arn::is_arn, tags::MAX_TAGS};
 
 use super::{AppRef, AppSettings, ApplicationConfig, DEFAULT_WINDOW_MINUTES, PartnerApp, WaitingPeriod};
 use crate::{
@@ -219,12 +219,16 @@ fn read_arguments(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeMap<
         if let Some(message) = check_word(&key.name, "an argument name", MAX_WORD) {
             reader.report_error_at(&value_at.path, key.position, message);
         }
-        let Some(value) = reader.read_text(&value_at, "text") else { continue };
+        // The error does not show the value: it can be a credential, and errors are published.
+        let YamlValue::Text(value) = &value_at.node.value else {
+            reader.report_error(&value_at, "expected text; put the value in quotes");
+            continue;
+        };
         let length = value.chars().count();
         if length > MAX_ARGUMENT {
             reader.report_error(&value_at, format!("expected at most {MAX_ARGUMENT} characters, found {length}"));
         }
-        arguments.insert(key.name.clone(), value.to_owned());
+        arguments.insert(key.name.clone(), value.clone());
     }
     Some(arguments)
 }

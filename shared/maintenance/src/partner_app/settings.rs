@@ -6,7 +6,7 @@ use model_archive::Problem;
 
 use super::{AppSettings, ApplicationConfig, ObservedApp};
 use crate::{
-    change::{EMPTY_LIST, compare_field, format_list, format_map, is_same_set},
+    change::{EMPTY_LIST, compare_field, format_list, is_same_set},
     digest::hash_parts,
     plan::Change,
     window::WeekTime,
@@ -90,7 +90,7 @@ impl ApplicationConfig {
                 users(self).as_ref(),
                 UnorderedList::to_string,
             ),
-            compare_field("application.arguments", observed.arguments.as_ref(), self.arguments.as_ref(), format_map),
+            self.compare_arguments(observed),
             compare_field(
                 "application.assigned_group_patterns",
                 patterns(observed).as_ref(),
@@ -107,6 +107,24 @@ impl ApplicationConfig {
         // A missing list is equal to an empty one.
         let is_equal = |change: &Change| change.from.is_none() && change.to.as_deref() == Some(EMPTY_LIST);
         changes.into_iter().flatten().filter(|change| !is_equal(change)).collect()
+    }
+
+    /// The change of the arguments, by name: a value can be a credential, and changes are published,
+    /// logged and stored.
+    fn compare_arguments(&self, observed: &Self) -> Option<Change> {
+        let observed = observed.arguments.as_ref();
+        let declared = self.arguments.as_ref().filter(|declared| observed != Some(*declared))?;
+        let describe = |(name, value): (&String, &String)| match observed.and_then(|observed| observed.get(name)) {
+            Some(current) if current == value => name.clone(),
+            Some(_) => format!("{name} (new value)"),
+            None => format!("{name} (new)"),
+        };
+        let names = |observed: &BTreeMap<String, String>| format_list(&observed.keys().cloned().collect::<Vec<_>>());
+        Some(Change {
+            field: "application.arguments".to_owned(),
+            from: observed.map(names),
+            to: Some(format_list(&declared.iter().map(describe).collect::<Vec<_>>())),
+        })
     }
 
     /// The whole configuration to send; `None` if nothing differs. It is sent whole because the API
@@ -208,6 +226,22 @@ impl PartialEq for RoleGroups {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn with_arguments(arguments: &[(&str, &str)]) -> ApplicationConfig {
+        let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        ApplicationConfig { arguments: Some(arguments.collect()), ..ApplicationConfig::default() }
+    }
+
+    #[test]
+    fn values_of_arguments_are_not_in_changes() {
+        let observed = with_arguments(&[("key", "old-secret"), ("kept", "same-secret"), ("gone", "gone-secret")]);
+        let declared = with_arguments(&[("key", "new-secret"), ("kept", "same-secret"), ("more", "more-secret")]);
+        let changes = declared.list_changes(&observed);
+        assert!(!format!("{changes:?}").contains("secret"), "{changes:?}");
+        assert_eq!(changes[0].from.as_deref(), Some("gone, kept, key"));
+        assert_eq!(changes[0].to.as_deref(), Some("kept, key (new value), more (new)"));
+        assert_eq!(declared.list_changes(&declared.clone()), []);
+    }
 
     #[test]
     fn a_pattern_covers_only_groups_that_it_matches() {
