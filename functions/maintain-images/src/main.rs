@@ -9,9 +9,9 @@ use maintain_images::ImageMaintainer;
 use sagemaker::SageMakerClient;
 use worker::{Env, Error, env, serve_scheduled_batches};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let aws = Aws::from_env().await;
+    let aws = Aws::from_env();
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let maintainer = ImageMaintainer {

@@ -6,9 +6,9 @@ use relay_workteam::{QUERY_TIMEOUT, TeamRelay};
 use sagemaker::{SageMakerClient, workteams::WorkteamDirectory};
 use worker::{Env, Error, env, serve_batches};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let aws = Aws::from_env().await;
+    let aws = Aws::from_env();
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger);

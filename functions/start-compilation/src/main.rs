@@ -5,9 +5,9 @@ use sagemaker::SageMakerClient;
 use start_compilation::Starter;
 use worker::{Env, Error, env, serve_batches};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let aws = Aws::from_env().await;
+    let aws = Aws::from_env();
     let mut env = Env::default();
     let starter = Starter {
         jobs: SageMakerClient::from_config(aws.config()),

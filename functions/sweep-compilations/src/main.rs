@@ -7,9 +7,9 @@ use sagemaker::SageMakerClient;
 use sweep_compilations::{CALL_PAUSE, Sweeper};
 use worker::{Env, Error, env};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let aws = Aws::from_env().await;
+    let aws = Aws::from_env();
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let sweeper = Sweeper {

@@ -1,6 +1,6 @@
 //! AWS clients of the functions.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{env, sync::OnceLock, time::Duration};
 
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use worker::{
     telemetry,
 };
 
-use crate::objects::S3Objects;
+use crate::{function_config::build_config, objects::S3Objects};
 
 /// Longest wait for one response. A body that is streamed afterwards may take longer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
@@ -23,8 +23,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Attempts of a call; a call that fails more often is left to the redelivery of its message.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// Builds the AWS clients of a function from one SDK configuration, at most one per service: each
-/// client has its own connections, and loads the root certificates anew.
+/// Builds the AWS clients of a function from one configuration of the SDK, at most one per service.
 #[derive(Debug)]
 pub struct Aws {
     config: SdkConfig,
@@ -33,21 +32,20 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Starts logging and loads the configuration of the SDK.
-    pub async fn from_env() -> Self {
+    /// For a function: starts logging, and takes Region, credentials and endpoints from the
+    /// environment variables that Lambda sets.
+    pub fn from_env() -> Self {
         telemetry::start_logging();
-        Self::load().await
+        Self::new(build_config(|name| env::var(name).ok(), limit_time(), limit_retries()))
     }
 
-    /// Loads Region, credentials and endpoints from the environment, with timeouts: the SDK itself
-    /// does not limit how long a response may take.
+    /// For a command on a developer's machine: finds Region, credentials and endpoints as the AWS
+    /// CLI does, in profiles too.
     pub async fn load() -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
-        let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
-        let config = aws_config::from_env().timeout_config(timeouts).retry_config(retries).load().await;
+        Self::new(aws_config::from_env().timeout_config(limit_time()).retry_config(limit_retries()).load().await)
+    }
+
+    fn new(config: SdkConfig) -> Self {
         Self { config, s3: OnceLock::new(), sqs: OnceLock::new() }
     }
 
@@ -89,4 +87,13 @@ impl Aws {
     fn sqs_client(&self) -> aws_sdk_sqs::Client {
         self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.config)).clone()
     }
+}
+
+/// The SDK itself does not limit how long a response may take.
+fn limit_time() -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build()
+}
+
+fn limit_retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS)
 }

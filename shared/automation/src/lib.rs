@@ -4,6 +4,7 @@ pub mod aws;
 pub mod config;
 pub mod event;
 pub mod foreign_jobs;
+mod function_config;
 pub mod model_notifications;
 pub mod objects;
 pub mod reconcile;
