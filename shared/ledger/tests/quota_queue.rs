@@ -1,13 +1,14 @@
 //! The quota queue: fair, without loss, and as long as it has to be.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use jiff::Timestamp;
-use ledger::{Ledger, Reuse};
+use ledger::{Ledger, LedgerRow, LedgerTable, List, ListRange, Reuse, Versioned};
 use neo::{CompilationRequest, JobName};
 use serde_json::json;
-use support::{MemoryQueue, MemoryTable, Stepwise, crash_after, interleave};
+use support::{MemoryQueue, MemoryTable, Shared, Stepwise, crash_after, interleave};
+use worker::CallError;
 
 fn request_for(model: &str, job: &str) -> CompilationRequest {
     serde_json::from_value(json!({
@@ -67,19 +68,71 @@ async fn refused_request_is_parked_behind_its_model() {
     assert_eq!(order, ["large-0", "small-0", "large-1", "small-0", "large-0", "small-0"]);
 }
 
-/// Parks 100,000 requests of 1,000 models: each is released once, and each release reads a few rows.
+/// A table that counts the rows that are read and written.
+#[derive(Clone)]
+struct CountingTable {
+    table: MemoryTable,
+    rows: Shared<usize>,
+}
+
+impl LedgerTable for CountingTable {
+    async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
+        *self.rows.lock() += 1;
+        self.table.get_row(key).await
+    }
+
+    async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
+        *self.rows.lock() += keys.len();
+        self.table.get_rows(keys).await
+    }
+
+    async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
+        let listed = self.table.list_rows(list, range, count).await?;
+        *self.rows.lock() += listed.len();
+        Ok(listed)
+    }
+
+    async fn put_row<R: LedgerRow>(
+        &self,
+        key: &str,
+        expected_revision: Option<u64>,
+        row: &R,
+        expires_at: Timestamp,
+    ) -> Result<bool, CallError> {
+        *self.rows.lock() += 1;
+        self.table.put_row(key, expected_revision, row, expires_at).await
+    }
+}
+
+/// Parks one more request and releases one; returns how many rows each of the two read and wrote.
+async fn count_touched_rows(table: MemoryTable) -> (usize, usize) {
+    let counting = CountingTable { table, rows: Shared::default() };
+    let ledger = Ledger::new(counting.clone(), || Timestamp::UNIX_EPOCH);
+    assert!(ledger.park_refused_request(&request_for("m", "one-more"), "the quota is used up").await.unwrap());
+    let to_park = mem::take(&mut *counting.rows.lock());
+    assert_eq!(ledger.release_parked_requests(&MemoryQueue::default(), 1).await.unwrap(), 1);
+    (to_park, *counting.rows.lock())
+}
+
+/// Parks 100,000 requests of 1,000 models: each is released once, and to park or to release one, as
+/// many rows are read and written as with 1,000 parked requests.
 #[tokio::test]
 async fn hundred_thousand_requests_are_parked_and_released() {
     const MODELS: usize = 1_000;
     const TARGETS: usize = 100;
     let table = MemoryTable::default();
     let ledger = new_ledger(&table);
+    let mut touched = Vec::new();
     for target in 0..TARGETS {
         for model in 0..MODELS {
             let request = request_for(&format!("model-{model}"), &format!("job-{model}-{target}"));
             assert!(ledger.park_refused_request(&request, "the quota is used up").await.unwrap());
         }
+        if target == 0 || target == TARGETS - 1 {
+            touched.push(count_touched_rows(table.fork()).await);
+        }
     }
+    assert_eq!(touched[0], touched[1]);
     let largest = table.rows.lock().values().map(|(_, row)| row.to_string().len()).max().unwrap();
     assert!(largest < 4 * 1024, "expected no row to grow: {largest} bytes");
     let mut released: BTreeMap<String, usize> = BTreeMap::new();
