@@ -1,13 +1,14 @@
 """One stack per test run, separate from that of `make up`, and always stopped afterwards."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from tests.local.environment import DEFAULT_STATE, isolate_process
+from tests.local.environment import DEFAULT_STATE, ROOT, isolate_process
 from tests.local.processes import treat_signals_as_interrupt
 from tests.local.stack import Stack
 from tests.local.terminal import Reporter
@@ -33,6 +34,8 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
         with capture.global_and_fixture_disabled():
             reporter = Reporter(Console(soft_wrap=True, width=120))
             reporter.print()
+            # The stack itself does not need the CLI, but tests run it.
+            subprocess.run(["cargo", "build", "--locked", "--quiet", "--workspace", "--bins"], cwd=ROOT, check=True)
             stack.bring_up(reporter, CONFIG)
         try:
             stack.call_emulator("settings", FAST_JOBS)

@@ -11,9 +11,10 @@ from .environment import ROOT
 from .errors import LocalError
 from .terminal import Step
 
-# The same command as in functions/Makefile and `make test`: for another set of packages, cargo
-# would compile the SDK again.
-COMMAND = ("cargo", "build", "--locked", "--workspace", "--bins")
+# The same command as in functions/Makefile. The stack does not need the CLI; without it, the other
+# crates have the same features as in the whole workspace (`tests.lint.features` checks this), so
+# nothing is compiled twice.
+COMMAND = ("cargo", "build", "--locked", "--workspace", "--exclude", "cli", "--bins")
 SHOW_PROGRESS = {
     "CARGO_TERM_COLOR": "never",
     "CARGO_TERM_PROGRESS_WHEN": "always",
