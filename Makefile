@@ -21,8 +21,11 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
 PYTHON_CODE := functions tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
 
-# For `soak`: command-line options. To list them, run `make soak OPTIONS=--help`.
+# For `soak` and `bench`: command-line options. To list them, run `make soak OPTIONS=--help`.
 OPTIONS ?=
+
+# For `bench`: the functions to measure (default: all). The release build of one takes minutes.
+FUNCTIONS ?= $(notdir $(patsubst %/src/main.rs,%,$(wildcard functions/*/src/main.rs)))
 
 # For `fuzz`: seconds per target, and the targets to run (default: all). Sanitizers are off: the
 # crate forbids unsafe code, and sanitizers need nightly Rust.
@@ -84,11 +87,14 @@ up: $(TOOLS) ## start the stack locally and keep it running; see .local/env for 
 down: $(TOOLS) ## stop the stack that `make up` started
 	@$(BIN)/python -m tests.local down
 
-bench: $(TOOLS) ## measure how fast an archive is inspected, compared with gzip and Python
+bench: $(TOOLS) ## measure the functions beside boto3, and the inspector beside gzip and Python
 	cargo bench --quiet --manifest-path shared/model-archive/bench/Cargo.toml --target-dir target/bench
 	cargo build --quiet --release -p model-archive --examples
 	@$(BIN)/python -m tests.bench --inflate "target/release/examples/inflate {}" "inspect=target/release/examples/inspect {}" \
-		$(if $(wildcard target/release/automation),"automation inspect=target/release/automation inspect {}")
+		$(if $(wildcard target/release/automation),"automation inspect=target/release/automation inspect {}") $(OPTIONS)
+	AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo build --quiet --release --locked $(addprefix -p ,$(FUNCTIONS))
+	cargo build --quiet --release --manifest-path tests/bench/bare/Cargo.toml --target-dir target/bench
+	@$(BIN)/python -m tests.bench.functions --binaries target/release --bare target/bench/release/bare-function $(OPTIONS) $(FUNCTIONS)
 
 fuzz: ## run every fuzz target for SECONDS_EACH=60 seconds
 	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-fuzz@0.13.2

@@ -1,10 +1,11 @@
 """Measures how fast an archive of 500 MB is inspected, compared with gzip, tar and Python.
 
 Each program runs in its own process. The programs take turns, so that other load on the machine
-affects all of them, and their medians are compared. Exits with 1 if a goal is missed.
+affects all of them, and their medians are compared. Exits with 1 if a ratio is worse than the
+recorded one (recorded.json).
 
 The lower bound for the time is decompressing the archive with the same crate, without inspecting it:
-the example `inflate` of the crate does that. Its speed relative to Python is printed next to ours.
+the example `inflate` of the crate does that.
 
 Measures the crate's example `inspect`, which builds in a minute, and also the command
 `automation inspect` if target/release has it. Both spend their time in the same function, but the AWS
@@ -20,6 +21,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .recorded import check_ratios
 
 ROOT = Path(__file__).parents[2]
 LOCAL = ROOT / ".local" / "bench"
@@ -57,28 +60,10 @@ class Program:
         return max(self.peaks)
 
 
-@dataclass(frozen=True)
-class Goal:
-    """A goal: a measured value and its bounds."""
-
-    text: str
-    value: float
-    most: float | None = None
-    least: float | None = None
-
-    @property
-    def reached(self) -> bool:
-        return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
-
-
-def list_goals(ours: Program, inflate: Program, gzip: Program, python: Program) -> list[Goal]:
-    bound = f"{inflate.name}: {python.median / inflate.median:.2f} times as fast"
-    return [
-        Goal(f"{ours.name}: time relative to {gzip.name}", ours.median / gzip.median, most=1.0),
-        Goal(f"{ours.name}: time relative to {inflate.name}", ours.median / inflate.median, most=1.25),
-        Goal(f"{ours.name}: speed relative to {python.name} ({bound})", python.median / ours.median, least=3.0),
-        Goal(f"{ours.name}: peak memory, MiB", ours.peak, most=32.0),
-    ]
+def compute_ratios(ours: Program, others: list[Program]) -> dict[str, float]:
+    """Returns how an inspector compares: less is better."""
+    ratios = {f"time relative to {other.name}": ours.median / other.median for other in others}
+    return ratios | {"peak memory, MiB": ours.peak}
 
 
 def prepare_archive(megabytes: int) -> Path:
@@ -103,6 +88,7 @@ def main() -> int:
     )
     arguments.add_argument("--runs", type=int, default=5, help="number of runs of each program (default: %(default)s)")
     arguments.add_argument("--megabytes", type=int, default=500, help="size of the archive (default: %(default)s)")
+    arguments.add_argument("--record", action="store_true", help="record the ratios of this run")
     options = arguments.parse_args()
 
     archive = str(prepare_archive(options.megabytes))
@@ -133,13 +119,10 @@ def main() -> int:
         processor = statistics.median(each.processor)
         speed, ratio = size / each.median, each.median / gzip.median
         print(f"{each.name:24}{each.median:9.2f}{processor:11.2f}{speed:8.0f}{each.peak:10.1f}{ratio:12.2f}×")
-    print()
-    reached = True
-    for goal in [goal for each in ours for goal in list_goals(each, inflate, gzip, python)]:
-        bound = f"at most {goal.most:g}" if goal.most is not None else f"at least {goal.least:g}"
-        print(f"{'reached' if goal.reached else 'MISSED':8} {goal.text}: {goal.value:.2f} (goal: {bound})")
-        reached = reached and goal.reached
-    return 0 if reached else 1
+    measured = {each.name: compute_ratios(each, [gzip, inflate, python]) for each in ours}
+    for name, ratios in measured.items():
+        print(f"  {name}: " + ", ".join(f"{ratio}: {value:.2f}" for ratio, value in ratios.items()))
+    return check_ratios(measured, options.record)
 
 
 if __name__ == "__main__":
