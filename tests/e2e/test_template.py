@@ -153,6 +153,21 @@ def test_damaged_release_is_not_deployed(tmp_path: Path) -> None:
     assert "Fix: download it again" in refused.stderr
 
 
+def test_saved_queries_are_those_of_the_runbook() -> None:
+    runbook = (ROOT / "docs/OPERATIONS.md").read_text()
+    queries = {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] == "AWS::Logs::QueryDefinition"}
+    texts = [query["Text"] for query in TEMPLATE["Mappings"]["Queries"].values()]
+    assert len(queries) == len(texts) == 4
+    assert [text for text in texts if text not in runbook] == []
+    assert all(len(query["LogGroupNames"]) == len(FUNCTIONS) for query in queries.values())
+
+
+def test_every_function_may_write_traces() -> None:
+    roles = {role["Ref"] for role in RESOURCES["TracingPolicy"]["Properties"]["Roles"]}
+    assert roles == {RESOURCES[name]["Properties"]["Role"]["Fn::GetAtt"].split(".")[0] for name in FUNCTIONS.values()}
+    assert TEMPLATE["Globals"]["Function"]["Tracing"] == {"Ref": "Tracing"}
+
+
 def test_flags_of_the_builder_do_not_reach_the_functions() -> None:
     given = {"RUSTFLAGS": "-Ctarget-cpu=native", "CARGO_ENCODED_RUSTFLAGS": "-Ctarget-cpu=native"}
     command = ["make", "--no-print-directory", "--file=Makefile", "--eval=show:;@env", "show"]

@@ -38,6 +38,7 @@ SERVICE_MODEL = Path(botocore.__file__).parent / "data" / "sagemaker" / "2017-07
 JOB_MILLISECONDS = {"--starting": 600, "--in-progress": 1500}  # long enough to be visible, short enough to wait for
 
 FAST_PARAMETERS = {
+    "SavedQueries": "false",  # MiniStack has none
     "WorkteamBurstSeconds": "2",  # the default of one minute is too long to wait for
     "MissedUploadsSchedule": "rate(1 day)",  # else it finds the uploads of the sample events before you send these
 }
