@@ -62,7 +62,7 @@ def deploy_stack(state: Path, env: Mapping[str, str], parameters: Mapping[str, s
     overrides = {"Architecture": _find_architecture(), **parameters}
     _run_sam(
         state, env, "deploy", "--template-file", str(state / "release" / "template.yaml"),
-        "--config-file", str(ROOT / "samconfig.toml"), "--stack-name", STACK_NAME, "--no-progressbar", "--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items()),
+        "--config-file", str(ROOT / "samconfig.toml"), "--stack-name", STACK_NAME, "--no-progressbar", "--parameter-overrides", *(f'{name}="{value}"' for name, value in overrides.items()),  # with quotes: a value can have spaces
     )  # fmt: skip
 
 
