@@ -37,6 +37,8 @@ CONFIG_KEY = "automation.yaml"
 SERVICE_MODEL = Path(botocore.__file__).parent / "data" / "sagemaker" / "2017-07-24" / "service-2.json.gz"
 JOB_MILLISECONDS = {"--starting": 600, "--in-progress": 1500}  # long enough to be visible, short enough to wait for
 
+EVENT_BUS = "sagemaker-automation"
+
 FAST_PARAMETERS = {
     "SavedQueries": "false",  # MiniStack has none
     "WorkteamBurstSeconds": "2",  # the default of one minute is too long to wait for
@@ -151,7 +153,9 @@ class Stack:
         with reporter.start_step("template", "sam build") as step:
             sam.build_functions(self.state, env)
             step.show_progress("sam deploy")
-            sam.deploy_stack(self.state, env, {"SageMakerEndpointUrl": sagemaker, **FAST_PARAMETERS})
+            self.session.client("events", endpoint_url=aws).create_event_bus(Name=EVENT_BUS)
+            parameters = {"SageMakerEndpointUrl": sagemaker, "EventBusName": EVENT_BUS, **FAST_PARAMETERS}
+            sam.deploy_stack(self.state, env, parameters)
             outputs = sam.get_outputs(self.session, aws)
             step.set_result(f"stack {sam.STACK_NAME} deployed with sam build and sam deploy")
         s3 = self.session.client("s3", endpoint_url=aws)

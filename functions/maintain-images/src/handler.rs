@@ -16,7 +16,7 @@ use maintenance::{
     image::{Image, ImageAction, ImageObservation, ImageUpdate, plan_images},
     tags_refused_problem,
 };
-use notifications::{Notification, notifier::Notifier, sns::Topic};
+use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::images::{self, Images};
 use serde_json::{Value, json};
 use tracing::info;
@@ -43,7 +43,7 @@ struct ImageRun {
     failures: ItemFailures,
 }
 
-impl<I: Images, O: Objects, T: LedgerTable, N: Topic> ImageMaintainer<I, O, T, N> {
+impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T, N> {
     /// Handles the schedule: reconciles all declared images.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
         reconcile::finish_scheduled_run(self.reconcile_all().await)

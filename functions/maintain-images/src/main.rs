@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let maintainer = ImageMaintainer {
         images: SageMakerClient::from_config(aws.config()),
         config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
-        notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger),
+        notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger),
         ledger,
         clock: Timestamp::now,
     };

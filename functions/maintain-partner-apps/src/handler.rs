@@ -19,7 +19,7 @@ use maintenance::{
     },
     tags_refused_problem,
 };
-use notifications::{Notification, notifier::Notifier, sns::Topic};
+use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::partner_apps::{self, PartnerApps};
 use serde_json::{Value, json};
 use tracing::info;
@@ -42,7 +42,7 @@ struct AppRun<'r> {
     failures: ItemFailures,
 }
 
-impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Topic> AppMaintainer<A, O, T, N> {
+impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Channel> AppMaintainer<A, O, T, N> {
     /// Handles the schedule. While the apps are idle, it reads only the configuration and one
     /// ledger row.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {

@@ -14,7 +14,7 @@ use maintenance::{
     ApplyOutcome, Reconciled, ResourcePlan, UpdateHistory,
     workteam::{UPDATE_FAILED, Workteam, WorkteamAction, hold_requests, plan_workteams},
 };
-use notifications::{Notification, notifier::Notifier, sns::Topic};
+use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::workteams::Workteams;
 use serde_json::Value;
 use tracing::info;
@@ -50,7 +50,7 @@ struct TeamResult {
 
 type TeamHistories = BTreeMap<String, UpdateHistory>;
 
-impl<O: Objects, W: Workteams, T: LedgerTable, N: Topic> WorkteamMaintainer<O, W, T, N> {
+impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O, W, T, N> {
     /// Handles the schedule; returns how many teams had each outcome.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
         let result = self.reconcile_teams().await;

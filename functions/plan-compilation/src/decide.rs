@@ -12,7 +12,7 @@ use model_archive::{Framework, Inspection, Limits, Problem, Warning};
 use neo::{
     CompilationPlan, CompilationRequest, CompilationRule, ModelSource, NewVersionPolicy, Overrides, PlanInput, Upload,
 };
-use notifications::sns::Topic;
+use notifications::Channel;
 use tracing::{info, warn};
 use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
@@ -61,7 +61,7 @@ impl Decision {
     }
 }
 
-impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     /// Decides about an upload; `None` if it is skipped, because a newer upload replaced it or it
     /// is empty.
     pub(crate) async fn decide_upload(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {

@@ -9,13 +9,13 @@ use automation::{
 };
 use ledger::{JobRow, LedgerTable, ModelRow, ModelState, Reuse, Sequencer, VersionOrder};
 use neo::{CompilationRequest, JobStatus, ModelId, ModelSource};
-use notifications::{Notification, sns::Topic};
+use notifications::{Channel, Notification};
 use tracing::{info, warn};
 use worker::{Failure, queue::Sender};
 
 use crate::{Planner, decide::Decision};
 
-impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     /// Stores a decision in the ledger, then carries it out.
     pub(crate) async fn record_and_dispatch(
         &self,

@@ -18,7 +18,7 @@ use automation::{
 use ledger::{Ledger, LedgerTable};
 use model_archive::Problem;
 use neo::{CompilationPlan, CompilationRule, ModelSource, PackagePlanInput};
-use notifications::{Notification, notifier::Notifier, sns::Topic};
+use notifications::{Channel, Notification, notifier::Notifier};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 use worker::{Clock, Failure, metrics, queue::Sender};
@@ -53,7 +53,7 @@ pub struct Planner<O, T, N, Q> {
     pub clock: Clock,
 }
 
-impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     /// Handles one event of the Uploads queue.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {

@@ -9,7 +9,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env();
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
-    let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger);
+    let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger);
     let artifact_bucket = env.var(env::ARTIFACT_BUCKET);
     let planner = Planner {
         config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),

@@ -9,7 +9,7 @@ use automation::{
 };
 use ledger::{JobRow, Ledger, LedgerTable};
 use neo::{CompilationRequest, JobName};
-use notifications::{Notification, notifier::Notifier, sns::Topic};
+use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::compilation_jobs::CompilationJobs;
 use tracing::info;
 use worker::{CallError, CallErrorKind, Clock, Failure, queue::Sender};
@@ -31,7 +31,7 @@ pub struct JobRelay<J, T, N, Q, O> {
     pub clock: Clock,
 }
 
-impl<J: CompilationJobs, T: LedgerTable, N: Topic, Q: Sender, O: Objects> JobRelay<J, T, N, Q, O> {
+impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobRelay<J, T, N, Q, O> {
     /// Handles one event of the JobStates queue.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {

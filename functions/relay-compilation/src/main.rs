@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env();
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
-    let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger);
+    let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger);
     let relay = JobRelay {
         jobs: SageMakerClient::from_config(aws.config()),
         models: ModelNotifier::new(ledger.clone(), notifier.clone(), aws.s3(), env.var(env::ARTIFACT_BUCKET)),

@@ -9,7 +9,7 @@ use std::{fmt::Display, time::Duration};
 use automation::event::Event;
 use ledger::{BurstRow, Ledger, LedgerTable};
 use maintenance::workteam::{LabelingJob, LabelingJobState, ObservedWorkteam, TeamMessage};
-use notifications::{Notification, TeamMessages, TeamReport, notifier::Notifier, sns::Topic};
+use notifications::{Channel, Notification, TeamMessages, TeamReport, notifier::Notifier};
 use sagemaker::workteams::{WorkteamDirectory, Workteams};
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
@@ -40,7 +40,7 @@ pub struct TeamRelay<W, T, N> {
     pub clock: Clock,
 }
 
-impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
+impl<W: Workteams, T: LedgerTable, N: Channel> TeamRelay<W, T, N> {
     /// Handles one event of the Workteam queue.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {
@@ -51,7 +51,7 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
     }
 
     async fn relay_message(&self, message: TeamMessage) -> Result<(), Failure> {
-        if self.ledger.was_done(&published_id(&message.id)).await? {
+        if self.notifier.was_published(&published_id(&message.id)).await? {
             return Ok(());
         }
         let (id, topic, text) = (&message.id, &message.topic_arn, &message.message);
@@ -70,7 +70,7 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
             });
         }
         self.publish_burst(&message.topic_arn).await?;
-        if self.ledger.was_done(&published_id(&message.id)).await? {
+        if self.notifier.was_published(&published_id(&message.id)).await? {
             return Ok(());
         }
         Err(Failure::busy("earlier messages of the same topic are published first"))
@@ -92,7 +92,7 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
         }
         published?;
         for message in &burst.messages {
-            self.ledger.run_once(&published_id(&message.id), async { Ok(()) }).await?;
+            self.notifier.record_published(&published_id(&message.id)).await?;
         }
         self.ledger.clear_burst(topic_arn, &burst).await?;
         Ok(())
@@ -102,12 +102,12 @@ impl<W: Workteams, T: LedgerTable, N: Topic> TeamRelay<W, T, N> {
     /// invocation that received them before they joined it.
     async fn publish_unpublished(&self, topic_arn: &str, burst: &BurstRow) -> Result<(), Failure> {
         let id = burst.burst_id();
-        if self.ledger.was_done(&published_id(&id)).await? {
+        if self.notifier.was_published(&published_id(&id)).await? {
             return Ok(());
         }
         let mut unpublished = Vec::with_capacity(burst.messages.len());
         for message in &burst.messages {
-            if !self.ledger.was_done(&published_id(&message.id)).await? {
+            if !self.notifier.was_published(&published_id(&message.id)).await? {
                 unpublished.push(message.clone());
             }
         }

@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env();
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
-    let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger);
+    let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger);
     let relay = TeamRelay {
         directory: WorkteamDirectory::new(SageMakerClient::from_config(aws.config()), Timestamp::now),
         ledger,

@@ -9,7 +9,7 @@ use automation::{
 };
 use lambda_runtime::LambdaEvent;
 use ledger::{Ledger, LedgerTable, SweepRow};
-use notifications::{notifier::Notifier, sns::Topic};
+use notifications::{Channel, notifier::Notifier};
 use sagemaker::compilation_jobs::CompilationJobs;
 use serde::Serialize;
 use serde_json::Value;
@@ -63,7 +63,7 @@ pub struct SweepReport {
     pub oldest_parked_seconds: usize,
 }
 
-impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Topic> Sweeper<J, T, Q, N> {
+impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Channel> Sweeper<J, T, Q, N> {
     /// Handles an invocation by the schedule. Its payload carries no information: the time comes
     /// from the clock.
     pub async fn handle_schedule(&self, invocation: LambdaEvent<Value>) -> Result<SweepReport, Error> {

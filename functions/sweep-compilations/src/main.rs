@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let sweeper = Sweeper {
         jobs: SageMakerClient::with_one_retry(aws.config()),
-        notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), &ledger),
+        notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger),
         ledger,
         job_states: aws.queue(env.var(env::JOB_STATES_QUEUE_URL)),
         requests: aws.queue(env.var(env::REQUESTS_QUEUE_URL)),

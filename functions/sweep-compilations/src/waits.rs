@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use ledger::{LedgerTable, ModelWait, WaitingModel};
 use neo::read_quota_value;
-use notifications::{Notification, sns::Topic};
+use notifications::{Channel, Notification};
 use tracing::{error, warn};
 use worker::{CallError, CallErrorKind, Failure};
 
@@ -20,7 +20,7 @@ fn is_due(wait: &ModelWait, now: Timestamp) -> bool {
     has_no_quota || now.duration_since(wait.since) >= PUBLISHED_AFTER
 }
 
-impl<J: Sync, T: LedgerTable, Q: Sync, N: Topic> Sweeper<J, T, Q, N> {
+impl<J: Sync, T: LedgerTable, Q: Sync, N: Channel> Sweeper<J, T, Q, N> {
     /// Publishes the waits that are due, those that last longest first, once per model.
     pub(crate) async fn publish_waits(&self, now: Timestamp) -> Result<(), CallError> {
         let mut published = Ok(());

@@ -5,7 +5,7 @@ use std::{env, sync::OnceLock, time::Duration};
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use jiff::Timestamp;
 use ledger::{DynamoTable, Ledger};
-use notifications::{notifier::Notifier, sns::SnsTopic};
+use notifications::{channel::AwsChannel, event_bus::EventBridgeBus, notifier::Notifier, sns::SnsTopic};
 use worker::{
     queue::{SqsSender, SqsSourceQueue},
     telemetry,
@@ -69,9 +69,21 @@ impl Aws {
         Ledger::new(DynamoTable::new(client, table.to_owned()), Timestamp::now)
     }
 
-    /// Publishes each notification once: to the topic of this ARN, remembered in the ledger.
-    pub fn notifier(&self, topic_arn: String, ledger: &Ledger<DynamoTable>) -> Notifier<DynamoTable, SnsTopic> {
-        Notifier::new(ledger.clone(), SnsTopic::new(aws_sdk_sns::Client::new(&self.config), topic_arn))
+    /// Publishes each notification once, remembered in the ledger: to the topic of this ARN, and to
+    /// the event bus of this name unless it is empty.
+    pub fn notifier(
+        &self,
+        topic_arn: String,
+        bus_name: String,
+        ledger: &Ledger<DynamoTable>,
+    ) -> Notifier<DynamoTable, AwsChannel> {
+        let topic = SnsTopic::new(aws_sdk_sns::Client::new(&self.config), topic_arn);
+        let notifier = Notifier::new(ledger.clone(), AwsChannel::Topic(topic));
+        if bus_name.is_empty() {
+            return notifier;
+        }
+        let client = aws_sdk_eventbridge::Client::new(&self.config);
+        notifier.with_bus(AwsChannel::Bus(EventBridgeBus::new(client, bus_name)))
     }
 
     /// The queue of this URL, to send to.

@@ -8,7 +8,7 @@ use std::{
 use configuration::ConfigDocument;
 use jiff::Timestamp;
 use ledger::{Ledger, LedgerTable, ValidConfigRow};
-use notifications::{Notification, notifier::Notifier, sns::Topic};
+use notifications::{Channel, Notification, notifier::Notifier};
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
 use worker::{CallError, CallErrorKind, Failure, backoff::Backoff};
@@ -143,7 +143,7 @@ impl<O: Objects> ConfigSource<O> {
     /// # Errors
     /// [`Failure::Deferred`] if there is none now, but there was one: what needs it waits, and is not
     /// rejected.
-    pub async fn load_and_report<T: LedgerTable, N: Topic>(
+    pub async fn load_and_report<T: LedgerTable, N: Channel>(
         &self,
         notifier: &Notifier<T, N>,
         now: Timestamp,
@@ -157,11 +157,11 @@ impl<O: Objects> ConfigSource<O> {
     }
 
     /// Whether this stack ever loaded a valid configuration.
-    async fn had_valid<T: LedgerTable, N: Topic>(&self, notifier: &Notifier<T, N>) -> Result<bool, CallError> {
+    async fn had_valid<T: LedgerTable, N: Channel>(&self, notifier: &Notifier<T, N>) -> Result<bool, CallError> {
         Ok(notifier.ledger().find_valid_config().await?.is_some())
     }
 
-    async fn find_and_report<T: LedgerTable, N: Topic>(
+    async fn find_and_report<T: LedgerTable, N: Channel>(
         &self,
         notifier: &Notifier<T, N>,
         now: Timestamp,
@@ -197,7 +197,7 @@ impl<O: Objects> ConfigSource<O> {
 
     /// Like [`load_and_report`](Self::load_and_report), for a function that has nothing to do
     /// without a configuration (`None`).
-    pub async fn load_or_report<T: LedgerTable, N: Topic>(
+    pub async fn load_or_report<T: LedgerTable, N: Channel>(
         &self,
         notifier: &Notifier<T, N>,
         now: Timestamp,
@@ -209,7 +209,7 @@ impl<O: Objects> ConfigSource<O> {
     }
 
     /// Notifies once about a rejected version; `active` is the version that remains active.
-    async fn report_rejected<T: LedgerTable, N: Topic>(
+    async fn report_rejected<T: LedgerTable, N: Channel>(
         &self,
         rejected: &RejectedConfig,
         active: Option<&str>,

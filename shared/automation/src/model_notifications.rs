@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use ledger::{JobRow, Ledger, LedgerTable, ModelRow, ModelState};
 use neo::{JobStatus, ModelId};
-use notifications::{Notification, notifier::Notifier, sns::Topic};
+use notifications::{Channel, Notification, notifier::Notifier};
 use worker::Failure;
 
 use crate::objects::Objects;
@@ -21,7 +21,7 @@ pub struct ModelNotifier<T, N, O> {
     artifact_bucket: String,
 }
 
-impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
+impl<T: LedgerTable, N: Channel, O: Objects> ModelNotifier<T, N, O> {
     /// Summaries are also written as objects to `artifact_bucket`.
     pub fn new(ledger: Ledger<T>, notifier: Notifier<T, N>, objects: O, artifact_bucket: String) -> Self {
         Self { ledger, notifier, objects, artifact_bucket }
@@ -108,11 +108,8 @@ impl<T: LedgerTable, N: Topic, O: Objects> ModelNotifier<T, N, O> {
         let summary = Notification::model_summary(&model, id, &jobs, &uri, now);
         let document = serde_json::to_vec_pretty(&summary).map_err(Failure::terminal)?;
         // The object is written first, so that it exists when the notification names it.
-        let publish = async {
-            self.objects.write_object(&self.artifact_bucket, &key, "application/json", document).await?;
-            self.notifier.topic().publish(&summary).await
-        };
-        self.ledger.run_once(&summary.id, publish).await?;
-        Ok(())
+        let write = self.objects.write_object(&self.artifact_bucket, &key, "application/json", document);
+        self.ledger.run_once(&format!("{}#object", summary.id), write).await?;
+        self.notifier.publish_once(&summary).await
     }
 }

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod channel;
 mod compilation;
 mod console;
+pub mod event_bus;
 mod image;
 mod notification;
 mod notification_type;
@@ -11,6 +13,7 @@ pub mod sns;
 mod text;
 mod workteam;
 
+pub use channel::Channel;
 pub use notification::Notification;
 pub use notification_type::{NotificationType, Severity};
 pub use workteam::{TeamMessages, TeamReport};

@@ -167,22 +167,29 @@ impl Notification {
     }
 
     /// The message for SNS with `MessageStructure: json`: the document for programs, the text for
-    /// e-mail, AWS's custom notification schema for chat tools. If it exceeds the SNS limit, texts
-    /// are truncated and say where the complete version is.
+    /// e-mail, AWS's custom notification schema for chat tools.
     pub(crate) fn sns_message(&self) -> Result<String, serde_json::Error> {
-        let whole = self.compose_sns_message()?;
-        if whole.len() <= MAX_MESSAGE {
-            return Ok(whole);
+        self.fit_into_limit()?.compose_sns_message()
+    }
+
+    /// The JSON document, the same on every channel.
+    pub(crate) fn document(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&self.fit_into_limit()?)
+    }
+
+    /// If the message exceeds the SNS limit, texts are truncated and say where the complete version
+    /// is.
+    fn fit_into_limit(&self) -> Result<Cow<'_, Self>, serde_json::Error> {
+        if self.compose_sns_message()?.len() <= MAX_MESSAGE {
+            return Ok(Cow::Borrowed(self));
         }
         tracing::warn!(id = self.id, text = self.text, "Notification truncated: it exceeds the SNS limit");
         let mut short = self.truncate_texts();
-        let message = short.compose_sns_message()?;
-        if message.len() <= MAX_MESSAGE {
-            return Ok(message);
+        if short.compose_sns_message()?.len() > MAX_MESSAGE {
+            // With this many targets, even the names of the jobs exceed the limit.
+            short.jobs.clear();
         }
-        // With this many targets, even the names of the jobs exceed the limit.
-        short.jobs.clear();
-        short.compose_sns_message()
+        Ok(Cow::Owned(short))
     }
 
     fn truncate_texts(&self) -> Self {

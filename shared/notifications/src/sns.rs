@@ -3,12 +3,7 @@
 use aws_sdk_sns::{Client, types::MessageAttributeValue};
 use worker::{CallError, CallErrorKind};
 
-use crate::Notification;
-
-/// Publishes notifications.
-pub trait Topic: Sync {
-    fn publish(&self, notification: &Notification) -> impl Future<Output = Result<(), CallError>> + Send;
-}
+use crate::{Notification, channel::Channel};
 
 #[derive(Debug, Clone)]
 pub struct SnsTopic {
@@ -22,7 +17,7 @@ impl SnsTopic {
     }
 }
 
-impl Topic for SnsTopic {
+impl Channel for SnsTopic {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         let invalid = |cause: String| CallError::new("Publish", CallErrorKind::Invalid, cause);
         let message = notification.sns_message().map_err(|error| invalid(error.to_string()))?;

@@ -6,6 +6,8 @@ use thiserror::Error;
 
 /// ARN of the topic that people and systems subscribe to.
 pub const NOTIFICATIONS_TOPIC_ARN: &str = "NOTIFICATIONS_TOPIC_ARN";
+/// Name of the event bus that also gets the notifications; empty: none.
+pub const EVENT_BUS_NAME: &str = "EVENT_BUS_NAME";
 /// Queue of uploads.
 pub const UPLOADS_QUEUE_URL: &str = "UPLOADS_QUEUE_URL";
 /// Queues of configuration changes for all functions but plan-compilation, separated by commas.

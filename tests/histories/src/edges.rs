@@ -7,7 +7,7 @@ use automation::{
 use jiff::Timestamp;
 use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
 use neo::{CompilationRequest, JobDescription};
-use notifications::{Notification, sns::Topic};
+use notifications::{Channel, Notification};
 use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage};
 use worker::{CallError, queue::Sender};
 
@@ -72,7 +72,7 @@ impl<E: Objects> Objects for ControlledEdge<E> {
     }
 }
 
-impl<E: Topic> Topic for ControlledEdge<E> {
+impl<E: Channel> Channel for ControlledEdge<E> {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         self.calls.run_call(self.edge.publish(notification)).await
     }

@@ -101,6 +101,7 @@ pub struct SimulatedStack {
     table: MemoryTable,
     objects: MemoryObjects,
     topic: MemoryTopic,
+    bus: Option<MemoryTopic>,
     jobs: MemoryJobs,
     uploads: MemoryQueue,
     requests: MemoryQueue,
@@ -121,12 +122,12 @@ pub struct SimulatedStack {
 }
 
 impl SimulatedStack {
-    /// Creates a stack that contains only a configuration.
+    /// Creates a stack with an event bus that contains only a configuration.
     pub fn new() -> Self {
-        Self::with_targets(&TARGETS)
+        Self { bus: Some(MemoryTopic::default()), ..Self::with_targets(&TARGETS) }
     }
 
-    /// Creates a stack that compiles for these targets.
+    /// Creates a stack without an event bus that compiles for these targets.
     pub(crate) fn with_targets(targets: &'static [&'static str]) -> Self {
         let stack = Self { targets, ..Self::default() };
         let config = StoredObject {
@@ -146,6 +147,7 @@ impl SimulatedStack {
             table: self.table.fork(),
             objects: self.objects.fork(),
             topic: self.topic.fork(),
+            bus: self.bus.as_ref().map(MemoryTopic::fork),
             jobs: self.jobs.fork(),
             uploads: self.uploads.fork(),
             requests: self.requests.fork(),

@@ -13,7 +13,7 @@ use automation::{
 use jiff::Timestamp;
 use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
 use neo::{CompilationRequest, JobDescription};
-use notifications::{Notification, sns::Topic};
+use notifications::{Channel, Notification};
 use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage};
 use tokio::task::unconstrained;
 use worker::{CallError, queue::Sender};
@@ -95,7 +95,7 @@ impl<E: Sender> Sender for Stepwise<E> {
     }
 }
 
-impl<E: Topic> Topic for Stepwise<E> {
+impl<E: Channel> Channel for Stepwise<E> {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         tokio::task::yield_now().await;
         self.0.publish(notification).await

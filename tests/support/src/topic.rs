@@ -1,11 +1,11 @@
-//! The topic for notifications in memory.
+//! A topic for notifications in memory, or an event bus.
 
-use notifications::{Notification, sns::Topic};
+use notifications::{Channel, Notification};
 use worker::{CallError, CallErrorKind};
 
 use crate::Shared;
 
-/// The SNS topic for notifications.
+/// A channel for notifications.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryTopic {
     /// The published notifications, oldest first.
@@ -29,7 +29,7 @@ impl MemoryTopic {
     }
 }
 
-impl Topic for MemoryTopic {
+impl Channel for MemoryTopic {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         let mut failures = self.failures.lock();
         if *failures > 0 {

@@ -309,6 +309,30 @@ async fn message_published_on_its_own_is_omitted_from_its_burst() {
     defer_event(&relay, &team_message("m-3", "c")).await;
 }
 
+/// Messages of a burst, and a message on its own, are published later on a bus that failed at first,
+/// and not again on the topic.
+#[tokio::test]
+async fn failed_bus_gets_the_message_later() {
+    for seconds in [0, 60] {
+        let (now, clock) = create_clock!();
+        let bus = MemoryTopic::default();
+        let mut relay = create_relay(clock, seconds);
+        relay.notifier = relay.notifier.clone().with_bus(bus.clone());
+        let message = team_message("m-1", "a");
+        if seconds > 0 {
+            defer_event(&relay, &message).await;
+        }
+        now.store(61, Ordering::Relaxed);
+        *bus.failures.lock() = 1;
+        relay.handle_event(message.clone()).await.unwrap_err();
+        for _ in 0..2 {
+            relay.handle_event(message.clone()).await.unwrap();
+        }
+        assert_eq!(published_texts(&relay).len(), 1, "window of {seconds} s");
+        assert_eq!(bus.types(), ["workteam.notification"], "window of {seconds} s");
+    }
+}
+
 #[tokio::test]
 async fn burst_that_is_not_due_is_not_published() {
     let relay = create_relay(|| Timestamp::UNIX_EPOCH, 60);

@@ -34,6 +34,17 @@ impl SimulatedStack {
         Ledger::new(control_edge(&self.table, calls), now)
     }
 
+    fn create_notifier(
+        &self,
+        calls: &CallControl,
+    ) -> Notifier<ControlledEdge<MemoryTable>, ControlledEdge<MemoryTopic>> {
+        let notifier = Notifier::new(self.create_ledger(calls), control_edge(&self.topic, calls));
+        match &self.bus {
+            Some(bus) => notifier.with_bus(control_edge(bus, calls)),
+            None => notifier,
+        }
+    }
+
     pub(super) fn create_planner(
         &self,
         calls: &CallControl,
@@ -44,7 +55,7 @@ impl SimulatedStack {
         ControlledEdge<MemoryQueue>,
     > {
         let ledger = self.create_ledger(calls);
-        let notifier = Notifier::new(ledger.clone(), control_edge(&self.topic, calls));
+        let notifier = self.create_notifier(calls);
         let objects = control_edge(&self.objects, calls);
         Planner {
             models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
@@ -76,7 +87,7 @@ impl SimulatedStack {
 
     pub(super) fn create_relay(&self, calls: &CallControl) -> ControlledRelay {
         let ledger = self.create_ledger(calls);
-        let notifier = Notifier::new(ledger.clone(), control_edge(&self.topic, calls));
+        let notifier = self.create_notifier(calls);
         let objects = control_edge(&self.objects, calls);
         JobRelay {
             jobs: control_edge(&self.jobs, calls),
@@ -93,7 +104,7 @@ impl SimulatedStack {
         let ledger = self.create_ledger(calls);
         Sweeper {
             jobs: control_edge(&self.jobs, calls),
-            notifier: Notifier::new(ledger.clone(), control_edge(&self.topic, calls)),
+            notifier: self.create_notifier(calls),
             ledger,
             job_states: control_edge(&self.job_states, calls),
             requests: control_edge(&self.requests, calls),

@@ -6,12 +6,22 @@ mod contents;
 use std::collections::{BTreeMap, BTreeSet};
 
 use neo::{JobDescription, JobStatus};
+use notifications::Notification;
 use serde_json::Value;
 
 use super::{SimulatedStack, sagemaker_jobs::is_foreign};
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// How often each notification was published, by its id.
+fn count_ids(published: &[Notification]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for notification in published {
+        *counts.entry(notification.id.as_str()).or_default() += 1;
+    }
+    counts
 }
 
 impl SimulatedStack {
@@ -51,10 +61,7 @@ impl SimulatedStack {
         }
         self.check_newest_versions();
         let published = self.topic.published.lock();
-        let mut notified: BTreeMap<&str, usize> = BTreeMap::new();
-        for notification in published.iter() {
-            *notified.entry(&notification.id).or_default() += 1;
-        }
+        let notified = count_ids(&published);
         for job in &jobs {
             let latest = job.source.starts_with("s3://models/latest/");
             assert!(latest || job.status != JobStatus::Stopped, "a job that must not be stopped was stopped: {job:#?}");
@@ -69,7 +76,13 @@ impl SimulatedStack {
             let ids: Vec<_> = ends.iter().map(|end| format!("job-{end}-{}", job.name)).collect();
             assert!(ids.iter().any(|id| notified.contains_key(id.as_str())), "missing notification {ids:?}");
         }
-        let repeats: usize = notified.values().map(|times| times - 1).sum();
+        let mut repeats: usize = notified.values().map(|times| times - 1).sum();
+        if let Some(bus) = &self.bus {
+            let published = bus.published.lock();
+            let on_bus = count_ids(&published);
+            assert!(on_bus.keys().eq(notified.keys()), "topic: {notified:#?}, bus: {on_bus:#?}");
+            repeats += on_bus.values().map(|times| times - 1).sum::<usize>();
+        }
         assert!(
             repeats <= self.crashes,
             "{repeats} duplicate notifications for {} crashes: {notified:#?}",
