@@ -98,15 +98,16 @@ async fn crash_between_the_channels_loses_nothing() {
 
 #[tokio::test]
 async fn recorded_notification_is_published_on_no_channel() {
-    let channels = Channels::default();
-    let notifier = channels.create_notifier(NOW);
     for calls in 0..6 {
+        let channels = Channels::default();
+        let notifier = channels.create_notifier(NOW);
         assert!(crash_after(calls, notifier.record_published(&rejected().id)).is_none());
         assert!(!notifier.was_published(&rejected().id).await.unwrap(), "crash before call {calls}");
+        let notifier = channels.create_notifier(LATER);
+        notifier.record_published(&rejected().id).await.unwrap();
+        notifier.publish_once(&rejected()).await.unwrap();
+        assert_eq!(channels.count_published(), (0, 0));
     }
-    channels.create_notifier(LATER).record_published(&rejected().id).await.unwrap();
-    notifier.publish_once(&rejected()).await.unwrap();
-    assert_eq!(channels.count_published(), (0, 0));
 }
 
 #[tokio::test]
