@@ -6,7 +6,7 @@ use automation::{
 };
 use jiff::SignedDuration;
 use ledger::LedgerTable;
-use notifications::sns::Topic;
+use notifications::Channel;
 use tracing::info;
 use worker::{Failure, queue::Sender};
 
@@ -15,7 +15,7 @@ use crate::Planner;
 /// Age from which the event of a configuration counts as lost.
 const EVENT_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
-impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     /// Applies the configuration after its event: plans the model packages that it names. The other
     /// functions got the event too.
     pub(crate) async fn apply_config(&self, object: &ObjectCreated) -> Result<(), Failure> {

@@ -21,7 +21,7 @@ use automation::{
 };
 use jiff::{SignedDuration, Timestamp};
 use ledger::{BucketPass, BucketRow, LedgerTable, ModelState};
-use notifications::sns::Topic;
+use notifications::Channel;
 use tracing::{info, warn};
 use worker::{CallError, queue::Sender};
 
@@ -71,7 +71,7 @@ struct BucketSearch<'a> {
     pass: Option<BucketPass>,
 }
 
-impl<O: Objects, T: LedgerTable, N: Topic, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     /// Continues the passes over all model buckets, one page of each in turn, until they are
     /// complete or the calls of this run are used up.
     ///
