@@ -308,7 +308,7 @@ def test_role_can_create_a_user_pool_team() -> None:
     """CreateWorkteam reads and updates the pool and its client with the caller's permissions."""
     [policy] = RESOURCES["MaintainWorkteamsRole"]["Properties"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
-    [cognito] = [statement for statement in statements if "cognito-idp" in str(statement["Action"])]
+    [cognito] = [statement for statement in statements if "cognito-idp" in str(statement.get("Action"))]
     calls = {f"{call}UserPool{of}" for call in ("Describe", "Update") for of in ("", "Client")}
     assert set(cognito["Action"]) == {f"cognito-idp:{call}" for call in calls}
     assert cognito["Resource"]["Fn::Sub"].endswith(":userpool/*")
