@@ -80,7 +80,11 @@ impl SimulatedStack {
         if let Some(bus) = &self.bus {
             let published = bus.published.lock();
             let on_bus = count_ids(&published);
-            assert!(on_bus.keys().eq(notified.keys()), "topic: {notified:#?}, bus: {on_bus:#?}");
+            // A job that has moved on is not reported as started again.
+            let lasting = |counts: &BTreeMap<&str, usize>| -> Vec<String> {
+                counts.keys().filter(|id| !id.starts_with("job-started-")).map(ToString::to_string).collect()
+            };
+            assert_eq!(lasting(&notified), lasting(&on_bus));
             repeats += on_bus.values().map(|times| times - 1).sum::<usize>();
         }
         assert!(
