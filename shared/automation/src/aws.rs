@@ -2,7 +2,11 @@
 
 use std::{env, sync::OnceLock, time::Duration};
 
-use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig, retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use jiff::Timestamp;
 use ledger::{DynamoTable, Ledger};
 use notifications::{channel::AwsChannel, event_bus::EventBridgeBus, notifier::Notifier, sns::SnsTopic};
@@ -42,7 +46,26 @@ impl Aws {
     /// For a command on a developer's machine: finds Region, credentials and endpoints as the AWS
     /// CLI does, in profiles too.
     pub async fn load() -> Self {
-        Self::new(aws_config::from_env().timeout_config(limit_time()).retry_config(limit_retries()).load().await)
+        Self::load_profile(None, None).await
+    }
+
+    /// As [`load`](Self::load), with a profile and a Region in place of those of the environment. The
+    /// SDK's chain would prefer credentials in environment variables to those of the profile.
+    pub async fn load_profile(profile: Option<&str>, region: Option<&str>) -> Self {
+        let mut loader = aws_config::from_env().timeout_config(limit_time()).retry_config(limit_retries());
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let mut config = loader.load().await;
+        if let Some(profile) = profile {
+            let provider = ProviderConfig::without_region().with_region(config.region().cloned());
+            let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
+            config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        }
+        Self::new(config)
     }
 
     fn new(config: SdkConfig) -> Self {

@@ -44,6 +44,9 @@ impl CallErrorKind {
 #[error("{}{message}", .operation.map(|name| format!("{name}: ")).unwrap_or_default())]
 pub struct CallError {
     operation: Option<&'static str>,
+    /// The service's error code.
+    code: Option<String>,
+    is_unreachable: bool,
     /// What the caller can do about it.
     pub kind: CallErrorKind,
     /// The service's message, or what failed on this side.
@@ -65,7 +68,24 @@ impl CallError {
             Some(message) => message.to_owned(),
             None => DisplayErrorContext(&error).to_string(),
         };
-        Self { operation: Some(operation), kind, message, source: Some(Box::new(error)) }
+        let code = service.and_then(ProvideErrorMetadata::code).map(str::to_owned);
+        let is_unreachable = matches!(error, SdkError::DispatchFailure(_) | SdkError::TimeoutError(_));
+        Self { operation: Some(operation), code, is_unreachable, kind, message, source: Some(Box::new(error)) }
+    }
+
+    /// The operation, such as `ListWorkteams`.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.operation
+    }
+
+    /// The service's error code, such as `AccessDenied`; a response to HEAD has none.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// Whether no response arrived: there are no credentials, no connection, or no answer in time.
+    pub fn is_unreachable(&self) -> bool {
+        self.is_unreachable
     }
 
     /// Whether the service could not assume the role named in the request. IAM is eventually
@@ -80,12 +100,12 @@ impl CallError {
 
     /// A failure of an operation for which the SDK has no error.
     pub fn new(operation: &'static str, kind: CallErrorKind, message: impl Into<String>) -> Self {
-        Self { operation: Some(operation), kind, message: message.into(), source: None }
+        Self { operation: Some(operation), ..Self::local(kind, message) }
     }
 
     /// A failure on this side, outside any operation of a service.
     pub fn local(kind: CallErrorKind, message: impl Into<String>) -> Self {
-        Self { operation: None, kind, message: message.into(), source: None }
+        Self { operation: None, code: None, is_unreachable: false, kind, message: message.into(), source: None }
     }
 }
 
