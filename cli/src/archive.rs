@@ -8,12 +8,12 @@ use std::{
     path::Path,
 };
 
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model_archive::{Framework, Inspection, Limits, inspect_archive_for};
 use tokio_util::io::SyncIoBridge;
+use worker::CallError;
 
-use crate::error::CliError;
+use crate::{args::AwsArgs, aws::session::AwsSession, error::CliError};
 
 /// Size in bytes from which an archive gets a progress bar: smaller ones finish before it is seen.
 const MIN_SIZE_FOR_BAR: u64 = 16 * 1024 * 1024;
@@ -39,7 +39,11 @@ pub(crate) struct S3Object {
 pub(crate) type ExpectedFramework<'f> = &'f dyn Fn(&HashMap<String, String>) -> Option<Framework>;
 
 /// Inspects the archive that the command line names: a file, `-`, or an S3 URI.
-pub(crate) fn inspect_source(name: &str, expected: ExpectedFramework<'_>) -> Result<InspectedArchive, CliError> {
+pub(crate) fn inspect_source(
+    name: &str,
+    aws: &AwsArgs,
+    expected: ExpectedFramework<'_>,
+) -> Result<InspectedArchive, CliError> {
     if let Some(location) = name.strip_prefix("s3://") {
         let (bucket, key) = location.split_once('/').unwrap_or((location, ""));
         if bucket.is_empty() || key.is_empty() {
@@ -47,7 +51,7 @@ pub(crate) fn inspect_source(name: &str, expected: ExpectedFramework<'_>) -> Res
         }
         return tokio::runtime::Runtime::new()
             .map_err(CliError::Runtime)?
-            .block_on(inspect_object(bucket, key, expected));
+            .block_on(inspect_object(bucket, key, aws, expected));
     }
     if name == "-" {
         let mut reader = ProgressReader { reader: io::stdin().lock(), bar: create_bar(None), read: 0 };
@@ -66,13 +70,15 @@ pub(crate) fn inspect_source(name: &str, expected: ExpectedFramework<'_>) -> Res
 async fn inspect_object(
     bucket: &str,
     key: &str,
+    aws: &AwsArgs,
     expected: ExpectedFramework<'_>,
 ) -> Result<InspectedArchive, CliError> {
-    let config = aws_config::load_from_env().await;
-    let client = aws_sdk_s3::Client::new(&config);
+    let session = AwsSession::open(aws).await?;
+    let client = aws_sdk_s3::Client::new(session.config());
     let uri = format!("s3://{bucket}/{key}");
     let response = client.get_object().bucket(bucket).key(key).send().await;
-    let object = response.map_err(|error| CliError::S3 { uri, source: shorten_error(error) })?;
+    let object =
+        response.map_err(|error| CliError::of_bucket(bucket, Some(&uri), CallError::from_sdk("GetObject", error)))?;
     let size = object.content_length().and_then(|length| u64::try_from(length).ok());
     let s3_object = S3Object {
         bucket: bucket.to_owned(),
@@ -89,19 +95,6 @@ async fn inspect_object(
     })
     .await??;
     Ok(InspectedArchive { inspection, size: size.unwrap_or(read), object: Some(s3_object) })
-}
-
-/// Returns the error code and message of S3; if S3 sent none, the status or the SDK's error.
-fn shorten_error<E>(error: SdkError<E>) -> Box<dyn std::error::Error + Send + Sync>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    match (error.code(), error.message(), error.raw_response()) {
-        (Some(code), Some(message), _) => format!("{code}: {message}").into(),
-        (Some(code), None, _) => code.into(),
-        (None, _, Some(response)) => format!("S3 returned HTTP status {}", response.status().as_u16()).into(),
-        (None, _, None) => Box::new(error),
-    }
 }
 
 fn create_bar(size: Option<u64>) -> ProgressBar {

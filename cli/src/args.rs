@@ -1,5 +1,6 @@
 //! The command line. The doc comments are its help.
 #![allow(clippy::doc_markdown, reason = "these comments are printed in a terminal")]
+#![allow(clippy::struct_excessive_bools, reason = "one per flag")]
 
 use std::path::PathBuf;
 
@@ -16,6 +17,42 @@ use crate::dead_letter_queues::{MessageFilter, QUEUE_NAMES};
 pub struct CliArgs {
     #[command(subcommand)]
     pub(crate) command: CliCommand,
+    /// Show everything that led to an error
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// Whose resources are read and changed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "AWS options")]
+pub(crate) struct AwsArgs {
+    /// Profile in the AWS configuration files [default: AWS_PROFILE; credentials in environment
+    /// variables come first]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Region [default: AWS_REGION, or the Region of the profile]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+}
+
+impl AwsArgs {
+    /// The Region that is known without reading any file.
+    pub fn region_or_variable(&self) -> Option<String> {
+        let region = self.region.clone().or_else(|| std::env::var("AWS_REGION").ok());
+        region.filter(|region| !region.is_empty())
+    }
+}
+
+/// Credentials, Region, and the stack that a command works on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "AWS options")]
+pub(crate) struct StackArgs {
+    /// CloudFormation stack whose outputs name the table, the buckets, the topics and the queues
+    /// [default: the outputs in environment variables, such as LedgerTableName]
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    #[command(flatten)]
+    pub aws: AwsArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -28,12 +65,13 @@ Examples:
   automation redrive requests --dry-run
 
 Exit status:
-  0  no problems were found
-  1  the archive cannot be compiled, the configuration is not valid, a job failed, or a message could
-     not be redriven
-  2  the command failed, for example because a file could not be read, or an argument is not valid
+  0  done; no problems were found
+  1  the command failed, or found a problem: the archive cannot be compiled, the configuration is not
+     valid, or a message could not be redriven
+  2  the command line is not valid, or the command would have to ask and cannot; nothing was done
 
-The exit status of `automation maintain` is different: run `automation maintain --help`.";
+`maintain --detailed-exitcode` and `status --exit-status` say more. With --json, an error is printed
+to stdout as {\"error\": {\"code\", \"message\", \"fix\"}}.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CliCommand {
@@ -87,6 +125,8 @@ pub(crate) struct InspectArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub aws: AwsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -120,15 +160,14 @@ pub(crate) struct PlanArgs {
     /// S3 version ID of the uploaded object
     #[arg(long)]
     pub version_id: Option<String>,
-    /// Region of the stack; some targets are supported in one Region only
-    #[arg(long, env = "AWS_REGION")]
-    pub region: Option<String>,
     /// The stack's compilation role
     #[arg(long, value_name = "ARN", default_value = "arn:aws:iam::123456789012:role/compilation")]
     pub role_arn: String,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub aws: AwsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -159,32 +198,37 @@ pub(crate) enum ManagedResource {
 #[command(after_help = "\
 Examples:
   automation maintain workteams --plan --config automation.yaml
-  automation maintain workteams --yes
+  automation maintain workteams --stack sagemaker-automation
+  automation maintain workteams --plan --detailed-exitcode
   set -a; . .local/env; set +a; automation maintain workteams --plan      # against `make up`
 
-Nothing is deleted, and resources that the configuration does not list are never changed.
+Nothing is deleted, and resources that the configuration does not list are never changed. Without a
+terminal, changes need --yes.
 
 Exit status:
-  0  every resource matches the configuration, or was updated to match it
-  1  an error occurred
-  2  a resource differs from the configuration: with --plan, there are changes; without it, changes
-     are still waiting or were skipped")]
-#[allow(clippy::struct_excessive_bools)] // one per flag
+  0  the plan was shown or applied
+  1  a resource has a problem, an update failed, the answer was no, or another error occurred
+  2  the command line is not valid, or --yes is missing; with --detailed-exitcode also: a resource
+     differs from the configuration (after applying the plan: it is still waiting or was skipped)")]
 pub(crate) struct MaintainArgs {
     /// Type of the resources to plan and apply
     pub kind: ManagedResource,
     /// Configuration file [default: the active one in the stack's bucket, or ./automation.yaml]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The stack's configuration bucket
-    #[arg(long, value_name = "BUCKET", env = "ConfigBucketName", hide_env_values = true)]
+    /// The stack's configuration bucket [default: output ConfigBucketName]
+    #[arg(long, value_name = "BUCKET")]
     pub config_bucket: Option<String>,
-    /// ARN of the stack's Workteam topic, to which `notifications: stack` refers
-    #[arg(long, value_name = "ARN", env = "WorkteamTopicArn", hide_env_values = true)]
+    /// ARN of the stack's Workteam topic, to which `notifications: stack` refers (work teams only)
+    /// [default: output WorkteamTopicArn]
+    #[arg(long, value_name = "ARN")]
     pub workteam_topic: Option<String>,
-    /// Show the changes without applying them; the exit status is 2 if there are any
+    /// Show the changes without applying them
     #[arg(long)]
     pub plan: bool,
+    /// Exit with status 2 if there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
     /// Show the changes that would be applied at this time, such as 2026-12-01T03:40Z (partner apps
     /// only)
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "yes")]
@@ -193,7 +237,8 @@ pub(crate) struct MaintainArgs {
     #[arg(long, conflicts_with_all = ["yes", "json"])]
     pub calendar: bool,
     /// The stack's ledger table, which records earlier updates (partner apps and images only)
-    #[arg(long, env = "LedgerTableName", hide_env_values = true)]
+    /// [default: output LedgerTableName]
+    #[arg(long)]
     pub table: Option<String>,
     /// Apply the changes without asking for confirmation
     #[arg(short, long, conflicts_with = "plan")]
@@ -201,6 +246,8 @@ pub(crate) struct MaintainArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub stack: StackArgs,
 }
 
 #[derive(Debug, Args)]
@@ -232,17 +279,21 @@ pub(crate) struct TargetsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  set -a; . .local/env; set +a                              # or export the outputs of the stack on AWS
-  automation status                                         # the latest uploads and their jobs
+  automation status --stack sagemaker-automation            # the latest uploads and their jobs
   automation status s3://models/vision/resnet.tar.gz --watch
   automation status resnet-ml-c5-lxbs4xnt6bqcgpq6 --json
-  automation status --running
 
 With --watch, the command exits when all listed jobs have finished and none will be retried. It waits
 up to 15 minutes for the newest version of an upload to be planned, and retries temporary AWS errors
 for up to 15 minutes.
 
-The exit status is 1 if a job failed and was not retried, or an upload was rejected.")]
+  set -a; . .local/env; set +a; automation status --running # against `make up`
+
+Exit status:
+  0  the status was shown
+  1  an error occurred; with --exit-status also: a job failed and will not be retried, or an upload
+     was rejected
+  2  the command line is not valid")]
 pub(crate) struct StatusArgs {
     /// Upload as s3://bucket/key, ARN of a model package version, or name of a job [default: the
     /// latest uploads]
@@ -257,34 +308,52 @@ pub(crate) struct StatusArgs {
     /// Refresh every two seconds until all jobs have finished
     #[arg(long)]
     pub watch: bool,
-    /// The stack's ledger table (output LedgerTableName)
-    #[arg(long, env = "LedgerTableName")]
-    pub table: String,
+    /// Exit with status 1 if a job failed or an upload was rejected
+    #[arg(long)]
+    pub exit_status: bool,
+    /// The stack's ledger table [default: output LedgerTableName]
+    #[arg(long)]
+    pub table: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub stack: StackArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  set -a; . .local/env; set +a                              # or export the outputs of the stack on AWS
-  automation redrive uploads --dry-run
+  automation redrive uploads --dry-run --stack sagemaker-automation
   automation redrive requests --filter cause=AccessDenied
-  automation redrive job-states --filter 'function=*Relay*' --filter correlation_id=8f3a --json
+  automation redrive job-states --filter 'function=*Relay*' --filter correlation_id=8f3a --yes --json
+  automation redrive uploads --delete --filter cause=NoSuchKey
   automation redrive https://sqs.eu-west-1.amazonaws.com/123456789012/stack-UploadsDeadLetterQueue-abc
 
 A message is deleted from the dead-letter queue only after it has been sent. Redriving a message that
 was already processed is safe.
 
-The exit status is 1 if a message could not be sent, deleted, or released to other consumers. A
-message that could not be deleted or released is visible again after five minutes.")]
+The messages are listed first, and nothing is sent or deleted before you confirm it. Without a
+terminal, --yes is needed.
+
+Exit status:
+  0  every message that matches was listed, redriven or deleted
+  1  a message could not be sent, deleted, or released to other consumers, the answer was no, or
+     another error occurred. A message that could not be deleted or released is visible again after
+     five minutes
+  2  the command line is not valid, or --yes is missing")]
 pub(crate) struct RedriveArgs {
     #[arg(help = format!("Dead-letter queue: URL, queue name, or one of {}", QUEUE_NAMES.join(", ")))]
     pub queue: String,
     /// List the messages without redriving them
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["yes", "delete"])]
     pub dry_run: bool,
+    /// Delete the messages instead of redriving them
+    #[arg(long)]
+    pub delete: bool,
+    /// Redrive or delete without asking for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
     /// Only messages whose cause, function or correlation_id contains TEXT (`*` and `?` are
     /// wildcards); repeat to combine
     #[arg(long = "filter", value_name = "FIELD=TEXT", value_parser = MessageFilter::parse)]
@@ -295,6 +364,24 @@ pub(crate) struct RedriveArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub stack: StackArgs,
+}
+
+impl CliCommand {
+    /// Whether the command prints JSON.
+    pub fn is_json(&self) -> bool {
+        match self {
+            Self::Inspect(args) => args.json,
+            Self::Plan(args) => args.json,
+            Self::Validate(args) => args.json,
+            Self::Maintain(args) => args.json,
+            Self::Targets(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Redrive(args) => args.json,
+            Self::Explain { .. } | Self::Schema | Self::Completions { .. } => false,
+        }
+    }
 }
 
 /// Parses a UTC time with or without seconds.

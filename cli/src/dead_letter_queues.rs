@@ -20,10 +20,9 @@ pub(crate) const QUEUE_NAMES: [&str; 9] = [
 const OUTPUT_SUFFIX: &str = "DeadLetterQueueUrl";
 
 /// Resolves a short name such as `job-states` to the queue's URL, which the stack's output
-/// `JobStatesDeadLetterQueueUrl` in the environment contains. A URL or a full queue name is
-/// returned unchanged.
-pub(crate) fn resolve_queue(queue: &str, variable: impl Fn(&str) -> Option<String>) -> String {
-    variable(&output_name(queue)).filter(|url| !url.is_empty()).unwrap_or_else(|| queue.to_owned())
+/// `JobStatesDeadLetterQueueUrl` contains. A URL or a full queue name is returned unchanged.
+pub(crate) fn resolve_queue(queue: &str, output: impl Fn(&str) -> Option<String>) -> String {
+    output(&output_name(queue)).unwrap_or_else(|| queue.to_owned())
 }
 
 /// The name of the template output for a short queue name.

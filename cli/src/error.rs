@@ -2,10 +2,15 @@
 
 use std::{io, path::PathBuf};
 
+use aws_credential_types::provider::error::CredentialsError;
 use thiserror::Error;
-use worker::error::CallError;
+use worker::error::{CallError, CallErrorKind, format_chain};
 
-use crate::dead_letter_queues::QUEUE_NAMES;
+use crate::{
+    aws::call_report::{explain_call, explain_credentials, explain_expired},
+    dead_letter_queues::QUEUE_NAMES,
+    error_report::ErrorReport,
+};
 
 #[derive(Debug, Error)]
 pub(crate) enum CliError {
@@ -13,8 +18,6 @@ pub(crate) enum CliError {
     Read { path: PathBuf, source: io::Error },
     #[error("cannot read the archive")]
     Archive(#[from] model_archive::InspectError),
-    #[error("cannot read {uri}")]
-    S3 { uri: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("`{0}` has no object key")]
     NoObjectKey(String),
     #[error("no rule in {} matches the key `{key}`", path.display())]
@@ -23,8 +26,27 @@ pub(crate) enum CliError {
     UnknownTarget(String),
     #[error("`{0}` is not the code of a problem or warning")]
     UnknownCode(String),
-    #[error("cannot ask for confirmation because stdin is not a terminal")]
-    NoTerminal,
+    /// `preview` is the option that only shows what would change.
+    #[error("cannot ask for confirmation because stdin or stderr is not a terminal")]
+    NoTerminal { preview: &'static str },
+    #[error("`{option}` applies to {applies_to} only")]
+    NotApplicable { option: &'static str, applies_to: &'static str },
+    /// `output` is the stack's output with the value that is missing.
+    #[error("the {what} is not known")]
+    MissingOutput { what: &'static str, option: &'static str, output: &'static str },
+    #[error("no AWS Region is set")]
+    NoRegion,
+    /// `profile` is the one that the command line names.
+    #[error("the AWS credentials cannot be loaded")]
+    Credentials { profile: Option<String>, source: CredentialsError },
+    #[error("the AWS credentials have expired")]
+    ExpiredCredentials,
+    #[error("there is no stack `{stack}` in {region}")]
+    UnknownStack { stack: String, region: String },
+    #[error("there is no bucket `{0}`")]
+    UnknownBucket(String),
+    #[error("there is no object {0}")]
+    UnknownObject(String),
     #[error("cannot read the configuration")]
     Configuration(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// `output` is the stack's output with the queue's URL.
@@ -42,8 +64,6 @@ pub(crate) enum CliError {
         uri: String,
         version: String,
     },
-    #[error("applying changes needs the stack's ledger table")]
-    NoLedger,
     #[error(transparent)]
     Call(#[from] CallError),
     #[error("cannot start the runtime")]
@@ -57,8 +77,61 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
+    /// The error of a call to S3 for this bucket, and for the object at `uri` if one was named.
+    pub fn of_bucket(bucket: &str, uri: Option<&str>, error: CallError) -> Self {
+        match (error.code(), error.kind, uri) {
+            (Some("NoSuchBucket"), _, _) => Self::UnknownBucket(bucket.to_owned()),
+            (_, CallErrorKind::NotFound, Some(uri)) => Self::UnknownObject(uri.to_owned()),
+            _ => error.into(),
+        }
+    }
+
+    /// Whether the command line is wrong: nothing was done.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::NoObjectKey(_) | Self::NoTerminal { .. } | Self::NotApplicable { .. } | Self::MissingOutput { .. }
+        )
+    }
+
+    /// Explains the error: in one sentence, and what to do about it.
+    pub fn to_report(&self) -> ErrorReport {
+        match self {
+            Self::Call(error) => explain_call(error),
+            Self::Credentials { profile, source } => explain_credentials(profile.as_deref(), source),
+            Self::ExpiredCredentials => explain_expired(),
+            _ => ErrorReport { code: self.code(), message: format_chain(self), fix: self.suggest_fix() },
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "unreadable-file",
+            Self::Archive(_) => "unreadable-archive",
+            Self::NoObjectKey(_) | Self::NotApplicable { .. } | Self::MissingOutput { .. } => "usage",
+            Self::NoMatchingRule { .. } => "no-matching-rule",
+            Self::UnknownTarget(_) => "unknown-target",
+            Self::UnknownCode(_) => "unknown-code",
+            Self::NoTerminal { .. } => "confirmation-needed",
+            Self::NoRegion => "no-region",
+            Self::Credentials { .. } => "no-credentials",
+            Self::ExpiredCredentials => "expired-credentials",
+            Self::UnknownStack { .. } => "no-such-stack",
+            Self::UnknownBucket(_) => "no-such-bucket",
+            Self::UnknownObject(_) => "no-such-object",
+            Self::Configuration(_) => "no-configuration",
+            Self::UnknownQueue { .. } => "no-such-queue",
+            Self::UnknownTable(_) => "no-such-table",
+            Self::UnknownJob(_) => "no-such-job",
+            Self::UnknownModel(_) => "no-such-upload",
+            Self::UnplannedVersion { .. } => "not-planned",
+            Self::Call(_) => "aws-error",
+            Self::Runtime(_) | Self::InspectionStopped(_) | Self::Json(_) | Self::Write(_) => "internal",
+        }
+    }
+
     /// Returns what the user can do about the error, if it is known.
-    pub fn suggest_fix(&self) -> Option<String> {
+    fn suggest_fix(&self) -> Option<String> {
         let fix = match self {
             Self::NoObjectKey(_) => "use s3://bucket/key.tar.gz",
             Self::NoMatchingRule { .. } => "pass the object key with --key, for example --key vision/model.tar.gz",
@@ -66,27 +139,41 @@ impl CliError {
             Self::UnknownCode(_) => {
                 "copy the code from the end of the line with the problem; docs/PROBLEMS.md lists all codes"
             }
-            Self::NoTerminal => "use --yes to apply or --plan to preview",
+            Self::NoTerminal { preview } => {
+                return Some(format!("pass --yes to go on without asking, or {preview} to see what would change"));
+            }
+            Self::NotApplicable { option, .. } => return Some(format!("leave out {option}")),
+            Self::MissingOutput { option, output, .. } => {
+                return Some(format!(
+                    "pass --stack NAME or {option}, or set {output} (`make up` writes it to .local/env)"
+                ));
+            }
+            Self::NoRegion => "pass --region or set AWS_REGION",
+            Self::UnknownStack { .. } => {
+                "check the name with `aws cloudformation list-stacks`, and the Region and the account with --region and --profile"
+            }
+            Self::UnknownBucket(_) => "check the name with `aws s3 ls`, and the account with --profile",
+            Self::UnknownObject(uri) => return Some(format!("check the key with `aws s3 ls {uri}`")),
+            Self::Configuration(_) => {
+                "upload a valid automation.yaml to the configuration bucket, or pass --config FILE"
+            }
             Self::UnknownQueue { output, .. } => {
                 return Some(format!(
-                    "pass the URL or the name of a dead-letter queue, or one of {} with the stack's outputs in the environment ({output}=https://…; `make up` writes them to .local/env)",
+                    "pass the URL or the name of a dead-letter queue; or one of {} with --stack NAME, or with the stack's output {output} in the environment (`make up` writes it to .local/env)",
                     QUEUE_NAMES.join(", ")
                 ));
             }
             Self::UnknownTable(_) => {
-                "pass the stack's ledger table with --table or set LedgerTableName (`make up` writes it to .local/env)"
+                "pass --stack NAME, or the stack's ledger table with --table; and check Region and account with --region and --profile"
             }
             Self::UnknownJob(_) => "run `automation status --recent` to show the names of the latest jobs",
             Self::UnplannedVersion { .. } => {
                 "check the log of plan-compilation and the dead-letter queue with `automation redrive uploads --dry-run`"
             }
-            Self::NoLedger => {
-                "pass --table or set LedgerTableName (`make up` writes it to .local/env); --plan does not need it"
-            }
             Self::Read { .. }
             | Self::Archive(_)
-            | Self::S3 { .. }
-            | Self::Configuration(_)
+            | Self::Credentials { .. }
+            | Self::ExpiredCredentials
             | Self::UnknownModel(_)
             | Self::Call(_)
             | Self::Runtime(_)

@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use automation_cli::{CliArgs, run_command};
-use clap::Parser;
-
 fn main() -> ExitCode {
-    run_command(CliArgs::parse())
+    automation_cli::run_command()
 }

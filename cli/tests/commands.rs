@@ -152,8 +152,8 @@ fn an_archive_in_s3_is_inspected() {
     let found = inspect();
     assert!(found.contains(r#"{"data_0":[1,3,224,224]}"#) && found.ends_with("exit status 0"), "{found}");
     let missing = inspect();
-    let expected = "error: cannot read s3://models/vision/a.tar.gz: NoSuchKey: The specified key does not exist.\n";
-    assert!(missing.contains(expected) && missing.ends_with("exit status 2"), "{missing}");
+    let expected = "error: there is no object s3://models/vision/a.tar.gz\n";
+    assert!(missing.contains(expected) && missing.ends_with("exit status 1"), "{missing}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Drop for Scene {
     }
 }
 
-const PLAN: [&str; 3] = ["maintain", "workteams", "--plan"];
+const PLAN: [&str; 4] = ["maintain", "workteams", "--plan", "--detailed-exitcode"];
 const APPLY: [&str; 3] = ["maintain", "workteams", "--yes"];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,7 +93,8 @@ fn run_on_queue(queue: Queue, args: &[&str]) -> (Vec<(String, usize)>, String, i
     let queue = Arc::new(Mutex::new(queue));
     let url = serve_queue(&queue);
     let dead = format!("{url}/1/dead");
-    let (text, status) = run_automation(&url, &[&["redrive", dead.as_str()], args].concat());
+    let confirmation: &[&str] = if args.contains(&"--dry-run") { &[] } else { &["--yes"] };
+    let (text, status) = run_automation(&url, &[&["redrive", dead.as_str()], args, confirmation].concat());
     let done = std::mem::take(&mut queue.lock().unwrap().done);
     (done, text, status)
 }
@@ -136,7 +137,7 @@ fn an_error_is_reported_and_does_not_stop_the_run() {
     assert_eq!((report["letters"].as_array().unwrap().len(), status), (10, 1));
     assert!(report["stopped"].as_str().unwrap().starts_with("ReceiveMessage: no more"), "{report}");
     let (_, text, status) = run_redrive(12, &[("ReceiveMessage", 0)], &[]);
-    assert!(text.contains("error: ReceiveMessage: no more") && status == 2, "{text}");
+    assert!(text.contains("error: ReceiveMessage: no more") && status == 1, "{text}");
 }
 
 #[test]
@@ -168,4 +169,19 @@ fn a_queue_that_repeats_itself_ends_the_run() {
     let (done, text, status) = run_on_queue(queue, &["--filter", "cause=AccessDenied"]);
     assert_eq!((message_numbers(&done, "ChangeMessageVisibility").len(), status), (10, 1), "{text}");
     assert!(text.contains("10 messages read") && text.contains("stopped before the end of the queue"), "{text}");
+}
+
+#[test]
+fn deleted_messages_are_not_sent() {
+    let args = &["--delete", "--filter", "cause=NoSuchKey"];
+    let queue = Queue { messages: 12, cause: Some((3, "GetObject: NoSuchKey")), ..Queue::default() };
+    let (done, text, status) = run_on_queue(queue, args);
+    assert_eq!((message_numbers(&done, "DeleteMessage"), status), (BTreeSet::from([3]), 0), "{text}");
+    assert!(message_numbers(&done, "SendMessage").is_empty(), "{done:?}");
+    assert!(text.contains("1 message deleted; 11 not matched, left in the queue"), "{text}");
+
+    let (done, text, status) = run_redrive(2, &[("DeleteMessage", 1)], &["--delete"]);
+    assert!(text.contains("not deleted m-1: DeleteMessage: message 1 is rejected"), "{text}");
+    assert!(text.contains("1 of 2 messages deleted") && status == 1, "{text}");
+    assert_eq!(message_numbers(&done, "ChangeMessageVisibility"), BTreeSet::from([1]), "it is visible again");
 }

@@ -179,7 +179,7 @@ fn a_failure_that_is_not_retried_ends_watch() {
     let mut stack = Stack { versions: vec!["v1"], ..Stack::default() };
     stack.add_model("v1", &[name]);
     stack.add_job(name, job_row(name, "FAILED", Some("ClientError: OperatorNotImplemented: Loop"), 1));
-    let (text, status) = run_status(stack, &[URI, "--watch"]);
+    let (text, status) = run_status(stack, &[URI, "--watch", "--exit-status"]);
     assert!(status == 1 && text.contains("FAILED"), "{text}");
 }
 

@@ -122,7 +122,7 @@ def test_second_run_changes_nothing(harness: Harness) -> None:
 
 
 def test_plan_explains_what_apps_are_waiting_for(harness: Harness) -> None:
-    planned = harness.run_automation("maintain", "partner-apps", "--plan")
+    planned = harness.run_automation("maintain", "partner-apps", "--plan", "--detailed-exitcode")
     assert (planned.returncode, planned.stderr) == (2, "")
     assert "waiting for staging to run 1.4 for 7 days (`after`; 0 days so far)" in planned.stdout
     assert "closed: waiting" in planned.stdout and "the maintenance window, which opens on" in planned.stdout

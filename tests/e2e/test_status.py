@@ -8,7 +8,7 @@ from .harness import THREE_TARGETS, Harness, wait_until
 
 def read_status(harness: Harness, *arguments: str) -> dict[str, Any]:
     done = harness.run_automation("status", *arguments, "--json")
-    assert done.returncode in (0, 1), done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
@@ -17,7 +17,7 @@ def test_watch_follows_an_upload_to_its_end(harness: Harness) -> None:
     uri = f"s3://{harness.bucket}/{key}"
     harness.upload_archive(key)
     assert wait_until(lambda: harness.run_automation("status", uri).returncode == 0), "the upload was never planned"
-    watched = harness.run_automation("status", uri, "--watch")
+    watched = harness.run_automation("status", uri, "--watch", "--exit-status")
     assert watched.returncode == 0, watched.stderr
     assert watched.stdout.count("COMPLETED") >= len(THREE_TARGETS)
     [shown] = read_status(harness, uri)["models"]
@@ -34,7 +34,8 @@ def test_newest_upload_is_first_and_failure_sets_exit_code(harness: Harness) -> 
     key = harness.object_key("three", "not-an-archive")
     harness.upload_archive(key, b"this is not an archive")
     uri = f"s3://{harness.bucket}/{key}"
-    assert wait_until(lambda: harness.run_automation("status", uri).returncode == 1)
+    assert wait_until(lambda: "rejected" in harness.run_automation("status", uri).stdout)
+    assert harness.run_automation("status", uri, "--exit-status").returncode == 1
     text = harness.run_automation("status", uri).stdout
     assert "rejected" in text and "tar" in text
 
@@ -63,11 +64,11 @@ def test_running_jobs_are_listed_until_they_end(harness: Harness) -> None:
 
 
 def test_status_reports_unknown_jobs_and_uploads(harness: Harness) -> None:
-    for arguments, expected in [
-        (("no-such-job",), "the ledger has no job `no-such-job`"),
-        ((f"s3://{harness.bucket}/nothing.tar.gz",), "the ledger has no version of s3://"),
-        (("s3://",), "has no object key"),
-        (("--table", "no-such-table"), "there is no table `no-such-table`"),
+    for arguments, code, expected in [
+        (("no-such-job",), 1, "the ledger has no job `no-such-job`"),
+        ((f"s3://{harness.bucket}/nothing.tar.gz",), 1, "the ledger has no version of s3://"),
+        (("s3://",), 2, "has no object key"),
+        (("--table", "no-such-table"), 1, "there is no table `no-such-table`"),
     ]:
         done = harness.run_automation("status", *arguments)
-        assert done.returncode == 2 and expected in done.stderr, done.stderr
+        assert done.returncode == code and expected in done.stderr, done.stderr

@@ -127,10 +127,11 @@ def test_second_run_changes_nothing_and_drift_is_corrected(harness: Harness, rad
     counts = harness.invoke_function("MaintainWorkteams", {})
     assert (counts["unchanged"], counts["applied"], counts["failed"]) == (1, 0, 0)
     assert list_changes(harness) == before
-    assert harness.run_automation("maintain", "workteams", "--plan").returncode == 0
+    plan = ("maintain", "workteams", "--plan", "--detailed-exitcode")
+    assert harness.run_automation(*plan).returncode == 0
     teams = harness.stack.client("sagemaker")
     teams.update_workteam(WorkteamName=radiology, Description="Changed by hand")
-    planned = harness.run_automation("maintain", "workteams", "--plan")
+    planned = harness.run_automation(*plan)
     assert (planned.returncode, planned.stderr) == (2, "")
     assert "- description: Changed by hand" in planned.stdout
     assert harness.invoke_function("MaintainWorkteams", {})["applied"] == 1

@@ -27,7 +27,7 @@ const DYNAMIC_DIMENSION: &str = "input-dimension-open";
 type DerivedInputs = Result<Option<ResolvedShapes>, Vec<Problem>>;
 
 pub(crate) fn inspect_model(args: &InspectArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let archive = inspect_source(&args.archive, &|_| None)?;
+    let archive = inspect_source(&args.archive, &args.aws, &|_| None)?;
     let inspection = &archive.inspection;
     let sizes = DimensionSizes {
         symbolic_dims: args.dims.iter().cloned().collect(),

@@ -31,7 +31,8 @@ pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict,
         let metadata = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         Overrides::from_metadata(metadata.chain(given).collect::<HashMap<_, _>>())
     };
-    let archive = inspect_source(&args.archive, &|metadata| read_overrides(metadata).ok()?.expected_framework(rule))?;
+    let archive =
+        inspect_source(&args.archive, &args.aws, &|metadata| read_overrides(metadata).ok()?.expected_framework(rule))?;
     let upload = build_upload(args, key, &archive);
     let metadata = archive.object.as_ref().map(|object| object.metadata.clone()).unwrap_or_default();
     let overrides = match read_overrides(&metadata) {
@@ -52,7 +53,7 @@ pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict,
         defaults: &document.compilation.defaults,
         inspection: &archive.inspection,
         artifact_bucket: &args.artifact_bucket,
-        region: args.region.as_deref().filter(|region| !region.is_empty()),
+        region: args.aws.region_or_variable().as_deref(),
     });
     if args.json {
         out.print_json(&to_json(args, &rule.name, &upload, &plan))?;

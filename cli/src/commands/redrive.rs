@@ -2,21 +2,20 @@
 
 mod run;
 
-use std::env;
-
-use automation::Aws;
 use aws_sdk_sqs::Client;
 use jiff::Timestamp;
 use maintenance::time_format::format_age;
-use run::{RedriveOutcome, RedriveRun, redrive_queue};
+use run::{RedriveAction, RedriveOutcome, RedriveRun, redrive_queue};
 use serde_json::{Value, json};
 use worker::{
     dead_letters::{DeadLetter, DeadLetterQueue},
-    error::{CallError, CallErrorKind, format_chain},
+    error::{CallError, CallErrorKind},
 };
 
 use crate::{
     args::RedriveArgs,
+    aws::{call_report::explain_call, session::AwsSession},
+    confirmation::{confirm_change, require_confirmation},
     dead_letter_queues::{output_name, resolve_queue},
     error::CliError,
     output::{CliOutput, ERROR, GOOD, WARNING, format_count},
@@ -35,30 +34,78 @@ pub(crate) fn redrive_messages(args: &RedriveArgs, out: &mut CliOutput) -> Resul
 }
 
 async fn redrive_and_report(args: &RedriveArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let client = Client::new(Aws::load().await.config());
-    let name = resolve_queue(&args.queue, |variable| env::var(variable).ok());
-    let queue = DeadLetterQueue::open(client, &name).await.map_err(|error| explain_open_error(&args.queue, error))?;
-    let run = redrive_queue(&queue, args, Timestamp::now()).await?;
-    let now = Timestamp::now();
-    if args.json {
-        let messages: Vec<_> = run.messages.iter().map(|(message, outcome)| to_json(message, outcome, now)).collect();
-        let unreleased =
-            run.unreleased.iter().map(|(id, error)| json!({ "correlation_id": id, "error": format_chain(error) }));
-        out.print_json(&json!({
-            "queue": queue.url(),
-            "letters": messages,
-            "not_matching": run.not_matched,
-            "meanwhile": run.arrived_later,
-            "not_given_back": unreleased.collect::<Vec<_>>(),
-            "read": run.read_count(),
-            "stopped": run.stopped,
-        }))?;
-    } else {
-        print_messages(&run, now, out)?;
-        print_errors(&run, out)?;
-        print_summary(args, &run, out)?;
+    let action = match args {
+        RedriveArgs { dry_run: true, .. } => RedriveAction::List,
+        RedriveArgs { delete: true, .. } => RedriveAction::Delete,
+        _ => RedriveAction::Redrive,
+    };
+    let asks = action != RedriveAction::List && !args.yes;
+    if asks {
+        require_confirmation(false, "--dry-run")?;
     }
+    let session = AwsSession::open_stack(&args.stack).await?;
+    let client = Client::new(session.config());
+    let name = resolve_queue(&args.queue, |output| session.find_output(output));
+    let queue = DeadLetterQueue::open(client, &name).await.map_err(|error| explain_open_error(&args.queue, error))?;
+    let started = Timestamp::now();
+    if asks {
+        // Messages that arrive while the user decides were not listed, and are left alone.
+        let listed = redrive_queue(&queue, args, RedriveAction::List, started).await?;
+        if listed.messages.is_empty() || !confirm_listed(&session, args, &listed, out).await? {
+            let is_empty = listed.messages.is_empty();
+            report_run(args, action, &queue, &listed, out)?;
+            return Ok(if is_empty && listed.is_complete() { Verdict::Good } else { Verdict::Bad });
+        }
+    }
+    let run = redrive_queue(&queue, args, action, started).await?;
+    if !args.json && !asks {
+        print_messages(&run, Timestamp::now(), out)?;
+    }
+    report_run(args, action, &queue, &run, out)?;
     Ok(if run.is_complete() { Verdict::Good } else { Verdict::Bad })
+}
+
+/// Lists the messages and asks whether to redrive or delete them.
+async fn confirm_listed(
+    session: &AwsSession,
+    args: &RedriveArgs,
+    listed: &RedriveRun,
+    out: &mut CliOutput,
+) -> Result<bool, CliError> {
+    if !args.json {
+        print_messages(listed, Timestamp::now(), out)?;
+    }
+    let place = session.describe_place(None).await?;
+    let messages = format_count(listed.messages.len(), "message");
+    let verb = if args.delete { "Delete" } else { "Redrive" };
+    confirm_change(&place, &format!("{verb} {messages} of the dead-letter queue {}?", args.queue))
+}
+
+/// Prints what was done: as JSON, or the errors and the counts.
+fn report_run(
+    args: &RedriveArgs,
+    action: RedriveAction,
+    queue: &DeadLetterQueue,
+    run: &RedriveRun,
+    out: &mut CliOutput,
+) -> Result<(), CliError> {
+    if !args.json {
+        print_errors(run, out)?;
+        return print_summary(args, action, run, out);
+    }
+    let now = Timestamp::now();
+    let messages: Vec<_> = run.messages.iter().map(|(message, outcome)| to_json(message, outcome, now)).collect();
+    let unreleased =
+        run.unreleased.iter().map(|(id, error)| json!({ "correlation_id": id, "error": explain_call(error).message }));
+    out.print_json(&json!({
+        "queue": queue.url(),
+        "letters": messages,
+        "not_matching": run.not_matched,
+        "meanwhile": run.arrived_later,
+        "not_given_back": unreleased.collect::<Vec<_>>(),
+        "read": run.read_count(),
+        "stopped": run.stopped,
+    }))
 }
 
 fn explain_open_error(queue: &str, error: CallError) -> CliError {
@@ -91,18 +138,21 @@ fn print_errors(run: &RedriveRun, out: &mut CliOutput) -> Result<(), CliError> {
     for (message, outcome) in &run.messages {
         let id = message.correlation_id();
         match outcome {
-            RedriveOutcome::Listed | RedriveOutcome::Sent => {}
+            RedriveOutcome::Listed | RedriveOutcome::Sent | RedriveOutcome::Discarded => {}
             RedriveOutcome::NotDeleted(error) => {
-                let cause = format_chain(error);
+                let cause = explain_call(error).message;
                 out.print_line(format_args!("{WARNING}sent, but not deleted{WARNING:#} {id}: {cause}"))?;
             }
             RedriveOutcome::NotSent(error) => {
-                out.print_line(format_args!("{ERROR}not sent{ERROR:#} {id}: {}", format_chain(error)))?;
+                out.print_line(format_args!("{ERROR}not sent{ERROR:#} {id}: {}", explain_call(error).message))?;
+            }
+            RedriveOutcome::NotDiscarded(error) => {
+                out.print_line(format_args!("{ERROR}not deleted{ERROR:#} {id}: {}", explain_call(error).message))?;
             }
         }
     }
     for (id, error) in &run.unreleased {
-        let cause = format_chain(error);
+        let cause = explain_call(error).message;
         out.print_line(format_args!("{WARNING}not released, visible again in five minutes{WARNING:#} {id}: {cause}"))?;
     }
     if let Some(cause) = &run.stopped {
@@ -111,25 +161,36 @@ fn print_errors(run: &RedriveRun, out: &mut CliOutput) -> Result<(), CliError> {
     Ok(())
 }
 
-fn print_summary(args: &RedriveArgs, run: &RedriveRun, out: &mut CliOutput) -> Result<(), CliError> {
+fn print_summary(
+    args: &RedriveArgs,
+    action: RedriveAction,
+    run: &RedriveRun,
+    out: &mut CliOutput,
+) -> Result<(), CliError> {
     if run.arrived_later > 0 {
         out.print_line(format_args!("{} arrived during the redrive (new or failed again)", run.arrived_later))?;
     }
     if !args.filters.is_empty() {
         out.print_line(format_args!("{} read", format_count(run.read_count(), "message")))?;
     }
-    let sent = run.messages.iter().filter(|(_, outcome)| outcome.is_sent()).count();
     let found = run.messages.len();
+    let is_listed = run.messages.iter().all(|(_, outcome)| matches!(outcome, RedriveOutcome::Listed));
+    let done = run.messages.iter().filter(|(_, outcome)| outcome.is_done()).count();
     let messages = format_count(found, "message");
     let rest = match run.not_matched {
         0 => String::new(),
         count => format!("; {count} not matched, left in the queue"),
     };
-    match (found, args.dry_run) {
-        (0, _) => out.print_line(format_args!("No messages to redrive{rest}"))?,
-        (_, true) => out.print_line(format_args!("{messages} would be redriven{rest}"))?,
-        (_, false) if sent == found => out.print_line(format_args!("{GOOD}{messages} redriven{GOOD:#}{rest}"))?,
-        (_, false) => out.print_line(format_args!("{sent} of {messages} redriven{rest}"))?,
+    let (verb, participle) = match action {
+        RedriveAction::List | RedriveAction::Redrive => ("redrive", "redriven"),
+        RedriveAction::Delete => ("delete", "deleted"),
+    };
+    match (found, action) {
+        (0, _) => out.print_line(format_args!("No messages to {verb}{rest}"))?,
+        (_, RedriveAction::List) => out.print_line(format_args!("{messages} would be redriven{rest}"))?,
+        _ if is_listed => out.print_line("Nothing was changed.")?,
+        _ if done == found => out.print_line(format_args!("{GOOD}{messages} {participle}{GOOD:#}{rest}"))?,
+        _ => out.print_line(format_args!("{done} of {messages} {participle}{rest}"))?,
     }
     if run.read_count() == args.limit {
         let limit = args.limit;
@@ -142,8 +203,11 @@ fn to_json(message: &DeadLetter, outcome: &RedriveOutcome, now: Timestamp) -> Va
     let (outcome, error) = match outcome {
         RedriveOutcome::Listed => ("shown", None),
         RedriveOutcome::Sent => ("sent", None),
-        RedriveOutcome::NotDeleted(error) => ("not_deleted", Some(format_chain(error))),
-        RedriveOutcome::NotSent(error) => ("failed", Some(format_chain(error))),
+        RedriveOutcome::Discarded => ("deleted", None),
+        RedriveOutcome::NotDeleted(error) => ("not_deleted", Some(explain_call(error).message)),
+        RedriveOutcome::NotSent(error) | RedriveOutcome::NotDiscarded(error) => {
+            ("failed", Some(explain_call(error).message))
+        }
     };
     json!({
         "cause": message.cause(),

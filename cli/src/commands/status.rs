@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use automation::Aws;
 use jiff::Timestamp;
 use query::{StatusQuery, read_status};
-use worker::{CallErrorKind, error::format_chain};
+use worker::CallErrorKind;
 
 use crate::{
     args::StatusArgs,
+    aws::session::AwsSession,
     error::CliError,
     output::{CliOutput, WARNING},
     verdict::Verdict,
@@ -36,9 +36,10 @@ pub(crate) fn show_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verd
 
 /// Shows the status once; with `--watch`, until all jobs have finished.
 async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let aws = Aws::load().await;
-    let ledger = aws.ledger(&args.table);
-    let s3 = aws_sdk_s3::Client::new(aws.config());
+    let session = AwsSession::open_stack(&args.stack).await?;
+    let table = session.find_ledger_table(args.table.as_deref())?;
+    let ledger = session.aws().ledger(&table);
+    let s3 = aws_sdk_s3::Client::new(session.config());
     let mut query = StatusQuery::from_args(args);
     let (mut has_succeeded, mut last_success) = (false, Instant::now());
     let mut last_planned = Instant::now();
@@ -54,7 +55,7 @@ async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict,
                     view.print_to(Timestamp::now(), out)?;
                 }
                 if !args.watch || !view.has_unfinished(Timestamp::now()) {
-                    return Ok(if view.has_failed() { Verdict::Bad } else { Verdict::Good });
+                    return Ok(if args.exit_status && view.has_failed() { Verdict::Bad } else { Verdict::Good });
                 }
                 match view.unplanned {
                     None => last_planned = Instant::now(),
@@ -70,10 +71,10 @@ async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict,
                 (has_succeeded, last_success) = (true, Instant::now());
             }
             Err(error) if args.watch && is_temporary(&error, has_succeeded) && last_success.elapsed() < MAX_WAIT => {
-                let cause = format_chain(&error);
+                let cause = error.to_report().message;
                 CliOutput::stderr().print_line(format_args!("{WARNING}retrying{WARNING:#}: {cause}"))?;
             }
-            Err(error) => return Err(explain_error(args, error)),
+            Err(error) => return Err(explain_error(table, error)),
         }
         tokio::time::sleep(REFRESH_INTERVAL).await;
     }
@@ -97,9 +98,9 @@ fn is_temporary(error: &CliError, has_succeeded: bool) -> bool {
     }
 }
 
-fn explain_error(args: &StatusArgs, error: CliError) -> CliError {
+fn explain_error(table: String, error: CliError) -> CliError {
     match error {
-        CliError::Call(call) if call.kind == CallErrorKind::NotFound => CliError::UnknownTable(args.table.clone()),
+        CliError::Call(call) if call.kind == CallErrorKind::NotFound => CliError::UnknownTable(table),
         other => other,
     }
 }

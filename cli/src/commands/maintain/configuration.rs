@@ -2,40 +2,61 @@
 
 use std::path::Path;
 
-use automation::{
-    Aws,
-    config::{ConfigSource, LoadError},
-};
+use automation::config::LoadError;
 use maintenance::DeclaredResources;
 
+use super::run::MaintainRun;
 use crate::{
-    args::MaintainArgs,
+    aws::session::describe_version,
     config_file::load_config,
     error::CliError,
     output::{CliOutput, WARNING},
 };
 
-/// Object key of the configuration: the default of the template parameter `ConfigKey`.
-const CONFIG_KEY: &str = "automation.yaml";
+/// Configuration file in the current folder.
+const CONFIG_FILE: &str = "automation.yaml";
+
+/// Output of the stack with the configuration bucket.
+const BUCKET_OUTPUT: &str = "ConfigBucketName";
+
+/// The declared resources, and where they are declared.
+pub(super) struct DesiredState {
+    pub declared: DeclaredResources,
+    /// `version 3HL4`, or the name of a file.
+    pub configuration: String,
+}
 
 /// Loads the declared resources; `None` if the configuration file is not valid, after printing its
 /// errors.
-pub(super) async fn load_declared(
-    args: &MaintainArgs,
+pub(super) async fn load_desired_state(
+    run: &MaintainRun<'_>,
     out: &mut CliOutput,
-) -> Result<Option<DeclaredResources>, CliError> {
-    let path = match (&args.config, &args.config_bucket) {
-        (Some(path), _) => path,
-        (None, Some(bucket)) => return load_active(bucket.clone()).await.map(Some),
-        (None, None) => Path::new(CONFIG_KEY),
+) -> Result<Option<DesiredState>, CliError> {
+    let args = run.args;
+    let is_in_bucket = || {
+        let is_set = std::env::var_os(BUCKET_OUTPUT).is_some_and(|bucket| !bucket.is_empty());
+        args.config_bucket.is_some() || args.stack.stack.is_some() || is_set
     };
-    Ok(load_config(path, args.json, out)?.map(|document| document.declared))
+    let path = match &args.config {
+        Some(path) => path,
+        None if is_in_bucket() => return load_active(run).await.map(Some),
+        None => Path::new(CONFIG_FILE),
+    };
+    let document = load_config(path, args.json, out)?;
+    Ok(document.map(|document| DesiredState { declared: document.declared, configuration: path.display().to_string() }))
 }
 
-async fn load_active(bucket: String) -> Result<DeclaredResources, CliError> {
-    let aws = Aws::load().await;
-    let source = ConfigSource::new(aws.s3(), bucket, CONFIG_KEY.to_owned());
-    let config = source.load_active().await.map_err(|error: LoadError| CliError::Configuration(Box::new(error)))?;
+async fn load_active(run: &MaintainRun<'_>) -> Result<DesiredState, CliError> {
+    let source = run.session().await?.find_config_source(run.args.config_bucket.as_deref());
+    let source = source.ok_or(CliError::MissingOutput {
+        what: "stack's configuration bucket",
+        option: "--config-bucket",
+        output: BUCKET_OUTPUT,
+    })?;
+    let config = source.load_active().await.map_err(|error| match error {
+        LoadError::Call(error) => CliError::of_bucket(source.bucket(), None, error),
+        other => CliError::Configuration(Box::new(other)),
+    })?;
     if let Some(rejected) = &config.rejected {
         let active = config.version().map_or("an earlier version".to_owned(), |version| format!("version {version}"));
         CliOutput::stderr().print_line(format_args!(
@@ -43,5 +64,5 @@ async fn load_active(bucket: String) -> Result<DeclaredResources, CliError> {
             rejected.error
         ))?;
     }
-    Ok(config.document.declared.clone())
+    Ok(DesiredState { configuration: describe_version(config.version()), declared: config.document.declared.clone() })
 }

@@ -1,10 +1,9 @@
 //! `automation maintain images`
 
-use automation::Aws;
 use jiff::Timestamp;
 use ledger::{RequestAnswer, UpdatedKind};
 use maintenance::{
-    UpdateHistory,
+    ResourcePlan, UpdateHistory,
     image::{Image, ImageAction, ImageObservation, plan_images},
 };
 use sagemaker::{
@@ -12,20 +11,28 @@ use sagemaker::{
     images::{self, Images},
 };
 
-use super::{plan_output::ResourceTexts, reconcile::reconcile_resources};
-use crate::{args::MaintainArgs, error::CliError, output::CliOutput, verdict::Verdict};
+use super::{
+    configuration::DesiredState, plan_output::ResourceTexts, reconcile::reconcile_resources, run::MaintainRun,
+};
+use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
 const TEXTS: ResourceTexts<ImageAction> =
     ResourceTexts { noun: "image", describe_action: |_| "to be updated", without_action: "waiting" };
 
 pub(super) async fn maintain_images(
-    args: &MaintainArgs,
-    declared: &[Image],
+    run: &MaintainRun<'_>,
+    desired: &DesiredState,
     out: &mut CliOutput,
 ) -> Result<Verdict, CliError> {
-    let aws = Aws::load().await;
-    let service = SageMakerClient::from_config(aws.config());
-    let ledger = args.table.as_deref().map(|table| aws.ledger(table));
+    let declared = &desired.declared.images;
+    if declared.is_empty() {
+        return reconcile_resources(run, desired, &TEXTS, ResourcePlan { items: Vec::new() }, async |_| Ok(()), out)
+            .await;
+    }
+    let session = run.session().await?;
+    let service = SageMakerClient::from_config(session.config());
+    let table = session.find_ledger_table(run.args.table.as_deref());
+    let ledger = table.as_deref().ok().map(|table| session.aws().ledger(table));
     let observed = images::read_images(&service, declared).await.observed;
     let names: Vec<_> = declared.iter().map(|image| image.name.as_str()).collect();
     let known = match &ledger {
@@ -41,10 +48,10 @@ pub(super) async fn maintain_images(
     let histories: Vec<_> = declared.iter().zip(observed.iter().zip(histories)).map(observe).collect();
     let plan = plan_images(declared, &observed, &histories, now);
     let Some(ledger) = &ledger else {
-        if !args.plan && plan.has_actions() {
-            return Err(CliError::NoLedger);
+        if !run.is_read_only() && plan.has_actions() {
+            table?;
         }
-        return reconcile_resources(args, &TEXTS, plan, async |_| Ok(()), out).await;
+        return reconcile_resources(run, desired, &TEXTS, plan, async |_| Ok(()), out).await;
     };
     let execute = async |action: ImageAction| match action {
         ImageAction::AddTags { arn, tags } => service.add_tags(&arn, &tags).await,
@@ -62,5 +69,5 @@ pub(super) async fn maintain_images(
             }
         }
     };
-    reconcile_resources(args, &TEXTS, plan, execute, out).await
+    reconcile_resources(run, desired, &TEXTS, plan, execute, out).await
 }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use automation::Aws;
 use jiff::Timestamp;
 use ledger::{DynamoTable, Ledger, RequestAnswer};
-use maintenance::partner_app::{
-    AppHistory, AppObservation, PartnerApp, PartnerAppAction, build_views, format_calendar, plan_apps,
+use maintenance::{
+    ResourcePlan,
+    partner_app::{AppHistory, AppObservation, PartnerApp, PartnerAppAction, build_views, format_calendar, plan_apps},
 };
 use sagemaker::{SageMakerClient, partner_apps};
 
-use super::{plan_output::ResourceTexts, reconcile::reconcile_resources};
-use crate::{args::MaintainArgs, error::CliError, output::CliOutput, verdict::Verdict};
+use super::{
+    configuration::DesiredState, plan_output::ResourceTexts, reconcile::reconcile_resources, run::MaintainRun,
+};
+use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
 const TEXTS: ResourceTexts<PartnerAppAction> = ResourceTexts {
     noun: "partner app",
@@ -23,13 +25,19 @@ const TEXTS: ResourceTexts<PartnerAppAction> = ResourceTexts {
 };
 
 pub(super) async fn maintain_apps(
-    args: &MaintainArgs,
-    declared: &[PartnerApp],
+    run: &MaintainRun<'_>,
+    desired: &DesiredState,
     out: &mut CliOutput,
 ) -> Result<Verdict, CliError> {
-    let aws = Aws::load().await;
-    let apps = SageMakerClient::from_config(aws.config());
-    let ledger = args.table.as_deref().map(|table| aws.ledger(table));
+    let (args, declared) = (run.args, desired.declared.partner_apps.as_slice());
+    if declared.is_empty() {
+        return reconcile_resources(run, desired, &TEXTS, ResourcePlan { items: Vec::new() }, async |_| Ok(()), out)
+            .await;
+    }
+    let session = run.session().await?;
+    let apps = SageMakerClient::from_config(session.config());
+    let table = session.find_ledger_table(args.table.as_deref());
+    let ledger = table.as_deref().ok().map(|table| session.aws().ledger(table));
     let now = Timestamp::now();
     let observed = partner_apps::read_apps(&apps, declared).await?.observed;
     let histories = load_histories(ledger.as_ref(), declared, &observed, now).await?;
@@ -41,10 +49,10 @@ pub(super) async fn maintain_apps(
     }
     let plan = plan_apps(&views, at);
     let Some(ledger) = &ledger else {
-        if !(args.plan || args.at.is_some()) && plan.has_actions() {
-            return Err(CliError::NoLedger);
+        if !run.is_read_only() && plan.has_actions() {
+            table?;
         }
-        return reconcile_resources(args, &TEXTS, plan, async |_| Ok(()), out).await;
+        return reconcile_resources(run, desired, &TEXTS, plan, async |_| Ok(()), out).await;
     };
     // The request is recorded in the ledger, so that maintain-partner-apps follows its progress.
     let execute = async |action: PartnerAppAction| {
@@ -60,7 +68,7 @@ pub(super) async fn maintain_apps(
             }
         }
     };
-    reconcile_resources(args, &TEXTS, plan, execute, out).await
+    reconcile_resources(run, desired, &TEXTS, plan, execute, out).await
 }
 
 /// Loads the histories of the apps and adds the current observations. Without a ledger, the

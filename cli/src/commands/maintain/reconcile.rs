@@ -1,25 +1,28 @@
 //! Shows a plan, asks for confirmation, and applies it.
 
-use std::io::{self, IsTerminal, Write};
-
 use automation::reconcile;
 use maintenance::{ApplyOutcome, Reconciled, ResourcePlan};
 use serde::Serialize;
 use serde_json::json;
 use worker::CallError;
 
-use super::plan_output::{ResourceTexts, print_plan};
+use super::{
+    configuration::DesiredState,
+    plan_output::{ResourceTexts, print_plan},
+    run::MaintainRun,
+};
 use crate::{
-    args::MaintainArgs,
+    confirmation::confirm_change,
     error::CliError,
     output::{CliOutput, ERROR, GOOD, WARNING},
     verdict::Verdict,
 };
 
-/// Shows a plan and applies it, unless the arguments ask for the plan only. `execute` makes one API
+/// Shows a plan and applies it, unless the run only shows something. `execute` makes one API
 /// call.
 pub(super) async fn reconcile_resources<A, F>(
-    args: &MaintainArgs,
+    run: &MaintainRun<'_>,
+    desired: &DesiredState,
     texts: &ResourceTexts<A>,
     plan: ResourcePlan<A>,
     execute: impl Fn(A) -> F,
@@ -29,7 +32,8 @@ where
     A: Clone + Serialize,
     F: Future<Output = Result<(), CallError>>,
 {
-    if args.plan || args.at.is_some() {
+    let args = run.args;
+    if run.is_read_only() {
         if args.json {
             out.print_json(&plan)?;
         } else {
@@ -40,9 +44,12 @@ where
     if !args.json {
         print_plan(texts, &plan, out)?;
     }
-    if plan.has_actions() && !args.yes && !confirm_plan()? {
+    if plan.has_actions()
+        && !args.yes
+        && !confirm_change(&run.describe_place(&desired.configuration).await?, "Apply this plan?")?
+    {
         out.print_line("Nothing was changed.")?;
-        return Ok(Verdict::Changes);
+        return Ok(Verdict::Bad);
     }
     let reconciled = reconcile::apply_plan(plan, execute).await;
     if args.json {
@@ -72,18 +79,6 @@ fn judge_outcomes<A>(reconciled: &[Reconciled<A>]) -> Verdict {
     } else {
         Verdict::Good
     }
-}
-
-/// Asks on the terminal whether to apply the plan.
-fn confirm_plan() -> Result<bool, CliError> {
-    if !io::stdin().is_terminal() {
-        return Err(CliError::NoTerminal);
-    }
-    // Not to stdout, which may be redirected.
-    write!(io::stderr(), "Apply this plan? [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
 fn print_outcomes<A>(reconciled: &[Reconciled<A>], out: &mut CliOutput) -> Result<(), CliError> {

@@ -1,11 +1,15 @@
 //! `automation maintain workteams`
 
-use automation::Aws;
-use maintenance::workteam::{Workteam, WorkteamAction, plan_workteams};
+use maintenance::{
+    ResourcePlan,
+    workteam::{WorkteamAction, plan_workteams},
+};
 use sagemaker::{SageMakerClient, workteams::Workteams};
 
-use super::{plan_output::ResourceTexts, reconcile::reconcile_resources};
-use crate::{args::MaintainArgs, error::CliError, output::CliOutput, verdict::Verdict};
+use super::{
+    configuration::DesiredState, plan_output::ResourceTexts, reconcile::reconcile_resources, run::MaintainRun,
+};
+use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
 const TEXTS: ResourceTexts<WorkteamAction> = ResourceTexts {
     noun: "work team",
@@ -18,13 +22,19 @@ const TEXTS: ResourceTexts<WorkteamAction> = ResourceTexts {
 };
 
 pub(super) async fn maintain_workteams(
-    args: &MaintainArgs,
-    declared: &[Workteam],
+    run: &MaintainRun<'_>,
+    desired: &DesiredState,
     out: &mut CliOutput,
 ) -> Result<Verdict, CliError> {
-    let aws = Aws::load().await;
-    let sagemaker = SageMakerClient::from_config(aws.config());
+    let declared = &desired.declared.workteams;
+    if declared.is_empty() {
+        return reconcile_resources(run, desired, &TEXTS, ResourcePlan { items: Vec::new() }, async |_| Ok(()), out)
+            .await;
+    }
+    let session = run.session().await?;
+    let sagemaker = SageMakerClient::from_config(session.config());
     let observed = sagemaker.list_teams().await?;
-    let plan = plan_workteams(declared, &observed, args.workteam_topic.as_deref());
-    reconcile_resources(args, &TEXTS, plan, |action| sagemaker.apply_action(action), out).await
+    let topic = run.args.workteam_topic.clone().or_else(|| session.find_output("WorkteamTopicArn"));
+    let plan = plan_workteams(declared, &observed, topic.as_deref());
+    reconcile_resources(run, desired, &TEXTS, plan, |action| sagemaker.apply_action(action), out).await
 }

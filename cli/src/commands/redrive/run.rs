@@ -10,19 +10,33 @@ use worker::{
 
 use crate::args::RedriveArgs;
 
+/// What is done with the messages that match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RedriveAction {
+    List,
+    Redrive,
+    Delete,
+}
+
 /// What was done with a message that matches.
 pub(super) enum RedriveOutcome {
-    /// It was only listed (`--dry-run`).
+    /// It was only listed.
     Listed,
     Sent,
+    /// It was deleted without being sent (`--delete`).
+    Discarded,
+    /// It should have been deleted without being sent.
+    NotDiscarded(CallError),
     /// It was sent, and is still in the dead-letter queue.
     NotDeleted(CallError),
     NotSent(CallError),
 }
 
 impl RedriveOutcome {
-    pub fn is_sent(&self) -> bool {
-        matches!(self, Self::Sent | Self::NotDeleted(_))
+    /// Whether it was redriven or deleted: a message that was sent counts although it could not be
+    /// deleted.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Sent | Self::NotDeleted(_) | Self::Discarded)
     }
 }
 
@@ -43,9 +57,12 @@ pub(super) struct RedriveRun {
 }
 
 impl RedriveRun {
-    /// Whether every message that matches was redriven or listed, without any error.
+    /// Whether every message that matches was redriven, deleted or listed, without any error.
     pub fn is_complete(&self) -> bool {
-        self.messages.iter().all(|(_, outcome)| matches!(outcome, RedriveOutcome::Listed | RedriveOutcome::Sent))
+        let is_complete = |outcome: &RedriveOutcome| {
+            matches!(outcome, RedriveOutcome::Listed | RedriveOutcome::Sent | RedriveOutcome::Discarded)
+        };
+        self.messages.iter().all(|(_, outcome)| is_complete(outcome))
             && self.unreleased.is_empty()
             && self.stopped.is_none()
     }
@@ -57,7 +74,7 @@ impl RedriveRun {
     }
 }
 
-/// Redrives the messages that match. They are received a few at a time, because the visibility
+/// Redrives, deletes or lists the messages that match and were sent before `started`. They are received a few at a time, because the visibility
 /// timeout is short. All other messages are released at the end: if they were released earlier,
 /// they would be received again.
 ///
@@ -66,6 +83,7 @@ impl RedriveRun {
 pub(super) async fn redrive_queue(
     queue: &DeadLetterQueue,
     args: &RedriveArgs,
+    action: RedriveAction,
     started: Timestamp,
 ) -> Result<RedriveRun, CallError> {
     let mut run = RedriveRun::default();
@@ -94,8 +112,7 @@ pub(super) async fn redrive_queue(
             if message.sent_at().is_some_and(|sent| sent > started) {
                 run.arrived_later += 1;
             } else if args.filters.iter().all(|filter| filter.is_match(&message)) {
-                let outcome =
-                    if args.dry_run { RedriveOutcome::Listed } else { redrive_message(queue, &message).await };
+                let outcome = handle_message(queue, action, &message).await;
                 run.messages.push((message, outcome));
             } else {
                 run.not_matched += 1;
@@ -112,7 +129,7 @@ pub(super) async fn redrive_queue(
         }
     }
     for (message, outcome) in &run.messages {
-        if outcome.is_sent() {
+        if outcome.is_done() {
             unreleased.remove(message.message_id());
         }
     }
@@ -124,12 +141,19 @@ pub(super) async fn redrive_queue(
     Ok(run)
 }
 
-async fn redrive_message(queue: &DeadLetterQueue, message: &DeadLetter) -> RedriveOutcome {
-    match queue.send_to_source(message).await {
-        Err(error) => RedriveOutcome::NotSent(error),
-        Ok(_) => match queue.delete_message(message).await {
-            Err(error) => RedriveOutcome::NotDeleted(error),
-            Ok(()) => RedriveOutcome::Sent,
+async fn handle_message(queue: &DeadLetterQueue, action: RedriveAction, message: &DeadLetter) -> RedriveOutcome {
+    match action {
+        RedriveAction::List => RedriveOutcome::Listed,
+        RedriveAction::Delete => match queue.delete_message(message).await {
+            Err(error) => RedriveOutcome::NotDiscarded(error),
+            Ok(()) => RedriveOutcome::Discarded,
+        },
+        RedriveAction::Redrive => match queue.send_to_source(message).await {
+            Err(error) => RedriveOutcome::NotSent(error),
+            Ok(_) => match queue.delete_message(message).await {
+                Err(error) => RedriveOutcome::NotDeleted(error),
+                Ok(()) => RedriveOutcome::Sent,
+            },
         },
     }
 }

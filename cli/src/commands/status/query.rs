@@ -87,7 +87,8 @@ async fn read_upload<T: LedgerTable>(uri: &str, ledger: &Ledger<T>, s3: &S3) -> 
     };
     let (mut models, mut unplanned) = (Vec::new(), None);
     let listed = s3.list_object_versions().bucket(bucket).prefix(key).send().await;
-    let listed = listed.map_err(|error| CallError::from_sdk("ListObjectVersions", error))?;
+    let listed =
+        listed.map_err(|error| CliError::of_bucket(bucket, None, CallError::from_sdk("ListObjectVersions", error)))?;
     let versions = listed.versions().iter().filter(|version| version.key() == Some(key));
     // S3 lists the newest version first.
     for (index, version) in versions.filter_map(ledger_version).take(MAX_VERSIONS).enumerate() {
