@@ -97,7 +97,8 @@ async fn inspect_object(
     Ok(InspectedArchive { inspection, size: size.unwrap_or(read), object: Some(s3_object) })
 }
 
-fn create_bar(size: Option<u64>) -> ProgressBar {
+/// A progress bar in bytes; hidden if stderr is not a terminal, or the size is small.
+pub(crate) fn create_bar(size: Option<u64>) -> ProgressBar {
     if !io::stderr().is_terminal() || size.is_some_and(|size| size < MIN_SIZE_FOR_BAR) {
         return ProgressBar::hidden();
     }

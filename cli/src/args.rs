@@ -23,7 +23,7 @@ pub struct CliArgs {
 }
 
 /// Whose resources are read and changed.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "AWS options")]
 pub(crate) struct AwsArgs {
     /// Profile in the AWS configuration files [default: AWS_PROFILE; credentials in environment
@@ -44,7 +44,7 @@ impl AwsArgs {
 }
 
 /// Credentials, Region, and the stack that a command works on.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "AWS options")]
 pub(crate) struct StackArgs {
     /// CloudFormation stack whose outputs name the table, the buckets, the topics and the queues
@@ -91,8 +91,12 @@ pub(crate) enum CliCommand {
         /// Code, as printed in square brackets at the end of a problem or warning
         code: String,
     },
+    /// Check a model archive, show its plan, and upload it
+    Upload(Box<UploadArgs>),
     /// Show the status of uploads and compilation jobs
     Status(StatusArgs),
+    /// Check a deployed stack without changing anything
+    Doctor(DoctorArgs),
     /// List messages in a dead-letter queue and redrive them
     Redrive(RedriveArgs),
     /// Print the JSON Schema of automation.yaml
@@ -378,10 +382,70 @@ impl CliCommand {
             Self::Maintain(args) => args.json,
             Self::Targets(args) => args.json,
             Self::Status(args) => args.json,
+            Self::Doctor(args) => args.json,
             Self::Redrive(args) => args.json,
-            Self::Explain { .. } | Self::Schema | Self::Completions { .. } => false,
+            Self::Upload(_) | Self::Explain { .. } | Self::Schema | Self::Completions { .. } => false,
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automation doctor --stack sagemaker-automation
+  automation doctor --stack sagemaker-automation --profile production --json
+
+Not checked, with the command that does:
+  what the roles of the functions may do   aws iam simulate-principal-policy
+  whether e-mail arrives                   aws sns publish --topic-arn TOPIC --message test
+  the whole way of an upload               automation status s3://… --watch
+
+Exit status:
+  0  every check passed
+  1  a check found a problem or could not be made, or another error occurred
+  2  the command line is not valid")]
+pub(crate) struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub stack: StackArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automation upload model.tar.gz s3://models/vision/ --stack sagemaker-automation --watch
+  automation upload model.tar.gz s3://models/vision/resnet.tar.gz -m neo-targets=ml_c5 --yes
+  automation upload model.tar.gz                            # as model.tar.gz into the stack's bucket
+
+The archive is inspected and planned first, with the active configuration. What cannot be compiled is
+not uploaded. Without a terminal, --yes is needed.
+
+Exit status:
+  0  the archive was uploaded; with --watch: all its jobs succeeded
+  1  the archive or a target has a problem, the answer was no, or another error occurred
+  2  the command line is not valid, or --yes is missing")]
+pub(crate) struct UploadArgs {
+    /// Model archive: a file
+    pub archive: PathBuf,
+    /// S3 URI of the object, or of a folder that ends with a slash [default: the file's name in the
+    /// stack's model bucket]
+    pub destination: Option<String>,
+    /// S3 user metadata, such as neo-targets=ml_c5; repeat for several entries
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = parse_metadata)]
+    pub metadata: Vec<(String, String)>,
+    /// Configuration file to plan with [default: the active configuration of the stack]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Follow the jobs until all have finished
+    #[arg(long)]
+    pub watch: bool,
+    /// Upload without asking for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub stack: StackArgs,
 }
 
 /// Parses a UTC time with or without seconds.

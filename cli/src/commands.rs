@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod maintain;
@@ -9,4 +10,5 @@ pub(crate) mod redrive;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod targets;
+pub(crate) mod upload;
 pub(crate) mod validate;

@@ -34,6 +34,8 @@ pub(crate) enum CliError {
     /// `output` is the stack's output with the value that is missing.
     #[error("the {what} is not known")]
     MissingOutput { what: &'static str, option: &'static str, output: &'static str },
+    #[error("the name of the stack is missing")]
+    NoStack,
     #[error("no AWS Region is set")]
     NoRegion,
     /// `profile` is the one that the command line names.
@@ -90,7 +92,11 @@ impl CliError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::NoObjectKey(_) | Self::NoTerminal { .. } | Self::NotApplicable { .. } | Self::MissingOutput { .. }
+            Self::NoObjectKey(_)
+                | Self::NoStack
+                | Self::NoTerminal { .. }
+                | Self::NotApplicable { .. }
+                | Self::MissingOutput { .. }
         )
     }
 
@@ -108,7 +114,7 @@ impl CliError {
         match self {
             Self::Read { .. } => "unreadable-file",
             Self::Archive(_) => "unreadable-archive",
-            Self::NoObjectKey(_) | Self::NotApplicable { .. } | Self::MissingOutput { .. } => "usage",
+            Self::NoObjectKey(_) | Self::NoStack | Self::NotApplicable { .. } | Self::MissingOutput { .. } => "usage",
             Self::NoMatchingRule { .. } => "no-matching-rule",
             Self::UnknownTarget(_) => "unknown-target",
             Self::UnknownCode(_) => "unknown-code",
@@ -148,6 +154,7 @@ impl CliError {
                     "pass --stack NAME or {option}, or set {output} (`make up` writes it to .local/env)"
                 ));
             }
+            Self::NoStack => "pass --stack NAME",
             Self::NoRegion => "pass --region or set AWS_REGION",
             Self::UnknownStack { .. } => {
                 "check the name with `aws cloudformation list-stacks`, and the Region and the account with --region and --profile"

@@ -235,9 +235,10 @@ fn targets_are_listed_and_filtered() {
 fn help_has_examples() {
     let folder = Folder::new("help");
     let mut printed = vec![folder.run_cli(&["--help"])];
-    for command in
-        ["inspect", "plan", "validate", "maintain", "targets", "explain", "status", "redrive", "schema", "completions"]
-    {
+    for command in [
+        "inspect", "plan", "validate", "maintain", "targets", "explain", "upload", "status", "doctor", "redrive",
+        "schema", "completions",
+    ] {
         let help = folder.run_cli(&[command, "--help"]);
         let has_example = help.contains(&format!("automation {command} ")) && help.contains("Example");
         assert!(has_example || command == "schema", "{help}");

@@ -51,6 +51,11 @@ impl AwsSession {
         Ok(session)
     }
 
+    /// The stack that the command line names.
+    pub fn stack(&self) -> Option<&StackDescription> {
+        self.stack.as_ref()
+    }
+
     pub fn aws(&self) -> &Aws {
         &self.aws
     }

@@ -41,8 +41,10 @@ const ERROR_TYPE: &str = "x-amzn-errortype";
 /// A service that is called without an SDK client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServiceName {
-    /// In host names and signatures, such as `sts`.
-    pub prefix: &'static str,
+    /// In host names, such as `api.sagemaker`.
+    pub host: &'static str,
+    /// In signatures, such as `sagemaker`.
+    pub signing: &'static str,
     /// In the names of endpoint settings, such as `STS` in `AWS_ENDPOINT_URL_STS`.
     pub setting: &'static str,
 }
@@ -65,6 +67,18 @@ impl UnsignedRequest {
         Self { method: "POST", path: "/".to_owned(), headers, body: pairs.join("&") }
     }
 
+    /// A request of the JSON protocol; `target` is the operation with its prefix.
+    pub fn json(target: &str, body: &Value) -> Self {
+        let headers =
+            vec![("content-type", "application/x-amz-json-1.1".to_owned()), ("x-amz-target", target.to_owned())];
+        Self { method: "POST", path: "/".to_owned(), headers, body: body.to_string() }
+    }
+
+    /// A request of a REST API.
+    pub fn get(path: String) -> Self {
+        Self { method: "GET", path, headers: Vec::new(), body: String::new() }
+    }
+
     fn into_http(self) -> HttpRequest {
         let mut request = HttpRequest::new(SdkBody::from(self.body));
         // Neither the methods nor the paths and headers above can be refused.
@@ -77,8 +91,8 @@ impl UnsignedRequest {
     }
 }
 
-/// Encodes a value of a form.
-fn encode_value(value: &str) -> String {
+/// Encodes a value of a form or a path.
+pub(crate) fn encode_value(value: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     value
         .bytes()
@@ -102,7 +116,7 @@ pub(crate) async fn call_operation(
 
     let mut auth = Layer::new("auth");
     auth.store_put(AuthSchemeOptionResolverParams::new(()));
-    auth.store_put(SigningName::from_static(service.prefix));
+    auth.store_put(SigningName::from_static(service.signing));
     auth.store_put(SigningRegion::from(region.clone()));
     auth.store_put(SigV4OperationSigningConfig::default());
     let mut components = RuntimeComponentsBuilder::new("auth")
@@ -114,7 +128,7 @@ pub(crate) async fn call_operation(
 
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
     let call = Operation::builder()
-        .service_name(service.prefix)
+        .service_name(service.signing)
         .operation_name(operation)
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(&endpoint_url(config, service, region.as_ref()))
@@ -140,7 +154,7 @@ fn endpoint_url(config: &SdkConfig, service: ServiceName, region: &str) -> Strin
     let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     configured
         .or_else(|| config.endpoint_url().map(str::to_owned))
-        .unwrap_or_else(|| format!("https://{}.{region}.{suffix}", service.prefix))
+        .unwrap_or_else(|| format!("https://{}.{region}.{suffix}", service.host))
 }
 
 fn read_response(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<ErrorMetadata>> {

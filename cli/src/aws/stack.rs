@@ -11,12 +11,23 @@ use super::{
 };
 use crate::error::CliError;
 
-const CLOUDFORMATION: ServiceName = ServiceName { prefix: "cloudformation", setting: "CLOUDFORMATION" };
-const STS: ServiceName = ServiceName { prefix: "sts", setting: "STS" };
+const CLOUDFORMATION: ServiceName =
+    ServiceName { host: "cloudformation", signing: "cloudformation", setting: "CLOUDFORMATION" };
+const STS: ServiceName = ServiceName { host: "sts", signing: "sts", setting: "STS" };
 
 /// Versions of the query APIs.
 const CLOUDFORMATION_VERSION: &str = "2010-05-15";
 const STS_VERSION: &str = "2011-06-15";
+
+/// A resource of a stack.
+#[derive(Debug, Clone)]
+pub(crate) struct StackResource {
+    /// Its name in the template.
+    pub logical_id: String,
+    pub physical_id: String,
+    /// Such as `AWS::Events::Rule`.
+    pub kind: String,
+}
 
 /// A stack of AWS CloudFormation.
 #[derive(Debug, Default)]
@@ -58,6 +69,32 @@ impl StackDescription {
             outputs: read_pairs("Outputs", "OutputKey", "OutputValue"),
             parameters: read_pairs("Parameters", "ParameterKey", "ParameterValue"),
         })
+    }
+
+    /// Lists the resources of the stack.
+    pub async fn list_resources(&self, config: &SdkConfig) -> Result<Vec<StackResource>, CallError> {
+        const OPERATION: &str = "ListStackResources";
+        let (mut resources, mut token) = (Vec::new(), None::<String>);
+        loop {
+            let mut parameters = vec![("StackName", self.name.as_str())];
+            parameters.extend(token.as_deref().map(|token| ("NextToken", token)));
+            let request = UnsignedRequest::query(OPERATION, CLOUDFORMATION_VERSION, &parameters);
+            let response = call_operation(config, CLOUDFORMATION, OPERATION, request).await?;
+            let root = XmlElement::parse(&response)
+                .map_err(|error| CallError::new(OPERATION, CallErrorKind::Invalid, error.to_string()))?;
+            let listed = root.select(&["ListStackResourcesResult", "StackResourceSummaries", "member"]);
+            resources.extend(listed.into_iter().filter_map(|resource| {
+                Some(StackResource {
+                    logical_id: resource.find_text(&["LogicalResourceId"])?,
+                    physical_id: resource.find_text(&["PhysicalResourceId"])?,
+                    kind: resource.find_text(&["ResourceType"])?,
+                })
+            }));
+            token = root.find_text(&["ListStackResourcesResult", "NextToken"]);
+            if token.is_none() {
+                return Ok(resources);
+            }
+        }
     }
 
     /// The account, from the ARN.

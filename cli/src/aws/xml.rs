@@ -3,7 +3,7 @@
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 
 /// Elements that have children: the parser has to know them, and all others have text.
-const PARENTS: [&str; 5] = ["Stacks", "Outputs", "Parameters", "StackResourceSummaries", "member"];
+const PARENTS: [&str; 6] = ["Stacks", "Outputs", "Parameters", "StackResourceSummaries", "Subscriptions", "member"];
 
 /// Suffixes of the names of the outermost elements, such as `DescribeStacksResponse`.
 const PARENT_SUFFIXES: [&str; 3] = ["Response", "Result", "Error"];

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, path::Path};
 
+use configuration::ConfigDocument;
 use model_archive::{Framework, Problem, Warning};
 use neo::{CompilationPlan, Overrides, PlanInput, TargetPlan, Upload};
 use serde_json::{Value, json};
@@ -21,7 +22,18 @@ use crate::{
 const LOCAL: &str = "local";
 
 pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let Some(document) = load_config(&args.config, args.json, out)? else { return Ok(Verdict::Bad) };
+    match load_config(&args.config, args.json, out)? {
+        Some(document) => show_plan_of(&document, args, out),
+        None => Ok(Verdict::Bad),
+    }
+}
+
+/// Shows the plan with a configuration that is already loaded.
+pub(crate) fn show_plan_of(
+    document: &ConfigDocument,
+    args: &PlanArgs,
+    out: &mut CliOutput,
+) -> Result<Verdict, CliError> {
     let key = resolve_key(args);
     let Some(rule) = document.compilation.find_rule(&key) else {
         return Err(CliError::NoMatchingRule { path: args.config.clone(), key });

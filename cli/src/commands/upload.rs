@@ -1,0 +1,115 @@
+//! `automation upload`: inspects and plans an archive, uploads it, and follows its jobs.
+
+mod transfer;
+
+use automation::config::LoadError;
+use configuration::ConfigDocument;
+use transfer::{ObjectTarget, send_file};
+
+use super::{plan::show_plan_of, status::show_status};
+use crate::{
+    args::{PlanArgs, StatusArgs, UploadArgs},
+    aws::session::AwsSession,
+    config_file::load_config,
+    confirmation::{confirm_change, require_confirmation},
+    error::CliError,
+    output::{CliOutput, GOOD},
+    verdict::Verdict,
+};
+
+pub(crate) fn upload_model(args: UploadArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
+    require_confirmation(args.yes, "`automation plan`")?;
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
+    let Some(uri) = runtime.block_on(plan_and_send(&args, out))? else { return Ok(Verdict::Bad) };
+    out.print_line(format_args!("{GOOD}Uploaded to {uri}{GOOD:#}"))?;
+    if !args.watch {
+        return Ok(Verdict::Good);
+    }
+    let status = StatusArgs {
+        what: Some(uri),
+        running: false,
+        recent: None,
+        watch: true,
+        exit_status: true,
+        table: None,
+        json: false,
+        stack: args.stack,
+    };
+    show_status(&status, out)
+}
+
+/// Returns the URI of the object; `None` if nothing was uploaded, after printing why.
+async fn plan_and_send(args: &UploadArgs, out: &mut CliOutput) -> Result<Option<String>, CliError> {
+    let session = AwsSession::open_stack(&args.stack).await?;
+    let (bucket, key) = find_destination(args, &session)?;
+    let Some(document) = load_document(args, &session, out).await? else { return Ok(None) };
+    let plan = PlanArgs {
+        archive: args.archive.display().to_string(),
+        config: args.config.clone().unwrap_or_else(|| "the active configuration".into()),
+        key: Some(key.clone()),
+        metadata: args.metadata.clone(),
+        bucket: bucket.clone(),
+        artifact_bucket: session.find_output("ArtifactBucketName").unwrap_or_else(|| "artifacts".to_owned()),
+        version_id: None,
+        role_arn: "arn:aws:iam::123456789012:role/compilation".to_owned(),
+        json: false,
+        aws: args.stack.aws.clone(),
+    };
+    // A file is read without calls; the worker threads of the runtime have nothing else to do.
+    let verdict = tokio::task::block_in_place(|| show_plan_of(&document, &plan, out))?;
+    let uri = format!("s3://{bucket}/{key}");
+    if !matches!(verdict, Verdict::Good) {
+        out.print_line("Nothing was uploaded.")?;
+        return Ok(None);
+    }
+    if !args.yes {
+        let place = session.describe_place(args.config.as_deref().map(|path| path.display().to_string())).await?;
+        if !confirm_change(&place, &format!("Upload {} to {uri}?", args.archive.display()))? {
+            out.print_line("Nothing was uploaded.")?;
+            return Ok(None);
+        }
+    }
+    let target = ObjectTarget { bucket, key, metadata: args.metadata.iter().cloned().collect() };
+    send_file(session.config(), &args.archive, &target).await?;
+    Ok(Some(uri))
+}
+
+/// Loads the configuration to plan with: a file, or the active one.
+async fn load_document(
+    args: &UploadArgs,
+    session: &AwsSession,
+    out: &mut CliOutput,
+) -> Result<Option<ConfigDocument>, CliError> {
+    if let Some(path) = &args.config {
+        return load_config(path, false, out);
+    }
+    let source = session.find_config_source(None).ok_or(CliError::MissingOutput {
+        what: "stack's configuration bucket",
+        option: "--config",
+        output: "ConfigBucketName",
+    })?;
+    let config = source.load_active().await.map_err(|error| match error {
+        LoadError::Call(error) => CliError::of_bucket(source.bucket(), None, error),
+        other => CliError::Configuration(Box::new(other)),
+    })?;
+    Ok(Some(ConfigDocument::clone(&config.document)))
+}
+
+/// Returns the bucket and the key of the object.
+fn find_destination(args: &UploadArgs, session: &AwsSession) -> Result<(String, String), CliError> {
+    let name = args.archive.file_name().unwrap_or(args.archive.as_os_str()).to_string_lossy();
+    let Some(uri) = &args.destination else {
+        let bucket = session.find_output("ModelBucketName").ok_or(CliError::MissingOutput {
+            what: "stack's model bucket",
+            option: "a destination such as s3://bucket/key.tar.gz",
+            output: "ModelBucketName",
+        })?;
+        return Ok((bucket, name.into_owned()));
+    };
+    let location = uri.strip_prefix("s3://").and_then(|location| location.split_once('/'));
+    let Some((bucket, key)) = location.filter(|(bucket, _)| !bucket.is_empty()) else {
+        return Err(CliError::NoObjectKey(uri.clone()));
+    };
+    let is_folder = key.is_empty() || key.ends_with('/');
+    Ok((bucket.to_owned(), if is_folder { format!("{key}{name}") } else { key.to_owned() }))
+}

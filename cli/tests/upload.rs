@@ -1,0 +1,134 @@
+//! `automation upload` against Amazon S3: what it refuses, and what it sends.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use common::{AwsRequest, run_automation, serve_aws};
+use support::{build_archive, read_squeezenet};
+
+const CONFIG: &str = "version: 1
+compilation:
+  rules:
+    - { name: vision, keys: \"vision/*.tar.gz\", targets: [ { device: ml_c5 } ] }
+";
+
+/// More than one part, and not compressible.
+const PADDING: usize = 20_000_000;
+
+/// A request line without the version of the protocol, and the size of the body.
+type Calls = Arc<Mutex<Vec<(String, usize)>>>;
+
+/// Starts Amazon S3; `refused` is a part of the request line of a call that fails.
+fn serve_s3(refused: Option<&'static str>) -> (String, Calls) {
+    let calls = Calls::default();
+    let seen = Arc::clone(&calls);
+    let url = serve_aws(move |AwsRequest { line, body, .. }| {
+        let line = line.trim().trim_end_matches(" HTTP/1.1").to_owned();
+        seen.lock().unwrap().push((line.clone(), body.len()));
+        if refused.is_some_and(|refused| line.contains(refused)) {
+            return (
+                "403 Forbidden",
+                "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>".to_owned(),
+            );
+        }
+        let body = match line.split_once('?') {
+            Some((_, query)) if query.contains("uploads") => {
+                "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>"
+            }
+            Some(_) if line.starts_with("POST") => "<CompleteMultipartUploadResult/>",
+            _ => "",
+        };
+        ("200 OK", body.to_owned())
+    });
+    (url, calls)
+}
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("automation.yaml"), CONFIG).unwrap();
+        Self(folder)
+    }
+
+    /// Runs the command with an archive of these members; returns its output and exit status.
+    fn upload(&self, url: &str, members: &[(&str, &[u8])], destination: &str) -> (String, i32) {
+        let (archive, config) = (self.0.join("a.tar.gz"), self.0.join("automation.yaml"));
+        fs::write(&archive, build_archive(members)).unwrap();
+        let (archive, config) = (archive.to_str().unwrap(), config.to_str().unwrap());
+        run_automation(url, &["upload", archive, destination, "--config", config, "--yes", "-m", "neo-targets=ml_c5"])
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Bytes that do not compress.
+fn noise() -> Vec<u8> {
+    let mut state = 1_u64;
+    std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    })
+    .take(PADDING)
+    .collect()
+}
+
+#[test]
+fn an_archive_is_planned_and_sent() {
+    let folder = Folder::new("upload-small");
+    let (url, calls) = serve_s3(None);
+    let (text, status) = folder.upload(&url, &[("model.onnx", &read_squeezenet())], "s3://models/vision/");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("rule vision") && text.ends_with("Uploaded to s3://models/vision/a.tar.gz\n"), "{text}");
+    let calls = calls.lock().unwrap();
+    assert!(calls.len() == 1 && calls[0].0.starts_with("PUT /models/vision/a.tar.gz"), "{calls:?}");
+}
+
+#[test]
+fn what_cannot_be_compiled_is_not_sent() {
+    let folder = Folder::new("upload-refused");
+    let (url, calls) = serve_s3(None);
+    let (text, status) = folder.upload(&url, &[("readme.txt", b"no model")], "s3://models/vision/");
+    assert!(text.ends_with("Nothing was uploaded.\n") && status == 1, "{text}");
+    let (text, status) = folder.upload(&url, &[("model.onnx", &read_squeezenet())], "s3://models/elsewhere.tar.gz");
+    assert!(text.contains("no rule in") && status == 1, "{text}");
+    let (text, status) = folder.upload(&url, &[("model.onnx", &read_squeezenet())], "models/a.tar.gz");
+    assert!(text.contains("Fix: use s3://bucket/key.tar.gz") && status == 2, "{text}");
+    assert!(calls.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_large_archive_is_sent_in_parts() {
+    let folder = Folder::new("upload-parts");
+    let members: [(&str, &[u8]); 2] = [("model.onnx", &read_squeezenet()), ("noise.bin", &noise())];
+    let (url, calls) = serve_s3(None);
+    let (text, status) = folder.upload(&url, &members, "s3://models/vision/large.tar.gz");
+    assert_eq!(status, 0, "{text}");
+    let calls = calls.lock().unwrap();
+    let parts: Vec<_> = calls.iter().filter(|(line, _)| line.contains("partNumber=")).collect();
+    assert!(parts.len() == 2 && parts[0].1 >= 16 * 1024 * 1024, "{parts:?}");
+    assert!(calls.last().unwrap().0.starts_with("POST /models/vision/large.tar.gz?uploadId=u1"), "{calls:?}");
+}
+
+#[test]
+fn parts_of_a_failed_upload_are_deleted() {
+    let folder = Folder::new("upload-aborted");
+    let members: [(&str, &[u8]); 2] = [("model.onnx", &read_squeezenet()), ("noise.bin", &noise())];
+    let (url, calls) = serve_s3(Some("partNumber=2"));
+    let (text, status) = folder.upload(&url, &members, "s3://models/vision/large.tar.gz");
+    assert!(text.contains("error: AWS denied UploadPart") && status == 1, "{text}");
+    let calls = calls.lock().unwrap();
+    assert!(calls.last().unwrap().0.starts_with("DELETE /models/vision/large.tar.gz?"), "{calls:?}");
+}
