@@ -194,14 +194,12 @@ def test_roles_name_their_resources() -> None:
 def test_functions_that_publish_may_use_the_event_bus_and_no_other() -> None:
     bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
     allowed = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": {"Fn::Sub": bus}}
-    granted = {"Fn::If": ["HasEventBus", allowed, {"Ref": "AWS::NoValue"}]}
-    publishing = [name for name in FUNCTIONS.values() if "NOTIFICATIONS_TOPIC_ARN" in variables_set_for(name)]
+    publishing = {f"{name}Role" for name in FUNCTIONS.values() if "NOTIFICATIONS_TOPIC_ARN" in variables_set_for(name)}
     assert len(publishing) == 7
-    for name, resource in RESOURCES.items():
-        for policy in resource["Properties"].get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
-            statements = policy["PolicyDocument"]["Statement"]
-            named = [statement for statement in statements if "events:PutEvents" in str(statement)]
-            assert named == ([granted] if name.removesuffix("Role") in publishing else []), name
+    policy = RESOURCES["EventBusPolicy"]
+    assert (policy["Condition"], policy["Properties"]["PolicyDocument"]["Statement"]) == ("HasEventBus", [allowed])
+    assert {role["Ref"] for role in policy["Properties"]["Roles"]} == publishing
+    assert [name for name, r in RESOURCES.items() if "events:PutEvents" in str(r)] == ["EventBusPolicy"]
 
 
 def test_data_stores_are_retained() -> None:
