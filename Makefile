@@ -76,6 +76,7 @@ lint: $(TOOLS) ## check formatting, names, wording, layers, template, licenses a
 	@$(BIN)/python -m tests.lint.features
 	cargo deny --offline --log-level error check licenses bans sources
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --locked -p cli --no-default-features --quiet -- -D warnings
 
 docs: ## build the documentation as a book, in .local/book
 	@command -v mdbook >/dev/null || cargo install --quiet --locked --root .local/cargo mdbook@0.5.4

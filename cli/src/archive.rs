@@ -10,10 +10,14 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model_archive::{Framework, Inspection, Limits, inspect_archive_for};
+#[cfg(feature = "aws")]
 use tokio_util::io::SyncIoBridge;
+#[cfg(feature = "aws")]
 use worker::CallError;
 
-use crate::{args::AwsArgs, aws::session::AwsSession, error::CliError};
+#[cfg(feature = "aws")]
+use crate::aws::session::AwsSession;
+use crate::{args::AwsArgs, error::CliError};
 
 /// Size in bytes from which an archive gets a progress bar: smaller ones finish before it is seen.
 const MIN_SIZE_FOR_BAR: u64 = 16 * 1024 * 1024;
@@ -49,9 +53,7 @@ pub(crate) fn inspect_source(
         if bucket.is_empty() || key.is_empty() {
             return Err(CliError::NoObjectKey(name.to_owned()));
         }
-        return tokio::runtime::Runtime::new()
-            .map_err(CliError::Runtime)?
-            .block_on(inspect_object(bucket, key, aws, expected));
+        return inspect_object(bucket, key, aws, expected);
     }
     if name == "-" {
         let mut reader = ProgressReader { reader: io::stdin().lock(), bar: create_bar(None), read: 0 };
@@ -67,7 +69,29 @@ pub(crate) fn inspect_source(
     Ok(InspectedArchive { inspection, size, object: None })
 }
 
-async fn inspect_object(
+#[cfg(not(feature = "aws"))]
+fn inspect_object(
+    _bucket: &str,
+    _key: &str,
+    _aws: &AwsArgs,
+    _expected: ExpectedFramework<'_>,
+) -> Result<InspectedArchive, CliError> {
+    Err(CliError::NoAws)
+}
+
+#[cfg(feature = "aws")]
+fn inspect_object(
+    bucket: &str,
+    key: &str,
+    aws: &AwsArgs,
+    expected: ExpectedFramework<'_>,
+) -> Result<InspectedArchive, CliError> {
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
+    runtime.block_on(download_and_inspect(bucket, key, aws, expected))
+}
+
+#[cfg(feature = "aws")]
+async fn download_and_inspect(
     bucket: &str,
     key: &str,
     aws: &AwsArgs,

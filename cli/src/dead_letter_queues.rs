@@ -1,6 +1,7 @@
 //! The stack's dead-letter queues: their short names, and filters over their messages.
 
 use globset::{GlobBuilder, GlobMatcher};
+#[cfg(feature = "aws")]
 use worker::dead_letters::DeadLetter;
 
 /// Short names of the dead-letter queues, derived from the names of the template's outputs.
@@ -66,6 +67,7 @@ impl MessageFilter {
         Ok(Self { field, pattern: glob.map_err(|error| error.to_string())?.compile_matcher() })
     }
 
+    #[cfg(feature = "aws")]
     pub fn is_match(&self, message: &DeadLetter) -> bool {
         match self.field {
             FilterField::Cause => self.pattern.is_match(message.cause()),

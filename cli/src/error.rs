@@ -2,14 +2,17 @@
 
 use std::{io, path::PathBuf};
 
+#[cfg(feature = "aws")]
 use aws_credential_types::provider::error::CredentialsError;
 use thiserror::Error;
-use worker::error::{CallError, CallErrorKind, format_chain};
+#[cfg(feature = "aws")]
+use worker::error::{CallError, CallErrorKind};
 
+#[cfg(feature = "aws")]
+use crate::aws::call_report::{explain_call, explain_credentials, explain_expired};
 use crate::{
-    aws::call_report::{explain_call, explain_credentials, explain_expired},
     dead_letter_queues::QUEUE_NAMES,
-    error_report::ErrorReport,
+    error_report::{ErrorReport, format_causes},
 };
 
 #[derive(Debug, Error)]
@@ -38,7 +41,11 @@ pub(crate) enum CliError {
     NoStack,
     #[error("no AWS Region is set")]
     NoRegion,
+    #[cfg(not(feature = "aws"))]
+    #[error("this build of automation has no commands that call AWS")]
+    NoAws,
     /// `profile` is the one that the command line names.
+    #[cfg(feature = "aws")]
     #[error("the AWS credentials cannot be loaded")]
     Credentials { profile: Option<String>, source: CredentialsError },
     #[error("the AWS credentials have expired")]
@@ -66,10 +73,12 @@ pub(crate) enum CliError {
         uri: String,
         version: String,
     },
+    #[cfg(feature = "aws")]
     #[error(transparent)]
     Call(#[from] CallError),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
+    #[cfg(feature = "aws")]
     #[error("the inspection stopped unexpectedly")]
     InspectionStopped(#[from] tokio::task::JoinError),
     #[error("cannot write JSON")]
@@ -80,6 +89,7 @@ pub(crate) enum CliError {
 
 impl CliError {
     /// The error of a call to S3 for this bucket, and for the object at `uri` if one was named.
+    #[cfg(feature = "aws")]
     pub fn of_bucket(bucket: &str, uri: Option<&str>, error: CallError) -> Self {
         match (error.code(), error.kind, uri) {
             (Some("NoSuchBucket"), _, _) => Self::UnknownBucket(bucket.to_owned()),
@@ -90,23 +100,19 @@ impl CliError {
 
     /// Whether the command line is wrong: nothing was done.
     pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::NoObjectKey(_)
-                | Self::NoStack
-                | Self::NoTerminal { .. }
-                | Self::NotApplicable { .. }
-                | Self::MissingOutput { .. }
-        )
+        matches!(self.code(), "usage" | "confirmation-needed")
     }
 
     /// Explains the error: in one sentence, and what to do about it.
     pub fn to_report(&self) -> ErrorReport {
         match self {
+            #[cfg(feature = "aws")]
             Self::Call(error) => explain_call(error),
+            #[cfg(feature = "aws")]
             Self::Credentials { profile, source } => explain_credentials(profile.as_deref(), source),
+            #[cfg(feature = "aws")]
             Self::ExpiredCredentials => explain_expired(),
-            _ => ErrorReport { code: self.code(), message: format_chain(self), fix: self.suggest_fix() },
+            _ => ErrorReport { code: self.code(), message: format_causes(self), fix: self.suggest_fix() },
         }
     }
 
@@ -120,6 +126,9 @@ impl CliError {
             Self::UnknownCode(_) => "unknown-code",
             Self::NoTerminal { .. } => "confirmation-needed",
             Self::NoRegion => "no-region",
+            #[cfg(not(feature = "aws"))]
+            Self::NoAws => "usage",
+            #[cfg(feature = "aws")]
             Self::Credentials { .. } => "no-credentials",
             Self::ExpiredCredentials => "expired-credentials",
             Self::UnknownStack { .. } => "no-such-stack",
@@ -131,8 +140,11 @@ impl CliError {
             Self::UnknownJob(_) => "no-such-job",
             Self::UnknownModel(_) => "no-such-upload",
             Self::UnplannedVersion { .. } => "not-planned",
+            #[cfg(feature = "aws")]
             Self::Call(_) => "aws-error",
-            Self::Runtime(_) | Self::InspectionStopped(_) | Self::Json(_) | Self::Write(_) => "internal",
+            #[cfg(feature = "aws")]
+            Self::InspectionStopped(_) => "internal",
+            Self::Runtime(_) | Self::Json(_) | Self::Write(_) => "internal",
         }
     }
 
@@ -156,6 +168,8 @@ impl CliError {
             }
             Self::NoStack => "pass --stack NAME",
             Self::NoRegion => "pass --region or set AWS_REGION",
+            #[cfg(not(feature = "aws"))]
+            Self::NoAws => "install the complete one: `cargo install --locked --path cli`",
             Self::UnknownStack { .. } => {
                 "check the name with `aws cloudformation list-stacks`, and the Region and the account with --region and --profile"
             }
@@ -179,14 +193,13 @@ impl CliError {
             }
             Self::Read { .. }
             | Self::Archive(_)
-            | Self::Credentials { .. }
             | Self::ExpiredCredentials
             | Self::UnknownModel(_)
-            | Self::Call(_)
             | Self::Runtime(_)
-            | Self::InspectionStopped(_)
             | Self::Json(_)
             | Self::Write(_) => return None,
+            #[cfg(feature = "aws")]
+            Self::Credentials { .. } | Self::Call(_) | Self::InspectionStopped(_) => return None,
         };
         Some(fix.to_owned())
     }

@@ -25,6 +25,18 @@ pub(crate) fn iterate_causes<'e>(error: &'e (dyn Error + 'static)) -> impl Itera
     })
 }
 
+/// An error and its sources on one line, without those whose text is already contained.
+pub(crate) fn format_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for cause in iterate_causes(error).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 impl ErrorReport {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), fix: None }

@@ -1,11 +1,15 @@
 //! The command line tool `automation`: checks models and configuration before upload, follows
 //! compilation jobs, and operates the stack.
 
+#![cfg_attr(not(feature = "aws"), allow(dead_code, reason = "only the commands that call AWS use it"))]
+
 mod archive;
 mod args;
+#[cfg(feature = "aws")]
 mod aws;
 mod commands;
 mod config_file;
+#[cfg(feature = "aws")]
 mod confirmation;
 mod dead_letter_queues;
 mod error;
@@ -63,16 +67,23 @@ fn dispatch_command(command: CliCommand, out: &mut CliOutput) -> Result<Verdict,
     match command {
         CliCommand::Inspect(args) => commands::inspect::inspect_model(&args, out),
         CliCommand::Plan(args) => commands::plan::show_plan(&args, out),
-        CliCommand::Maintain(args) => commands::maintain::maintain_resources(&args, out),
         CliCommand::Validate(args) => commands::validate::validate_config(&args, out),
         CliCommand::Explain { code } => commands::explain::explain_code(&code, out),
         CliCommand::Targets(args) => commands::targets::list_targets(&args, out),
-        CliCommand::Status(args) => commands::status::show_status(&args, out),
-        CliCommand::Doctor(args) => commands::doctor::diagnose_stack(&args, out),
-        CliCommand::Redrive(args) => commands::redrive::redrive_messages(&args, out),
-        CliCommand::Upload(args) => commands::upload::upload_model(*args, out),
         CliCommand::Schema => commands::schema::print_schema(out),
         CliCommand::Completions { shell } => commands::completions::generate_completions(shell, out),
+        #[cfg(feature = "aws")]
+        CliCommand::Maintain(args) => commands::maintain::maintain_resources(&args, out),
+        #[cfg(feature = "aws")]
+        CliCommand::Status(args) => commands::status::show_status(&args, out),
+        #[cfg(feature = "aws")]
+        CliCommand::Doctor(args) => commands::doctor::diagnose_stack(&args, out),
+        #[cfg(feature = "aws")]
+        CliCommand::Redrive(args) => commands::redrive::redrive_messages(&args, out),
+        #[cfg(feature = "aws")]
+        CliCommand::Upload(args) => commands::upload::upload_model(*args, out),
+        #[cfg(not(feature = "aws"))]
+        _ => Err(CliError::NoAws),
     }
 }
 

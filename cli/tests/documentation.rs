@@ -28,7 +28,7 @@ fn find_commands(page: &Path) -> Vec<String> {
             in_shell = matches!(language, "sh" | "console");
         } else if in_shell {
             let line = line.trim_start_matches("$ ");
-            let line = line.strip_prefix("target/debug/").unwrap_or(line);
+            let line = line.replace("cargo run --quiet -p cli -- ", "automation ");
             if let Some(command) = line.strip_prefix("automation ") {
                 let command = command.split(" #").next().unwrap().split(" | ").next().unwrap();
                 commands.push(command.trim().to_owned());
