@@ -1,6 +1,6 @@
 //! Decides which compilation requests an upload leads to, or which problems prevent them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use automation::{
     config::{Config, FoundConfig, LoadError},
@@ -13,10 +13,15 @@ use neo::{
     CompilationPlan, CompilationRequest, CompilationRule, ModelSource, NewVersionPolicy, Overrides, PlanInput, Upload,
 };
 use notifications::Channel;
+use tokio::time::timeout;
 use tracing::{info, warn};
 use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
 use crate::Planner;
+
+/// How long an archive may take to be read: less than PlanCompilation's timeout in template.yaml, so
+/// that there is time to answer.
+const READ_LIMIT: Duration = Duration::from_secs(280);
 
 /// The requests and problems that result from an upload or a model package.
 pub(crate) struct Decision {
@@ -76,17 +81,23 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             let problems = vec![no_matching_rule_problem(&config, &object.key)];
             return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
         };
-        match self.archives.open_object(object).await {
+        let opened = match self.archives.open_object(object).await {
             Ok(archive) => self.decide_archive(object, archive, rule, &config).await,
-            Err(OpenError::Call(error)) if error.kind == CallErrorKind::Denied => {
+            Err(error) => Err(ReadFailure::Open(error)),
+        };
+        match opened {
+            Ok(decision) => Ok(decision),
+            Err(ReadFailure::TooSlow) => self.decide_too_slow(object, rule).await,
+            Err(ReadFailure::Other(failure)) => Err(failure),
+            Err(ReadFailure::Open(OpenError::Call(error))) if error.kind == CallErrorKind::Denied => {
                 self.decide_unreadable(object, rule, error).await
             }
-            Err(OpenError::Call(error)) => Err(error.into()),
-            Err(OpenError::Overwritten) => {
+            Err(ReadFailure::Open(OpenError::Call(error))) => Err(error.into()),
+            Err(ReadFailure::Open(OpenError::Overwritten)) => {
                 info!(key = object.key, "Upload skipped: it was overwritten, and the newer upload has its own event");
                 Ok(None)
             }
-            Err(OpenError::Gone) => {
+            Err(ReadFailure::Open(OpenError::Gone)) => {
                 let problems = vec![object_deleted_problem(object)];
                 Ok(Some(Decision::rejected(upload_from_event(object), Some(rule), problems)))
             }
@@ -110,13 +121,30 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         Ok(Some(Decision::rejected(upload, Some(rule), problems)))
     }
 
+    /// The archive could not be read in the time of an invocation. This is tried again for some
+    /// minutes, since S3 may be slow for a while; then the upload is rejected.
+    pub(crate) async fn decide_too_slow(
+        &self,
+        object: &ObjectCreated,
+        rule: &CompilationRule,
+    ) -> Result<Option<Decision>, Failure> {
+        let upload = upload_from_event(object);
+        let id = ModelSource::from(upload.clone()).model_id();
+        let problem = format!("the archive could not be read within {} seconds", READ_LIMIT.as_secs());
+        if !self.ledger.record_refusal(&format!("slow#{id}")).await? {
+            return Err(Failure::Deferred { cause: problem, backoff: Backoff::Fixed(PERMISSION_RETRY) });
+        }
+        let fix = "remove files from the archive that are not part of the model, or upload it again later";
+        Ok(Some(Decision::rejected(upload, Some(rule), vec![Problem::new("archive-too-slow", problem, fix)])))
+    }
+
     async fn decide_archive(
         &self,
         object: &ObjectCreated,
         archive: Object,
         rule: &CompilationRule,
         config: &Config,
-    ) -> Result<Option<Decision>, Failure> {
+    ) -> Result<Option<Decision>, ReadFailure> {
         let upload = Upload {
             bucket: object.bucket.clone(),
             key: object.key.clone(),
@@ -139,16 +167,22 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             Ok(overrides) => overrides,
             Err(problems) => return Ok(Some(Decision::rejected(upload, Some(rule), problems))),
         };
-        let inspection = inspect_archive(archive, overrides.expected_framework(rule)).await?;
-        let plan = neo::plan_upload(&PlanInput {
+        let input = PlanInput {
             upload: &upload,
             overrides: &overrides,
             rule,
             defaults: &config.document.compilation.defaults,
-            inspection: &inspection,
+            inspection: &Inspection::default(),
             artifact_bucket: &self.artifact_bucket,
             region: self.region.as_deref(),
-        });
+        };
+        // What is certain whatever the archive contains is answered without reading it.
+        let problems = neo::find_problems_before_inspection(&input);
+        if !problems.is_empty() {
+            return Ok(Some(Decision::rejected(upload, Some(rule), problems)));
+        }
+        let inspection = inspect_archive(archive, overrides.expected_framework(rule), READ_LIMIT).await?;
+        let plan = neo::plan_upload(&PlanInput { inspection: &inspection, ..input });
         let stops_older = plan.on_new_version == NewVersionPolicy::Stop;
         Ok(Some(Decision::from_plan(upload.into(), rule, &plan, stops_older)))
     }
@@ -216,14 +250,34 @@ fn unreadable_object_problem(object: &ObjectCreated, reason: &str) -> Problem {
     Problem::new("object-not-readable", format!("S3 does not allow reading {uri}: {reason}"), fix)
 }
 
+/// Why an archive could not be inspected.
+#[derive(Debug)]
+enum ReadFailure {
+    Open(OpenError),
+    /// It was not read to its end in time.
+    TooSlow,
+    Other(Failure),
+}
+
 /// Streams an archive through the inspector, on a thread that may block.
-async fn inspect_archive(object: Object, expected: Option<Framework>) -> Result<Inspection, Failure> {
+async fn inspect_archive(
+    object: Object,
+    expected: Option<Framework>,
+    limit: Duration,
+) -> Result<Inspection, ReadFailure> {
     let alive = Arc::new(());
-    let reader = BlockingReader::new(object.body, &alive);
+    let reader = BlockingReader::new(object, &alive);
     let inspect = move || model_archive::inspect_archive_for(expected, reader, &Limits::default());
-    match tokio::task::spawn_blocking(inspect).await {
-        Ok(Ok(inspection)) => Ok(inspection),
-        Ok(Err(error)) => Err(Failure::Transient(Box::new(error))),
-        Err(error) => Err(Failure::Transient(Box::new(error))),
+    match timeout(limit, tokio::task::spawn_blocking(inspect)).await {
+        Ok(Ok(Ok(inspection))) => Ok(inspection),
+        Ok(Ok(Err(mut error))) => match error.source.downcast::<OpenError>() {
+            Ok(changed) => Err(ReadFailure::Open(changed)),
+            Err(source) => {
+                error.source = source;
+                Err(ReadFailure::Other(Failure::Transient(Box::new(error))))
+            }
+        },
+        Ok(Err(error)) => Err(ReadFailure::Other(Failure::Transient(Box::new(error)))),
+        Err(_) => Err(ReadFailure::TooSlow),
     }
 }

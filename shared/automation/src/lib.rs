@@ -8,6 +8,7 @@ mod function_config;
 pub mod model_notifications;
 pub mod objects;
 pub mod reconcile;
+mod resumable_body;
 
 pub use aws::Aws;
 pub use config::ConfigSource;

@@ -16,7 +16,10 @@ use tokio::{
 };
 use worker::{CallError, CallErrorKind};
 
-use crate::event::{ObjectCreated, decode_key};
+use crate::{
+    event::{ObjectCreated, decode_key},
+    resumable_body::{ReadObject, ResumableBody, early_end},
+};
 
 /// An open object.
 pub struct Object {
@@ -24,7 +27,7 @@ pub struct Object {
     pub version_id: Option<String>,
     /// Entity tag, without quotes.
     pub etag: String,
-    /// Size in bytes; `None` if the response does not announce it.
+    /// Size in bytes; `None` if neither the response nor the event announces it.
     pub size: Option<u64>,
     pub last_modified: Option<Timestamp>,
     /// User metadata, without its `x-amz-meta-` prefix.
@@ -152,13 +155,21 @@ impl Objects for S3Objects {
                 _ => OpenError::Call(CallError::from_sdk("GetObject", error)),
             }
         })?;
-        Ok(Object {
+        let read = ReadObject {
+            bucket: object.bucket.clone(),
+            key: object.key.clone(),
             version_id: output.version_id.filter(|version| version != "null"),
             etag: unquote_etag(output.e_tag),
-            size: output.content_length.and_then(|size| size.try_into().ok()),
+            size: output.content_length.and_then(|size| size.try_into().ok()).or(object.size),
+        };
+        let body = Box::pin(output.body.into_async_read());
+        Ok(Object {
+            version_id: read.version_id.clone(),
+            etag: read.etag.clone(),
+            size: read.size,
             last_modified: output.last_modified.and_then(to_timestamp),
             metadata: output.metadata.unwrap_or_default(),
-            body: Box::pin(output.body.into_async_read()),
+            body: Box::pin(ResumableBody::new(self.client.clone(), read, body)),
         })
     }
 
@@ -218,16 +229,21 @@ fn to_timestamp(time: DateTime) -> Option<Timestamp> {
 /// Reads a stream from a blocking thread. When the future that waits for that thread is dropped,
 /// `alive` is dropped with it, and the next read fails: no read continues after its invocation has
 /// ended.
+///
+/// An object that ends before its announced end is an error of the transfer.
 pub struct BlockingReader {
     body: Pin<Box<dyn AsyncRead + Send>>,
+    size: Option<u64>,
+    position: u64,
     runtime: Handle,
     alive: Weak<()>,
 }
 
 impl BlockingReader {
-    /// Reads `body` as long as `alive` is held.
-    pub fn new(body: Pin<Box<dyn AsyncRead + Send>>, alive: &Arc<()>) -> Self {
-        Self { body, runtime: Handle::current(), alive: Arc::downgrade(alive) }
+    /// Reads an object as long as `alive` is held.
+    pub fn new(object: Object, alive: &Arc<()>) -> Self {
+        let Object { body, size, .. } = object;
+        Self { body, size, position: 0, runtime: Handle::current(), alive: Arc::downgrade(alive) }
     }
 }
 
@@ -236,6 +252,11 @@ impl Read for BlockingReader {
         if self.alive.strong_count() == 0 {
             return Err(io::Error::other("the invocation that read this object has ended"));
         }
-        self.runtime.block_on(self.body.read(buffer))
+        let read = self.runtime.block_on(self.body.read(buffer))?;
+        self.position += read as u64;
+        match self.size.filter(|size| read == 0 && !buffer.is_empty() && *size > self.position) {
+            Some(size) => Err(early_end(self.position, size)),
+            None => Ok(read),
+        }
     }
 }

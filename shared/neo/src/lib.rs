@@ -33,8 +33,8 @@ pub use model_source::{ModelPackage, ModelSource};
 pub use name::{ContentId, JobName, ModelId};
 pub use overrides::{METADATA_KEYS, Overrides};
 pub use plan::{
-    CompilationPlan, PackagePlanInput, PlanInput, ResolvedSetting, SettingOrigin, TargetPlan, find_version_warnings,
-    plan_package, plan_upload,
+    CompilationPlan, PackagePlanInput, PlanInput, ResolvedSetting, SettingOrigin, TargetPlan,
+    find_problems_before_inspection, find_version_warnings, plan_package, plan_upload,
 };
 pub use quota::read_quota_value;
 pub use request::{CompilationRequest, REQUEST_VERSION};

@@ -20,7 +20,7 @@ pub use model_version::find_version_warnings;
 pub use package::{PackagePlanInput, plan_package};
 pub use setting_origin::{ResolvedSetting, SettingOrigin};
 
-use context::PlanContext;
+use context::{ModelInputConfig, PlanContext, TargetDraft};
 
 use crate::{
     CompilationRequest, CompilationRule, JobSettings, NewVersionPolicy, Overrides, Target, TargetSpec, Upload,
@@ -92,6 +92,31 @@ impl CompilationPlan {
 fn without_duplicates<'i, T: Clone + Eq + Hash + 'i>(items: impl Iterator<Item = &'i T>) -> Vec<T> {
     let mut seen = HashSet::new();
     items.filter(|item| seen.insert(*item)).cloned().collect()
+}
+
+/// The problems that prevent compilation whatever the archive contains; empty if that depends on its
+/// content.
+pub fn find_problems_before_inspection(input: &PlanInput<'_>) -> Vec<Problem> {
+    let of_upload = input.find_upload_problems();
+    if !of_upload.is_empty() {
+        return of_upload;
+    }
+    let framework = input.overrides.expected_framework(input.rule);
+    let context = input.plan_context();
+    let mut problems = Vec::new();
+    for (spec, named_by) in input.list_targets() {
+        let mut draft = TargetDraft::new(&spec, named_by);
+        let row = spec.target.find_row();
+        context.check_target(&mut draft, &spec, row, framework);
+        let options = context.resolve_compiler_options(&mut draft, &spec, row, framework);
+        let model = ModelInputConfig { framework, ..ModelInputConfig::default() };
+        let request = context.build_request(&mut draft, &spec, model, options.as_ref());
+        match draft.into_plan(&spec, request).outcome {
+            Ok(_) => return Vec::new(),
+            Err(of_target) => problems.extend(of_target),
+        }
+    }
+    without_duplicates(problems.iter())
 }
 
 /// Plans one request per target, and reports the problems of the other targets.
