@@ -83,6 +83,18 @@ def test_uploads_are_processed_one_per_invocation() -> None:
     assert source["ScalingConfig"]["MaximumConcurrency"] > 1
 
 
+def test_slow_archives_are_answered_before_the_timeout() -> None:
+    code = (ROOT / "functions/plan-compilation/src/decide.rs").read_text()
+    [limit] = re.findall(r"READ_LIMIT: Duration = Duration::from_secs\((\d+)\)", code)
+    assert int(limit) + 15 <= RESOURCES["PlanCompilation"]["Properties"]["Timeout"]
+
+
+def test_missed_uploads_are_searched_for_every_three_minutes() -> None:
+    schedule = RESOURCES["PlanCompilation"]["Properties"]["Events"]["MissedUploads"]["Properties"]
+    assert schedule["ScheduleExpression"] == {"Ref": "MissedUploadsSchedule"}
+    assert TEMPLATE["Parameters"]["MissedUploadsSchedule"]["Default"] == "rate(3 minutes)"
+
+
 def test_every_parameter_has_a_default_and_a_description() -> None:
     for name, parameter in TEMPLATE["Parameters"].items():
         assert "Default" in parameter and parameter["Description"], name

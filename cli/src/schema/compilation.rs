@@ -11,6 +11,9 @@ use serde_json::Value;
 #[schemars(rename = "Compilation", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) struct CompilationSchema {
+    /// Maximum number of compilation jobs of the whole stack per UTC day; retries are not counted.
+    /// Targets above it are rejected. Default: no limit.
+    max_jobs_per_day: Option<u32>,
     /// Settings that apply to every rule unless the rule overrides them.
     defaults: Option<DefaultsSchema>,
     /// The first rule whose keys match an upload applies to it.

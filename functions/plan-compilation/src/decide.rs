@@ -19,8 +19,11 @@ use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender}
 
 use crate::Planner;
 
-/// How long an archive may take to be read: less than PlanCompilation's timeout in template.yaml, so
-/// that there is time to answer.
+/// The code of an upload that no rule matches.
+pub(crate) const NO_RULE: &str = "no-rule";
+
+/// How long an archive may take to be read: less than the function's timeout in template.yaml, so that
+/// there is time to answer.
 const READ_LIMIT: Duration = Duration::from_secs(280);
 
 /// The requests and problems that result from an upload or a model package.
@@ -36,12 +39,22 @@ pub(crate) struct Decision {
     pub problems: Vec<Problem>,
     /// Findings that do not prevent compilation.
     pub warnings: Vec<Warning>,
+    /// The limit of the configuration.
+    pub max_jobs_per_day: Option<u32>,
 }
 
 impl Decision {
     fn rejected(upload: Upload, rule: Option<&CompilationRule>, problems: Vec<Problem>) -> Self {
         let rule = rule.map(|rule| rule.name.clone());
-        Self { source: upload.into(), rule, stops_older: false, requests: Vec::new(), problems, warnings: Vec::new() }
+        Self {
+            source: upload.into(),
+            rule,
+            stops_older: false,
+            requests: Vec::new(),
+            problems,
+            warnings: Vec::new(),
+            max_jobs_per_day: None,
+        }
     }
 
     pub(crate) fn from_plan(
@@ -49,6 +62,7 @@ impl Decision {
         rule: &CompilationRule,
         plan: &CompilationPlan,
         stops_older: bool,
+        max_jobs_per_day: Option<u32>,
     ) -> Self {
         let warnings = plan.all_warnings();
         for warning in &warnings {
@@ -62,6 +76,7 @@ impl Decision {
             requests: plan.requests().cloned().collect(),
             problems: plan.all_problems(),
             warnings,
+            max_jobs_per_day,
         }
     }
 }
@@ -184,7 +199,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         let inspection = inspect_archive(archive, overrides.expected_framework(rule), READ_LIMIT).await?;
         let plan = neo::plan_upload(&PlanInput { inspection: &inspection, ..input });
         let stops_older = plan.on_new_version == NewVersionPolicy::Stop;
-        Ok(Some(Decision::from_plan(upload.into(), rule, &plan, stops_older)))
+        let limit = config.document.compilation.max_jobs_per_day;
+        Ok(Some(Decision::from_plan(upload.into(), rule, &plan, stops_older, limit)))
     }
 
     fn no_configuration_problem(&self, error: &LoadError) -> Problem {
@@ -216,7 +232,7 @@ fn no_matching_rule_problem(config: &Config, key: &str) -> Problem {
     let patterns: Vec<_> = with_keys.map(|(name, keys)| format!("{name} ({})", keys.as_str())).collect();
     let known = if patterns.is_empty() { "there are no rules for uploads".to_owned() } else { patterns.join(", ") };
     Problem::new(
-        "no-rule",
+        NO_RULE,
         format!("no rule matches the key `{key}`: {known}"),
         "add a rule to automation.yaml whose keys match it, or upload the archive under a key that a rule matches",
     )

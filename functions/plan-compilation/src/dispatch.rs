@@ -8,12 +8,16 @@ use automation::{
     objects::{Objects, split_s3_uri},
 };
 use ledger::{JobRow, LedgerTable, ModelRow, ModelState, Reuse, Sequencer, VersionOrder};
-use neo::{CompilationRequest, JobStatus, ModelId, ModelSource};
+use model_archive::Problem;
+use neo::{CompilationRequest, JobName, JobStatus, ModelId, ModelSource};
 use notifications::{Channel, Notification};
 use tracing::{info, warn};
 use worker::{Failure, queue::Sender};
 
-use crate::{Planner, decide::Decision};
+use crate::{
+    Planner,
+    decide::{Decision, NO_RULE},
+};
 
 impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     /// Stores a decision in the ledger, then carries it out.
@@ -22,7 +26,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         decision: Decision,
         sequencer: Option<String>,
     ) -> Result<(), Failure> {
-        let Decision { source, rule, stops_older, requests, problems, warnings } = decision;
+        let Decision { source, rule, stops_older, requests, mut problems, warnings, max_jobs_per_day } = decision;
         let id = source.model_id();
         let planned_at = (self.clock)();
         let mut jobs = Vec::with_capacity(requests.len());
@@ -30,7 +34,10 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             let reuse = self.choose_reuse(request, stops_older).await?;
             jobs.push(self.ledger.claim_job(request, reuse).await?);
         }
-        let state = if requests.is_empty() { ModelState::Rejected } else { ModelState::Planned };
+        if let Some(limit) = max_jobs_per_day {
+            problems.extend(self.apply_daily_limit(limit, &id, &requests, &mut jobs).await?);
+        }
+        let state = if jobs.is_empty() { ModelState::Rejected } else { ModelState::Planned };
         let sequencer = sequencer.map(Sequencer::from);
         let model = ModelRow { source, rule, state, jobs, problems, warnings, planned_at, sequencer, stops_older };
         let model = self.ledger.create_model(&id, model).await?;
@@ -38,6 +45,38 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             self.ledger.withdraw_job(request).await?;
         }
         self.dispatch_model(&id, &model).await
+    }
+
+    /// Removes the jobs of a model that the limit of the configuration does not allow today, and
+    /// returns the problem. A job that an earlier model started is not counted.
+    async fn apply_daily_limit(
+        &self,
+        limit: u32,
+        id: &ModelId,
+        requests: &[CompilationRequest],
+        jobs: &mut Vec<JobName>,
+    ) -> Result<Option<Problem>, Failure> {
+        let own: Vec<_> = requests.iter().filter(|request| jobs.contains(&request.job_name)).collect();
+        let Some(first) = own.first() else { return Ok(None) };
+        let wanted = u32::try_from(own.len()).unwrap_or(u32::MAX);
+        let allowed = self.ledger.count_daily_jobs(id, wanted, limit).await?;
+        let refused = &own[own.len().min(allowed as usize)..];
+        if refused.is_empty() {
+            return Ok(None);
+        }
+        jobs.retain(|job| refused.iter().all(|request| request.job_name != *job));
+        let targets: Vec<_> = refused.iter().map(|request| request.target.to_string()).collect();
+        let fix = match &first.source {
+            ModelSource::Upload(_) => "upload the archive again after 00:00 UTC, or raise max_jobs_per_day".to_owned(),
+            ModelSource::Package(_) => {
+                format!(
+                    "change rule `{}` (for example, edit a tag) after 00:00 UTC, or raise max_jobs_per_day",
+                    first.rule
+                )
+            }
+        };
+        let problem = format!("the limit of {limit} jobs per day is reached; not compiled for {}", targets.join(", "));
+        Ok(Some(Problem::new("daily-limit", problem, fix)))
     }
 
     /// Which earlier jobs a request can share. A job whose artifact was deleted cannot be shared.
@@ -84,7 +123,10 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     /// Publishes the problems of a model, once.
     async fn publish_problems(&self, id: &ModelId, model: &ModelRow) -> Result<(), Failure> {
         let Some(first) = model.problems.first() else { return Ok(()) };
-        self.notifier.publish_once(&Notification::upload_rejected(id, model, (self.clock)())).await?;
+        let now = (self.clock)();
+        let of_folder = Notification::unmatched_file(model, now).filter(|_| first.code == NO_RULE);
+        let notification = of_folder.unwrap_or_else(|| Notification::upload_rejected(id, model, now));
+        self.notifier.publish_once(&notification).await?;
         let (key, jobs) = (log_key(model), model.jobs.len());
         warn!(key, model = id.as_str(), problem = first.problem, jobs, "Model rejected, for all or for some targets");
         Ok(())

@@ -139,7 +139,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
                 region: self.region.as_deref(),
             });
             // A package that cannot be planned does not keep back those of the other rules.
-            planned.push(self.plan_model_package(source, rule, &plan).await);
+            planned.push(self.plan_model_package(source, rule, &plan, compilation.max_jobs_per_day).await);
         }
         Failure::merge_results(planned)
     }
@@ -149,12 +149,14 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         source: ModelSource,
         rule: &CompilationRule,
         plan: &CompilationPlan,
+        max_jobs_per_day: Option<u32>,
     ) -> Result<(), Failure> {
         let id = source.model_id();
-        match self.ledger.find_model(&id).await? {
-            Some(model) => self.dispatch_model(&id, &model).await,
-            None => self.record_and_dispatch(Decision::from_plan(source, rule, plan, false), None).await,
+        if let Some(model) = self.ledger.find_model(&id).await? {
+            return self.dispatch_model(&id, &model).await;
         }
+        let decision = Decision::from_plan(source, rule, plan, false, max_jobs_per_day);
+        self.record_and_dispatch(decision, None).await
     }
 
     /// Reports an artifact of this stack that was uploaded as a model: once per bucket and day, so

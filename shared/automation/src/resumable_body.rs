@@ -5,7 +5,7 @@
 //! an error. A large archive would then be read again from its first byte, and fail again.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -68,8 +68,7 @@ impl ResumableBody {
     /// Returns the cause if the object was requested too often without success, or is not there any
     /// more.
     fn resume_after(&mut self, cause: io::Error) -> io::Result<()> {
-        let is_final = cause.get_ref().is_some_and(|error| error.is::<OpenError>());
-        if is_final || self.attempts == MAX_ATTEMPTS {
+        if cause.kind() == ErrorKind::NotFound || self.attempts == MAX_ATTEMPTS {
             return Err(cause);
         }
         let pause = PAUSE * 2_u32.pow(self.attempts);
@@ -122,7 +121,7 @@ impl AsyncRead for ResumableBody {
 /// The error of a body that ends before its announced end.
 pub(crate) fn early_end(position: u64, size: u64) -> io::Error {
     let message = format!("the object ended after {position} of {size} bytes");
-    io::Error::new(io::ErrorKind::UnexpectedEof, message)
+    io::Error::new(ErrorKind::UnexpectedEof, message)
 }
 
 /// Requests an object from a byte on.
@@ -135,8 +134,8 @@ async fn open_rest(client: Client, object: ReadObject, offset: u64) -> io::Resul
             _ => 0,
         };
         match status {
-            404 | 405 => io::Error::other(OpenError::Gone),
-            412 => io::Error::other(OpenError::Overwritten),
+            404 | 405 => io::Error::new(ErrorKind::NotFound, OpenError::Gone),
+            412 => io::Error::new(ErrorKind::NotFound, OpenError::Overwritten),
             _ => io::Error::other(error),
         }
     })?;

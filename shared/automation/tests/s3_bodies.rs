@@ -87,12 +87,12 @@ fn answer_request(mut stream: &TcpStream, answer: Answer, seen: &Requests) {
             return stream.write_all(head.as_bytes()).unwrap();
         }
     };
-    let mut head = "HTTP/1.1 206 Partial Content\r\nETag: \"e\"\r\nConnection: close\r\n".to_owned();
-    head += &format!("Content-Range: bytes {offset}-{}/{SIZE}\r\n", SIZE - 1);
-    head += &length.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
-    let _ = stream.write_all((head + "\r\n").as_bytes()).and_then(|()| stream.write_all(&rest[..sent]));
+    let length = length.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
+    let range = format!("Content-Range: bytes {offset}-{}/{SIZE}\r\n", SIZE - 1);
+    let head = format!("HTTP/1.1 206 Partial Content\r\nETag: \"e\"\r\nConnection: close\r\n{range}{length}\r\n");
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&rest[..sent]));
     if let Answer::Stall(_) = answer {
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_mins(1));
     }
 }
 

@@ -5,6 +5,7 @@ mod arrivals;
 mod bucket_passes;
 mod bursts;
 mod config_checks;
+mod daily_jobs;
 mod dynamodb;
 mod histories;
 mod idempotency;

@@ -24,6 +24,8 @@ use crate::{InputShapes, KeyPattern, Target, input_shapes::DeclaredLayout};
 /// The `compilation` section.
 #[derive(Debug, Clone, Default)]
 pub struct CompilationConfig {
+    /// Jobs of the whole stack per UTC day, without retries; `None` if their number is not limited.
+    pub max_jobs_per_day: Option<u32>,
     /// Settings of every rule that does not set them itself.
     pub defaults: JobSettings,
     /// The first rule whose keys match an upload applies to it.

@@ -171,6 +171,25 @@ impl Notification {
         }
     }
 
+    /// A file that no rule matches; `None` for an archive, which is reported as a rejected model. The
+    /// id is the same for all files of a folder and day: a bucket may hold many other files.
+    pub fn unmatched_file(row: &ModelRow, time: Timestamp) -> Option<Self> {
+        let upload = row.source.as_upload()?;
+        let key = upload.key.to_ascii_lowercase();
+        if [".tar.gz", ".tgz", ".tar", ".zip", ".gz"].iter().any(|suffix| key.ends_with(suffix)) {
+            return None;
+        }
+        let folder = upload.key.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let id = format!("no-rule-{}-{}", ModelId::new(&upload.bucket, folder, ""), row.planned_at.strftime("%F"));
+        Some(Self {
+            subject: format_ascii_subject(&format!("Skipped: no rule for {}", row.source.display_name())),
+            text: text::format_unmatched_file_text(&row.source, folder, &row.problems),
+            model: Some((&row.source).into()),
+            problems: row.problems.clone(),
+            ..Self::new(NotificationType::CompilationRejected, Severity::Warning, id, time)
+        })
+    }
+
     /// The status of a job; `None` for a status that is not published. `next_attempt` is the retry
     /// of a failed job.
     pub fn job_status(row: &JobRow, next_attempt: Option<&CompilationRequest>, time: Timestamp) -> Option<Self> {
@@ -546,6 +565,14 @@ mod tests {
             .into()
     }
 
+    fn unmatched_model() -> ModelRow {
+        let upload = Upload { key: "vision/notes/readme.txt".to_owned(), ..sample_upload() };
+        let problem = "no rule matches the key `vision/notes/readme.txt`: edge-vision (vision/*.tar.gz)";
+        let fix =
+            "add a rule to automation.yaml whose keys match it, or upload the archive under a key that a rule matches";
+        ModelRow { source: upload.into(), rule: None, ..rejected_model(&[Problem::new("no-rule", problem, fix)]) }
+    }
+
     fn sample_notifications() -> Vec<Notification> {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let problems = [Problem::new(
@@ -573,6 +600,7 @@ mod tests {
             "stop copying artifacts into the model bucket",
         );
         all.push(Notification::own_artifact(&sample_upload(), problem, now));
+        all.extend(Notification::unmatched_file(&unmatched_model(), now));
         all.extend(Notification::reused_artifact(
             &model_id(),
             &rejected_model(&[]),

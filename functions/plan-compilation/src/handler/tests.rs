@@ -444,6 +444,116 @@ async fn object_without_an_announced_size_is_read() {
 }
 
 #[tokio::test]
+async fn archive_that_ends_early_is_read_again() {
+    let planner = create_planner(Some(CONFIG));
+    let whole = build_model_archive();
+    let event = planner.upload_object("vision/a.tar.gz", "v1", whole[..whole.len() / 2].to_vec(), &[]);
+    for versions in planner.archives.objects.lock().values_mut() {
+        for stored in versions.iter_mut().filter(|stored| stored.etag.starts_with("etag")) {
+            stored.announced_size = Some(Some(whole.len() as u64));
+        }
+    }
+    let failure = planner.handle_event(event).await.unwrap_err();
+    assert!(matches!(failure, Failure::Transient(_)), "{failure:?}");
+    assert!(planner.notifier.topic().types().is_empty(), "expected nothing to be said about the archive");
+}
+
+#[tokio::test]
+async fn slow_archive_is_rejected_after_ten_minutes() {
+    let planner = create_planner(Some(CONFIG));
+    let Event::ObjectsCreated(objects) = planner.upload_object("vision/a.tar.gz", "v1", vec![1], &[]) else { panic!() };
+    let config = planner.config.load_active().await.unwrap();
+    let rule = &config.document.compilation.rules[0];
+    let failure = planner.decide_too_slow(&objects[0], rule).await.err().unwrap();
+    assert!(matches!(failure, Failure::Deferred { .. }), "{failure:?}");
+    let later = || Timestamp::UNIX_EPOCH + MAX_PERMISSION_WAIT;
+    let planner = TestPlanner { ledger: Ledger::new(planner.ledger.table().clone(), later), ..planner };
+    let decision = planner.decide_too_slow(&objects[0], rule).await.unwrap().unwrap();
+    assert_eq!(decision.problems[0].code, "archive-too-slow");
+}
+
+#[tokio::test]
+async fn certain_rejection_does_not_read_the_archive() {
+    let output = CONFIG.replacen("defaults: {", "defaults: { output: 's3://models/{job}', ", 1);
+    for (config, key) in [(CONFIG, "vision/a.zip"), (&output, "vision/a.tar.gz")] {
+        let planner = create_planner(Some(config));
+        let event = planner.upload_object(key, "v1", b"not an archive".to_vec(), &[]);
+        planner.handle_event(event).await.unwrap();
+        let text = planner.notifier.topic().published.lock()[0].text.clone();
+        assert!(!text.contains("the archive is not"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn jobs_above_the_daily_limit_are_rejected() {
+    let config = CONFIG.replacen("compilation:", "compilation:\n  max_jobs_per_day: 3", 1);
+    let planner = create_planner(Some(&config));
+    let upload = |name: &str| {
+        let archive = build_archive(&[("m.onnx", &read_squeezenet()), ("name.txt", name.as_bytes())]);
+        planner.upload_object(&format!("vision/{name}.tar.gz"), "v1", [archive, name.into()].concat(), &[])
+    };
+    let events = ["a", "bb", "ccc"].map(upload);
+    for event in events.iter().flat_map(|event| [event, event]) {
+        planner.handle_event(event.clone()).await.unwrap();
+    }
+    let targets: Vec<_> = planner.sent_requests().iter().map(|request| request.target.to_string()).collect();
+    assert_eq!(targets, ["jetson_nano", "ml_c5", "jetson_nano"], "expected two jobs of the first model and one more");
+    let texts: Vec<_> = planner.notifier.topic().published.lock().iter().map(|one| one.text.clone()).collect();
+    assert_eq!(texts.len(), 2);
+    for (text, targets) in texts.iter().zip(["ml_c5", "jetson_nano, ml_c5"]) {
+        let problem = format!("the limit of 3 jobs per day is reached; not compiled for {targets}\n");
+        assert!(text.contains(&problem), "{text}");
+    }
+    let tomorrow: Clock = || Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24);
+    let planner = TestPlanner { ledger: Ledger::new(planner.ledger.table().clone(), tomorrow), ..planner };
+    let archive = build_archive(&[("m.onnx", &read_squeezenet()), ("name.txt", b"next day")]);
+    let event = planner.upload_object("vision/next.tar.gz", "v1", archive, &[]);
+    planner.handle_event(event).await.unwrap();
+    assert_eq!(planner.sent_requests().len(), 5);
+}
+
+#[tokio::test]
+async fn plan_repeated_after_a_crash_is_counted_once() {
+    let config = CONFIG.replacen("compilation:", "compilation:\n  max_jobs_per_day: 2", 1);
+    let planner = create_planner(Some(&config));
+    let Event::ObjectsCreated(objects) = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[])
+    else {
+        panic!()
+    };
+    for _ in 0..2 {
+        let decision = planner.decide_upload(&objects[0]).await.unwrap().unwrap();
+        planner.record_and_dispatch(decision, None).await.unwrap();
+        // As if the function had crashed before it stored the decision.
+        planner.ledger.table().rows.lock().retain(|key, _| !key.starts_with("model#"));
+    }
+    assert_eq!(requested_jobs(&planner).len(), 2);
+    assert!(planner.notifier.topic().types().is_empty(), "expected the limit not to be reached");
+}
+
+#[tokio::test]
+async fn files_without_a_rule_are_reported_once_per_folder_and_day() {
+    let planner = create_planner(Some(CONFIG));
+    for key in
+        ["logs/a.txt", "logs/b.txt", "logs/2026/a.txt", "top.csv", "other.csv", "logs/model.zip", "logs/m.tar.gz"]
+    {
+        let event = planner.upload_object(key, "v1", vec![1], &[]);
+        planner.handle_event(event.clone()).await.unwrap();
+        planner.handle_event(event).await.unwrap();
+    }
+    let keys: Vec<_> = planner.notifier.topic().published.lock().iter().map(|one| one.subject.clone()).collect();
+    assert_eq!(
+        keys,
+        [
+            "Skipped: no rule for a.txt",
+            "Skipped: no rule for a.txt",
+            "Skipped: no rule for top.csv",
+            "Compilation rejected: model.zip",
+            "Compilation rejected: m",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn too_large_archive_is_rejected_before_it_is_read() {
     let planner = create_planner(Some(CONFIG));
     let event = planner.upload_object("vision/a.tar.gz", "v1", b"not an archive".to_vec(), &[]);

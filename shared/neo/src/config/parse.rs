@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The keys of each map in the section. A test checks that the schema has the same keys.
-const COMPILATION: [&str; 2] = ["defaults", "rules"];
+const COMPILATION: [&str; 3] = ["max_jobs_per_day", "defaults", "rules"];
 const SETTINGS: [&str; 11] = [
     "max_runtime_seconds",
     "max_runtime_seconds_after_timeout",
@@ -98,6 +98,7 @@ impl CompilationReader<'_> {
                 self.read_fields(at, &[&SETTINGS[..], &MODEL_KEYS].concat()).map(|fields| self.read_settings(&fields))
             }
         };
+        let max_jobs_per_day = fields.get("max_jobs_per_day").and_then(|at| self.read_integer(at, &(0..=u32::MAX)));
         let items = match fields.get("rules") {
             None => Vec::new(),
             Some(at) => self.read_items(at, "a list of rules")?,
@@ -128,7 +129,7 @@ impl CompilationReader<'_> {
         for (rule, at) in &rules {
             self.check_tag_count(&defaults, rule, at);
         }
-        Some(CompilationConfig { defaults, rules: rules.into_iter().map(|(rule, _)| rule).collect() })
+        Some(CompilationConfig { max_jobs_per_day, defaults, rules: rules.into_iter().map(|(rule, _)| rule).collect() })
     }
 
     fn check_tag_count(&mut self, defaults: &JobSettings, rule: &CompilationRule, at: &LocatedNode<'_>) {

@@ -60,6 +60,20 @@ pub(super) fn format_own_artifact_text(source: &ModelSource, problems: &[Problem
     text
 }
 
+pub(super) fn format_unmatched_file_text(source: &ModelSource, folder: &str, problems: &[Problem]) -> String {
+    let mut text =
+        format!("{} is not an archive that a rule matches; it is skipped.\n", escape_line(source.display_name()));
+    append_problems(&mut text, problems);
+    let folder =
+        if folder.is_empty() { "the root of the bucket".to_owned() } else { format!("`{}/`", escape_line(folder)) };
+    let _ = writeln!(
+        text,
+        "\nFurther such files in {folder} are skipped without another notification today; see the log of plan-compilation.\n"
+    );
+    append_model(&mut text, source, None);
+    text
+}
+
 pub(super) fn format_job_text(
     kind: NotificationType,
     name: &str,
