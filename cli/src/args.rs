@@ -182,6 +182,9 @@ pub(crate) struct ValidateArgs {
     /// Configuration file, or `-` for standard input
     #[arg(default_value = "automation.yaml")]
     pub config: PathBuf,
+    /// Fail if there are warnings, too
+    #[arg(long)]
+    pub strict: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,9 +1,13 @@
 //! Reads configuration files, and prints their errors and warnings below the lines they are in.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use configuration::ConfigDocument;
-use document::ConfigDiagnostic;
+use document::{ConfigDiagnostic, ConfigError, decode_text};
 use serde_json::json;
 
 use crate::{
@@ -14,16 +18,32 @@ use crate::{
 /// Longest line of a document that is printed, in characters.
 const MAX_SOURCE_LINE: usize = 160;
 
-/// Reads a configuration; `-` is standard input.
-pub(crate) fn read_config_text(path: &Path) -> Result<String, CliError> {
-    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
-    text.map_err(|source| CliError::Read { path: path.to_owned(), source })
+/// A configuration file and what is in it.
+pub(crate) struct ConfigFile {
+    /// To show the lines of errors; empty unless it is UTF-8.
+    pub text: String,
+    pub document: Result<ConfigDocument, ConfigError>,
+}
+
+impl ConfigFile {
+    /// Reads a configuration; `-` is standard input.
+    pub fn read(path: &Path) -> Result<Self, CliError> {
+        let mut bytes = Vec::new();
+        let read = if path == Path::new("-") {
+            io::stdin().read_to_end(&mut bytes)
+        } else {
+            File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+        };
+        read.map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+        let document = decode_text(&bytes).and_then(ConfigDocument::parse);
+        Ok(Self { text: String::from_utf8(bytes).unwrap_or_default(), document })
+    }
 }
 
 /// Reads a valid configuration; `None` if it is not valid, after printing its errors.
 pub(crate) fn load_config(path: &Path, json: bool, out: &mut CliOutput) -> Result<Option<ConfigDocument>, CliError> {
-    let text = read_config_text(path)?;
-    match ConfigDocument::parse(&text) {
+    let ConfigFile { text, document } = ConfigFile::read(path)?;
+    match document {
         Ok(document) => Ok(Some(document)),
         Err(error) => {
             if json {

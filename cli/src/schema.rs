@@ -7,6 +7,7 @@
 mod compilation;
 mod images;
 mod partner_apps;
+mod parts;
 mod workteams;
 
 use compilation::CompilationSchema;
@@ -16,12 +17,21 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::Recursiv
 use serde_json::Value;
 use workteams::WorkteamSchema;
 
+/// Name of the committed file, to which a URI of a copy is relative.
+const ID: &str = "automation.schema.json";
+
 const META_SCHEMA: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Configuration of the stack: which models are compiled for which targets, and which resources are
 /// managed.
 #[derive(JsonSchema)]
-#[schemars(title = "automation.yaml", deny_unknown_fields)]
+#[schemars(
+    title = "automation.yaml",
+    deny_unknown_fields,
+    extend("$id" = ID),
+    // They hold values for YAML aliases.
+    extend("patternProperties" = { "^x-": true })
+)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct DocumentSchema {
     /// Schema version of this file.
@@ -38,29 +48,6 @@ struct DocumentSchema {
     workteams: Option<Vec<WorkteamSchema>>,
 }
 
-/// Removes `null` where it only stands for a key that is omitted: an editor reports an error more
-/// precisely if there is one alternative.
-fn remove_null(schema: &mut Schema) {
-    let null = serde_json::json!({ "type": "null" });
-    if let Some(Value::Array(types)) = schema.get_mut("type") {
-        types.retain(|name| name != "null");
-        if let [only] = types.as_slice() {
-            let only = only.clone();
-            schema.insert("type".to_owned(), only);
-        }
-    }
-    if let Some(Value::Array(forms)) = schema.get_mut("anyOf")
-        && let [Value::Object(form), other] = forms.as_slice()
-        && *other == null
-    {
-        let form = form.clone();
-        schema.remove("anyOf");
-        for (key, value) in form {
-            schema.insert(key, value);
-        }
-    }
-}
-
 /// Generates the schema that is committed as `config/automation.schema.json`.
 pub fn generate_schema() -> Schema {
     let mut settings = SchemaSettings::draft2020_12();
@@ -74,7 +61,6 @@ pub fn generate_schema() -> Schema {
         if let Some(Value::String(description)) = schema.get_mut("description") {
             *description = description.replace('\n', " ");
         }
-        remove_null(schema);
     });
     settings.with_transform(simplify).into_generator().into_root_schema_for::<DocumentSchema>()
 }

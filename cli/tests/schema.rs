@@ -52,8 +52,11 @@ fn schema_keys(schema: &Value, name: &str) -> BTreeSet<String> {
 /// The keys that are read where the document has an unknown key: the error lists them.
 fn known_keys(document: &str) -> BTreeSet<String> {
     let error = ConfigDocument::parse(document).unwrap_err();
-    let unknown = error.errors.iter().find(|error| error.message.contains("unknown key `QQQQ`")).expect(document);
-    let (_, allowed) = unknown.message.split_once("allowed: ").expect("all keys are listed");
+    let keys = |message: &str| {
+        let (keys, _) = message.strip_prefix("expected one of the keys ")?.split_once(", found `QQQQ`")?;
+        Some(keys.to_owned())
+    };
+    let allowed = error.errors.iter().find_map(|error| keys(&error.message)).expect(document);
     allowed.split(", ").map(str::to_owned).collect()
 }
 
@@ -125,14 +128,37 @@ fn schema_defaults(schema: &Value) -> Vec<(String, String)> {
     stated.map(|(key, value)| (key.clone(), value["default"].to_string().trim_matches('"').to_owned())).collect()
 }
 
+/// `tests/test_schema.py` reads the same documents with the schema.
 #[test]
 fn the_documents_in_the_documentation_are_valid() {
-    let text = fs::read_to_string(repository_root().join("docs/CONFIGURATION.md")).unwrap();
-    let documents: Vec<_> = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert!(!documents.is_empty());
-    for document in documents {
-        if let Err(error) = ConfigDocument::parse(document) {
-            panic!("{error}\n{document}");
+    let docs = fs::read_dir(repository_root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut blocks = 0;
+    for page in pages.chain([repository_root().join("README.md")]) {
+        let text = fs::read_to_string(&page).unwrap();
+        let yaml = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        // Others are workflows.
+        for document in yaml.filter(|block| block.lines().any(|line| line.starts_with("version:"))) {
+            blocks += 1;
+            if let Err(error) = ConfigDocument::parse(document) {
+                panic!("{}: {error}\n{document}", page.display());
+            }
         }
+    }
+    assert!(blocks >= 5, "{blocks}");
+}
+
+#[test]
+fn null_counts_as_absent() {
+    let text = "version: 1.0
+partner_apps: null
+images: [ { name: base, description: null, display_name: null, tags: null } ]
+compilation:
+  defaults: { retries: null, vpc: null, on_new_version: null }
+  rules:
+    - { name: a, keys: 'a/*', model_package_version: null, framework: null, targets: [ { device: ml_c7g, platform: null } ] }
+";
+    if let Err(error) = ConfigDocument::parse(text) {
+        panic!("{error}");
     }
 }

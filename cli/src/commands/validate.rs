@@ -2,25 +2,27 @@
 
 use configuration::ConfigDocument;
 use document::ConfigDiagnostic;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     args::ValidateArgs,
-    config_file::{print_diagnostics, read_config_text},
+    config_file::{ConfigFile, print_diagnostics},
     error::CliError,
-    output::{CliOutput, ERROR, GOOD, format_count},
+    output::{CliOutput, ERROR, GOOD, WARNING, format_count},
     verdict::Verdict,
 };
 
 pub(crate) fn validate_config(args: &ValidateArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let text = read_config_text(&args.config)?;
-    let (errors, warnings, document) = match ConfigDocument::parse(&text) {
+    let ConfigFile { text, document } = ConfigFile::read(&args.config)?;
+    let (errors, warnings, document) = match document {
         Ok(document) => (Vec::new(), document.warnings.clone(), Some(document)),
         Err(error) => (error.errors, Vec::new(), None),
     };
     if args.json {
         out.print_json(&json!({
             "valid": errors.is_empty(),
+            "sections": document.as_ref().map(count_sections),
             "errors": errors,
             "warnings": warnings,
         }))?;
@@ -28,7 +30,8 @@ pub(crate) fn validate_config(args: &ValidateArgs, out: &mut CliOutput) -> Resul
         print_diagnostics(&args.config, &text, &errors, &warnings, out)?;
         print_summary(args, &errors, document.as_ref(), out)?;
     }
-    Ok(if errors.is_empty() { Verdict::Good } else { Verdict::Bad })
+    let is_good = errors.is_empty() && (warnings.is_empty() || !args.strict);
+    Ok(if is_good { Verdict::Good } else { Verdict::Bad })
 }
 
 fn print_summary(
@@ -42,8 +45,51 @@ fn print_summary(
         let errors = format_count(errors.len(), "error");
         return out.print_line(format_args!("{ERROR}{name} is not valid:{ERROR:#} {errors}"));
     };
+    let sections: Vec<_> = describe_sections(document);
+    let sections = if sections.is_empty() { "nothing is declared".to_owned() } else { sections.join(", ") };
+    match document.warnings.len() {
+        0 => out.print_line(format_args!("{GOOD}{name} is valid:{GOOD:#} {sections}")),
+        count if args.strict => {
+            let warnings = format_count(count, "warning");
+            out.print_line(format_args!("{ERROR}{name} has {warnings} (--strict):{ERROR:#} {sections}"))
+        }
+        count => {
+            let warnings = format_count(count, "warning");
+            out.print_line(format_args!("{GOOD}{name} is valid:{GOOD:#} {sections}; {WARNING}{warnings}{WARNING:#}"))
+        }
+    }
+}
+
+/// The number of entries per section, without the sections that have none.
+fn describe_sections(document: &ConfigDocument) -> Vec<String> {
+    let counts = count_sections(document);
+    let rules = (counts.rules > 0).then(|| {
+        let (rules, targets) = (format_count(counts.rules, "rule"), format_count(counts.targets, "target"));
+        format!("{rules} ({targets})")
+    });
+    let others = [(counts.partner_apps, "partner app"), (counts.images, "image"), (counts.workteams, "work team")];
+    let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, noun)| format_count(*count, noun));
+    rules.into_iter().chain(others).collect()
+}
+
+fn count_sections(document: &ConfigDocument) -> SectionCounts {
     let rules = &document.compilation.rules;
-    let targets: usize = rules.iter().map(|rule| rule.targets.len()).sum();
-    let (rules, targets) = (format_count(rules.len(), "rule"), format_count(targets, "target"));
-    out.print_line(format_args!("{GOOD}{name} is valid:{GOOD:#} {rules}, {targets}"))
+    SectionCounts {
+        rules: rules.len(),
+        targets: rules.iter().map(|rule| rule.targets.len()).sum(),
+        partner_apps: document.declared.partner_apps.len(),
+        images: document.declared.images.len(),
+        workteams: document.declared.workteams.len(),
+    }
+}
+
+/// The number of entries of a document.
+#[derive(Serialize)]
+struct SectionCounts {
+    rules: usize,
+    /// Of all rules.
+    targets: usize,
+    partner_apps: usize,
+    images: usize,
+    workteams: usize,
 }

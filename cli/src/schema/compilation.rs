@@ -4,7 +4,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use model_archive::Framework;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::parts::{TagValueSchema, one_of_keys, tag_keys};
 
 /// Defaults and rules for compiling models.
 #[derive(JsonSchema)]
@@ -36,12 +38,14 @@ struct DefaultsSchema {
 #[schemars(
     rename = "Rule",
     deny_unknown_fields,
-    extend("oneOf" = [{ "required": ["keys"] }, { "required": ["model_package_version"] }])
+    extend("oneOf" = one_of_keys("keys", "model_package_version")),
+    extend("if" = { "required": ["model_package_version"], "properties": { "model_package_version": { "type": "string" } } }),
+    extend("then" = without_upload_keys())
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 struct RuleSchema {
     /// Identifies the rule in notifications and tags.
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = r"\S"))]
     name: String,
     /// A glob over object keys: `*` matches within one folder, `**` crosses folders, `{a,b}`
     /// matches either.
@@ -78,7 +82,7 @@ struct RuleSchema {
 #[schemars(
     rename = "Target",
     deny_unknown_fields,
-    extend("oneOf" = [{ "required": ["device"] }, { "required": ["platform"] }])
+    extend("oneOf" = one_of_keys("device", "platform"))
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 struct TargetSchema {
@@ -116,6 +120,7 @@ struct JobSettingsSchema {
     #[schemars(range(min = 1, max = 2_147_483_647))]
     batch_size: Option<u32>,
     /// Tags of each job; those of defaults, rule and target are merged.
+    #[schemars(extend("propertyNames" = tag_keys()))]
     tags: Option<BTreeMap<String, TagValueSchema>>,
     /// Location of the artifacts: a prefix in the artifact bucket, or `s3://bucket/prefix`, with
     /// the placeholders {key}, {stem}, {folder}, {rule}, {target}, {version} and {job}.
@@ -171,14 +176,13 @@ enum LayoutSchema {
 #[expect(dead_code, reason = "only its schema is used")]
 struct PlatformSchema {
     /// Operating system.
-    #[schemars(extend("examples" = ["ANDROID", "LINUX"]))]
+    #[schemars(schema_with = "system_schema")]
     os: String,
     /// Processor architecture.
-    #[schemars(extend("examples" = ["X86_64", "X86", "ARM64", "ARM_EABI", "ARM_EABIHF"]))]
+    #[schemars(schema_with = "architecture_schema")]
     arch: String,
     /// Accelerator. Default: no accelerator.
-    #[schemars(extend("examples" = ["INTEL_GRAPHICS", "MALI", "NVIDIA", "NNA"]))]
-    accelerator: Option<String>,
+    accelerator: Option<AcceleratorSchema>,
 }
 
 /// VPC configuration of the compilation job.
@@ -188,19 +192,24 @@ struct PlatformSchema {
 struct VpcSchema {
     /// IDs of the security groups.
     #[schemars(length(min = 1, max = 5))]
-    security_group_ids: Vec<String>,
+    security_group_ids: Vec<NetworkIdSchema>,
     /// IDs of the subnets.
     #[schemars(length(min = 1, max = 16))]
-    subnets: Vec<String>,
+    subnets: Vec<NetworkIdSchema>,
 }
+
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct NetworkIdSchema(#[schemars(regex(pattern = r"^[a-zA-Z0-9-]{1,32}$"))] String);
 
 /// A shape per input name; for PyTorch, a list of shapes is also allowed.
 #[derive(JsonSchema)]
 #[schemars(rename = "Inputs", untagged)]
 #[expect(dead_code, reason = "only its schema is used")]
 enum InputsSchema {
-    Named(BTreeMap<String, InputSchema>),
-    Positional(Vec<InputSchema>),
+    Named(#[schemars(extend("minProperties" = 1))] BTreeMap<String, InputSchema>),
+    Positional(#[schemars(length(min = 1))] Vec<InputSchema>),
 }
 
 /// A shape such as [1, 3, 224, 224]; for the target coreml, a map is also allowed.
@@ -271,11 +280,6 @@ struct SizeSchema(#[schemars(range(min = 1, max = 2_147_483_647))] u32);
 #[derive(JsonSchema)]
 #[schemars(inline)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct TagValueSchema(#[schemars(length(max = 256))] String);
-
-#[derive(JsonSchema)]
-#[schemars(inline)]
-#[expect(dead_code, reason = "only its schema is used")]
 struct FrameworkVersionSchema(
     #[schemars(length(min = 3, max = 10), regex(pattern = r"^[0-9]\.[A-Za-z0-9][A-Za-z0-9.]*$"))] String,
 );
@@ -293,10 +297,63 @@ impl JsonSchema for DeviceSchema {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let known: Vec<_> = neo::device_names().collect();
-        // Editors complete the known names. Any other name is valid, too: SageMaker may support
-        // newer devices, and an unknown one only causes a warning.
-        schemars::json_schema!({ "anyOf": [{ "enum": known }, { "type": "string" }] })
+        // Editors complete the known names. SageMaker may support newer devices, which only cause a
+        // warning.
+        let new = json!({ "type": "string", "pattern": neo::new_device_pattern() });
+        schemars::json_schema!({ "anyOf": [{ "enum": known }, new] })
     }
+}
+
+fn system_schema(_: &mut SchemaGenerator) -> Schema {
+    platform_name_schema(&neo::SYSTEMS)
+}
+
+fn architecture_schema(_: &mut SchemaGenerator) -> Schema {
+    platform_name_schema(&neo::ARCHITECTURES)
+}
+
+struct AcceleratorSchema;
+
+impl JsonSchema for AcceleratorSchema {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Accelerator".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        platform_name_schema(&neo::ACCELERATORS)
+    }
+}
+
+/// The known names, for completion, or a new one, which has capitals like the others.
+fn platform_name_schema(known: &[&str]) -> Schema {
+    let synonyms = neo::SYNONYMS.map(|(synonym, _)| synonym);
+    let new = json!({ "type": "string", "pattern": "^[A-Z][A-Z0-9_]*$", "not": { "enum": synonyms } });
+    schemars::json_schema!({ "anyOf": [{ "enum": known }, new] })
+}
+
+/// Keys that a rule and its targets must not have for a model package.
+fn without_upload_keys() -> Value {
+    let absent = |keys: &[&str]| {
+        let keys: serde_json::Map<_, _> =
+            keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "null" }))).collect();
+        Value::Object(keys)
+    };
+    let of_target = absent(&["framework_version", "inputs", "symbolic_dims", "batch_size"]);
+    let mut of_rule = absent(&[
+        "framework",
+        "framework_version",
+        "inputs",
+        "layout",
+        "symbolic_dims",
+        "batch_size",
+        "on_new_version",
+    ]);
+    of_rule["targets"] = json!({ "items": { "properties": of_target } });
+    json!({ "properties": of_rule })
 }
 
 struct FrameworkSchema;

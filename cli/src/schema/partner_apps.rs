@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
+use super::parts::{TagValueSchema, tag_keys};
+
+/// The name or the ARN of an app.
+const APP_PATTERN: &str =
+    r"^([a-zA-Z0-9-]{1,256}|arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:partner-app/app-[A-Z0-9]{12})$";
+
 /// A partner app to reconcile. Apps that are not listed are never changed.
 #[derive(JsonSchema)]
 #[schemars(rename = "PartnerApp", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) struct PartnerAppSchema {
     /// Name or ARN of the app.
-    #[schemars(regex(
-        pattern = r"^([a-zA-Z0-9-]{1,256}|arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:partner-app/app-[A-Z0-9]{12})$"
-    ))]
+    #[schemars(regex(pattern = APP_PATTERN))]
     app: String,
     /// `auto` upgrades to the version that SageMaker offers, one step at a time; `notify` notifies
     /// you of the offered version; `off` does neither.
@@ -38,14 +42,15 @@ pub(super) struct PartnerAppSchema {
     /// `after`.
     auto_minor_upgrade: Option<bool>,
     /// Instance type and size of the cluster.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[^\n]*\S[^\n]*$"))]
     tier: Option<String>,
     /// Whether users are identified by their IAM session name or user name.
     iam_session_identity: Option<bool>,
     /// Settings of the application.
     application: Option<ApplicationSchema>,
     /// Tags that the app must have; other tags are kept.
-    tags: Option<BTreeMap<String, String>>,
+    #[schemars(extend("propertyNames" = tag_keys()), extend("maxProperties" = 50))]
+    tags: Option<BTreeMap<String, TagValueSchema>>,
 }
 
 /// What to do when SageMaker offers a new version of an app.
@@ -87,6 +92,7 @@ struct WeekTimeSchema(
 #[expect(dead_code, reason = "only its schema is used")]
 struct AfterSchema {
     /// Name or ARN of the app that is upgraded first.
+    #[schemars(regex(pattern = APP_PATTERN))]
     app: String,
     /// Length of the waiting period, in days.
     #[schemars(range(min = 1, max = 365))]
@@ -117,4 +123,4 @@ struct ApplicationSchema {
 #[derive(JsonSchema)]
 #[schemars(inline)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct GroupPatternSchema(#[schemars(length(min = 1, max = 128), regex(pattern = r"^[\w+=,.@*-]+$"))] String);
+struct GroupPatternSchema(#[schemars(length(min = 1, max = 128), regex(pattern = r"^[a-zA-Z0-9_+=,.@*-]+$"))] String);

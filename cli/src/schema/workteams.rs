@@ -2,6 +2,8 @@
 
 use schemars::JsonSchema;
 
+use super::parts::one_of_keys;
+
 /// A work team to reconcile. Teams that are not listed are never changed.
 #[derive(JsonSchema)]
 #[schemars(rename = "Workteam", deny_unknown_fields)]
@@ -11,7 +13,7 @@ pub(super) struct WorkteamSchema {
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$"))]
     name: String,
     /// Purpose of the team, on one line.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[^\r\n]*\S[^\r\n]*$"))]
     description: String,
     /// Members of the team: groups of Amazon Cognito, or of your own identity provider. Groups that
     /// are not listed are removed.
@@ -36,7 +38,7 @@ pub(super) struct WorkteamSchema {
 #[schemars(
     rename = "Members",
     deny_unknown_fields,
-    extend("oneOf" = [{ "required": ["cognito"] }, { "required": ["oidc"] }])
+    extend("oneOf" = one_of_keys("cognito", "oidc"))
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 struct MembersSchema {
@@ -53,7 +55,7 @@ struct MembersSchema {
 #[expect(dead_code, reason = "only its schema is used")]
 struct CognitoGroupSchema {
     /// User pool ID.
-    #[schemars(length(min = 1, max = 55), regex(pattern = r"^[\w-]+_[0-9a-zA-Z]+$"))]
+    #[schemars(length(min = 1, max = 55), regex(pattern = r"^[a-zA-Z0-9_-]+_[0-9a-zA-Z]+$"))]
     user_pool: String,
     /// Name of the group.
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^\S+$"))]
@@ -84,7 +86,7 @@ struct OidcGroupSchema(#[schemars(length(min = 1, max = 63), regex(pattern = r"^
 #[schemars(
     rename = "WorkerAccess",
     deny_unknown_fields,
-    extend("oneOf" = [{ "required": ["source_ip"] }, { "required": ["vpc_source_ip"] }])
+    extend("oneOf" = one_of_keys("source_ip", "vpc_source_ip"))
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 struct WorkerAccessSchema {

@@ -272,10 +272,9 @@ impl<O: Objects> ConfigSource<O> {
             let error = format!("the document has more than {MAX_DOCUMENT} bytes; remove what is not needed");
             return Ok(ParsedConfig::Invalid(error));
         }
-        Ok(match str::from_utf8(&bytes).map(parse) {
-            Ok(Ok(document)) => ParsedConfig::Valid(Arc::new(document)),
-            Ok(Err(error)) => ParsedConfig::Invalid(error.to_string()),
-            Err(error) => ParsedConfig::Invalid(format!("the document is not UTF-8 ({error}); save it as UTF-8")),
+        Ok(match document::decode_text(&bytes).and_then(parse) {
+            Ok(document) => ParsedConfig::Valid(Arc::new(document)),
+            Err(error) => ParsedConfig::Invalid(error.to_string()),
         })
     }
 

@@ -59,12 +59,4 @@ impl ConfigError {
         errors.truncate(MAX_ERRORS);
         Self { errors }
     }
-
-    /// Keeps the parser's message without its position, which the diagnostic has already.
-    pub(crate) fn from_syntax_error(error: &serde_saphyr::Error) -> Self {
-        let text = error.without_snippet().to_string();
-        let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-        let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
-        Self { errors: vec![ConfigDiagnostic::new("", position, format!("invalid YAML: {message}"))] }
-    }
 }

@@ -8,6 +8,10 @@ use serde::{
 };
 use serde_saphyr::{DuplicateKeyPolicy, Spanned};
 
+/// Maximum nesting of a document: twice what its deepest key needs. Reading is recursive, and a
+/// thread of a Lambda function has 2 MiB of stack.
+pub(crate) const MAX_DEPTH: usize = 32;
+
 /// A position in a document; line and column start at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Position {
@@ -49,7 +53,10 @@ impl FromStr for YamlNode {
     /// Parses one YAML document.
     fn from_str(text: &str) -> Result<Self, serde_saphyr::Error> {
         // The reader reports duplicate keys, with the position of the second one.
-        let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough };
+        let options = serde_saphyr::options! {
+            duplicate_keys: DuplicateKeyPolicy::PassThrough,
+            budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
+        };
         serde_saphyr::from_str_with_options(text, options)
     }
 }
@@ -65,6 +72,16 @@ impl YamlNode {
             YamlValue::Text(text) => format!("`{text}`"),
             YamlValue::List(_) => "a list".to_owned(),
             YamlValue::Map(_) => "a map".to_owned(),
+        }
+    }
+
+    /// The value of a whole number; `1.0` is one, as in JSON Schema.
+    pub(crate) fn to_integer(&self) -> Option<i128> {
+        match self.value {
+            YamlValue::Integer(value) => Some(value),
+            #[expect(clippy::cast_possible_truncation, reason = "it is small and has no fraction")]
+            YamlValue::Float(value) if value.fract() == 0.0 && value.abs() < f64::from(u32::MAX) => Some(value as i128),
+            _ => None,
         }
     }
 

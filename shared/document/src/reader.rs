@@ -80,6 +80,8 @@ pub enum DocumentUse {
 #[derive(Debug, Default)]
 pub struct Reader {
     pub(crate) document_use: DocumentUse,
+    /// The document, to quote values as they are written; empty if there is none.
+    pub(crate) text: String,
     pub(crate) errors: Vec<ConfigDiagnostic>,
     pub(crate) warnings: Vec<ConfigDiagnostic>,
 }
@@ -126,16 +128,73 @@ impl Reader {
         None
     }
 
+    /// Like [`report_unexpected`](Self::report_unexpected), for a value that is not text: text in
+    /// quotes that would be one without them is the most frequent error.
+    fn report_not_literal<T>(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<T> {
+        match &at.node.value {
+            YamlValue::Text(text) if text.parse::<f64>().is_ok() || ["true", "false"].contains(&text.as_str()) => {
+                self.report_error(at, format!("expected {expected}, found the text \"{text}\"; remove the quotes"));
+                None
+            }
+            _ => self.report_unexpected(at, expected),
+        }
+    }
+
+    /// The number or word at the position of a value as it is written, such as `1.10`; `None` for
+    /// an alias, or if the value is not written like that.
+    fn find_literal(&self, at: &LocatedNode<'_>) -> Option<&str> {
+        let position = at.node.position?;
+        let line = self.text.lines().nth(usize::try_from(position.line).ok()?.checked_sub(1)?)?;
+        let start = line.char_indices().nth(usize::try_from(position.column).ok()?.checked_sub(1)?)?.0;
+        let literal = line[start..].split([',', ']', '}', ' ', '\t']).next().unwrap_or_default();
+        let is_same = match at.node.value {
+            YamlValue::Float(value) => literal.parse::<f64>().is_ok_and(|read| read.total_cmp(&value).is_eq()),
+            YamlValue::Integer(value) => literal.parse().is_ok_and(|read: i128| read == value),
+            _ => false,
+        };
+        is_same.then_some(literal)
+    }
+
+    /// Describes a number or boolean that should be text, and how to write it.
+    fn describe_unquoted(&self, at: &LocatedNode<'_>) -> String {
+        let value = at.node.describe_value();
+        match (self.find_literal(at), &at.node.value) {
+            (Some(literal), YamlValue::Float(_) | YamlValue::Integer(_)) if literal != value => {
+                format!("the number {value}; write \"{literal}\" in quotes: YAML reads {literal} as the number {value}")
+            }
+            (_, YamlValue::Bool(_)) => format!("{value}; put it in quotes"),
+            _ => format!("the number {value}; write \"{value}\" in quotes"),
+        }
+    }
+
+    /// Like [`read_fields`](Self::read_fields), and accepts keys that begin with `x-`: they hold
+    /// values that other keys refer to by YAML aliases.
+    pub(crate) fn read_extensible_fields<'n>(&mut self, at: &LocatedNode<'n>, known: &[&str]) -> Option<MapFields<'n>> {
+        self.read_fields_except(at, known, |key| key.starts_with("x-"))
+    }
+
     /// Reads a map and reports every key that is not in `known`.
     pub fn read_fields<'n>(&mut self, at: &LocatedNode<'n>, known: &[&str]) -> Option<MapFields<'n>> {
+        self.read_fields_except(at, known, |_| false)
+    }
+
+    fn read_fields_except<'n>(
+        &mut self,
+        at: &LocatedNode<'n>,
+        known: &[&str],
+        is_ignored: impl Fn(&str) -> bool,
+    ) -> Option<MapFields<'n>> {
         let entries = self.read_entries(at, &format!("a map with the keys {}", known.join(", ")))?;
         let mut misspelled = Vec::new();
         for (key, _) in &entries {
-            if !known.contains(&key.name.as_str()) {
-                let hint = spelling::suggest_name(&key.name, known.iter().copied());
+            if !known.contains(&key.name.as_str()) && !is_ignored(&key.name) {
                 let path = if at.path.is_empty() { key.name.clone() } else { format!("{}.{}", at.path, key.name) };
-                self.report_error_at(&path, key.position, format!("unknown key `{}`; {hint}", key.name));
                 let meant = spelling::find_nearest_name(&key.name, known.iter().copied());
+                let message = match meant {
+                    Some(meant) => format!("unknown key `{}`; did you mean `{meant}`?", key.name),
+                    None => format!("expected one of the keys {}, found `{}`", known.join(", "), key.name),
+                };
+                self.report_error_at(&path, key.position, message);
                 misspelled.extend(meant.map(str::to_owned));
             }
         }
@@ -189,8 +248,8 @@ impl Reader {
         match &at.node.value {
             YamlValue::Text(text) => Some(text),
             YamlValue::Bool(_) | YamlValue::Integer(_) | YamlValue::Float(_) => {
-                let found = at.node.describe_value();
-                self.report_error(at, format!("expected {expected}, found {found}; put it in quotes"));
+                let found = self.describe_unquoted(at);
+                self.report_error(at, format!("expected {expected}, found {found}"));
                 None
             }
             _ => self.report_unexpected(at, expected),
@@ -239,13 +298,15 @@ impl Reader {
         allowed: &RangeInclusive<T>,
     ) -> Option<T> {
         let (least, most) = ((*allowed.start()).into(), (*allowed.end()).into());
-        if let YamlValue::Integer(value) = &at.node.value
-            && (least..=most).contains(value)
-        {
-            return T::try_from(*value).ok();
+        if let Some(value) = at.node.to_integer().filter(|value| (least..=most).contains(value)) {
+            return T::try_from(value).ok();
         }
-        let expected = if least == most { least.to_string() } else { format!("a whole number from {least} to {most}") };
-        self.report_unexpected(at, &expected)
+        let expected = if least == most {
+            format!("the number {least}")
+        } else {
+            format!("a whole number from {least} to {most}")
+        };
+        self.report_not_literal(at, &expected)
     }
 
     pub fn read_number(&mut self, at: &LocatedNode<'_>) -> Option<f64> {
@@ -253,20 +314,20 @@ impl Reader {
             #[expect(clippy::cast_precision_loss, reason = "a scale or bias has few digits")]
             YamlValue::Integer(value) => Some(*value as f64),
             YamlValue::Float(value) => Some(*value),
-            _ => self.report_unexpected(at, "a number"),
+            _ => self.report_not_literal(at, "a number"),
         }
     }
 
     pub fn read_boolean(&mut self, at: &LocatedNode<'_>) -> Option<bool> {
         match &at.node.value {
             YamlValue::Bool(value) => Some(*value),
-            _ => self.report_unexpected(at, "true or false"),
+            _ => self.report_not_literal(at, "true or false"),
         }
     }
 }
 
 /// `a, b or c`
-fn join_alternatives(names: &[&str]) -> String {
+pub(crate) fn join_alternatives(names: &[&str]) -> String {
     match names {
         [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
         _ => names.concat(),

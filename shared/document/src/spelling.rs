@@ -1,7 +1,7 @@
 //! Suggests the nearest known name for an unknown one.
 
 /// Minimum similarity (Jaro-Winkler, 0 to 1) at which a known name is suggested for an unknown one.
-const MIN_SIMILARITY: f64 = 0.7;
+const MIN_SIMILARITY: f64 = 0.85;
 
 /// The known name most similar to `found`, or `None` if none is similar enough.
 pub fn find_nearest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -18,6 +18,6 @@ pub fn find_nearest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a st
 pub fn suggest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match find_nearest_name(found, known.clone()) {
         Some(known) => format!("did you mean `{known}`?"),
-        None => format!("allowed: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+        None => format!("known: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     }
 }

@@ -35,17 +35,17 @@ impl Reader {
             let name = &key.name;
             let allowed = "letters, digits, spaces and _ . : / = + - @";
             if name.is_empty() || name.chars().count() > MAX_TAG_KEY || !name.chars().all(is_tag_character) {
-                let message = format!("`{name}` is not a valid tag key; use 1 to {MAX_TAG_KEY} {allowed}");
+                let message = format!("expected a tag key of 1 to {MAX_TAG_KEY} {allowed}, found `{name}`");
                 self.report_error_at(&value_at.path, key.position, message);
             } else if name.to_lowercase().starts_with("aws:") {
-                let message = format!("`{name}` is a reserved tag key; use a key that does not start with aws:");
+                let message = format!("expected a tag key that does not start with aws:, found `{name}`");
                 self.report_error_at(&value_at.path, key.position, message);
             }
             let Some(value) = self.read_text(&value_at, "text") else { continue };
             if value.chars().count() > MAX_TAG_VALUE || !value.chars().all(is_tag_character) {
                 self.report_error(
                     &value_at,
-                    format!("`{value}` is not a valid tag value; use up to {MAX_TAG_VALUE} {allowed}"),
+                    format!("expected a tag value of up to {MAX_TAG_VALUE} {allowed}, found `{value}`"),
                 );
             }
             tags.insert(name.clone(), value.to_owned());

@@ -27,7 +27,7 @@ pub struct WeekTime(u16);
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` is not a valid time of the week; expected a day, an hour from 00 to 23 and a minute from 00 to 59, such as TUE:03:30"
+    "expected a time of the week such as TUE:03:30 (a day, an hour from 00 to 23, a minute from 00 to 59), found `{0}`"
 )]
 pub struct WeekTimeError(String);
 

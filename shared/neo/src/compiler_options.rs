@@ -209,7 +209,7 @@ fn normalize_name(name: &str) -> String {
 /// family.
 fn check_unknown_option(row: &TargetRow, rules: &[OptionRule], name: &str) -> Option<String> {
     if let Some(meant) = rules.iter().find(|rule| normalize_name(rule.name) == normalize_name(name)) {
-        return Some(format!("unknown compiler option `{name}`; for {} it is named `{}`", row.name(), meant.name));
+        return Some(format!("expected the compiler option `{}` for {}, found `{name}`", meant.name, row.name()));
     }
     let is_near = |known: &str| strsim::damerau_levenshtein(known, name) <= 2;
     if let Some(meant) =
@@ -220,7 +220,7 @@ fn check_unknown_option(row: &TargetRow, rules: &[OptionRule], name: &str) -> Op
     let elsewhere = [NVIDIA, JETSON, ANDROID, COREML, ELASTIC_INFERENCE, CLOUD].concat();
     elsewhere.iter().any(|rule| rule.name == name).then(|| {
         let allowed: Vec<_> = rules.iter().map(|rule| rule.name).collect();
-        format!("{} does not accept the compiler option `{name}`; allowed: {}", row.name(), allowed.join(", "))
+        format!("expected a compiler option of {} ({}), found `{name}`", row.name(), allowed.join(", "))
     })
 }
 

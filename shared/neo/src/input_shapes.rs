@@ -121,8 +121,10 @@ impl InputShapes {
 
     /// Reads the value of the metadata key `neo-inputs`.
     pub(crate) fn from_json(json: &str) -> Result<Self, String> {
-        let value: serde_json::Value = serde_json::from_str(json).map_err(|error| format!("invalid JSON: {error}"))?;
-        let node = YamlNode::from(value);
+        let node = match serde_json::from_str::<serde_json::Value>(json) {
+            Ok(value) => YamlNode::from(value),
+            Err(_) => return Err(explain_not_json(json)),
+        };
         let mut reader = Reader::default();
         match read_inputs(&mut reader, &LocatedNode { node: &node, path: "inputs".to_owned() }) {
             Some(inputs) if reader.errors().is_empty() => Ok(inputs),
@@ -137,10 +139,30 @@ impl fmt::Display for InputShapes {
     }
 }
 
+/// Explains a text that is not JSON: most are YAML, with names that are not in quotes.
+fn explain_not_json(text: &str) -> String {
+    let read =
+        text.parse::<YamlNode>().ok().filter(|node| matches!(node.value, YamlValue::Map(_) | YamlValue::List(_)));
+    match read.and_then(|node| InputShapes::from_json(&node.to_json().to_string()).ok()) {
+        Some(shapes) => format!("expected JSON, found names without quotes; put them in quotes, {shapes}"),
+        None => format!("expected JSON such as {{\"data\":[1,3,224,224]}}, found `{text}`"),
+    }
+}
+
 /// Reads the key `inputs` of a rule or target.
 pub(crate) fn read_inputs(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<InputShapes> {
     let inputs = if let YamlValue::List(_) = at.node.value {
         let items = reader.read_items(at, SHAPES)?;
+        if !items.is_empty() && items.iter().all(|item| matches!(item.node.value, YamlValue::Integer(_))) {
+            let shape = at.node.to_json().to_string().replace(',', ", ");
+            reader.report_error(
+                at,
+                format!(
+                    "expected a shape per input, found one shape; write {{ data: {shape} }}, or [{shape}] for PYTORCH"
+                ),
+            );
+            return None;
+        }
         InputShapes::Positional(collect_all(items.iter().map(|item| read_input(reader, item)))?)
     } else {
         let entries = reader.read_entries(at, SHAPES)?;
@@ -277,6 +299,8 @@ mod tests {
             "3",
             "{}",
             "{",
+            "{data:[1,3,224,224]}",
+            "{data: [1, 3, 224, 224]}",
             r#"{"data":3,"other":[1,"x"]}"#,
             r#"{"data":[1,0]}"#,
             r#"{"input":[1,3,null,null]}"#,

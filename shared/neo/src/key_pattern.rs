@@ -1,7 +1,10 @@
 //! Which uploads a rule applies to: a glob pattern for object keys.
 
-use globset::{Glob, GlobBuilder, GlobMatcher};
+mod reach;
+
+use globset::{ErrorKind, Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// A glob pattern for object keys: `*` matches within one folder, `**` across folders, `{a,b}`
 /// either.
@@ -22,10 +25,32 @@ impl KeyPattern {
     }
 }
 
-impl TryFrom<String> for KeyPattern {
-    type Error = globset::Error;
+/// A text that is not a glob pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected a glob pattern for object keys, found `{pattern}`: {cause}")]
+pub struct KeyPatternError {
+    pattern: String,
+    cause: &'static str,
+}
 
-    fn try_from(pattern: String) -> Result<Self, globset::Error> {
+impl From<globset::Error> for KeyPatternError {
+    fn from(error: globset::Error) -> Self {
+        let cause = match error.kind() {
+            ErrorKind::UnclosedClass => "`[` is not closed; write [[] to match the character itself",
+            ErrorKind::InvalidRange(..) => "a range in brackets runs backwards; write, for example, [a-z]",
+            ErrorKind::UnopenedAlternates => "`}` is not opened; write [}] to match the character itself",
+            ErrorKind::UnclosedAlternates => "`{` is not closed; write [{] to match the character itself",
+            ErrorKind::DanglingEscape => "nothing follows the backslash at its end; remove it",
+            _ => "it is too complex; simplify it",
+        };
+        Self { pattern: error.glob().unwrap_or_default().to_owned(), cause }
+    }
+}
+
+impl TryFrom<String> for KeyPattern {
+    type Error = KeyPatternError;
+
+    fn try_from(pattern: String) -> Result<Self, KeyPatternError> {
         let glob = GlobBuilder::new(&pattern).literal_separator(true).build()?;
         let matcher = glob.compile_matcher();
         Ok(Self { glob, matcher })

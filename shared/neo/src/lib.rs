@@ -28,7 +28,7 @@ pub use input_shapes::{
 };
 pub use job::{JobDescription, JobStatus};
 pub use job_options::JobOptions;
-pub use key_pattern::KeyPattern;
+pub use key_pattern::{KeyPattern, KeyPatternError};
 pub use model_source::{ModelPackage, ModelSource};
 pub use name::{ContentId, JobName, ModelId};
 pub use overrides::{METADATA_KEYS, Overrides};
@@ -39,7 +39,7 @@ pub use plan::{
 pub use quota::read_quota_value;
 pub use request::{CompilationRequest, REQUEST_VERSION};
 pub use target::{
-    FrameworkSupport, TARGETS, Target, TargetDevice, TargetFamily, TargetPlatform, TargetRow, UnknownTarget,
-    device_names,
+    ACCELERATORS, ARCHITECTURES, FrameworkSupport, SYNONYMS, SYSTEMS, TARGETS, Target, TargetDevice, TargetFamily,
+    TargetPlatform, TargetRow, UnknownTarget, device_names, new_device_pattern,
 };
 pub use upload::Upload;

@@ -45,7 +45,8 @@ impl Overrides {
                 "neo-inputs" => InputShapes::from_json(value).map(|inputs| overrides.inputs = Some(inputs)),
                 "neo-targets" => parse_targets(value).map(|targets| overrides.targets = Some(targets)),
                 other if other.starts_with("neo-") => {
-                    Err(format!("unknown key; {}", spelling::suggest_name(other, METADATA_KEYS)))
+                    let hint = spelling::suggest_name(other, METADATA_KEYS);
+                    Err(format!("expected a known key, found `{other}`; {hint}"))
                 }
                 _ => Ok(()),
             };

@@ -1,6 +1,7 @@
 //! What a model is compiled for: a target device, or a platform of operating system, architecture
 //! and accelerator.
 
+mod framework_version;
 mod row;
 mod table;
 
@@ -10,15 +11,19 @@ use document::spelling;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub(crate) use framework_version::VersionSupport;
 pub use row::{FrameworkSupport, TargetFamily, TargetRow};
 pub use table::{TARGETS, device_names};
 
-const SYSTEMS: [&str; 2] = ["ANDROID", "LINUX"];
-const ARCHITECTURES: [&str; 5] = ["X86_64", "X86", "ARM64", "ARM_EABI", "ARM_EABIHF"];
-const ACCELERATORS: [&str; 4] = ["INTEL_GRAPHICS", "MALI", "NVIDIA", "NNA"];
+/// The values of `TargetPlatform.Os` that this release knows.
+pub const SYSTEMS: [&str; 2] = ["ANDROID", "LINUX"];
+/// The values of `TargetPlatform.Arch` that this release knows.
+pub const ARCHITECTURES: [&str; 5] = ["X86_64", "X86", "ARM64", "ARM_EABI", "ARM_EABIHF"];
+/// The values of `TargetPlatform.Accelerator` that this release knows.
+pub const ACCELERATORS: [&str; 4] = ["INTEL_GRAPHICS", "MALI", "NVIDIA", "NNA"];
 
 /// Common names for platforms, and the name in the API.
-const SYNONYMS: [(&str, &str); 8] = [
+pub const SYNONYMS: [(&str, &str); 8] = [
     ("AARCH64", "ARM64"),
     ("ARMV8", "ARM64"),
     ("ARMV7", "ARM_EABIHF"),
@@ -42,7 +47,7 @@ const MAX_MISSPELLED_EDITS: usize = 2;
 
 /// A name that the API does not have.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("unknown {what} `{found}`; {hint}")]
+#[error("expected {what}, found `{found}`; {hint}")]
 pub struct UnknownTarget {
     what: &'static str,
     found: String,
@@ -52,8 +57,12 @@ pub struct UnknownTarget {
 impl UnknownTarget {
     fn new<'a>(what: &'static str, found: &str, allowed: impl Iterator<Item = &'a str> + Clone) -> Self {
         let synonym = SYNONYMS.iter().find(|(name, _)| name.eq_ignore_ascii_case(found));
-        let hint = match synonym.filter(|(_, meant)| allowed.clone().any(|known| known == *meant)) {
-            Some((_, known)) => format!("did you mean `{known}`?"),
+        let synonym = synonym.map(|(_, meant)| *meant).filter(|meant| allowed.clone().any(|known| known == *meant));
+        // `ml.c5.xlarge`, as EC2 and hosting write instance types.
+        let underscored = found.replace(['.', '-'], "_");
+        let is_instance = |known: &&str| underscored.strip_prefix(*known).is_some_and(|rest| rest.starts_with('_'));
+        let hint = match synonym.or_else(|| allowed.clone().find(is_instance)) {
+            Some(known) => format!("did you mean `{known}`?"),
             None => spelling::suggest_name(found, allowed),
         };
         Self { what, found: found.to_owned(), hint }
@@ -91,7 +100,7 @@ impl FromStr for TargetDevice {
         if device_names().any(|known| known == name) || looks_like_new_device(name) {
             Ok(Self(name.to_owned()))
         } else {
-            Err(UnknownTarget::new("target device", name, device_names()))
+            Err(UnknownTarget::new("a target device", name, device_names()))
         }
     }
 }
@@ -112,6 +121,21 @@ fn looks_like_new_device(name: &str) -> bool {
     }
     DEVICE_SERIES.iter().any(|series| name.strip_prefix(series).is_some_and(|rest| !rest.is_empty()))
         && device_names().all(|known| strsim::damerau_levenshtein(known, name) > MAX_MISSPELLED_EDITS)
+}
+
+/// A regular expression that every device name matches which is accepted as a new one. It matches
+/// some misspellings, too: an expression cannot count edits.
+pub fn new_device_pattern() -> String {
+    let classes = INSTANCE_CLASSES.join("|");
+    let with_other_digits = |known: &str| {
+        let letters: Vec<_> = known.chars().filter(|c| !c.is_ascii_digit()).map(String::from).collect();
+        format!("[0-9]*{}[0-9]*", letters.join("[0-9]*"))
+    };
+    let mut numbered: Vec<_> = device_names().map(with_other_digits).collect();
+    numbered.sort_unstable();
+    numbered.dedup();
+    let series = DEVICE_SERIES.join("|");
+    format!("^(ml_({classes})[0-9]{{1,2}}[a-z]*|{}|({series})[a-z0-9_]+)$", numbered.join("|"))
 }
 
 impl TryFrom<String> for TargetDevice {
@@ -152,15 +176,15 @@ struct PlatformNames {
 
 impl TargetPlatform {
     pub(crate) fn parse_os(name: &str) -> Result<String, UnknownTarget> {
-        parse_platform_name("operating system", name, &SYSTEMS)
+        parse_platform_name("an operating system", name, &SYSTEMS)
     }
 
     pub(crate) fn parse_arch(name: &str) -> Result<String, UnknownTarget> {
-        parse_platform_name("architecture", name, &ARCHITECTURES)
+        parse_platform_name("an architecture", name, &ARCHITECTURES)
     }
 
     pub(crate) fn parse_accelerator(name: &str) -> Result<String, UnknownTarget> {
-        parse_platform_name("accelerator", name, &ACCELERATORS)
+        parse_platform_name("an accelerator", name, &ACCELERATORS)
     }
 
     fn is_known(&self) -> bool {
@@ -253,11 +277,11 @@ mod tests {
     #[test]
     fn a_misspelled_device_suggests_the_nearest_one() {
         let error = "jetson-nano".parse::<TargetDevice>().unwrap_err().to_string();
-        assert_eq!(error, "unknown target device `jetson-nano`; did you mean `jetson_nano`?");
+        assert_eq!(error, "expected a target device, found `jetson-nano`; did you mean `jetson_nano`?");
         let error = "ml_c5.xlarge".parse::<TargetDevice>().unwrap_err().to_string();
         assert!(error.contains("did you mean `ml_c5`?"), "{error}");
         let error = "toaster".parse::<TargetDevice>().unwrap_err().to_string();
-        assert!(error.contains("unknown target device `toaster`; allowed: lambda, "), "{error}");
+        assert!(error.contains("expected a target device, found `toaster`; known: lambda, "), "{error}");
     }
 
     #[test]
@@ -272,7 +296,7 @@ mod tests {
             assert_eq!(serde_json::to_string(&target).unwrap(), json);
         }
         let error = serde_json::from_str::<Target>(r#"{"platform":{"os":"LINUX","arch":"ARM"}}"#).unwrap_err();
-        assert!(error.to_string().contains("unknown architecture `ARM`"), "{error}");
+        assert!(error.to_string().contains("expected an architecture, found `ARM`"), "{error}");
     }
 
     #[test]

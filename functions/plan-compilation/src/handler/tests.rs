@@ -235,7 +235,12 @@ async fn problems_that_block_compilation_are_reported() {
             vec![],
             "b.onnx",
         ),
-        ("vision/a.tar.gz", build_model_archive(), vec![("neo-targets", "toaster")], "unknown target device `toaster`"),
+        (
+            "vision/a.tar.gz",
+            build_model_archive(),
+            vec![("neo-targets", "toaster")],
+            "expected a target device, found `toaster`",
+        ),
         ("vision/a.tar.gz", build_model_archive(), vec![("neo-framework", "PYTORCH")], "framework is set to PYTORCH"),
         ("vision/a.tar.gz", build_model_archive(), vec![("neo-inputs", "[[1,3,224,224]]")], "not for ONNX"),
     ];

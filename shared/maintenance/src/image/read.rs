@@ -34,7 +34,8 @@ fn read_image(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Image> {
     if let (DesiredText::Text(text), Some(at)) = (&display_name, fields.get("display_name"))
         && text.trim() != text
     {
-        reader.report_error(at, format!("`{text}` begins or ends with a space; use `{}`", text.trim()));
+        reader
+            .report_error(at, format!("expected text without spaces around it, found `{text}`; use `{}`", text.trim()));
     }
     let description = read_desired_text(reader, &fields, "description", "a description", MAX_DESCRIPTION);
     let description = match description {
@@ -46,7 +47,7 @@ fn read_image(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Image> {
         let text = reader.read_text(at, "a role ARN")?;
         if !is_role_arn(text) {
             let example = "arn:aws:iam::123456789012:role/image";
-            reader.report_error(at, format!("`{text}` is not a role ARN; expected, for example, {example}"));
+            reader.report_error(at, format!("expected a role ARN, such as {example}, found `{text}`"));
         }
         Some(text.to_owned())
     });
@@ -54,7 +55,8 @@ fn read_image(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Image> {
         reader.report_error_in_key(
             at,
             "role_arn",
-            "the role of an image cannot be removed; set a role ARN, or omit the key".to_owned(),
+            "expected a role ARN, found null: the role of an image cannot be removed; omit the key to keep it"
+                .to_owned(),
         );
     }
     let tags = fields.get("tags").and_then(|at| reader.read_tags(at)).unwrap_or_default();
@@ -78,7 +80,7 @@ fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
         return Some(text.to_owned());
     }
     let expected = "letters and digits, with single hyphens and dots between them";
-    reader.report_error(at, format!("`{text}` is not a valid image name; expected 1 to {MAX_NAME} {expected}"));
+    reader.report_error(at, format!("expected an image name of 1 to {MAX_NAME} {expected}, found `{text}`"));
     None
 }
 

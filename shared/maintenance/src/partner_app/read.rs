@@ -136,7 +136,7 @@ fn read_app_ref(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<AppRef> {
             return Some(AppRef::Arn(text.to_owned()));
         }
         let example = "arn:aws:sagemaker:eu-west-1:123456789012:partner-app/app-ABCDEFGHIJKL";
-        reader.report_error(at, format!("`{text}` is not a partner app ARN; expected, for example, {example}"));
+        reader.report_error(at, format!("expected a partner app ARN, such as {example}, found `{text}`"));
         return None;
     }
     // The service model allows letters and digits only. A dash is accepted because a wrong name is
@@ -145,7 +145,7 @@ fn read_app_ref(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<AppRef> {
     if text.is_empty() || text.len() > MAX_NAME || !text.chars().all(fits) {
         reader.report_error(
             at,
-            format!("`{text}` is not a valid app name; expected 1 to {MAX_NAME} letters and digits, or the app's ARN"),
+            format!("expected an app name of 1 to {MAX_NAME} letters and digits, or the app's ARN, found `{text}`"),
         );
         return None;
     }
@@ -301,7 +301,7 @@ fn read_pattern(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@*-".contains(c);
     if text.is_empty() || text.len() > MAX_PATTERN || !text.chars().all(fits) {
         let expected = format!("1 to {MAX_PATTERN} letters, digits and _ + = , . @ * -");
-        reader.report_error(at, format!("`{text}` is not a valid group pattern; expected {expected}"));
+        reader.report_error(at, format!("expected a group pattern of {expected}, found `{text}`"));
         return None;
     }
     Some(text.to_owned())

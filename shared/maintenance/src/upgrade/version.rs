@@ -13,7 +13,7 @@ pub struct AppVersion {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not a valid version; expected major and minor, such as \"1.4\"")]
+#[error("expected a major and a minor version, such as \"1.4\", found `{0}`")]
 pub struct AppVersionError(String);
 
 impl AppVersion {

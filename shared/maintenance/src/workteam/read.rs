@@ -60,6 +60,12 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
     });
     let members = reader.require_field(&fields, "members", EXAMPLE).and_then(|at| read_members(reader, &at));
     let notifications = fields.get("notifications").and_then(|at| read_notifications(reader, at));
+    if let (None, Some(name)) = (fields.get("notifications"), &name) {
+        reader.report_warning(
+            at,
+            format!("`notifications` is not set: no one is notified about work for {name} unless the team has a topic already; add notifications: stack"),
+        );
+    }
     let worker_access = fields.get("worker_access").and_then(|at| read_worker_access(reader, at));
     let allow_shrink = fields.get("allow_shrink").and_then(|at| reader.read_boolean(at));
     let modes = [("apply", DriftMode::Apply), ("notify", DriftMode::Notify)];
@@ -81,10 +87,7 @@ fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
     let expected = "letters, digits and hyphens";
     let name = read_text(reader, at, expected, MAX_NAME, |c| c.is_ascii_alphanumeric() || c == '-')?;
     if name.starts_with('-') || name.ends_with('-') {
-        reader.report_error(
-            at,
-            format!("`{name}` begins or ends with a hyphen; SageMaker allows hyphens only inside a name"),
-        );
+        reader.report_error(at, format!("expected a name with hyphens only inside it, found `{name}`"));
         return None;
     }
     Some(name)

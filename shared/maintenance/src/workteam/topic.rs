@@ -11,12 +11,12 @@ pub struct TopicArn(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TopicArnError {
-    #[error(
-        "`{0}` is not an SNS topic ARN; expected `stack` or, for example, arn:aws:sns:eu-west-1:123456789012:labeling"
-    )]
+    #[error("expected `stack` or an SNS topic ARN, such as arn:aws:sns:eu-west-1:123456789012:labeling, found `{0}`")]
     Form(String),
     /// The partition is not the one of the Region.
-    #[error("`{arn}` is in partition {found}, but {region} belongs to {expected}; use arn:{expected}:sns:{region}:…")]
+    #[error(
+        "expected partition {expected}, to which {region} belongs, found {found} in `{arn}`; use arn:{expected}:sns:{region}:…"
+    )]
     Partition { arn: String, found: String, region: String, expected: &'static str },
 }
 

@@ -23,23 +23,23 @@ pub struct OutputTemplate {
 /// Why a text is not a valid output template.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OutputTemplateError {
-    #[error("unknown placeholder `{{{found}}}`; {hint}")]
+    #[error("expected a known placeholder, found `{{{found}}}`; {hint}")]
     UnknownPlaceholder {
         /// The text between the braces.
         found: String,
         /// The nearest known placeholder, or all of them.
         hint: String,
     },
-    #[error("`{0}` has an unmatched brace; write placeholders as {{key}}")]
+    #[error("expected placeholders such as {{key}}, found an unmatched brace in `{0}`")]
     UnmatchedBrace(String),
     /// A URI or ARN that is not a valid S3 URI.
-    #[error("`{0}` is not a valid S3 location; use s3://bucket/prefix, or a prefix in the artifact bucket")]
+    #[error("expected s3://bucket/prefix, or a prefix in the artifact bucket, found `{0}`")]
     InvalidUri(String),
     #[error(
-        "`{0}` is the same for several jobs, which would overwrite each other's artifacts; add {{job}}, or {{key}}, {{version}} and {{target}}"
+        "expected a location per job, found `{0}`, where jobs would overwrite each other's artifacts; add {{job}}, or {{key}}, {{version}} and {{target}}"
     )]
     SharedByJobs(String),
-    #[error("`{0}` starts with a slash or contains a control character; remove it")]
+    #[error("expected a prefix without a leading slash and control characters, found `{0}`")]
     InvalidCharacter(String),
 }
 

@@ -6,17 +6,18 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use document::{LocatedNode, MapFields, Reader, spelling, tags::MAX_TAGS};
+use document::{LocatedNode, MapFields, Reader, YamlValue, spelling, tags::MAX_TAGS};
 use model_archive::Framework;
 use serde_json::Value;
 
 use super::{
-    CompilationConfig, CompilationRule, JobSettings, NewVersionPolicy, OutputTemplate, PlaceholderValues, RuleSource,
-    SymbolicDims, TargetSpec, VpcConfig,
+    CompilationConfig, CompilationRule, FrameworkVersion, JobSettings, NewVersionPolicy, OutputTemplate,
+    PlaceholderValues, RuleSource, SymbolicDims, TargetSpec, VpcConfig,
 };
 use crate::{
     InputShapes, KeyPattern, Target, TargetDevice, TargetPlatform, UnknownTarget, compiler_options,
     input_shapes::{DeclaredLayout, read_inputs},
+    target::VersionSupport,
 };
 
 /// The keys of each map in the section. A test checks that the schema has the same keys.
@@ -103,6 +104,12 @@ impl CompilationReader<'_> {
             None => Vec::new(),
             Some(at) => self.read_items(at, "a list of rules")?,
         };
+        if items.is_empty() {
+            self.report_warning(
+                fields.get("rules").unwrap_or(at),
+                "there are no rules, so that nothing is compiled; add one",
+            );
+        }
         let mut rules: Vec<(CompilationRule, LocatedNode<'_>)> = Vec::with_capacity(items.len());
         for item in items {
             let Some((rule, targets)) = self.read_rule(&item) else { continue };
@@ -114,9 +121,10 @@ impl CompilationReader<'_> {
                     format!("`{}` is already used by an earlier rule; rule names must be unique", earlier.name);
                 self.report_error_in_key(&item, "name", message);
             }
-            let matches_all = |keys: &KeyPattern| Some(keys) == rule.key_pattern() || keys.as_str() == "**";
-            let shadowed = rules.iter().find(|(earlier, _)| earlier.key_pattern().is_some_and(matches_all));
-            if let (Some((earlier, _)), Some(_)) = (shadowed, rule.key_pattern()) {
+            let covers = |earlier: &CompilationRule| {
+                earlier.key_pattern().zip(rule.key_pattern()).is_some_and(|(earlier, keys)| earlier.covers(keys))
+            };
+            if let Some((earlier, _)) = rules.iter().find(|(earlier, _)| covers(earlier)) {
                 let message = format!(
                     "rule `{}` is never reached: rule `{}` matches its keys first; reorder the rules or change their keys",
                     rule.name, earlier.name
@@ -204,6 +212,12 @@ impl CompilationReader<'_> {
             Some((specs, nodes))
         });
         let (targets, nodes) = targets?;
+        self.check_framework_versions(
+            framework,
+            fields.get("framework_version").zip(framework_version.as_ref()),
+            &targets,
+            &nodes,
+        );
         let rule = CompilationRule {
             name: name?,
             source: source?,
@@ -216,6 +230,45 @@ impl CompilationReader<'_> {
             targets,
         };
         Some((rule, nodes))
+    }
+
+    /// Warns about versions that are sent to no target of the rule, and about targets that reject
+    /// theirs.
+    fn check_framework_versions(
+        &mut self,
+        framework: Option<Framework>,
+        rule_version: Option<(&LocatedNode<'_>, &FrameworkVersion)>,
+        targets: &[TargetSpec],
+        at: &[LocatedNode<'_>],
+    ) {
+        let possible = framework.map_or_else(|| Framework::ALL.to_vec(), |framework| vec![framework]);
+        let is_sent = |spec: &TargetSpec| {
+            possible.iter().any(|framework| VersionSupport::accepts_any(spec.target.find_row(), *framework))
+        };
+        let of = framework.map(|framework| format!(" of {framework}")).unwrap_or_default();
+        if let Some((at, version)) = rule_version
+            && !targets.iter().any(is_sent)
+        {
+            self.report_warning(
+                at,
+                format!("no target of this rule takes a version{of}: `{version}` is never sent; remove it"),
+            );
+            return;
+        }
+        for (spec, at) in targets.iter().zip(at) {
+            let version = spec.framework_version.as_ref().or(rule_version.map(|(_, version)| version));
+            let Some((framework, version)) = framework.zip(version) else { continue };
+            if let VersionSupport::Unsupported(documented) =
+                VersionSupport::of(spec.target.find_row(), framework, version)
+            {
+                let message = format!(
+                    "SageMaker Neo does not compile {framework} {version} for `{}`, so that models are rejected for it; documented: {}",
+                    spec.target,
+                    documented.join(", ")
+                );
+                self.report_warning(at, message);
+            }
+        }
     }
 
     fn read_source(&mut self, fields: &MapFields<'_>) -> Option<RuleSource> {
@@ -253,7 +306,12 @@ impl CompilationReader<'_> {
 
     fn read_key_pattern(&mut self, at: &LocatedNode<'_>) -> Option<KeyPattern> {
         let text = self.read_text(at, "a glob pattern for object keys, such as \"vision/**/*.tar.gz\"")?;
-        KeyPattern::try_from(text.to_owned()).map_err(|error| self.report_error(at, error.to_string())).ok()
+        let read = KeyPattern::try_from(text.to_owned());
+        let pattern = read.map_err(|error| self.report_error(at, error.to_string())).ok()?;
+        if let Some(message) = pattern.explain_unreachable() {
+            self.report_warning(at, message);
+        }
+        Some(pattern)
     }
 
     fn read_framework(&mut self, at: &LocatedNode<'_>) -> Option<Framework> {
@@ -261,7 +319,8 @@ impl CompilationReader<'_> {
         let text = self.read_text(at, &names.join(", "))?;
         let read = text.parse();
         if read.is_err() {
-            self.report_error(at, format!("unknown framework `{text}`; {}", spelling::suggest_name(text, names)));
+            let hint = spelling::suggest_name(text, names);
+            self.report_error(at, format!("expected a framework, found `{text}`; {hint}"));
         }
         read.ok()
     }
@@ -273,6 +332,10 @@ impl CompilationReader<'_> {
         framework: Option<Framework>,
         is_package: bool,
     ) -> Option<TargetSpec> {
+        if let YamlValue::Text(name) = &at.node.value {
+            self.report_error(at, explain_target_name(name));
+            return None;
+        }
         let fields = self.read_fields(at, &[&TARGET[..], &SETTINGS].concat())?;
         if is_package {
             self.reject_upload_keys(&fields);
@@ -448,7 +511,7 @@ impl CompilationReader<'_> {
             let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
             if id.is_empty() || id.len() > MAX_NETWORK_ID || !id.chars().all(is_allowed) {
                 let message =
-                    format!("`{id}` is not a valid ID; use 1 to {MAX_NETWORK_ID} letters, digits and hyphens");
+                    format!("expected an ID of 1 to {MAX_NETWORK_ID} letters, digits and hyphens, found `{id}`");
                 self.report_error(&item, message);
             }
             ids.push(id.to_owned());
@@ -466,6 +529,19 @@ impl TargetSpec {
         }
         identity_settings(self) == identity_settings(other)
     }
+}
+
+/// Explains how to write a target of which only the name is given.
+fn explain_target_name(name: &str) -> String {
+    let written = match Target::from_name(name) {
+        Ok(Target::Device(device)) => format!("device: {}", device.as_str()),
+        Ok(Target::Platform(TargetPlatform { os, arch, accelerator })) => {
+            let accelerator = accelerator.map(|name| format!(", accelerator: {name}")).unwrap_or_default();
+            format!("platform: {{ os: {os}, arch: {arch}{accelerator} }}")
+        }
+        Err(_) => "device: ml_c5".to_owned(),
+    };
+    format!("expected a map with the key device or platform, found `{name}`; write - {written}")
 }
 
 /// The configured output of a job; `None` for the default.

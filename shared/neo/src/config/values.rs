@@ -30,7 +30,7 @@ pub struct FrameworkVersion(String);
 /// A framework version that the API does not accept.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` is not a valid framework version; expected a digit, a dot and more letters, digits or dots, 3 to 10 characters in all, such as \"2.0\""
+    "expected a framework version such as \"2.0\" (a digit, a dot, then letters, digits or dots; 3 to 10 characters), found `{0}`"
 )]
 pub struct FrameworkVersionError(String);
 
@@ -92,7 +92,7 @@ impl RoleArn {
 
 /// A configured value that is not what it has to be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{found}` is not a {expected}; expected, for example, {example}")]
+#[error("expected a {expected}, such as {example}, found `{found}`")]
 pub struct InvalidValueError {
     found: String,
     expected: &'static str,

@@ -10,7 +10,10 @@ use super::{
     model_version::{find_saved_version, find_target_version_warnings},
     setting_origin::first_set,
 };
-use crate::{DimensionSizes, FrameworkVersion, Target, TargetFamily, TargetRow, TargetSpec, config::parse_major_minor};
+use crate::{
+    DimensionSizes, FrameworkVersion, Target, TargetFamily, TargetRow, TargetSpec, config::parse_major_minor,
+    target::VersionSupport,
+};
 
 impl PlanInput<'_> {
     pub(super) fn plan_target(
@@ -112,49 +115,41 @@ impl PlanInput<'_> {
             (SettingOrigin::Rule, self.rule.framework_version.as_ref()),
         ]);
         let target = &spec.target;
-        let is_accepted = match row {
-            Some(row) => row.accepts_framework_version(framework),
-            None => matches!(framework, Framework::Pytorch | Framework::Tensorflow),
-        };
         let Some((version, origin)) = configured else {
-            if is_accepted {
+            if VersionSupport::accepts_any(row, framework) {
                 self.advise_framework_version(draft, target, row, framework);
             }
             return None;
         };
-        if !is_accepted {
-            let warning = format!(
-                "framework_version {version} is not sent: SageMaker does not accept it for {framework} on {target}"
-            );
-            draft.add_warning("framework-version-not-sent", warning);
-            return None;
+        match VersionSupport::of(row, framework, version) {
+            VersionSupport::NotSent => {
+                let warning = format!(
+                    "framework_version {version} is not sent: SageMaker does not accept it for {framework} on {target}"
+                );
+                draft.add_warning("framework-version-not-sent", warning);
+                return None;
+            }
+            VersionSupport::Sent => {}
+            VersionSupport::Newer(documented) => {
+                let list = documented.join(", ");
+                let warning = format!(
+                    "{framework} {version} is newer than the versions documented for {target} ({list}); it is sent anyway"
+                );
+                draft.add_warning("framework-version-new", warning);
+            }
+            VersionSupport::Unsupported(documented) => draft.add_problem(
+                "framework-version-unsupported",
+                format!(
+                    "SageMaker Neo does not compile {framework} {version} for {target}; documented: {}",
+                    documented.join(", ")
+                ),
+                format!(
+                    "save the model with one of these versions and set it, for example framework_version: \"{}\"",
+                    documented.last().unwrap_or(&"")
+                ),
+            ),
         }
         draft.resolved_settings.push(ResolvedSetting::new("framework_version", version, origin));
-        let documented =
-            row.and_then(|row| row.find_support(framework)).map(|support| support.versions).unwrap_or_default();
-        let known: Vec<_> = documented.iter().filter_map(|version| parse_major_minor(version)).collect();
-        match version.to_numbers() {
-            Some(configured) if !known.is_empty() && !known.contains(&configured) => {
-                let list = documented.join(", ");
-                // The service supports new versions before this table lists them.
-                if known.iter().all(|known| *known < configured) {
-                    let warning = format!(
-                        "{framework} {version} is newer than the versions documented for {target} ({list}); it is sent anyway"
-                    );
-                    draft.add_warning("framework-version-new", warning);
-                } else {
-                    draft.add_problem(
-                        "framework-version-unsupported",
-                        format!("SageMaker Neo does not compile {framework} {version} for {target}; documented: {list}"),
-                        format!(
-                            "save the model with one of these versions and set it, for example framework_version: \"{}\"",
-                            documented.last().unwrap_or(&"")
-                        ),
-                    );
-                }
-            }
-            _ => {}
-        }
         Some(version.clone())
     }
 
