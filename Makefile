@@ -93,7 +93,7 @@ bench: $(TOOLS) ## measure the functions beside boto3, and the inspector beside 
 	cargo build --quiet --release -p model-archive --examples
 	@$(BIN)/python -m tests.bench --inflate "target/release/examples/inflate {}" "inspect=target/release/examples/inspect {}" \
 		$(if $(wildcard target/release/automation),"automation inspect=target/release/automation inspect {}") $(OPTIONS)
-	AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo build --quiet --release --locked $(addprefix -p ,$(FUNCTIONS))
+	AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo build --quiet --release --locked -p sagemaker $(addprefix -p ,$(FUNCTIONS)) # its features are those of all
 	cargo build --quiet --release --manifest-path tests/bench/bare/Cargo.toml --target-dir target/bench
 	@$(BIN)/python -m tests.bench.functions --binaries target/release --bare target/bench/release/bare-function $(OPTIONS) $(FUNCTIONS)
 
