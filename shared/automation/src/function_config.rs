@@ -43,7 +43,7 @@ pub(crate) fn build_config(read: ReadVariable, timeouts: TimeoutConfig, retries:
     config.build()
 }
 
-/// Builds the HTTP client of all services. With its own HTTP client, each client of the SDK reads
+/// Builds the HTTP client of all services. With its own HTTP client, each client of the SDK parses
 /// the root certificates of the system twice: when it is built, and for its first call.
 fn build_http_client() -> SharedHttpClient {
     let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
