@@ -52,8 +52,17 @@ pub fn inspect_archive_for<R: Read>(
     mut archive: R,
     limits: &Limits,
 ) -> Result<Inspection, InspectError> {
+    // Not generic from here on: a caller that is optimised for size would compile its own inspector.
+    inspect_reader(expected, &mut archive, limits)
+}
+
+fn inspect_reader(
+    expected: Option<Framework>,
+    archive: &mut dyn Read,
+    limits: &Limits,
+) -> Result<Inspection, InspectError> {
     let mut inspector = Inspector::new(expected, limits);
-    let (error, offset) = match GzipReader::new(&mut archive, limits) {
+    let (error, offset) = match GzipReader::new(archive, limits) {
         Ok(mut gzip) => match inspector.read_archive(&mut gzip) {
             Ok(()) => return Ok(inspector.finish_inspection()),
             Err(error) => (error, gzip.compressed_bytes()),
