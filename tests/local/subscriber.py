@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .stack import Stack
@@ -12,9 +13,9 @@ POLL_SECONDS = 1
 
 
 class Subscriber:
-    """Receives every notification that is published after its creation."""
+    """Receives every notification that is published after its creation, or those that match a filter policy."""
 
-    def __init__(self, stack: Stack, name: str) -> None:
+    def __init__(self, stack: Stack, name: str, attributes: Mapping[str, str] = MappingProxyType({})) -> None:
         self._sqs, self._sns = stack.client("sqs"), stack.client("sns")
         self.queue: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -28,7 +29,9 @@ class Subscriber:
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self._sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"Policy": policy})
-        subscribed = self._sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
+        subscribed = self._sns.subscribe(
+            TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes, ReturnSubscriptionArn=True
+        )
         self._subscription = subscribed["SubscriptionArn"]
         self.received: list[Notification] = []
 

@@ -166,6 +166,12 @@ impl Notification {
         .collect()
     }
 
+    /// The number of objects left to label; `None` if it is not known, or if the notification is not
+    /// about open work.
+    pub(crate) fn objects_left(&self) -> Option<u64> {
+        self.workteam.as_ref()?.objects_left()
+    }
+
     /// The message for SNS with `MessageStructure: json`: the document for programs, the text for
     /// e-mail, AWS's custom notification schema for chat tools.
     pub(crate) fn sns_message(&self) -> Result<String, serde_json::Error> {

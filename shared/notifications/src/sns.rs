@@ -28,8 +28,11 @@ impl Channel for SnsTopic {
             .subject(&notification.subject)
             .message_structure("json")
             .message(message);
-        for (name, value) in notification.message_attributes() {
-            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+        let texts =
+            notification.message_attributes().into_iter().map(|(name, text)| (name, "String", text.into_owned()));
+        let left = notification.objects_left().map(|left| ("objects_left", "Number", left.to_string()));
+        for (name, data_type, value) in texts.chain(left) {
+            let value = MessageAttributeValue::builder().data_type(data_type).string_value(value).build();
             publish = publish.message_attributes(name, value.map_err(|error| invalid(error.to_string()))?);
         }
         publish.send().await.map_err(|error| CallError::from_sdk("Publish", error))?;

@@ -87,6 +87,13 @@ struct ReportedLabelingJob {
     failure_reason: Option<String>,
 }
 
+impl ReportedLabelingJob {
+    /// The progress of the job, unless it has ended or is not known.
+    fn open_job(&self) -> Option<&LabelingJob> {
+        self.job.as_ref().filter(|_| !self.status.is_terminal())
+    }
+}
+
 /// The result of reconciling a declared team.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct WorkteamReconciliation {
@@ -110,6 +117,16 @@ impl WorkteamDetails {
                 }
             }
             Self::Reconciliation(reconciliation) => Some(&reconciliation.workteam),
+        }
+    }
+
+    /// The objects left to label; `None` if they are not known, or if no job is open.
+    pub fn objects_left(&self) -> Option<u64> {
+        match self {
+            Self::News(news) if news.workteams.is_empty() => None,
+            Self::News(news) => news.workteams.iter().map(|team| team.pending).sum(),
+            Self::LabelingJob(report) => report.labeling_job.open_job().map(|job| job.pending),
+            Self::Reconciliation(_) => None,
         }
     }
 
@@ -177,9 +194,8 @@ impl Notification {
         let labeling_job = ReportedLabelingJob { arn: state.arn.clone(), status, job, failure_reason };
         let report = LabelingJobReport { labeling_job, workteams, notes };
         let name = report.labeling_job.job.as_ref().map_or(state.job_name(), |job| &job.name);
-        let status = text::describe_labeling_status(&report.labeling_job.status);
         Self {
-            subject: format_ascii_subject(&format!("Labeling job {name} {status}")),
+            subject: format_ascii_subject(&text::format_labeling_job_subject(name, &report)),
             text: text::format_labeling_job_text(name, &report, time),
             workteam: Some(WorkteamDetails::LabelingJob(report)),
             ..Self::new(NotificationType::LabelingJobState, severity, id, time)

@@ -86,6 +86,11 @@ impl From<&str> for LabelingJobStatus {
 }
 
 impl LabelingJobStatus {
+    /// Whether the job has ended.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Stopped)
+    }
+
     /// The status as the API writes it.
     pub fn as_str(&self) -> &str {
         match self {

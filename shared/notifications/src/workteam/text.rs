@@ -1,7 +1,7 @@
-//! The text for people about work teams, laid out for a phone: the objects left and the link to the
-//! worker portal come first.
+//! The text for people about work teams, laid out for a phone: the link to the worker portal and the
+//! objects left come first.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use document::escape_line;
 use jiff::Timestamp;
@@ -44,11 +44,12 @@ pub(super) fn format_team_messages(news: &TeamMessages, now: Timestamp) -> (Stri
     };
     let mut text = String::new();
     for team in &news.workteams {
+        if let Some(portal) = team.portal.as_ref().filter(|_| team.pending != Some(0)) {
+            let _ = writeln!(text, "Start labeling: {portal}\n");
+        }
         let _ = writeln!(text, "{}: {}", team.name, describe_pending_objects(team));
         append_open_jobs(&mut text, team, now);
-        if let Some(portal) = &team.portal {
-            let _ = writeln!(text, "\nStart labeling: {portal}\n");
-        }
+        text.push('\n');
     }
     for note in &news.notes {
         let _ = writeln!(text, "Note: {note}\n");
@@ -153,20 +154,19 @@ fn append_messages(text: &mut String, messages: &[TeamMessage]) {
     }
 }
 
-/// Indents JSON and puts anything else on one line. Truncates a long message.
-fn format_message(message: &str) -> String {
+/// Puts a message on one line and truncates a long one. JSON is data: it stays in the document.
+fn format_message(message: &str) -> Cow<'_, str> {
     let json = serde_json::from_str::<serde_json::Value>(message).ok();
-    let structured = json.filter(|value| value.is_object() || value.is_array());
-    let whole = match structured {
-        Some(value) => format!("{value:#}").lines().map(escape_line).collect::<Vec<_>>().join("\n"),
-        None => escape_line(message).into_owned(),
-    };
+    if json.is_some_and(|value| value.is_object() || value.is_array()) {
+        return Cow::Borrowed("(JSON, in the document of this notification)");
+    }
+    let whole = escape_line(message);
     let shown: String = whole.chars().take(SHOWN_CHARS).collect();
     if shown.len() == whole.len() {
-        return shown;
+        return whole;
     }
     let more = format_number((whole.chars().count() - SHOWN_CHARS) as u64);
-    format!("{shown}…\n({more} more characters in the JSON document of this notification)")
+    Cow::Owned(format!("{shown}…\n({more} more characters in the document of this notification)"))
 }
 
 /// The status as a verb.
@@ -182,18 +182,33 @@ pub(super) fn describe_labeling_status(status: &LabelingJobStatus) -> String {
     }
 }
 
+/// The name and the status, with the totals of a job that has ended.
+pub(super) fn format_labeling_job_subject(name: &str, report: &LabelingJobReport) -> String {
+    let status = &report.labeling_job.status;
+    let subject = format!("Labeling job {name} {}", describe_labeling_status(status));
+    match &report.labeling_job.job {
+        Some(job) if status.is_terminal() => format!("{subject}: {}", describe_labeled_objects(job)),
+        _ => subject,
+    }
+}
+
 pub(super) fn format_labeling_job_text(name: &str, report: &LabelingJobReport, now: Timestamp) -> String {
     let labeling_job = &report.labeling_job;
-    let mut text = format!("The labeling job {name} {}.\n\n", describe_labeling_status(&labeling_job.status));
-    if let Some(job) = &labeling_job.job {
-        let _ = writeln!(text, "{}\n{}\n", format_progress(job), describe_labeling_job(job, now));
-    }
-    if let Some(reason) = &labeling_job.failure_reason {
-        let _ = writeln!(text, "Reason: {reason}\n");
-    }
-    let has_pending = labeling_job.job.as_ref().is_some_and(|job| job.pending > 0);
+    let mut text = String::new();
+    let has_pending = labeling_job.open_job().is_some_and(|job| job.pending > 0);
     for portal in report.workteams.iter().filter(|_| has_pending).filter_map(|team| team.portal.as_ref()) {
         let _ = writeln!(text, "Start labeling: {portal}\n");
+    }
+    let _ = writeln!(text, "The labeling job {name} {}.\n", describe_labeling_status(&labeling_job.status));
+    match &labeling_job.job {
+        Some(job) if labeling_job.status.is_terminal() => append_totals(&mut text, job, now),
+        Some(job) => {
+            let _ = writeln!(text, "{}\n{}\n", format_progress(job), describe_labeling_job(job, now));
+        }
+        None => {}
+    }
+    if let Some(reason) = &labeling_job.failure_reason {
+        let _ = writeln!(text, "Reason: {}\n", escape_line(reason));
     }
     for note in &report.notes {
         let _ = writeln!(text, "Note: {note}\n");
@@ -203,6 +218,26 @@ pub(super) fn format_labeling_job_text(name: &str, report: &LabelingJobReport, n
     }
     append_line(&mut text, "Job", &labeling_job.arn);
     text
+}
+
+/// Such as `1,998 of 2,000 objects labeled`.
+fn describe_labeled_objects(job: &LabelingJob) -> String {
+    format!("{} of {} labeled", format_number(job.labeled), format_count(job.total, "object"))
+}
+
+/// What became of the objects of a job that has ended, and how long that took.
+fn append_totals(text: &mut String, job: &LabelingJob, now: Timestamp) {
+    let _ = writeln!(text, "{}", describe_labeled_objects(job));
+    let failed = job.total.saturating_sub(job.labeled + job.pending);
+    for (count, what) in [(job.pending, "not labeled"), (failed, "could not be labeled")] {
+        if count > 0 {
+            let _ = writeln!(text, "{} {what}", format_count(count, "object"));
+        }
+    }
+    if let Some(workers) = job.workers_per_object {
+        let _ = writeln!(text, "{} per object", format_count(workers.into(), "worker"));
+    }
+    let _ = writeln!(text, "created {}\n", format_creation_time(job.created_at, now));
 }
 
 /// The result for a team as a verb.
