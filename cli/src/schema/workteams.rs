@@ -1,5 +1,7 @@
 //! The section `workteams`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
 use super::parts::one_of_keys;
@@ -24,6 +26,8 @@ pub(super) struct WorkteamSchema {
     notifications: Option<String>,
     /// Restricts from where workers can open the objects they label. Default: unchanged.
     worker_access: Option<WorkerAccessSchema>,
+    /// Tags that the team must have; other tags are kept.
+    tags: Option<BTreeMap<String, String>>,
     /// Whether an update may remove more than half of the team's groups.
     #[schemars(extend("default" = false))]
     allow_shrink: Option<bool>,

@@ -15,7 +15,7 @@ use maintenance::{
     workteam::{UPDATE_FAILED, Workteam, WorkteamAction, hold_requests, plan_workteams},
 };
 use notifications::{Channel, Notification, notifier::Notifier};
-use sagemaker::workteams::Workteams;
+use sagemaker::workteams::{Workteams, read_teams};
 use serde_json::Value;
 use tracing::info;
 use worker::{CallError, CallErrorKind, Clock, Failure};
@@ -102,7 +102,8 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
 
     /// Plans every team, and records the results of earlier requests.
     async fn observe_teams(&self, run: &TeamRun<'_>) -> Result<(ResourcePlan<WorkteamAction>, TeamHistories), Failure> {
-        let plan = plan_workteams(run.declared, &self.workteams.list_teams().await?, Some(&self.stack_topic));
+        let observed = read_teams(&self.workteams, run.declared).await?;
+        let plan = plan_workteams(run.declared, &observed, Some(&self.stack_topic));
         let names: Vec<_> = run.declared.iter().map(|team| team.name.as_str()).collect();
         let mut known = self.ledger.read_update_histories(UpdatedKind::Workteam, &names).await?;
         for (team, item) in run.declared.iter().zip(&plan.items) {

@@ -6,7 +6,7 @@ mod plan;
 mod read;
 mod topic;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ pub struct Workteam {
     pub notifications: Option<TeamNotifications>,
     /// From which addresses workers may open the objects they label; `None` if it is not managed.
     pub worker_access: Option<WorkerAccess>,
+    /// Tags to add; other tags are kept.
+    pub tags: BTreeMap<String, String>,
     /// Whether an update may remove more than half of the groups.
     pub allow_shrink: bool,
     pub mode: DriftMode,
@@ -80,6 +82,8 @@ pub struct ObservedWorkteam {
     pub topic: Option<String>,
     /// From which addresses workers may open the objects they label.
     pub worker_access: Option<WorkerAccess>,
+    /// The tags, or why they could not be read; empty unless the configuration declares some.
+    pub tags: Result<BTreeMap<String, String>, String>,
     /// The host name of the worker portal.
     pub portal: Option<String>,
 }

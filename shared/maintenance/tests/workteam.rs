@@ -1,7 +1,7 @@
 //! Work teams: parsing, planning, and that applying a plan leads to the desired state.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maintenance::{
     DeclaredResources, ResourcePlan,
@@ -36,9 +36,14 @@ fn team(name: &str, members: &[MemberGroup]) -> Workteam {
         members: members.iter().cloned().collect(),
         notifications: Some(TeamNotifications::StackTopic),
         worker_access: None,
+        tags: BTreeMap::new(),
         allow_shrink: false,
         mode: DriftMode::Apply,
     }
+}
+
+fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
+    tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 /// The team as SageMaker returns it.
@@ -50,6 +55,7 @@ fn observed(name: &str, members: &[MemberGroup]) -> ObservedWorkteam {
         members: members.iter().cloned().collect(),
         topic: Some(TOPIC.to_owned()),
         worker_access: None,
+        tags: Ok(BTreeMap::new()),
         portal: None,
     }
 }
@@ -63,6 +69,7 @@ fn a_team_is_parsed_with_every_key() {
   members: { cognito: [ { user_pool: eu-west-1_x, user_group: b, client_id: abc }, { user_pool: eu-west-1_x, user_group: a, client_id: abc } ] }
   notifications: stack
   worker_access: { source_ip: true }
+  tags: { team: radiology }
   allow_shrink: true
   mode: notify
 - { name: audit, description: Auditors, members: { oidc: { groups: [auditors] } }, notifications: 'arn:aws-cn:sns:cn-north-1:123456789012:t' }
@@ -74,6 +81,7 @@ fn a_team_is_parsed_with_every_key() {
         Workteam {
             description: "Radiologists".to_owned(),
             worker_access: Some(WorkerAccess::SourceIp(true)),
+            tags: tags(&[("team", "radiology")]),
             allow_shrink: true,
             mode: DriftMode::Notify,
             ..team("radiology", &[cognito("a"), cognito("b")])
@@ -186,11 +194,37 @@ fn in_mode_notify_a_shrinking_team_is_drift_and_no_problem() {
     assert_eq!(item.notes[1..], ["2 of the 3 groups of a would be removed, more than half"]);
 }
 
+#[test]
+fn missing_tags_are_added_and_others_kept() {
+    let tagged = |name: &str| Workteam { tags: tags(&[("owner", "ml"), ("site", "A")]), ..team(name, &[oidc("a")]) };
+    let declared = ["new", "other-value", "complete", "unreadable"].map(tagged);
+    let observed_with = |name: &str, tags| ObservedWorkteam { tags, ..observed(name, &[oidc("a")]) };
+    let current = [
+        observed_with("other-value", Ok(tags(&[("owner", "ml"), ("site", "B"), ("more", "c")]))),
+        observed_with("complete", Ok(tags(&[("owner", "ml"), ("site", "A"), ("more", "c")]))),
+        observed_with("unreadable", Err("ListTags: not allowed".to_owned())),
+    ];
+    let plan = plan_workteams(&declared, &current, Some(TOPIC));
+    let [new, other_value, complete, unreadable] = &plan.items[..] else { panic!("four teams") };
+    assert_eq!(new.actions[0].call().tags, Some(declared[0].tags.clone()));
+    let call = other_value.actions[0].call();
+    assert_eq!((call.tags.clone(), call.has_properties()), (Some(tags(&[("site", "A")])), false));
+    assert_eq!(call.arn.as_ref(), Some(&current[0].arn));
+    let [change] = &other_value.changes[..] else { panic!("{:?}", other_value.changes) };
+    assert_eq!(
+        (change.field.as_str(), change.from.as_deref(), change.to.as_deref()),
+        ("tags.site", Some("B"), Some("A"))
+    );
+    assert!(complete.changes.is_empty());
+    assert_eq!(unreadable.problem.as_ref().unwrap().code, "tags-not-readable");
+    assert!(unreadable.actions.is_empty());
+}
+
 /// Applies the calls of a plan as SageMaker does.
 fn apply(plan: ResourcePlan<WorkteamAction>, teams: &mut Vec<ObservedWorkteam>) {
     for action in plan.items.into_iter().flat_map(|item| item.actions) {
         let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
-        let WorkteamCall { name, description, members, topic, worker_access, .. } = call;
+        let WorkteamCall { name, description, members, topic, worker_access, tags, .. } = call;
         let found = teams.iter().position(|team| team.name == name);
         let index = found.unwrap_or_else(|| {
             teams.push(ObservedWorkteam { topic: None, ..observed(&name, &[]) });
@@ -201,6 +235,7 @@ fn apply(plan: ResourcePlan<WorkteamAction>, teams: &mut Vec<ObservedWorkteam>) 
         team.members = members.unwrap_or_else(|| team.members.clone());
         team.topic = topic.or_else(|| team.topic.clone());
         team.worker_access = worker_access.or(team.worker_access);
+        team.tags.as_mut().unwrap().extend(tags.unwrap_or_default());
     }
 }
 
@@ -216,10 +251,11 @@ fn access() -> impl Strategy<Value = Option<WorkerAccess>> {
 }
 
 fn any_team(name: &'static str) -> impl Strategy<Value = Workteam> {
-    (groups(), "[a-c]", any::<bool>(), access(), any::<bool>()).prop_map(
-        move |(members, description, notified, worker_access, allow_shrink)| Workteam {
+    (groups(), "[a-c]", any::<bool>(), access(), any::<bool>(), any::<bool>()).prop_map(
+        move |(members, description, notified, worker_access, allow_shrink, tagged)| Workteam {
             description,
             worker_access,
+            tags: if tagged { tags(&[("owner", name)]) } else { BTreeMap::new() },
             allow_shrink,
             notifications: notified.then_some(TeamNotifications::StackTopic),
             ..team(name, &members)

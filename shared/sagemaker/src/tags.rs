@@ -1,5 +1,5 @@
-//! Tags of SageMaker resources. Images and partner apps offer no operations for tags except
-//! `ListTags` and `AddTags`.
+//! Tags of SageMaker resources. Work teams, images and partner apps offer no operations for
+//! the tags of existing resources except `ListTags` and `AddTags`.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,10 @@ pub async fn list_tags(client: &Client, arn: &str) -> Result<BTreeMap<String, St
 
 /// Adds tags to a resource; a tag that exists gets the new value.
 pub async fn add_tags(client: &Client, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), CallError> {
-    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let response = client.add_tags().resource_arn(arn).set_tags(Some(tags)).send().await;
+    let response = client.add_tags().resource_arn(arn).set_tags(Some(build_tags(tags))).send().await;
     response.map(drop).map_err(|error| CallError::from_sdk("AddTags", error))
+}
+
+pub fn build_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }

@@ -3,7 +3,9 @@
 mod client;
 mod directory;
 
-use maintenance::workteam::{LabelingJob, LabelingJobDescription, ObservedWorkteam, WorkteamAction};
+use std::collections::BTreeMap;
+
+use maintenance::workteam::{LabelingJob, LabelingJobDescription, ObservedWorkteam, Workteam, WorkteamAction};
 use worker::CallError;
 
 pub use directory::WorkteamDirectory;
@@ -18,8 +20,10 @@ pub struct LabelingJobPage {
 
 /// The work team and labeling job operations of SageMaker.
 pub trait Workteams: Sync {
-    /// All private teams of the account and Region.
+    /// All private teams of the account and Region, without their tags.
     fn list_teams(&self) -> impl Future<Output = Result<Vec<ObservedWorkteam>, CallError>> + Send;
+
+    fn list_tags(&self, arn: &str) -> impl Future<Output = Result<BTreeMap<String, String>, CallError>> + Send;
 
     /// Executes one action of a plan.
     fn apply_action(&self, action: WorkteamAction) -> impl Future<Output = Result<(), CallError>> + Send;
@@ -40,4 +44,22 @@ pub trait Workteams: Sync {
         &self,
         name: &str,
     ) -> impl Future<Output = Result<Option<LabelingJobDescription>, CallError>> + Send;
+}
+
+/// All private teams of the account and Region, with the tags of those for which tags are declared.
+/// Tags that SageMaker refuses to return do not prevent the other teams from being read.
+pub async fn read_teams(workteams: &impl Workteams, declared: &[Workteam]) -> Result<Vec<ObservedWorkteam>, CallError> {
+    let mut observed = workteams.list_teams().await?;
+    for team in &mut observed {
+        let is_tagged = |declared: &Workteam| declared.name == team.name && !declared.tags.is_empty();
+        if team.is_foreign() || !declared.iter().any(is_tagged) {
+            continue;
+        }
+        team.tags = match workteams.list_tags(&team.arn).await {
+            Ok(tags) => Ok(tags),
+            Err(error) if error.kind.is_refusal() => Err(error.to_string()),
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(observed)
 }

@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use maintenance::workteam::{ObservedWorkteam, plan_workteams};
-use sagemaker::{SageMakerClient, workteams::Workteams};
+use sagemaker::{
+    SageMakerClient,
+    workteams::{Workteams, read_teams},
+};
 use sagemaker_emulator::{Emulator, LabelingJobScript, ScriptedFault};
 use support::{ConfigDocument, sdk::connect_client};
 use worker::CallErrorKind;
@@ -23,6 +26,7 @@ workteams:
         - { user_pool: us-east-1_x, user_group: a, client_id: abc }
     notifications: stack
     worker_access: { source_ip: true }
+    tags: { owner: ml, site: A }
   - name: audit
     description: Auditors
     members: { oidc: { groups: [second, first] } }
@@ -41,7 +45,7 @@ async fn start_emulator() -> (Emulator, SageMakerClient) {
 /// Reconciles the teams with a document; returns the number of calls.
 async fn apply_document(sagemaker: &SageMakerClient, document: &str) -> usize {
     let declared = ConfigDocument::parse(document).unwrap().declared.workteams;
-    let plan = plan_workteams(&declared, &sagemaker.list_teams().await.unwrap(), Some(TOPIC));
+    let plan = plan_workteams(&declared, &read_teams(sagemaker, &declared).await.unwrap(), Some(TOPIC));
     let actions: Vec<_> = plan.items.into_iter().flat_map(|item| item.actions).collect();
     for action in &actions {
         sagemaker.apply_action(action.clone()).await.unwrap();
@@ -60,8 +64,16 @@ async fn applied_teams_are_observed_and_not_sent_again() {
     assert_eq!(apply_document(&sagemaker, TEAMS).await, 0);
     let changed = TEAMS.replace("user_group: b", "user_group: c").replace("source_ip: true", "source_ip: false");
     assert_eq!(apply_document(&sagemaker, &changed).await, 1);
+    let changed = changed.replace("site: A", "site: B");
+    assert_eq!(apply_document(&sagemaker, &changed).await, 1, "expected the tag to be changed");
     assert_eq!(apply_document(&sagemaker, &changed).await, 0);
-    assert_eq!(find_team(&sagemaker, "radiology").await.topic.as_deref(), Some(TOPIC));
+    let team = find_team(&sagemaker, "radiology").await;
+    assert_eq!(team.topic.as_deref(), Some(TOPIC));
+    let tags = sagemaker.list_tags(&team.arn).await.unwrap();
+    assert_eq!(
+        tags.into_iter().collect::<Vec<_>>(),
+        [("owner", "ml"), ("site", "B")].map(|(k, v)| (k.to_owned(), v.to_owned()))
+    );
     assert!(find_team(&sagemaker, "audit").await.portal.unwrap().ends_with("sagemaker.aws"));
 }
 

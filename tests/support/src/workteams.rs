@@ -17,6 +17,7 @@ pub fn observed_team(name: &str, topic: Option<&str>) -> ObservedWorkteam {
         members: BTreeSet::new(),
         topic: topic.map(str::to_owned),
         worker_access: None,
+        tags: Ok(BTreeMap::new()),
         portal: Some("abcdefghij.labeling.eu-west-1.sagemaker.aws".to_owned()),
     }
 }
@@ -26,6 +27,8 @@ pub fn observed_team(name: &str, topic: Option<&str>) -> ObservedWorkteam {
 pub struct MemoryWorkteams {
     /// The teams, oldest first.
     pub teams: Shared<Vec<ObservedWorkteam>>,
+    /// Tags by the ARN of their team.
+    pub tags: Shared<BTreeMap<String, BTreeMap<String, String>>>,
     /// Labeling jobs by the ARN of their team, newest first.
     pub jobs: Shared<BTreeMap<String, Vec<LabelingJob>>>,
     /// Labeling jobs per page, open or not; 0 for all of them.
@@ -69,6 +72,11 @@ impl Workteams for MemoryWorkteams {
         Ok(self.teams.lock().clone())
     }
 
+    async fn list_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
+        self.fail_if_scripted("ListTags")?;
+        Ok(self.tags.lock().get(arn).cloned().unwrap_or_default())
+    }
+
     async fn apply_action(&self, action: WorkteamAction) -> Result<(), CallError> {
         self.calls.lock().push(action.clone());
         let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
@@ -82,7 +90,7 @@ impl Workteams for MemoryWorkteams {
             return Err(CallError::new("UpdateWorkteam", CallErrorKind::Unanswered, "SageMaker did not respond"));
         }
         let mut teams = self.teams.lock();
-        let WorkteamCall { name, description, members, topic, worker_access, .. } = call;
+        let WorkteamCall { name, description, members, topic, worker_access, tags, .. } = call;
         if !teams.iter().any(|team| team.name == name) {
             teams.push(observed_team(&name, None));
         }
@@ -92,6 +100,7 @@ impl Workteams for MemoryWorkteams {
             team.members = members.clone().unwrap_or_else(|| team.members.clone());
             team.topic = topic.clone().or_else(|| team.topic.clone());
             team.worker_access = worker_access.or(team.worker_access);
+            self.tags.lock().entry(team.arn.clone()).or_default().extend(tags.clone().unwrap_or_default());
         }
         Ok(())
     }

@@ -4,7 +4,10 @@ use maintenance::{
     ResourcePlan,
     workteam::{WorkteamAction, plan_workteams},
 };
-use sagemaker::{SageMakerClient, workteams::Workteams};
+use sagemaker::{
+    SageMakerClient,
+    workteams::{Workteams, read_teams},
+};
 
 use super::{
     configuration::DesiredState, plan_output::ResourceTexts, reconcile::reconcile_resources, run::MaintainRun,
@@ -33,7 +36,7 @@ pub(super) async fn maintain_workteams(
     }
     let session = run.session().await?;
     let sagemaker = SageMakerClient::from_config(session.config());
-    let observed = sagemaker.list_teams().await?;
+    let observed = read_teams(&sagemaker, declared).await?;
     let topic = run.args.workteam_topic.clone().or_else(|| session.find_output("WorkteamTopicArn"));
     let plan = plan_workteams(declared, &observed, topic.as_deref());
     reconcile_resources(run, desired, &TEXTS, plan, |action| sagemaker.apply_action(action), out).await

@@ -97,6 +97,26 @@ async fn manual_change_of_a_team_is_reverted() {
     assert_eq!(maintainer.workteams.teams.lock()[0], observed_team("of-others", None));
 }
 
+/// Tags are set with the team, added when they are missing, and read only for teams that declare some.
+#[tokio::test]
+async fn declared_tags_are_kept() {
+    let tagged = TEAMS.replace("description: Radiologists,", "description: Radiologists, tags: { owner: ml },");
+    assert_ne!(tagged, TEAMS);
+    let maintainer = create_configured_maintainer(&tagged);
+    maintainer.handle_schedule().await.unwrap();
+    let arn = maintainer.workteams.teams.lock()[0].arn.clone();
+    let tags = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let expected: BTreeMap<String, String> = tags(&[("owner", "ml")]);
+    assert_eq!(maintainer.workteams.tags.lock()[&arn], expected);
+    maintainer.workteams.tags.lock().insert(arn.clone(), tags(&[("owner", "other"), ("site", "A")]));
+    maintainer.handle_schedule().await.unwrap();
+    assert_eq!(maintainer.workteams.tags.lock()[&arn], tags(&[("owner", "ml"), ("site", "A")]));
+    assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.updated"]);
+    let calls = maintainer.workteams.calls.lock().len();
+    maintainer.handle_schedule().await.unwrap();
+    assert_eq!(maintainer.workteams.calls.lock().len(), calls, "expected no call for a team that matches");
+}
+
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
 /// does not prevent the others from being processed.
 #[tokio::test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, WorkerAccess, Workteam};
 use crate::{
+    change::{missing_tags, tag_changes},
     digest::hash_parts,
     plan::{Change, PlanItem, ResourcePlan},
     update_history::{DesiredUpdate, PendingUpdate, SettledUpdate, ShownUpdate, UpdateHistory},
@@ -41,11 +42,24 @@ pub struct WorkteamCall {
     pub topic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_access: Option<WorkerAccess>,
+    /// `AddTags` adds them to an existing team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
+    /// The ARN of an existing team.
+    #[serde(skip)]
+    pub arn: Option<String>,
     /// Identifies the declared properties of the team.
     #[serde(skip)]
     pub digest: String,
     #[serde(skip)]
     pub changes: Vec<Change>,
+}
+
+impl WorkteamCall {
+    /// Whether the call sets anything but tags.
+    pub fn has_properties(&self) -> bool {
+        self.description.is_some() || self.members.is_some() || self.topic.is_some() || self.worker_access.is_some()
+    }
 }
 
 impl WorkteamAction {
@@ -62,6 +76,7 @@ impl Workteam {
         let mut parts = vec![self.description.clone(), topic.unwrap_or_default().to_owned()];
         parts.push(self.worker_access.map(|access| access.to_string()).unwrap_or_default());
         parts.extend(self.members.iter().map(ToString::to_string));
+        parts.extend(self.tags.iter().map(|(key, value)| format!("tags.{key}={value}")));
         hash_parts(parts.iter().map(String::as_str))
     }
 
@@ -141,6 +156,9 @@ fn plan_team(
     if team.notifications.is_some() && topic.is_none() {
         return PlanItem { problem: Some(unknown_topic_problem()), ..unchanged };
     }
+    if let Some(cause) = current.and_then(|current| current.tags.as_ref().err()) {
+        return PlanItem { problem: Some(unreadable_tags_problem(&team.name, cause)), ..unchanged };
+    }
     let mut changes = Vec::new();
     let call = build_call(team, topic, current, &mut changes);
     if changes.is_empty() {
@@ -174,6 +192,8 @@ fn build_call(
     // SageMaker may show a restriction that is off as none at all.
     let has_no_restriction = current.is_some_and(|current| current.worker_access.is_none());
     let worker_access = team.worker_access.filter(|access| access.is_enabled() || !has_no_restriction);
+    let observed_tags = current.and_then(|current| current.tags.as_ref().ok()).cloned().unwrap_or_default();
+    let tags = missing_tags(&team.tags, &observed_tags);
     WorkteamCall {
         name: team.name.clone(),
         digest: team.compute_digest(topic.as_deref()),
@@ -200,6 +220,11 @@ fn build_call(
             worker_access,
             WorkerAccess::to_string,
         ),
+        tags: {
+            changes.extend(tag_changes(&tags, &observed_tags));
+            (!tags.is_empty()).then_some(tags)
+        },
+        arn: current.map(|current| current.arn.clone()),
     }
 }
 
@@ -253,6 +278,14 @@ fn foreign_team_problem(team: &ObservedWorkteam) -> Problem {
         "team-not-ours",
         format!("{} is a vendor's or the public work team; it cannot be changed", team.arn),
         "remove it from `workteams`, or choose another name for your own team",
+    )
+}
+
+fn unreadable_tags_problem(team: &str, cause: &str) -> Problem {
+    Problem::new(
+        "tags-not-readable",
+        format!("SageMaker refused to list the tags of {team}: {cause}"),
+        "give the function MaintainWorkteams the permission that SageMaker names",
     )
 }
 

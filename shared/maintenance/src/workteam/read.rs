@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use document::{LocatedNode, MapFields, Reader};
+use document::{LocatedNode, MapFields, Reader, tags::MAX_TAGS};
 
 use super::{DriftMode, MemberGroup, TeamNotifications, WorkerAccess, Workteam};
 use crate::duplicate::describe_duplicate;
 
 /// The keys of each map. A test compares them with the schema.
-const TEAM: [&str; 7] = ["name", "description", "members", "notifications", "worker_access", "allow_shrink", "mode"];
+const TEAM: [&str; 8] =
+    ["name", "description", "members", "notifications", "worker_access", "tags", "allow_shrink", "mode"];
 const MEMBERS: [&str; 2] = ["cognito", "oidc"];
 const COGNITO: [&str; 3] = ["user_pool", "user_group", "client_id"];
 const OIDC: [&str; 1] = ["groups"];
@@ -67,6 +68,10 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
         );
     }
     let worker_access = fields.get("worker_access").and_then(|at| read_worker_access(reader, at));
+    let tags = fields.get("tags").and_then(|at| reader.read_tags(at)).unwrap_or_default();
+    if tags.len() > MAX_TAGS {
+        reader.report_error_in_key(at, "tags", format!("expected at most {MAX_TAGS} tags, found {}", tags.len()));
+    }
     let allow_shrink = fields.get("allow_shrink").and_then(|at| reader.read_boolean(at));
     let modes = [("apply", DriftMode::Apply), ("notify", DriftMode::Notify)];
     let mode = fields.get("mode").and_then(|at| reader.read_choice(at, &modes));
@@ -77,6 +82,7 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
         members: members?,
         notifications,
         worker_access,
+        tags,
         allow_shrink: allow_shrink.unwrap_or(false),
         mode: mode.unwrap_or(DriftMode::Apply),
     })

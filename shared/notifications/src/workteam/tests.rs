@@ -35,6 +35,7 @@ fn observed_team(name: &str) -> ObservedWorkteam {
         members: std::collections::BTreeSet::new(),
         topic: None,
         worker_access: None,
+        tags: Ok(std::collections::BTreeMap::new()),
         portal: Some("abcdefghij.labeling.eu-west-1.sagemaker.aws".to_owned()),
     }
 }

@@ -1,5 +1,7 @@
 //! Work teams and labeling jobs in Amazon SageMaker.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_sagemaker::{
     operation::{create_workteam::CreateWorkteamInput, update_workteam::UpdateWorkteamInput},
     types::{
@@ -17,6 +19,7 @@ use super::{LabelingJobPage, Workteams};
 use crate::{
     SageMakerClient,
     convert::{convert_time, non_empty_text},
+    tags,
 };
 
 /// Maximum number of items of one page (API reference).
@@ -30,6 +33,10 @@ impl Workteams for SageMakerClient {
         Ok(teams.iter().map(convert_workteam).collect())
     }
 
+    async fn list_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
+        tags::list_tags(&self.client, arn).await
+    }
+
     async fn apply_action(&self, action: WorkteamAction) -> Result<(), CallError> {
         match action {
             WorkteamAction::Create(call) => {
@@ -38,11 +45,18 @@ impl Workteams for SageMakerClient {
                     .set_description(call.description.clone())
                     .set_member_definitions(build_member_definitions(&call))
                     .set_notification_configuration(build_notification_configuration(&call))
-                    .set_worker_access_configuration(build_worker_access(&call));
+                    .set_worker_access_configuration(build_worker_access(&call))
+                    .set_tags(call.tags.as_ref().map(tags::build_tags));
                 let sent = input.send_with(&self.client).await;
                 sent.map(drop).map_err(|error| CallError::from_sdk("CreateWorkteam", error))
             }
             WorkteamAction::Update(call) => {
+                if let (Some(arn), Some(tags)) = (&call.arn, &call.tags) {
+                    tags::add_tags(&self.client, arn, tags).await?;
+                }
+                if !call.has_properties() {
+                    return Ok(());
+                }
                 let input = UpdateWorkteamInput::builder()
                     .workteam_name(&call.name)
                     .set_description(call.description.clone())
@@ -123,6 +137,7 @@ fn convert_workteam(team: &Workteam) -> ObservedWorkteam {
         members: team.member_definitions().iter().flat_map(convert_members).collect(),
         topic: non_empty_text(topic),
         worker_access,
+        tags: Ok(BTreeMap::new()),
         portal: non_empty_text(team.sub_domain()),
     }
 }

@@ -86,6 +86,7 @@ pub(crate) fn create_workteam(state: &mut EmulatorState, request: &Value) -> Ope
         return Err(ServiceError::new("ResourceLimitExceeded", message));
     }
     let arn = team.arn.clone();
+    state.tags.merge_tags(&arn, &request["Tags"])?;
     teams.insert(team.name.clone(), team);
     Ok(json!({ "WorkteamArn": arn }))
 }
