@@ -214,6 +214,21 @@ def test_functions_that_publish_may_use_the_event_bus_and_no_other() -> None:
     assert [name for name, r in RESOURCES.items() if "events:PutEvents" in str(r)] == ["EventBusPolicy"]
 
 
+def test_slack_channel_is_optional_and_can_do_nothing() -> None:
+    channel, role = RESOURCES["SlackChannel"], RESOURCES["SlackRole"]
+    assert channel["Condition"] == role["Condition"] == "HasSlack"
+    assert channel["Properties"]["SnsTopicArns"] == [{"Ref": "NotificationsTopic"}]
+    assert "Policies" not in role["Properties"] and "ManagedPolicyArns" not in role["Properties"]
+    assert "Administrator" not in str(channel["Properties"]["GuardrailPolicies"])
+    for name, right, wrong in (
+        ("SlackWorkspaceId", ["", "T0123ABCDEF"], ["t0123", "my-workspace", "C0123ABCDEF", "T"]),
+        ("SlackChannelId", ["", "C0123ABCDEF", "G0123ABCDEF"], ["#models", "c0123", "T0123ABCDEF", "C"]),
+    ):
+        pattern = TEMPLATE["Parameters"][name]["AllowedPattern"]
+        assert all(re.search(pattern, text) for text in right), name
+        assert not any(re.search(pattern, text) for text in wrong), name
+
+
 def test_data_stores_are_retained() -> None:
     """A stack that is deleted keeps its data; a first deployment that fails leaves nothing behind."""
     stores = {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod channel;
+mod chat;
 mod compilation;
 mod console;
 pub mod event_bus;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    chat,
     compilation::{JobConsoleLinks, JobReport, ModelReport},
     image::ImageReport,
     notification_type::{NotificationType, Severity},
@@ -228,25 +229,9 @@ impl Notification {
 
     fn compose_sns_message(&self) -> Result<String, serde_json::Error> {
         let document = serde_json::to_string(self)?;
-        let chat = json!({
-            "version": "1.0",
-            "source": "custom",
-            "id": self.id,
-            "content": {
-                "textType": "client-markdown",
-                "title": escape_markdown(&self.subject),
-                "description": escape_markdown(&self.text),
-            },
-        });
-        Ok(json!({ "default": document, "email": self.text, "https": chat.to_string() }).to_string())
+        let chat = chat::compose_message(self).to_string();
+        Ok(json!({ "default": document, "email": self.text, "https": chat }).to_string())
     }
-}
-
-/// Escapes text for the Markdown of chat clients, so that a foreign name cannot mention people or
-/// make a link: Slack's control characters become entities, and the two parts of a Markdown link
-/// are separated.
-fn escape_markdown(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace("](", "] (")
 }
 
 /// Makes a valid e-mail subject: printable ASCII, at most [`MAX_SUBJECT`] characters. Other scripts

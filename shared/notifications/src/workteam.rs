@@ -130,6 +130,14 @@ impl WorkteamDetails {
         }
     }
 
+    /// The name of the labeling job whose status changed.
+    pub fn labeling_job_name(&self) -> Option<&str> {
+        match self {
+            Self::LabelingJob(report) => report.labeling_job.arn.rsplit_once(":labeling-job/").map(|(_, name)| name),
+            Self::News(_) | Self::Reconciliation(_) => None,
+        }
+    }
+
     /// Keeps the first message only, truncated.
     pub fn truncate_messages(&mut self, truncate: impl Fn(&str) -> String) {
         if let Self::News(news) = self {
