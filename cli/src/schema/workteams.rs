@@ -28,6 +28,9 @@ pub(super) struct WorkteamSchema {
     worker_access: Option<WorkerAccessSchema>,
     /// Tags that the team must have; other tags are kept.
     tags: Option<BTreeMap<String, String>>,
+    /// Time zone of times in notifications about the team, by its IANA name.
+    #[schemars(extend("default" = "UTC"))]
+    time_zone: Option<String>,
     /// Whether an update may remove more than half of the team's groups.
     #[schemars(extend("default" = false))]
     allow_shrink: Option<bool>,

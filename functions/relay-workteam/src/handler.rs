@@ -4,15 +4,16 @@
 //! A message is always forwarded. Teams and labeling jobs are queried for a few seconds; what
 //! cannot be queried is omitted, with a note that gives the reason.
 
-use std::{fmt::Display, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
-use automation::event::Event;
+use automation::{ConfigSource, config::LoadError, event::Event, objects::Objects};
+use jiff::tz::TimeZone;
 use ledger::{BurstRow, Ledger, LedgerTable};
 use maintenance::workteam::{LabelingJob, LabelingJobState, ObservedWorkteam, TeamMessage};
 use notifications::{Channel, Notification, TeamMessages, TeamReport, notifier::Notifier};
 use sagemaker::workteams::{WorkteamDirectory, Workteams};
 use tokio::time::{Instant, timeout_at};
-use tracing::info;
+use tracing::{info, warn};
 use worker::{CallError, CallErrorKind, Clock, Failure, backoff::Backoff};
 
 /// Time limit for the queries that add teams and labeling jobs to a message.
@@ -27,7 +28,9 @@ const MAX_COMBINED: usize = 2 * 1024;
 
 /// Forwards messages to work teams and status changes of labeling jobs.
 #[derive(Debug)]
-pub struct TeamRelay<W, T, N> {
+pub struct TeamRelay<O, W, T, N> {
+    /// The configuration, which has the time zones of the teams.
+    pub config: ConfigSource<O>,
     /// SageMaker's work teams, cached for some minutes.
     pub directory: WorkteamDirectory<W>,
     pub ledger: Ledger<T>,
@@ -40,7 +43,10 @@ pub struct TeamRelay<W, T, N> {
     pub clock: Clock,
 }
 
-impl<W: Workteams, T: LedgerTable, N: Channel> TeamRelay<W, T, N> {
+/// Time zones by the name of the team.
+type TimeZones = BTreeMap<String, TimeZone>;
+
+impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> TeamRelay<O, W, T, N> {
     /// Handles one event of the Workteam queue.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {
@@ -140,7 +146,28 @@ impl<W: Workteams, T: LedgerTable, N: Channel> TeamRelay<W, T, N> {
             let jobs = self.query_open_jobs(deadline, team, &mut notes).await;
             reports.push(TeamReport::new(team, jobs.as_deref()));
         }
-        (reports, notes)
+        // Last, because a message needs its jobs more than its time zone.
+        let zones = self.load_time_zones(deadline).await;
+        let reports = reports.into_iter().zip(&teams).map(|(report, team)| report.in_time_zone(zones.get(&team.name)));
+        (reports.collect(), notes)
+    }
+
+    /// The declared time zones. If the configuration cannot be loaded in time, times are in UTC.
+    async fn load_time_zones(&self, deadline: Instant) -> TimeZones {
+        let config = match timeout_at(deadline, self.config.load_active()).await {
+            Ok(Ok(config)) => config,
+            Ok(Err(LoadError::Missing { .. })) => return TimeZones::new(),
+            Ok(Err(error)) => {
+                warn!(%error, "Time zones of work teams not loaded: times are in UTC");
+                return TimeZones::new();
+            }
+            Err(_) => {
+                warn!("Time zones of work teams not loaded in time: times are in UTC");
+                return TimeZones::new();
+            }
+        };
+        let teams = config.document.declared.workteams.iter();
+        teams.filter_map(|team| Some((team.name.clone(), team.time_zone.clone()?))).collect()
     }
 
     /// The open jobs among the newest labeling jobs of a team; `None` if not even the newest page
@@ -193,7 +220,15 @@ impl<W: Workteams, T: LedgerTable, N: Channel> TeamRelay<W, T, N> {
             Some(arn) => self.query_team(deadline, arn, &mut notes).await,
             None => None,
         };
-        let notification = Notification::labeling_job(&state, description, team.as_ref(), notes, (self.clock)());
+        let team = match team {
+            Some(team) => {
+                let zones = self.load_time_zones(deadline).await;
+                // The other jobs of the team are not read.
+                Some(TeamReport::new(&team, None).in_time_zone(zones.get(&team.name)))
+            }
+            None => None,
+        };
+        let notification = Notification::labeling_job(&state, description, team, notes, (self.clock)());
         self.notifier.publish_once(&notification).await
     }
 

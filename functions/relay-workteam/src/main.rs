@@ -1,6 +1,6 @@
 //! Lambda function: forwards messages to work teams with labeling jobs, progress and portal.
 
-use automation::Aws;
+use automation::{Aws, ConfigSource};
 use jiff::Timestamp;
 use relay_workteam::{QUERY_TIMEOUT, TeamRelay};
 use sagemaker::{SageMakerClient, workteams::WorkteamDirectory};
@@ -13,6 +13,7 @@ async fn main() -> Result<(), Error> {
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger);
     let relay = TeamRelay {
+        config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
         directory: WorkteamDirectory::new(SageMakerClient::from_config(aws.config()), Timestamp::now),
         ledger,
         notifier,

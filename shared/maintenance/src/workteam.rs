@@ -8,6 +8,7 @@ mod topic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 pub use labeling::{LabelingJob, LabelingJobDescription, LabelingJobState, LabelingJobStatus, TeamMessage};
@@ -30,6 +31,8 @@ pub struct Workteam {
     pub worker_access: Option<WorkerAccess>,
     /// Tags to add; other tags are kept.
     pub tags: BTreeMap<String, String>,
+    /// The time zone of times in notifications; `None` for UTC.
+    pub time_zone: Option<TimeZone>,
     /// Whether an update may remove more than half of the groups.
     pub allow_shrink: bool,
     pub mode: DriftMode,

@@ -37,6 +37,7 @@ fn team(name: &str, members: &[MemberGroup]) -> Workteam {
         notifications: Some(TeamNotifications::StackTopic),
         worker_access: None,
         tags: BTreeMap::new(),
+        time_zone: None,
         allow_shrink: false,
         mode: DriftMode::Apply,
     }
@@ -70,6 +71,7 @@ fn a_team_is_parsed_with_every_key() {
   notifications: stack
   worker_access: { source_ip: true }
   tags: { team: radiology }
+  time_zone: europe/berlin
   allow_shrink: true
   mode: notify
 - { name: audit, description: Auditors, members: { oidc: { groups: [auditors] } }, notifications: 'arn:aws-cn:sns:cn-north-1:123456789012:t' }
@@ -82,6 +84,7 @@ fn a_team_is_parsed_with_every_key() {
             description: "Radiologists".to_owned(),
             worker_access: Some(WorkerAccess::SourceIp(true)),
             tags: tags(&[("team", "radiology")]),
+            time_zone: Some(jiff::tz::TimeZoneDatabase::bundled().get("Europe/Berlin").unwrap()),
             allow_shrink: true,
             mode: DriftMode::Notify,
             ..team("radiology", &[cognito("a"), cognito("b")])

@@ -4,7 +4,7 @@ mod text;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use maintenance::{
     ApplyOutcome, Change, PlanItem, Reconciled, SettledUpdate,
     workteam::{
@@ -65,6 +65,9 @@ pub struct TeamReport {
     open_jobs: Option<usize>,
     /// The newest [`MAX_JOBS`] open jobs.
     labeling_jobs: Vec<LabelingJob>,
+    /// Of the times in the text.
+    #[serde(skip)]
+    time_zone: TimeZone,
 }
 
 /// A labeling job whose status changed.
@@ -162,7 +165,14 @@ impl TeamReport {
             pending: open_jobs.map(|jobs| jobs.iter().map(|job| job.pending).sum()),
             open_jobs: open_jobs.map(<[_]>::len),
             labeling_jobs: jobs[..jobs.len().min(MAX_JOBS)].to_vec(),
+            time_zone: TimeZone::UTC,
         }
+    }
+
+    /// Shows times in this time zone; UTC if it is `None`.
+    #[must_use]
+    pub fn in_time_zone(self, time_zone: Option<&TimeZone>) -> Self {
+        Self { time_zone: time_zone.cloned().unwrap_or(TimeZone::UTC), ..self }
     }
 }
 
@@ -184,7 +194,7 @@ impl Notification {
     pub fn labeling_job(
         state: &LabelingJobState,
         description: Option<LabelingJobDescription>,
-        team: Option<&ObservedWorkteam>,
+        team: Option<TeamReport>,
         notes: Vec<String>,
         time: Timestamp,
     ) -> Self {
@@ -197,8 +207,7 @@ impl Notification {
         let id = format!("labeling-job-{}-{}", state.job_name(), status.as_str());
         let failure_reason = description.as_ref().and_then(|description| description.failure_reason.clone());
         let job = description.map(|description| description.job);
-        // The other jobs of the team are not read.
-        let workteams = team.map(|team| TeamReport::new(team, None)).into_iter().collect();
+        let workteams = team.into_iter().collect();
         let labeling_job = ReportedLabelingJob { arn: state.arn.clone(), status, job, failure_reason };
         let report = LabelingJobReport { labeling_job, workteams, notes };
         let name = report.labeling_job.job.as_ref().map_or(state.job_name(), |job| &job.name);

@@ -2,13 +2,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use maintenance::workteam::{LabelingJob, LabelingJobDescription};
-use support::{MemoryTable, MemoryTopic, MemoryWorkteams, observed_team};
+use support::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, StoredObject, observed_team};
 
 use super::*;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:stack-WorkteamTopic";
 
-type TestRelay = TeamRelay<MemoryWorkteams, MemoryTable, MemoryTopic>;
+type TestRelay = TeamRelay<MemoryObjects, MemoryWorkteams, MemoryTable, MemoryTopic>;
 
 fn create_relay(clock: Clock, burst_seconds: u64) -> TestRelay {
     let workteams = MemoryWorkteams::default();
@@ -17,6 +17,7 @@ fn create_relay(clock: Clock, burst_seconds: u64) -> TestRelay {
     workteams.jobs.lock().insert(arn, vec![labeling_job("chest")]);
     let ledger = Ledger::new(MemoryTable::default(), clock);
     TeamRelay {
+        config: ConfigSource::new(MemoryObjects::default(), "config".to_owned(), "automation.yaml".to_owned()),
         directory: WorkteamDirectory::new(workteams, clock),
         notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
         ledger,
@@ -307,6 +308,22 @@ async fn message_published_on_its_own_is_omitted_from_its_burst() {
     assert!(text.contains("Message from SageMaker:\nb"), "{text}");
     // No message of the next burst was published, so its burst window starts again.
     defer_event(&relay, &team_message("m-3", "c")).await;
+}
+
+#[tokio::test]
+async fn times_are_in_the_time_zone_of_the_team() {
+    let objects = MemoryObjects::default();
+    let config = "version: 1
+workteams:
+  - { name: radiology, description: d, members: { oidc: { groups: [a] } }, time_zone: Asia/Kolkata }
+";
+    let object = StoredObject { etag: "e".to_owned(), bytes: config.into(), ..StoredObject::default() };
+    objects.put_version("config", "automation.yaml", object);
+    let mut relay = create_immediate_relay();
+    relay.config = ConfigSource::new(objects, "config".to_owned(), "automation.yaml".to_owned());
+    relay.handle_event(team_message("m-1", "a")).await.unwrap();
+    let [text] = &published_texts(&relay)[..] else { panic!("expected one notification") };
+    assert!(text.contains("created 1970-01-01 05:30 IST (0 minutes ago)"), "{text}");
 }
 
 /// Messages of a burst, and a message on its own, are published later on a bus that failed at first,

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use document::{LocatedNode, MapFields, Reader, tags::MAX_TAGS};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::{DriftMode, MemberGroup, TeamNotifications, WorkerAccess, Workteam};
 use crate::duplicate::describe_duplicate;
 
 /// The keys of each map. A test compares them with the schema.
-const TEAM: [&str; 8] =
-    ["name", "description", "members", "notifications", "worker_access", "tags", "allow_shrink", "mode"];
+const TEAM: [&str; 9] =
+    ["name", "description", "members", "notifications", "worker_access", "tags", "time_zone", "allow_shrink", "mode"];
 const MEMBERS: [&str; 2] = ["cognito", "oidc"];
 const COGNITO: [&str; 3] = ["user_pool", "user_group", "client_id"];
 const OIDC: [&str; 1] = ["groups"];
@@ -72,6 +73,7 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
     if tags.len() > MAX_TAGS {
         reader.report_error_in_key(at, "tags", format!("expected at most {MAX_TAGS} tags, found {}", tags.len()));
     }
+    let time_zone = fields.get("time_zone").and_then(|at| read_time_zone(reader, at));
     let allow_shrink = fields.get("allow_shrink").and_then(|at| reader.read_boolean(at));
     let modes = [("apply", DriftMode::Apply), ("notify", DriftMode::Notify)];
     let mode = fields.get("mode").and_then(|at| reader.read_choice(at, &modes));
@@ -83,6 +85,7 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
         notifications,
         worker_access,
         tags,
+        time_zone,
         allow_shrink: allow_shrink.unwrap_or(false),
         mode: mode.unwrap_or(DriftMode::Apply),
     })
@@ -202,6 +205,17 @@ fn read_notifications(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<TeamN
         return Some(TeamNotifications::StackTopic);
     }
     text.parse().map(TeamNotifications::Topic).map_err(|error| reader.report_error(at, format!("{error}"))).ok()
+}
+
+/// A name of the IANA time zone database, in the version that is compiled in.
+fn read_time_zone(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<TimeZone> {
+    let expected = "the name of a time zone, such as Europe/Berlin";
+    let name = reader.read_text(at, expected)?;
+    let zone = TimeZoneDatabase::bundled().get(name).ok();
+    if zone.is_none() {
+        reader.report_error(at, format!("expected {expected}, found `{name}`"));
+    }
+    zone
 }
 
 fn read_worker_access(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<WorkerAccess> {

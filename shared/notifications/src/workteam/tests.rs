@@ -79,6 +79,7 @@ fn sample_notifications() -> Vec<Notification> {
         labeling_job("chest-ct", 1_260, 2_000, "2026-11-20T08:00:00Z"),
         labeling_job("knees", 0, 40, "2026-11-22T09:20:00Z"),
     ];
+    let berlin = jiff::tz::TimeZoneDatabase::bundled().get("Europe/Berlin").unwrap();
     let many: Vec<_> = (0..22).map(|n| labeling_job(&format!("job-{n}"), 1, 3, "2026-11-01T08:00:00Z")).collect();
     let state = |status: &str| LabelingJobState {
         arn: "arn:aws:sagemaker:eu-west-1:123456789012:labeling-job/chest-ct".to_owned(),
@@ -97,7 +98,7 @@ fn sample_notifications() -> Vec<Notification> {
     vec![
         team_messages(
             vec![team_message("m-1", "2000 items are available 🩻")],
-            vec![TeamReport::new(&observed_team("radiology"), Some(&jobs))],
+            vec![TeamReport::new(&observed_team("radiology"), Some(&jobs)).in_time_zone(Some(&berlin))],
             &[],
         ),
         team_messages(
@@ -121,7 +122,17 @@ fn sample_notifications() -> Vec<Notification> {
         Notification::labeling_job(
             &state("InProgress"),
             Some(described(None)),
-            Some(&observed_team("radiology")),
+            Some(TeamReport::new(&observed_team("radiology"), None)),
+            Vec::new(),
+            test_time(),
+        ),
+        Notification::labeling_job(
+            &state("Completed"),
+            Some(LabelingJobDescription {
+                job: LabelingJob { pending: 0, ..labeling_job("chest-ct", 1_998, 2_000, "2026-11-20T08:00:00Z") },
+                ..described(None)
+            }),
+            Some(TeamReport::new(&observed_team("radiology"), None).in_time_zone(Some(&berlin))),
             Vec::new(),
             test_time(),
         ),
@@ -164,6 +175,10 @@ fn documents_are_versioned_and_complete() {
     insta::assert_json_snapshot!(notifications);
     let attributes = notifications[0].message_attributes();
     assert!(attributes.contains(&("workteam", "radiology".into())), "{attributes:?}");
+    let left: Vec<_> = notifications.iter().map(Notification::objects_left).collect();
+    // Two teams, of which one has no job; jobs that are not known; no team; a job in progress.
+    assert_eq!(left[..5], [Some(780), Some(44), None, None, Some(740)]);
+    assert!(left[5..].iter().all(Option::is_none), "expected none for jobs that have ended: {left:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt::Write};
 
 use document::escape_line;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use maintenance::{
     Reconciled,
     workteam::{LabelingJob, LabelingJobStatus, TeamMessage, WorkteamAction},
@@ -84,7 +84,13 @@ fn describe_all_pending_objects(news: &TeamMessages) -> String {
 
 fn append_open_jobs(text: &mut String, team: &TeamReport, now: Timestamp) {
     for job in team.labeling_jobs.iter().take(SHOWN_JOBS) {
-        let _ = writeln!(text, "\n{}\n{}\n{}", job.name, format_progress(job), describe_labeling_job(job, now));
+        let _ = writeln!(
+            text,
+            "\n{}\n{}\n{}",
+            job.name,
+            format_progress(job),
+            describe_labeling_job(job, &team.time_zone, now)
+        );
     }
     let more = team.open_jobs.unwrap_or_default().saturating_sub(SHOWN_JOBS);
     if more > 0 {
@@ -107,23 +113,23 @@ fn format_progress(job: &LabelingJob) -> String {
     format!("{bar} {} %  {} / {}", labeled * 100 / total, format_number(job.labeled), format_number(job.total))
 }
 
-fn describe_labeling_job(job: &LabelingJob, now: Timestamp) -> String {
+fn describe_labeling_job(job: &LabelingJob, zone: &TimeZone, now: Timestamp) -> String {
     let pending = format!("{} left", format_count(job.pending, "object"));
     let workers =
         job.workers_per_object.map(|workers| format!("{} per object", format_count(workers.into(), "worker")));
-    let created = format!("created {}", format_creation_time(job.created_at, now));
+    let created = format!("created {}", format_creation_time(job.created_at, zone, now));
     [Some(pending), workers, Some(created)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Such as `2026-11-20 08:00 UTC (2 days ago)`.
-fn format_creation_time(at: Timestamp, now: Timestamp) -> String {
+fn format_creation_time(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
     let minutes = now.duration_since(at).as_mins().max(0).unsigned_abs();
     let age = match minutes {
         0..60 => format_count(minutes, "minute"),
         60..2_880 => format_count(minutes / 60, "hour"),
         _ => format_count(minutes / 1_440, "day"),
     };
-    format!("{} UTC ({age} ago)", at.strftime("%Y-%m-%d %H:%M"))
+    format!("{} ({age} ago)", at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z"))
 }
 
 /// Shows each different message once.
@@ -194,6 +200,7 @@ pub(super) fn format_labeling_job_subject(name: &str, report: &LabelingJobReport
 
 pub(super) fn format_labeling_job_text(name: &str, report: &LabelingJobReport, now: Timestamp) -> String {
     let labeling_job = &report.labeling_job;
+    let zone = report.workteams.first().map_or(TimeZone::UTC, |team| team.time_zone.clone());
     let mut text = String::new();
     let has_pending = labeling_job.open_job().is_some_and(|job| job.pending > 0);
     for portal in report.workteams.iter().filter(|_| has_pending).filter_map(|team| team.portal.as_ref()) {
@@ -201,9 +208,9 @@ pub(super) fn format_labeling_job_text(name: &str, report: &LabelingJobReport, n
     }
     let _ = writeln!(text, "The labeling job {name} {}.\n", describe_labeling_status(&labeling_job.status));
     match &labeling_job.job {
-        Some(job) if labeling_job.status.is_terminal() => append_totals(&mut text, job, now),
+        Some(job) if labeling_job.status.is_terminal() => append_totals(&mut text, job, &zone, now),
         Some(job) => {
-            let _ = writeln!(text, "{}\n{}\n", format_progress(job), describe_labeling_job(job, now));
+            let _ = writeln!(text, "{}\n{}\n", format_progress(job), describe_labeling_job(job, &zone, now));
         }
         None => {}
     }
@@ -226,7 +233,7 @@ fn describe_labeled_objects(job: &LabelingJob) -> String {
 }
 
 /// What became of the objects of a job that has ended, and how long that took.
-fn append_totals(text: &mut String, job: &LabelingJob, now: Timestamp) {
+fn append_totals(text: &mut String, job: &LabelingJob, zone: &TimeZone, now: Timestamp) {
     let _ = writeln!(text, "{}", describe_labeled_objects(job));
     let failed = job.total.saturating_sub(job.labeled + job.pending);
     for (count, what) in [(job.pending, "not labeled"), (failed, "could not be labeled")] {
@@ -237,7 +244,7 @@ fn append_totals(text: &mut String, job: &LabelingJob, now: Timestamp) {
     if let Some(workers) = job.workers_per_object {
         let _ = writeln!(text, "{} per object", format_count(workers.into(), "worker"));
     }
-    let _ = writeln!(text, "created {}\n", format_creation_time(job.created_at, now));
+    let _ = writeln!(text, "created {}\n", format_creation_time(job.created_at, zone, now));
 }
 
 /// The result for a team as a verb.
