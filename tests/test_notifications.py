@@ -78,7 +78,9 @@ def test_filter_policies_of_the_page_select_what_it_says() -> None:
 
 
 def test_rules_of_the_page_match_what_it_says() -> None:
-    rules = [yaml.safe_load(rule) for rule in re.findall(r"```yaml\n(.*?)```", notifications.PAGE.read_text(), re.DOTALL)]
+    rules = [
+        yaml.safe_load(rule) for rule in re.findall(r"```yaml\n(.*?)```", notifications.PAGE.read_text(), re.DOTALL)
+    ]
     matched: list[set[str]] = []
     for rule in rules:
         events = [

@@ -26,9 +26,7 @@ def subscription_attributes(name: str) -> dict[str, str]:
 def subscribers(harness: Harness) -> Iterator[dict[str, Subscriber]]:
     """A subscriber with the filter of each address."""
     names = ("NotificationEmailSubscription", "LabelingEmailSubscription", "AlarmEmailSubscription")
-    created = {
-        name: Subscriber(harness.stack, f"e2e-emails-{name}", subscription_attributes(name)) for name in names
-    }
+    created = {name: Subscriber(harness.stack, f"e2e-emails-{name}", subscription_attributes(name)) for name in names}
     yield created
     for subscriber in created.values():
         subscriber.close()

@@ -232,7 +232,7 @@ fn describe_labeled_objects(job: &LabelingJob) -> String {
     format!("{} of {} labeled", format_number(job.labeled), format_count(job.total, "object"))
 }
 
-/// What became of the objects of a job that has ended, and how long that took.
+/// The objects of a job that has ended, by outcome.
 fn append_totals(text: &mut String, job: &LabelingJob, zone: &TimeZone, now: Timestamp) {
     let _ = writeln!(text, "{}", describe_labeled_objects(job));
     let failed = job.total.saturating_sub(job.labeled + job.pending);
