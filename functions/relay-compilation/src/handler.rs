@@ -7,12 +7,12 @@ use automation::{
     event::{Event, JobObservation},
     objects::Objects,
 };
-use ledger::{JobRow, Ledger, LedgerTable};
+use ledger::{Execution, JobRow, Ledger, LedgerTable};
 use neo::{CompilationRequest, JobName};
 use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::compilation_jobs::CompilationJobs;
 use tracing::info;
-use worker::{CallError, CallErrorKind, Clock, Failure, queue::Sender};
+use worker::{CallError, CallErrorKind, Clock, Failure, metrics, queue::Sender};
 
 use crate::artifact::check_artifact;
 
@@ -61,9 +61,13 @@ impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobR
         }
         if row.status.is_terminal() {
             // Free the quota slot once per finished job.
-            self.ledger
+            let freed = self
+                .ledger
                 .run_once(&format!("made-room-{}", row.publication_name()), self.free_quota_slot(next.as_ref()))
                 .await?;
+            if let (Execution::Ran, Some(class)) = (freed, row.failure_class()) {
+                metrics::write_count_of("JobsFailed", ("FailureClass", class.as_str()), (self.clock)());
+            }
         }
         let notified = match Notification::job_status(&row, next.as_ref(), (self.clock)()) {
             Some(notification) => self.notifier.publish_once(&notification).await,

@@ -36,6 +36,36 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// Every class.
+    pub const ALL: [Self; 10] = [
+        Self::Input,
+        Self::Archive,
+        Self::Shape,
+        Self::UnsupportedOperator,
+        Self::Permission,
+        Self::Capacity,
+        Self::Service,
+        Self::Timeout,
+        Self::Artifact,
+        Self::Unknown,
+    ];
+
+    /// The name in notifications and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Archive => "archive",
+            Self::Shape => "shape",
+            Self::UnsupportedOperator => "unsupported_operator",
+            Self::Permission => "permission",
+            Self::Capacity => "capacity",
+            Self::Service => "service",
+            Self::Timeout => "timeout",
+            Self::Artifact => "artifact",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Classifies a `FailureReason`.
     pub fn from_reason(reason: &str) -> Self {
         patterns::find_pattern(reason).map_or(Self::Unknown, |pattern| pattern.class)
@@ -118,6 +148,15 @@ pub fn suggest_failure_fix(reason: &str, rule: Option<&str>, source: Option<&Mod
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_dashboard_shows_every_class_by_its_serialized_name() {
+        let template = include_str!("../../../template.yaml");
+        for class in FailureClass::ALL {
+            assert_eq!(serde_json::to_value(class).unwrap(), class.as_str());
+            assert!(template.contains(&format!(r#""FailureClass", "{}""#, class.as_str())), "{class:?}");
+        }
+    }
 
     #[test]
     fn reasons_are_classified() {
