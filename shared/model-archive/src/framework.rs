@@ -6,6 +6,7 @@ pub(crate) mod keras;
 pub(crate) mod mxnet;
 pub(crate) mod onnx;
 pub(crate) mod pytorch;
+pub(crate) mod sklearn;
 pub(crate) mod tensorflow;
 pub(crate) mod tflite;
 pub(crate) mod xgboost;

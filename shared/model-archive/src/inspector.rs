@@ -6,11 +6,14 @@ use crate::{
     container::{
         gzip::GzipReader,
         member::MemberReader,
-        path::normalize_path,
+        path::{file_name, normalize_path},
         tar::{MemberKind, TarMember, TarReader},
     },
     error::{FileError, InspectError, ReadError},
-    framework::tensorflow,
+    framework::{
+        mxnet::{MODEL_SHAPES, ModelShapes},
+        tensorflow,
+    },
     framework_name::Framework,
     inspection::{ArchiveMember, Inspection},
     limits::{Limits, RECOGNITION_BYTES},
@@ -93,6 +96,7 @@ struct Inspector<'l> {
     unsupported: UnsupportedFiles,
     /// Every file: what a model refers to must be among them.
     weights: WeightFiles,
+    shapes: ModelShapes,
 }
 
 impl<'l> Inspector<'l> {
@@ -108,6 +112,7 @@ impl<'l> Inspector<'l> {
             backslashes: QuotedNames::default(),
             unsupported: UnsupportedFiles::default(),
             weights: WeightFiles::default(),
+            shapes: ModelShapes::default(),
         }
     }
 
@@ -175,6 +180,10 @@ impl<'l> Inspector<'l> {
             self.companions.push(path);
             return Ok(0);
         }
+        if file_name(path) == MODEL_SHAPES && member.kind == MemberKind::File {
+            self.shapes = ModelShapes::read_member(&mut content)?;
+            return Ok(content.position());
+        }
         self.unsupported.add_file(path, file_type);
         let Some(recognized) = recognize_file(path, file_type, head) else {
             if is_archive(path) {
@@ -193,6 +202,7 @@ impl<'l> Inspector<'l> {
             },
             fix: problem.remedy.clone(),
             weights_only: false,
+            unreadable: false,
         });
         if !self.candidates.register_file(recognized, path, note) {
             return Ok(0);
@@ -256,7 +266,7 @@ impl<'l> Inspector<'l> {
     }
 
     fn choose_model(&mut self, framework: Framework, complete: bool) {
-        let contents = ArchiveContents { weights: &self.weights, complete };
+        let contents = ArchiveContents { weights: &self.weights, shapes: &self.shapes, complete };
         let choice = std::mem::take(&mut self.candidates).choose_model(framework, &contents);
         self.inspection.model = choice.model;
         self.inspection.problems.extend(choice.problems);

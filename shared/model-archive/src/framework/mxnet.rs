@@ -1,9 +1,11 @@
 //! MXNet: the arguments of `*-symbol.json` that are not parameters in `*.params`.
 
 mod params;
+mod shapes;
 mod symbol;
 
 pub(crate) use params::{is_params, read_params};
+pub(crate) use shapes::{MODEL_SHAPES, ModelShapes};
 pub(crate) use symbol::{is_symbol, read_symbol};
 
 use crate::{

@@ -9,7 +9,7 @@ use crate::{
     error::FileError,
     framework::format_facts::FormatFacts,
     limits::Limits,
-    problem::{Problem, Warning},
+    problem::{Problem, Warning, quote_name},
 };
 
 /// Length of a zip file's local header before the name, in bytes.
@@ -28,9 +28,11 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// (`serialization.py`).
 const LEGACY: &[u8] = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.";
 
-/// The folder of files about the archive itself, and the file in it that only `torch.package`
-/// writes.
-const ABOUT: &str = ".data/";
+/// Folders that only PyTorch's files have: files that the user added (`_extra_files`), code, and
+/// files about the archive itself.
+const FOLDERS: [&str; 3] = ["extra/", "code/__torch__", ".data/"];
+
+/// The file that only `torch.package` writes.
 const PACKAGE: &[u8] = b".data/extern_modules";
 
 /// Whether a file of any name starts like one that PyTorch wrote.
@@ -43,8 +45,8 @@ pub(crate) fn is_torch(head: &[u8]) -> bool {
     let name = head.get(LOCAL_HEADER..LOCAL_HEADER + length).and_then(|name| str::from_utf8(name).ok());
     // The folder has the name of the file.
     match name.and_then(|name| name.split_once('/')).map(|(_, path)| path) {
-        Some("data.pkl" | "constants.pkl" | ".format_version" | "archive_format") => true,
-        Some(path) if path.starts_with(ABOUT) => true,
+        Some("data.pkl" | "constants.pkl" | "byteorder" | ".format_version" | "archive_format") => true,
+        Some(path) if FOLDERS.iter().any(|folder| path.starts_with(folder)) => true,
         Some(path) => ["data/", "data/weights/weight_", "data/constants/"].iter().any(|tensors| {
             path.strip_prefix(tensors)
                 .is_some_and(|number| number.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
@@ -109,6 +111,18 @@ fn reject_pickle() -> FormatFacts {
         TRACE,
     );
     FormatFacts::from_problem(problem)
+}
+
+/// The problem of a file of `torch.save` whose entries were archived one by one.
+pub(crate) fn extracted_problem(pickle: &str) -> Problem {
+    Problem::new(
+        "torch-not-script",
+        format!(
+            "{} is part of a file of torch.save that was extracted; it has weights, but no model",
+            quote_name(pickle)
+        ),
+        TRACE,
+    )
 }
 
 /// Which of PyTorch's files the zip file contains.

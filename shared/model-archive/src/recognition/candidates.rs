@@ -6,12 +6,12 @@ use super::{
     choice::{self, ArchiveContents, ModelChoice},
     file_group::{FileGroup, FileNote, FormatFiles},
     format::Format,
-    recognized::{Certainty, RecognizedFile},
+    recognized::{Certainty, RecognizedFile, other_name},
 };
 use crate::{
     framework::format_facts::FormatFacts,
     framework_name::Framework,
-    problem::{Problem, Warning},
+    problem::{Problem, Warning, quote_name},
 };
 
 /// Formats that Neo finds by the same suffixes.
@@ -53,7 +53,11 @@ impl Candidates {
     /// Whether the files of a format must be read: only that shows whether they hold a model.
     fn must_be_read(&self, format: Format) -> bool {
         match self.choose_framework() {
-            Ok(framework) => framework == Some(format.framework()) && !self.has_rival(format),
+            Ok(framework) => {
+                let is_possible =
+                    self.formats.get(&format).and_then(FormatFiles::certainty) == Some(Certainty::Possible);
+                framework == Some(format.framework()) && (!self.has_rival(format) || is_possible)
+            }
             Err(_) => self.formats.get(&format).and_then(FormatFiles::certainty) == self.highest_certainty(),
         }
     }
@@ -157,10 +161,21 @@ impl Candidates {
         };
         let ignored: Vec<_> = self.formats.keys().copied().filter(ignored).collect();
         let left = self.describe_left_files(framework);
+        let named_only = self.describe_named_only(framework);
         self.formats.retain(|format, _| format.framework() == framework && !ignored.contains(format));
-        let mut choice = choice::choose_model(self.formats, framework, contents);
+        let mut choice = choice::choose_model(self.formats, framework, contents, &named_only);
         choice.warnings.extend(left.filter(|_| choice.model.is_some()));
         choice
+    }
+
+    /// What the files are that have only the name of a format of this framework, by that format.
+    fn describe_named_only(&self, framework: Framework) -> BTreeMap<Format, String> {
+        let misnamed = self.formats.iter().filter_map(|(format, files)| Some((*format, files.misnamed.as_ref()?)));
+        let named = misnamed.filter_map(|(format, group)| {
+            let named = other_name(format, &group.path).filter(|named| named.framework() == framework)?;
+            Some((named, format!("{} is {}", quote_name(&group.path), format.with_article())))
+        });
+        named.collect()
     }
 
     /// A warning about weights of other frameworks than the chosen one.

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use super::{
     file_group::{FileGroup, FormatFiles},
     format::Format,
-    recognized::{misnamed_problem, other_name},
+    recognized::{Certainty, misnamed_problem, other_name},
     surplus::find_surplus_models,
     weights::{WeightFiles, check_external_data, check_variables},
 };
 use crate::{
-    framework::{format_facts::FormatFacts, mxnet},
+    framework::{
+        format_facts::FormatFacts,
+        mxnet::{self, ModelShapes},
+        pytorch,
+    },
     framework_name::Framework,
     inspection::InspectedModel,
     problem::{Problem, Warning, quote_name},
@@ -19,6 +23,7 @@ use crate::{
 /// What is known about the whole archive.
 pub(crate) struct ArchiveContents<'p> {
     pub weights: &'p WeightFiles,
+    pub shapes: &'p ModelShapes,
     /// Whether the archive was read to its end.
     pub complete: bool,
 }
@@ -33,7 +38,14 @@ pub(crate) struct ModelChoice {
 type Formats = BTreeMap<Format, FormatFiles>;
 
 /// Chooses among files that are all of this framework.
-pub(super) fn choose_model(mut formats: Formats, framework: Framework, contents: &ArchiveContents<'_>) -> ModelChoice {
+///
+/// `named_only` says what the files are that have only the name of a format.
+pub(super) fn choose_model(
+    mut formats: Formats,
+    framework: Framework,
+    contents: &ArchiveContents<'_>,
+    named_only: &BTreeMap<Format, String>,
+) -> ModelChoice {
     let mut choice = ModelChoice { problems: find_surplus_models(&formats), ..ModelChoice::default() };
     if !choice.problems.is_empty() {
         return choice;
@@ -41,11 +53,16 @@ pub(super) fn choose_model(mut formats: Formats, framework: Framework, contents:
     match framework {
         Framework::Mxnet => {
             let pair = [Format::MxnetSymbol, Format::MxnetParams];
+            report_missing_part(&formats, pair, contents, named_only, &mut choice);
             choose_pair(&mut formats, pair, contents, &mut choice, mxnet::merge_params);
+            if let Some(model) = &mut choice.model {
+                contents.shapes.complete_inputs(&mut model.inputs);
+            }
         }
         Framework::Darknet => {
             // Only the header of the weights is read.
             let pair = [Format::DarknetConfig, Format::DarknetWeights];
+            report_missing_part(&formats, pair, contents, named_only, &mut choice);
             choose_pair(&mut formats, pair, contents, &mut choice, |_, _| {});
         }
         _ => {
@@ -57,6 +74,27 @@ pub(super) fn choose_model(mut formats: Formats, framework: Framework, contents:
     choice
 }
 
+/// Reports that one of the two files of a model is missing, unless the other one only has its name.
+fn report_missing_part(
+    formats: &Formats,
+    [graph, weights]: [Format; 2],
+    contents: &ArchiveContents<'_>,
+    named_only: &BTreeMap<Format, String>,
+    choice: &mut ModelChoice,
+) {
+    let missing = match (formats.get(&graph), formats.get(&weights)) {
+        (Some(present), None) => Some((present, weights)),
+        (None, Some(present)) => Some((present, graph)),
+        _ => None,
+    };
+    if let Some((present, missing)) = missing.filter(|_| contents.complete)
+        && let Some(present) = present.chosen_group()
+        && present.certainty() != Certainty::Refuted
+    {
+        choice.problems.push(part_missing_problem(present, missing, named_only.get(&missing)));
+    }
+}
+
 /// A model of two files, of which the first holds the graph.
 fn choose_pair(
     formats: &mut Formats,
@@ -66,16 +104,6 @@ fn choose_pair(
     merge: fn(&mut FormatFacts, FormatFacts),
 ) {
     let (graph_files, weight_files) = (formats.remove(&graph), formats.remove(&weights));
-    let missing = match (&graph_files, &weight_files) {
-        (Some(present), None) => Some((present, weights)),
-        (None, Some(present)) => Some((present, graph)),
-        _ => None,
-    };
-    if let Some((present, missing)) = missing.filter(|_| contents.complete)
-        && let Some(present) = present.chosen_group()
-    {
-        choice.problems.push(part_missing_problem(present, missing));
-    }
     let weight_group = weight_files.and_then(|files| {
         report_misnamed(weights, &files, choice);
         files.into_chosen()
@@ -100,7 +128,7 @@ fn choose_pair(
     choose_file(graph, graph_files, contents, choice);
 }
 
-fn part_missing_problem(present: &FileGroup, missing: Format) -> Problem {
+fn part_missing_problem(present: &FileGroup, missing: Format, named_only: Option<&String>) -> Problem {
     let facts = present.facts.as_ref().and_then(|facts| facts.as_ref().ok());
     let other = match missing {
         Format::MxnetSymbol | Format::MxnetParams => {
@@ -112,10 +140,11 @@ fn part_missing_problem(present: &FileGroup, missing: Format) -> Problem {
     Problem::new(
         "part-missing",
         format!(
-            "the archive contains {} but no {} ({})",
+            "the archive contains {} but no {} ({}){}",
             present.describe_files(),
             missing.display_name(),
-            missing.file_suffixes().join(" or ")
+            missing.file_suffixes().join(" or "),
+            named_only.map(|what| format!(": {what}")).unwrap_or_default()
         ),
         facts.and_then(|facts| facts.fix_alone).unwrap_or(other),
     )
@@ -155,6 +184,9 @@ fn choose_file(format: Format, files: FormatFiles, contents: &ArchiveContents<'_
         Ok(facts) => facts,
         Err(problem) => return choice.problems.push(problem),
     };
+    if format == Format::Sklearn && contents.weights.has_extracted_torch(&path) {
+        return choice.problems.push(pytorch::extracted_problem(&path));
+    }
     if contents.complete {
         check_external_data(&path, &facts.external, contents.weights, choice);
         if format == Format::SavedModel {

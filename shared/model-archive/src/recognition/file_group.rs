@@ -16,6 +16,8 @@ pub(crate) struct FileNote {
     /// Whether the file holds weights without their model, or a model in a form that Neo cannot
     /// load: then it may be left from training, and another file may be the model.
     pub weights_only: bool,
+    /// Whether the reader of the format could not read the file.
+    pub unreadable: bool,
 }
 
 /// A file of a group, with what is known about it.
@@ -66,9 +68,17 @@ impl FileGroup {
 
     /// How certain it is that one of the files is meant to be the model.
     pub fn certainty(&self) -> Certainty {
-        let weights_only = |file: &ListedFile| file.note.as_ref().is_some_and(|note| note.weights_only);
-        let all = self.count == self.listed.len() as u64 && self.listed.iter().all(weights_only);
-        if all { self.certainty.min(Certainty::WeightsOnly) } else { self.certainty }
+        let all = |is_noted: fn(&FileNote) -> bool| {
+            self.count == self.listed.len() as u64
+                && self.listed.iter().all(|file| file.note.as_ref().is_some_and(is_noted))
+        };
+        if all(|note| note.weights_only) {
+            self.certainty.min(Certainty::WeightsOnly)
+        } else if self.certainty == Certainty::Possible && all(|note| note.unreadable) {
+            Certainty::Refuted
+        } else {
+            self.certainty
+        }
     }
 
     /// The number of files.
@@ -149,13 +159,14 @@ fn describe_facts(facts: &Result<FormatFacts, Problem>) -> Option<FileNote> {
         Ok(facts) => facts.problems.first()?,
         Err(problem) => problem,
     };
-    let (reason, weights_only) = match problem.code.as_ref() {
-        "torch-not-script" => ("a pickle of torch.save", true),
-        "torch-exported" => ("a program of torch.export", true),
-        "keras-weights-only" | "keras-no-config" => ("weights without the model", true),
-        "keras-zip" => ("in the .keras format", true),
-        "model-invalid" => ("not readable", false),
+    let reason = match problem.code.as_ref() {
+        "torch-not-script" => "a pickle of torch.save",
+        "torch-exported" => "a program of torch.export",
+        "keras-weights-only" | "keras-no-config" => "weights without the model",
+        "keras-zip" => "in the .keras format",
+        "model-invalid" => "not readable",
         _ => return None,
     };
-    Some(FileNote { reason: reason.to_owned(), fix: problem.remedy.clone(), weights_only })
+    let unreadable = problem.code == "model-invalid";
+    Some(FileNote { reason: reason.to_owned(), fix: problem.remedy.clone(), weights_only: !unreadable, unreadable })
 }

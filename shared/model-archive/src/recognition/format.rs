@@ -10,13 +10,13 @@ use crate::{
         mxnet::{is_params, is_symbol, read_params, read_symbol},
         onnx::{is_onnx, read_onnx},
         pytorch::{is_torch, read_torch},
+        sklearn::read_sklearn,
         tensorflow::{is_saved_model, read_graph_def, read_saved_model, starts_with_node},
         tflite::{is_tflite, read_tflite},
         xgboost::{is_xgboost, read_xgboost},
     },
     framework_name::Framework,
     limits::Limits,
-    problem::Warning,
 };
 
 /// The format of a file that holds a model or part of one.
@@ -188,10 +188,7 @@ impl Format {
             Self::DarknetConfig => read_darknet_config(content),
             Self::Xgboost => read_xgboost(content),
             Self::DarknetWeights => read_darknet_weights(content),
-            Self::Sklearn => Ok(FormatFacts::from_warning(Warning::new(
-                "sklearn-not-opened",
-                "the file is assumed to be a scikit-learn model because of its name: pickle files are not opened",
-            ))),
+            Self::Sklearn => read_sklearn(content),
         }
     }
 }

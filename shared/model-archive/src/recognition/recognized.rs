@@ -49,8 +49,10 @@ pub(crate) fn recognize_file(path: &str, file_type: FileType, head: &[u8]) -> Op
         Format::DarknetConfig if is_darknet_config(head) => Certainty::ByName,
         // Any program may have settings in such a file.
         Format::DarknetConfig if !file_type.is_lost() => return None,
-        // Python reads paths from text files of this name.
-        Format::Torch if file_type == FileType::Text => Certainty::Refuted,
+        // Python reads paths from text files of this name, in any encoding.
+        Format::Torch if matches!(file_type, FileType::Text | FileType::Empty | FileType::Unknown) => {
+            Certainty::Refuted
+        }
         Format::FrozenGraph if is_graph_def(head) && accepts_content(format, file_type) => Certainty::ByName,
         _ if is_certain => Certainty::ByName,
         _ if accepts_content(format, file_type) => Certainty::Possible,
@@ -71,7 +73,6 @@ fn accepts_content(format: Format, file_type: FileType) -> bool {
         FileType::Zip => matches!(format, Format::Torch | Format::Keras),
         FileType::Pickle => matches!(format, Format::Torch | Format::Sklearn),
         FileType::Gzip | FileType::Compressed(_) => format == Format::Sklearn,
-        FileType::Zeros => format == Format::DarknetWeights,
         FileType::Model(found) => found == format,
         _ => false,
     }
@@ -163,7 +164,7 @@ mod tests {
             ("m.h5", b"", Some((Format::Keras, ByName))),
             ("m.bin", b"\x89HDF\r\n\x1a\n", Some((Format::Keras, ByContent))),
             ("m.tflite", b"", Some((Format::Tflite, ByName))),
-            ("m.pth", b"", Some((Format::Torch, ByName))),
+            ("m.pth", b"", Some((Format::Torch, Refuted))),
             ("net-symbol.json", b"", Some((Format::MxnetSymbol, ByName))),
             ("net-0000.params", b"\x12\x01\0\0\0\0\0\0", Some((Format::MxnetParams, ByName))),
             ("hyper.params", b"a=1", Some((Format::MxnetParams, Refuted))),

@@ -69,6 +69,13 @@ impl WeightFiles {
         self.lost.iter().any(|(_, names)| names.contains(path.as_bytes()))
     }
 
+    /// Whether a pickle lies where it does in a PyTorch file, which is a zip file, that was extracted.
+    pub(super) fn has_extracted_torch(&self, path: &str) -> bool {
+        let folder = parent_folder(path);
+        file_name(path) == "data.pkl"
+            && ["version", "data/0"].iter().all(|name| self.has_file(&join_path(folder, name)))
+    }
+
     fn has_file(&self, path: &str) -> bool {
         self.files.contains(path.as_bytes())
     }

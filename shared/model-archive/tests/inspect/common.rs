@@ -94,6 +94,19 @@ pub fn inspect_members(files: &[(&str, &[u8])]) -> Inspection {
     inspect_bytes(&tar_gz(files))
 }
 
+/// A tar archive with files and links, each with its content or its target.
+pub fn archive_with_links(files: &[(&str, &[u8])], links: &[(&str, &str)]) -> Inspection {
+    let mut tar: Vec<u8> =
+        files.iter().flat_map(|(path, data)| tar_member(path, data, tar::EntryType::Regular)).collect();
+    for (path, target) in links {
+        let mut header = tar_header(path, 0, tar::EntryType::Symlink);
+        header.set_link_name(target).unwrap();
+        header.set_cksum();
+        tar.extend(header.as_bytes());
+    }
+    inspect_bytes(&gzip_bytes(&tar))
+}
+
 pub fn problem_codes(inspection: &Inspection) -> Vec<&str> {
     inspection.problems.iter().map(|problem| problem.code.as_ref()).collect()
 }

@@ -10,3 +10,4 @@ mod recognition;
 mod refusals;
 mod table;
 mod unsupported_formats;
+mod variations;

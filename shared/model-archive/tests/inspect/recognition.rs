@@ -1,8 +1,8 @@
 //! The content of a file decides what it is, and its name breaks ties.
 
 use crate::common::{
-    extract_fixture, gzip_bytes, inspect_bytes, inspect_members, onnx_model, problem_codes, read_fixture, tar_gz,
-    tar_header, tar_member,
+    archive_with_links, extract_fixture, gzip_bytes, inspect_bytes, inspect_members, onnx_model, problem_codes,
+    read_fixture, tar_gz, tar_member,
 };
 use model_archive::{Framework, Inspection, Limits, inspect_archive_for};
 use tar::EntryType;
@@ -19,18 +19,6 @@ fn onnx() -> Vec<u8> {
 fn suite_member(suite: &str, path: &str) -> Vec<u8> {
     let found = extract_fixture(&format!("{suite}/suite.tar.gz")).into_iter().find(|(name, _)| name == path);
     found.unwrap_or_else(|| panic!("no {path} in {suite}")).1
-}
-
-/// A tar archive with files and links, each with its content or its target.
-fn archive_with_links(files: &[(&str, &[u8])], links: &[(&str, &str)]) -> Inspection {
-    let mut tar: Vec<u8> = files.iter().flat_map(|(path, data)| tar_member(path, data, EntryType::Regular)).collect();
-    for (path, target) in links {
-        let mut header = tar_header(path, 0, EntryType::Symlink);
-        header.set_link_name(target).unwrap();
-        header.set_cksum();
-        tar.extend(header.as_bytes());
-    }
-    inspect_bytes(&gzip_bytes(&tar))
 }
 
 /// Checks that there is one problem, and that its text and its fix contain these.
@@ -147,6 +135,8 @@ fn lost_files_are_not_models_or_weights() {
             assert_only_problem(&inspection, "model-invalid", looks, "");
         }
     }
+    let zeros = inspect_members(&[("net.cfg", CFG), ("net.weights", &[0; 600])]);
+    assert_only_problem(&zeros, "model-invalid", "nothing but zeros", "copy the file again");
     let setup = inspect_members(&[("model.onnx", &onnx()), ("setup.cfg", b""), ("empty.model", b"")]);
     assert_eq!(problem_codes(&setup), Vec::<&str>::new());
     let link = archive_with_links(&[("net.cfg", CFG)], &[("net.weights", "/data/net.weights")]);
@@ -199,6 +189,107 @@ fn weights_left_from_training_do_not_stop_a_model() {
     // A later file of the same path replaces the weights.
     let inspection = inspect_members(&[("w.pth", &script), ("m.onnx", &onnx()), ("./w.pth", &pickle)]);
     assert!(!inspection.problems.is_empty() || inspection.model.is_some());
+}
+
+#[test]
+fn path_files_of_python_in_any_encoding_are_ignored() {
+    for path_file in [&b""[..], b"./caf\xe9\n", b"\xef\xbb\xbf./a\n", b"import os\n"] {
+        let inspection = inspect_members(&[("model.onnx", &onnx()), ("a.pth", path_file)]);
+        assert_eq!(inspection.problems, [], "{}", path_file.escape_ascii());
+        assert_eq!(problem_codes(&inspect_members(&[("a.pth", path_file)])), ["model-invalid"]);
+    }
+    // A model that was lost, as its framework is the only one with such a file.
+    assert_eq!(problem_codes(&inspect_members(&[("model.onnx", &onnx()), ("a.pth", LFS)])), ["several-frameworks"]);
+}
+
+#[test]
+fn file_that_is_not_a_pickle_is_not_taken_for_scikit_learn() {
+    let floats: Vec<u8> = (1_u8..100).flat_map(|number| f32::from(number).to_le_bytes()).collect();
+    for (data, path) in [(&floats[..], "model.pkl"), (b"hello world\n", "model.joblib"), (b"node {\n", "m.pkl")] {
+        assert_only_problem(&inspect_members(&[(path, data)]), "model-invalid", "expected a pickle", "joblib.load");
+    }
+    for pickle in [&b"\x80\x04\x95\x10\0\0\0"[..], b"ccopy_reg\n_reconstructor\n", b"x\x9c\xed\x9d"] {
+        assert_eq!(inspect_members(&[("model.pkl", pickle)]).problems, []);
+    }
+}
+
+#[test]
+fn extracted_file_of_torch_is_not_taken_for_scikit_learn() {
+    let pickle = ("archive/data.pkl", &b"\x80\x02}q\0."[..]);
+    let files = [pickle, ("archive/version", b"3\n"), ("archive/data/0", b"\0\0\0\0")];
+    for files in [files, [files[2], files[1], files[0]]] {
+        assert_only_problem(&inspect_members(&files), "torch-not-script", "that was extracted", "torch.jit.trace");
+    }
+    assert_eq!(inspect_members(&[pickle]).problems, []);
+}
+
+#[test]
+fn torchscript_with_files_of_the_user_is_recognized() {
+    let script = suite_member("pytorch", "traced/model.pt");
+    // The first entry of the zip file decides what it is: let it be one that the user added.
+    let length = usize::from(u16::from_le_bytes([script[26], script[27]]));
+    let name = String::from_utf8(script[30..30 + length].to_vec()).unwrap();
+    let (folder, _) = name.split_once('/').unwrap();
+    let renamed = format!("{folder}/extra/");
+    let renamed = format!("{renamed}{}", "x".repeat(length - renamed.len()));
+    let mut extra = script.clone();
+    extra[30..30 + length].copy_from_slice(renamed.as_bytes());
+    assert_only_problem(&inspect_members(&[("m.bin", &extra)]), "model-misnamed", "is a PyTorch file", "m.pth");
+}
+
+#[test]
+fn missing_part_is_explained_by_the_file_with_its_name() {
+    let pickle = suite_member("pytorch", "state-dict/model.pt");
+    for files in [[("net.cfg", CFG), ("net.weights", &pickle)], [("net.weights", &pickle), ("net.cfg", CFG)]] {
+        let inspection = inspect_members(&files);
+        assert_only_problem(&inspection, "part-missing", "(.weights): `net.weights` is a PyTorch file", ".weights");
+    }
+    // A file that only has the name of one part needs no other part.
+    for (path, data) in [("m.params", &b"PK\x05\x06\0\0"[..]), ("m.weights", b"{\"a\": 1}"), ("m.params", b"\x01\x02")]
+    {
+        assert_eq!(problem_codes(&inspect_members(&[(path, data)])), ["model-invalid"], "{path}");
+    }
+    // Compiled Core ML has such a file too.
+    let compiled =
+        [("m.mlmodelc/model.espresso.weights", &b"\x09\x91\x92"[..]), ("m.mlmodelc/coremldata.bin", b"\x01")];
+    assert_only_problem(&inspect_members(&compiled), "model-unsupported", "a Core ML model", "was converted");
+}
+
+#[test]
+fn stray_graph_is_named_in_any_order() {
+    let graph = suite_member("tensorflow", "saved-fixed/saved_model.pb");
+    let files: [(&str, &[u8]); 4] = [
+        ("saved_model.pb", &graph),
+        ("labels.pbtxt", b"item { id: 1 }"),
+        ("variables/variables.index", b"\0"),
+        ("variables/variables.data-00000-of-00001", b"\0"),
+    ];
+    let mut reversed = files;
+    reversed.reverse();
+    for files in [files, reversed] {
+        let inspection = inspect_members(&files);
+        assert_only_problem(&inspection, "several-models", "`labels.pbtxt` (not readable)", "without `labels.pbtxt`");
+    }
+}
+
+#[test]
+fn shapes_of_sagemaker_complete_an_mxnet_model() {
+    let symbol = br#"{"nodes": [{"op": "null", "name": "data", "inputs": []}, {"op": "null", "name": "fc_weight"}]}"#;
+    let params = params_file(1, &["arg:fc_weight"]);
+    for (shapes, expected) in [
+        (&br#"[{"shape": [1, 3, 224, 224], "name": "data"}]"#[..], "[1,3,224,224]"),
+        // The batch size of training.
+        (br#"[{"name": "data", "shape": [32, 3, 224, 224]}, {"name": "other", "shape": [1]}]"#, "[null,3,224,224]"),
+        (br#"{"data": [1]}"#, "null"),
+    ] {
+        let files = [("m-symbol.json", &symbol[..]), ("m-0000.params", &params), ("model-shapes.json", shapes)];
+        for files in [files, [files[2], files[1], files[0]]] {
+            let inspection = inspect_members(&files);
+            assert_eq!(inspection.problems, []);
+            let dims = serde_json::to_string(&inspection.model.unwrap().inputs[0].dims).unwrap();
+            assert_eq!(dims, expected);
+        }
+    }
 }
 
 #[test]

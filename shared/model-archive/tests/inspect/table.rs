@@ -288,5 +288,5 @@ fn sklearn_not_read() {
     let inspection = inspect_sklearn(b"\x80\x04.");
     assert!(!inspection.model.as_ref().unwrap().read);
     assert_eq!(inspection.warnings[0].code, "sklearn-not-opened");
-    assert_eq!(inspection.warnings, inspect_sklearn(b"not a pickle").warnings);
+    assert_eq!(inspection.warnings, inspect_sklearn(b"\x80\x04not a pickle").warnings);
 }

@@ -11,7 +11,7 @@ fn zip_with(entry: &str) -> Vec<u8> {
 #[test]
 fn unsupported_formats_are_named_with_what_to_archive() {
     let (npz, mojo, mar) = (zip_with("arr_0.npy"), zip_with("model.ini"), zip_with("MAR-INF/MANIFEST.json"));
-    let cases: [(&str, &[u8], &str, &str); 45] = [
+    let cases: [(&str, &[u8], &str, &str); 46] = [
         ("m.mlmodel", b"\x08\x07\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
         ("m.mlmodel", b"\x08\x01\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
         ("a.bin", b"\x08\x04\x12\x0b\x0a\x05\x0a\x01x\x12\0R\x02\x08\x01", "a Core ML model", "was converted"),
@@ -34,7 +34,8 @@ fn unsupported_formats_are_named_with_what_to_archive() {
         ("m.txt", b"tree\r\nversion=v4\r\n", "a LightGBM model", "Booster.save_model"),
         ("m.json", br#"{"features_info":{"float_features":[]}}"#, "a CatBoost model", "Booster.save_model"),
         ("m.cbm", b"CBM1\x10\0", "a CatBoost model", "Booster.save_model"),
-        ("m.model", b"booster[0]:\n0:[f1<0.5] yes=1,no=2\n", "a text dump of an XGBoost model", "Booster.save_model"),
+        ("m.model", b"booster[0]:\n0:[f1<0.5] yes=1,no=2\n", "a dump of an XGBoost model", "Booster.save_model"),
+        ("dump.json", b"[\n  { \"nodeid\": 0, \"depth\": 0", "a dump of an XGBoost model", "Booster.save_model"),
         (
             "t.model",
             b"\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02",

@@ -3,7 +3,7 @@
 use super::{
     placeholders::{GraphNode, PlaceholderGraph},
     schema::{GraphVersions, NodeAttribute},
-    text::{has_text_format, is_text_format, read_graph_text},
+    text::{has_text_format, is_text_format, read_graph_text, text_fields},
     types::{convert_shape, element_type_by_number},
 };
 use crate::{
@@ -33,6 +33,10 @@ pub(crate) fn is_graph_def(head: &[u8]) -> bool {
 /// Whether a file of any name starts like a `GraphDef`: with a node that has a name and an
 /// operation.
 pub(crate) fn starts_with_node(head: &[u8]) -> bool {
+    if let Some(text) = text_fields(head) {
+        let has = |field: &[u8]| text.windows(field.len()).any(|window| window == field);
+        return text.starts_with(b"node") && has(b"name:") && has(b"op:");
+    }
     let Some(node) = HeadFields::new(head).next().and_then(|field| field.bytes_of(1)) else { return false };
     let mut fields = HeadFields::new(node);
     let name = fields.next().and_then(|field| field.bytes_of(1));

@@ -5,7 +5,7 @@
 use super::{
     meta_graph::{COMPOSITE_TENSOR, MetaGraph, select_signature},
     schema::{InputEntry, TensorInfo},
-    text::{has_text_format, read_saved_model_text},
+    text::{has_text_format, read_saved_model_text, text_fields},
     types::{convert_shape, element_type_by_number},
 };
 use crate::{
@@ -30,6 +30,9 @@ const MAX_GRAPHS: usize = 16;
 /// Whether a file starts like a `SavedModel`: with schema version 1, then its first graph. A Core ML
 /// file of version 1 has the description of an input there, which starts with a name.
 pub(crate) fn is_saved_model(head: &[u8]) -> bool {
+    if let Some(text) = text_fields(head) {
+        return text.starts_with(b"saved_model_schema_version:");
+    }
     let first_of = |message| HeadFields::new(message).next()?.bytes_of(1);
     head.strip_prefix(b"\x08\x01").is_some_and(|rest| {
         let graph = HeadFields::new(rest).next().and_then(|field| field.bytes_of(2));

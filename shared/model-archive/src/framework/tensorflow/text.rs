@@ -30,6 +30,17 @@ pub(super) fn is_text_format(head: &[u8]) -> bool {
         && head.iter().all(text)
 }
 
+/// The fields of a file in the text format, after the comments before them; `None` if it has
+/// another format.
+pub(super) fn text_fields(head: &[u8]) -> Option<&[u8]> {
+    let mut text = is_text_format(head).then(|| head.trim_ascii_start())?;
+    while text.starts_with(b"#") {
+        let end = text.iter().position(|byte| *byte == b'\n')?;
+        text = text[end..].trim_ascii_start();
+    }
+    Some(text)
+}
+
 pub(super) fn has_text_format(content: &mut MemberReader<'_, '_>) -> Result<bool, ReadError> {
     Ok(is_text_format(content.peek_bytes(RECOGNITION_BYTES)?))
 }

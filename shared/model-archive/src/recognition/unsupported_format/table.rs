@@ -144,9 +144,9 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         "load it with pickle and save it with save_model(\"xgboost.model\")",
     ),
     row(
-        "a text dump of an XGBoost model",
+        "a dump of an XGBoost model, as text or JSON",
         Companion,
-        &[TextWith(&["booster[0]:", "0:["]), TextWith(&["0:[", "yes="])],
+        &[TextWith(&["booster[0]:", "0:["]), TextWith(&["0:[", "yes="]), TextWith(&["[", "\"nodeid\""])],
         "a dump cannot be loaded: save the model itself with Booster.save_model(\"xgboost.model\")",
     ),
     row("a SentencePiece tokenizer", Companion, &[Check(checks::is_sentence_piece)], TOKENIZER),
