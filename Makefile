@@ -19,7 +19,7 @@ SAM_PARAMETERS := --parameter-overrides Architecture=$(if $(RELEASE),$(shell cat
 SAM_CONFIRM := $(if $(filter no,$(CONFIRM)),--no-confirm-changeset,--confirm-changeset)
 SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
-PYTHON_CODE := functions tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
+PYTHON_CODE := tests/models/test_readers.py functions tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
 
 # For `soak` and `bench`: command-line options. To list them, run `make soak OPTIONS=--help`.
 OPTIONS ?=

@@ -137,6 +137,16 @@ def seeds():
         "keras": keras,
         "tflite": tflite,
         "pytorch": pytorch,
+        "mxnet_shapes": {
+            "sagemaker": b'[{"name": "data", "shape": [1, 3, 224, 224]}]',
+            "two": b'[{"shape": [32, 7], "name": "data"}, {"shape": [], "name": "fc_weight"}]',
+        },
+        "sklearn": {
+            "protocol-0": b"ccopy_reg\n_reconstructor\np0\n.",
+            "protocol-4": b"\x80\x04\x95\x10\0\0\0\0\0\0\0\x8c\x07sklearn\x94.",
+            "joblib-zlib": b"x\x9c\x6b\x60\x99\x2a\xc7\0",
+            "text": b"hello world\n",
+        },
         "mxnet_symbol": ending(mxnet, "-symbol.json"),
         "mxnet_params": ending(mxnet, ".params"),
         "darknet": DARKNET,

@@ -316,8 +316,8 @@ impl<'l> Inspector<'l> {
             self.add_warning(Warning::new(
                 "saved-model-companions",
                 format!(
-                    "SageMaker Neo may count {} as models because of the suffix .pb; the SavedModel also loads without \
-                     these files",
+                    "SageMaker Neo may count these files as models because of their suffix .pb, but the SavedModel loads \
+                     without them: {}",
                     self.companions
                 ),
             ));

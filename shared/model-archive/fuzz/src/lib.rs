@@ -12,7 +12,7 @@ use tar::{EntryType, Header};
 type FuzzTarget = fn(&[u8]);
 
 /// Every target, by its name in `cargo fuzz`.
-pub const TARGETS: [(&str, FuzzTarget); 18] = [
+pub const TARGETS: [(&str, FuzzTarget); 20] = [
     ("archive", fuzz_archive),
     ("gzip", fuzz_gzip),
     ("tar", fuzz_tar),
@@ -28,6 +28,10 @@ pub const TARGETS: [(&str, FuzzTarget); 18] = [
     ("mxnet_params", |data| inspect_files(&[("net-symbol.json", SYMBOL), ("net-0000.params", data)])),
     ("darknet", |data| inspect_files(&[("net.cfg", data), ("net.weights", WEIGHTS)])),
     ("darknet_weights", |data| inspect_files(&[("net.cfg", CONFIG), ("net.weights", data)])),
+    ("mxnet_shapes", |data| {
+        inspect_files(&[("net-symbol.json", SYMBOL), ("net-0000.params", PARAMS), ("model-shapes.json", data)])
+    }),
+    ("sklearn", |data| inspect_files(&[("model.pkl", data)])),
     // JSON, UBJSON or the old binary format, depending on the first bytes.
     ("xgboost", |data| inspect_files(&[("xgboost-model", data)])),
     // Any format: recognized by its content alone.

@@ -192,3 +192,38 @@ impl Format {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const FORMATS: [Format; 12] = [
+        Format::Onnx,
+        Format::SavedModel,
+        Format::FrozenGraph,
+        Format::Keras,
+        Format::Tflite,
+        Format::Torch,
+        Format::MxnetSymbol,
+        Format::MxnetParams,
+        Format::DarknetConfig,
+        Format::DarknetWeights,
+        Format::Xgboost,
+        Format::Sklearn,
+    ];
+
+    #[test]
+    fn page_of_models_lists_the_file_names() {
+        let page = include_str!("../../../../docs/MODELS.md");
+        for framework in Framework::ALL {
+            let row = page.lines().find_map(|line| line.strip_prefix(&format!("| {framework} | ")));
+            let cell = row.and_then(|row| row.split(" | ").next()).unwrap_or_else(|| panic!("no row for {framework}"));
+            let listed: BTreeSet<_> = cell.split('`').skip(1).step_by(2).filter(|name| *name != "variables/").collect();
+            let formats = FORMATS.into_iter().filter(|format| format.framework() == framework);
+            let expected: BTreeSet<_> = formats.flat_map(Format::file_suffixes).copied().collect();
+            assert_eq!(listed, expected, "{framework}");
+        }
+    }
+}
