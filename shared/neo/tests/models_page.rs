@@ -34,7 +34,7 @@ fn table_of_the_page_matches_the_targets() {
         let layout = match framework.layout() {
             InputLayout::Nchw => "NCHW",
             InputLayout::Nhwc => "NHWC",
-            _ => "–",
+            InputLayout::None => "–",
         };
         assert_eq!(cells[2], layout, "{framework}");
         for (cell, target) in cells[3..].iter().zip(COLUMNS) {

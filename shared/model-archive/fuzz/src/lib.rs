@@ -28,9 +28,7 @@ pub const TARGETS: [(&str, FuzzTarget); 20] = [
     ("mxnet_params", |data| inspect_files(&[("net-symbol.json", SYMBOL), ("net-0000.params", data)])),
     ("darknet", |data| inspect_files(&[("net.cfg", data), ("net.weights", WEIGHTS)])),
     ("darknet_weights", |data| inspect_files(&[("net.cfg", CONFIG), ("net.weights", data)])),
-    ("mxnet_shapes", |data| {
-        inspect_files(&[("net-symbol.json", SYMBOL), ("net-0000.params", PARAMS), ("model-shapes.json", data)])
-    }),
+    ("mxnet_shapes", fuzz_shapes),
     ("sklearn", |data| inspect_files(&[("model.pkl", data)])),
     // JSON, UBJSON or the old binary format, depending on the first bytes.
     ("xgboost", |data| inspect_files(&[("xgboost-model", data)])),
@@ -109,6 +107,11 @@ fn fuzz_archive(mut data: &[u8]) {
         data = after;
     }
     inspect_files(&members);
+}
+
+/// The shapes beside an MXNet model.
+fn fuzz_shapes(data: &[u8]) {
+    inspect_files(&[("net-symbol.json", SYMBOL), ("net-0000.params", PARAMS), ("model-shapes.json", data)]);
 }
 
 fn inspect_files(members: &[(&str, &[u8])]) {

@@ -11,7 +11,7 @@ fn zip_with(entry: &str) -> Vec<u8> {
 #[test]
 fn unsupported_formats_are_named_with_what_to_archive() {
     let (npz, mojo, mar) = (zip_with("arr_0.npy"), zip_with("model.ini"), zip_with("MAR-INF/MANIFEST.json"));
-    let cases: [(&str, &[u8], &str, &str); 46] = [
+    let cases: [(&str, &[u8], &str, &str); 47] = [
         ("m.mlmodel", b"\x08\x07\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
         ("m.mlmodel", b"\x08\x01\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
         ("a.bin", b"\x08\x04\x12\x0b\x0a\x05\x0a\x01x\x12\0R\x02\x08\x01", "a Core ML model", "was converted"),
@@ -20,6 +20,12 @@ fn unsupported_formats_are_named_with_what_to_archive() {
         ("m.json", br#"{"irVersion": "8", "graph": {}}"#, "an ONNX model as JSON", "onnx.save"),
         ("m.txt", b"ir_version: 8\ngraph {", "an ONNX model as text", "onnx.save"),
         ("m.json", br#"{"format": "graph-model", "modelTopology": {}}"#, "a TensorFlow.js model", "SavedModel"),
+        (
+            "face-weights_manifest.json",
+            br#"[{"weights":[{"name":"conv0/filters","shape":[3,3,3,32],"dtype":"float32"}"#,
+            "a TensorFlow.js model",
+            "SavedModel",
+        ),
         ("m.json", br#"{"class_name": "Model", "config": {}}"#, "the architecture of a Keras model", "model.save("),
         ("m.xml", b"<?xml version=\"1.0\"?>\n<net name=\"m\">", "an OpenVINO model", ".onnx"),
         ("m.params", b"\xb7\x9c\x04\x05\x4f\x8d\xe5\xf7\0", "a model compiled by TVM", "that was compiled"),

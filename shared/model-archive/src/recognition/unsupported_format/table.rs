@@ -71,7 +71,12 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
     row(
         "a TensorFlow.js model",
         Model,
-        &[Json(&["modelTopology"]), Json(&["format", "weightsManifest"])],
+        &[
+            Json(&["modelTopology"]),
+            Json(&["format", "weightsManifest"]),
+            // A manifest without the topology, which is then in the program.
+            TextWith(&["[", "\"weights\"", "\"shape\"", "\"dtype\""]),
+        ],
         "archive the Keras model (.h5) or the SavedModel from which it was converted; \
          `tensorflowjs_converter --input_format=tfjs_layers_model --output_format=keras model.json model.h5` converts \
          a layers model back",
