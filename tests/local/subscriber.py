@@ -30,7 +30,7 @@ class Subscriber:
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self._sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"Policy": policy})
         subscribed = self._sns.subscribe(
-            TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes, ReturnSubscriptionArn=True
+            TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=dict(attributes), ReturnSubscriptionArn=True
         )
         self._subscription = subscribed["SubscriptionArn"]
         self.received: list[Notification] = []
