@@ -44,13 +44,8 @@ impl Aws {
     }
 
     /// For a command on a developer's machine: finds Region, credentials and endpoints as the AWS
-    /// CLI does, in profiles too.
-    pub async fn load() -> Self {
-        Self::load_profile(None, None).await
-    }
-
-    /// As [`load`](Self::load), with a profile and a Region in place of those of the environment. The
-    /// SDK's chain would prefer credentials in environment variables to those of the profile.
+    /// CLI does. A profile or a Region that is passed comes before the environment; the SDK's chain
+    /// would prefer credentials in environment variables to those of the profile.
     pub async fn load_profile(profile: Option<&str>, region: Option<&str>) -> Self {
         let mut loader = aws_config::from_env().timeout_config(limit_time()).retry_config(limit_retries());
         if let Some(profile) = profile {
