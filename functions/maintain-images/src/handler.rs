@@ -1,13 +1,13 @@
 //! Reconciles images with the configuration: checks requested updates, then requests updates of
 //! images that differ. It does not wait for an update to finish; a later run checks it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use automation::{
     config::{Config, ConfigSource},
     event::Event,
     objects::Objects,
-    reconcile::{self, ItemFailures},
+    reconcile::{self, APPLY_LIMIT, ItemFailures},
 };
 use jiff::Timestamp;
 use ledger::{Ledger, LedgerTable, RequestAnswer, UpdatedKind};
@@ -32,6 +32,8 @@ pub struct ImageMaintainer<I, O, T, N> {
     pub config: ConfigSource<O>,
     pub ledger: Ledger<T>,
     pub notifier: Notifier<T, N>,
+    /// How long a run may read resources: [`sagemaker::READ_LIMIT`].
+    pub read_limit: Duration,
     pub clock: Clock,
 }
 
@@ -83,7 +85,7 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T,
             info!("Images not reconciled: no such image is declared");
             return Ok(ImageRun { summary: json!({ "idle": "no such image is declared" }), unsettled: None, failures });
         }
-        let reading = images::read_images(&self.images, &declared).await;
+        let reading = images::read_images(&self.images, &declared, self.read_limit).await;
         let names: Vec<_> = declared.iter().map(|image| image.name.as_str()).collect();
         let mut known = self.ledger.read_update_histories(UpdatedKind::Image, &names).await?;
         for (image, observed) in declared.iter().zip(&reading.observed) {
@@ -97,7 +99,8 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T,
         }
         let known = &known;
         let applied =
-            reconcile::apply_plan(plan, |action| Box::pin(self.apply_action(action, known, config, &failures))).await;
+            reconcile::apply_plan(plan, APPLY_LIMIT, |action| Box::pin(self.apply_action(action, known, config, &failures)))
+                .await;
         reconcile::report_outcomes("image", &applied, now);
         let mut summary = reconcile::summarize_outcomes(&applied);
         summary["read_calls"] = reading.calls.into();

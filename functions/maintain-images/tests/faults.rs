@@ -214,3 +214,21 @@ async fn earlier_failure_does_not_judge_the_new_update() {
     account.run_days(1).await;
     assert_eq!(account.published_types(), ["image.updated"], "{}", account.published_texts());
 }
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target does
+/// not prevent the others from being processed.
+#[tokio::test]
+async fn hanging_image_does_not_keep_the_others_waiting() {
+    let config = "  - { name: base, display_name: New }\n  - { name: other, display_name: New }";
+    let mut account = ImageAccount::new(config).await;
+    let create = account.client.create_image().image_name("other").display_name("Other");
+    create.role_arn("arn:aws:iam::123456789012:role/old").send().await.unwrap();
+    account.finish_updates();
+    account.maintainer.read_limit = Duration::from_millis(500);
+    account.emulator.add_fault(ScriptedFault::delay_request("DescribeImage", 1, Duration::from_mins(1)));
+    let waits = account.deliver_config_event().await;
+    assert!(matches!(waits, Err(Failure::Deferred { .. })), "it is read again in moments: {waits:?}");
+    assert_eq!(count_calls(&account), 1, "the other image is updated");
+    account.deliver_config_event().await.unwrap();
+    assert_eq!(count_calls(&account), 2);
+}

@@ -3,13 +3,13 @@
 //! The pure [`review_apps`] decides what to announce and what to request. The handler only does it
 //! in the right order.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use automation::{
     config::{Config, ConfigSource},
     event::Event,
     objects::Objects,
-    reconcile::{self, ItemFailures},
+    reconcile::{self, APPLY_LIMIT, ItemFailures},
 };
 use jiff::Timestamp;
 use ledger::{IdleUntil, Ledger, LedgerTable, RequestAnswer};
@@ -32,6 +32,8 @@ pub struct AppMaintainer<A, O, T, N> {
     pub config: ConfigSource<O>,
     pub ledger: Ledger<T>,
     pub notifier: Notifier<T, N>,
+    /// How long a run may read resources: [`sagemaker::READ_LIMIT`].
+    pub read_limit: Duration,
     pub clock: Clock,
 }
 
@@ -81,7 +83,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Channel> AppMaintainer<A, O,
             info!("Partner apps not reconciled: none is declared");
             return Ok(json!({ "idle": "no apps are declared" }));
         }
-        let reading = partner_apps::read_apps(&self.apps, declared).await?;
+        let reading = partner_apps::read_apps(&self.apps, declared, self.read_limit).await?;
         let recorded = self.read_histories(&reading.observed).await?;
         let review = review_apps(declared, &reading.observed, &recorded, config.version(), now);
         let run = AppRun { review: &review, config, failures: ItemFailures::default() };
@@ -96,7 +98,8 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Channel> AppMaintainer<A, O,
         }
 
         let applied =
-            reconcile::apply_plan(review.plan.clone(), |action| Box::pin(self.apply_action(action, &run))).await;
+            reconcile::apply_plan(review.plan.clone(), APPLY_LIMIT, |action| Box::pin(self.apply_action(action, &run)))
+                .await;
         reconcile::report_outcomes("partner app", &applied, now);
         let mut summary = reconcile::summarize_outcomes(&applied);
         summary["read_calls"] = reading.calls.into();

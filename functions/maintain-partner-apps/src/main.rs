@@ -6,7 +6,7 @@
 use automation::{Aws, ConfigSource};
 use jiff::Timestamp;
 use maintain_partner_apps::AppMaintainer;
-use sagemaker::SageMakerClient;
+use sagemaker::{READ_LIMIT, SageMakerClient};
 use worker::{Env, Error, env, serve_scheduled_batches};
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,10 +15,11 @@ async fn main() -> Result<(), Error> {
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let maintainer = AppMaintainer {
-        apps: SageMakerClient::from_config(aws.config()),
+        apps: SageMakerClient::with_one_retry(aws.config()),
         config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
         notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger),
         ledger,
+        read_limit: READ_LIMIT,
         clock: Timestamp::now,
     };
     env.check()?;

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use common::{AppAccount, PERIOD, current_time};
 use jiff::SignedDuration;
@@ -248,4 +248,22 @@ async fn unpublished_notice_keeps_no_app_from_its_update() {
         account.published_types(),
         ["partner_app.blocked", "partner_app.config_updated", "partner_app.upgrade_available"]
     );
+}
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target does
+/// not prevent the others from being processed.
+#[tokio::test]
+async fn hanging_app_does_not_keep_the_others_waiting() {
+    let config = "partner_apps:
+  - { app: fiddler, window: { start: MON:01:00, minutes: 60 }, tier: large }
+  - { app: other, window: { start: MON:01:00, minutes: 60 }, tier: large }";
+    let mut account = AppAccount::new(&["fiddler", "other"], &[("1.3", None), ("1.4", None)], config).await;
+    account.set_time(current_time() + SignedDuration::from_mins(60));
+    account.maintainer.read_limit = Duration::from_millis(500);
+    account.emulator.add_fault(ScriptedFault::delay_request("DescribePartnerApp", 1, Duration::from_mins(1)));
+    account.maintainer.handle_schedule().await.unwrap();
+    assert_eq!(account.change_requests().len(), 1, "the other app is updated");
+    account.set_time(current_time() + PERIOD);
+    account.maintainer.handle_schedule().await.unwrap();
+    assert_eq!(account.change_requests().len(), 2, "the app is read again by the next run");
 }

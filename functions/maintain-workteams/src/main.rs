@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let maintainer = WorkteamMaintainer {
         config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
-        workteams: SageMakerClient::from_config(aws.config()),
+        workteams: SageMakerClient::with_one_retry(aws.config()),
         notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger),
         ledger,
         stack_topic: env.var(env::WORKTEAM_TOPIC_ARN),

@@ -4,7 +4,10 @@
 //! A reconciler observes the current state, plans the difference to the desired state
 //! ([`ResourcePlan`]), applies the plan with [`apply_plan`], and reports the outcomes.
 
-use std::sync::Mutex;
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use maintenance::{ApplyOutcome, Reconciled, ResourcePlan};
@@ -12,19 +15,32 @@ use serde_json::{Value, json};
 use tracing::{error, info, warn};
 use worker::{CallError, Failure, metrics};
 
+/// How long after the first item a function begins to apply another one. Together with the limit for
+/// reading, a run ends before the shortest timeout of these functions (template.yaml), however slow
+/// SageMaker is.
+pub const APPLY_LIMIT: Duration = Duration::from_secs(20);
+
 /// Applies a plan; `execute` makes one call. The first call of an item that fails ends this item,
-/// and no other.
-pub async fn apply_plan<A, F>(plan: ResourcePlan<A>, execute: impl Fn(A) -> F) -> Vec<Reconciled<A>>
+/// and no other. An item that is not begun within `time_limit` is left to the next run.
+pub async fn apply_plan<A, F>(
+    plan: ResourcePlan<A>,
+    time_limit: Duration,
+    execute: impl Fn(A) -> F,
+) -> Vec<Reconciled<A>>
 where
     A: Clone,
     F: Future<Output = Result<(), CallError>>,
 {
+    let started = Instant::now();
     let mut reconciled = Vec::with_capacity(plan.items.len());
     for item in plan.items {
         let outcome = match &item.problem {
             Some(problem) => ApplyOutcome::Failed(problem.problem.clone()),
             None if item.actions.is_empty() && item.changes.is_empty() => ApplyOutcome::Unchanged,
             None if item.actions.is_empty() => ApplyOutcome::Planned,
+            None if started.elapsed() >= time_limit => {
+                ApplyOutcome::Deferred("the calls for other resources took too long".to_owned())
+            }
             None => execute_actions(&item.actions, &execute).await,
         };
         reconciled.push(Reconciled { item, outcome });
@@ -180,6 +196,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn item_is_not_begun_after_the_limit() {
+        let plan = ResourcePlan { items: vec![item("late", &["never"]), PlanItem::unchanged("same")] };
+        let execute = async |_| Err(CallError::local(CallErrorKind::Invalid, "expected no call"));
+        let reconciled = apply_plan(plan, Duration::ZERO, execute).await;
+        assert!(matches!(reconciled[0].outcome, ApplyOutcome::Deferred(_)), "{reconciled:?}");
+        assert_eq!(reconciled[1].outcome, ApplyOutcome::Unchanged);
+    }
+
+    #[tokio::test]
     async fn items_are_independent_and_their_calls_are_in_order() {
         let problem = Some(Problem::new("of-a-vendor", "it is owned by a vendor", "use another name"));
         let plan = ResourcePlan {
@@ -212,7 +237,7 @@ mod tests {
                 Err(CallError::new("Update", kind, action))
             }
         };
-        let reconciled = apply_plan(plan, execute).await;
+        let reconciled = apply_plan(plan, APPLY_LIMIT, execute).await;
         let outcomes: Vec<_> = reconciled.iter().map(|done| (done.item.name.as_str(), done.outcome.clone())).collect();
         let reason = |text: &str| text.to_owned();
         assert_eq!(

@@ -1,6 +1,6 @@
 //! SageMaker images.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_sagemaker::{operation::describe_image::DescribeImageOutput, types::ImageStatus as ImageState};
 use maintenance::image::{Image, ImageObservation, ImageStatus, ImageUpdate, ObservedImage};
@@ -8,6 +8,8 @@ use worker::{CallError, CallErrorKind};
 
 use crate::{
     SageMakerClient,
+    client::without_retries,
+    concurrent_reads::read_within,
     convert::{convert_time, non_empty_text},
     tags,
 };
@@ -38,25 +40,30 @@ pub struct ImageReading {
     pub calls: usize,
 }
 
-/// Reads the declared images. An image that cannot be read does not prevent the others from being
-/// read.
-pub async fn read_images(images: &impl Images, declared: &[Image]) -> ImageReading {
-    let mut reading = ImageReading { observed: Vec::with_capacity(declared.len()), calls: 0 };
-    for image in declared {
-        let observed = read_image(images, image, &mut reading.calls).await;
-        reading.observed.push(observed.unwrap_or_else(|error| ImageObservation::Unreadable {
-            cause: error.to_string(),
-            refused: error.kind.is_refusal(),
-        }));
-    }
-    reading
+/// Reads the declared images. An image that cannot be read, or not within the time limit, does not
+/// prevent the others from being read.
+pub async fn read_images(images: &impl Images, declared: &[Image], time_limit: Duration) -> ImageReading {
+    let reads = declared.iter().map(|image| read_image(images, image)).collect();
+    let results = read_within(reads, time_limit).await;
+    let observed: Vec<_> = results
+        .into_iter()
+        .map(|observed| {
+            observed.unwrap_or_else(|error| ImageObservation::Unreadable {
+                cause: error.to_string(),
+                refused: error.kind.is_refusal(),
+            })
+        })
+        .collect();
+    let with_tags = observed
+        .iter()
+        .filter(|image| matches!(image, ImageObservation::Described(observed) if observed.tags.is_some()));
+    let calls = observed.len() + with_tags.count();
+    ImageReading { observed, calls }
 }
 
-async fn read_image(images: &impl Images, image: &Image, calls: &mut usize) -> Result<ImageObservation, CallError> {
-    *calls += 1;
+async fn read_image(images: &impl Images, image: &Image) -> Result<ImageObservation, CallError> {
     let Some(mut observed) = images.describe_image(&image.name).await? else { return Ok(ImageObservation::Missing) };
     if !image.tags.is_empty() {
-        *calls += 1;
         observed.tags = Some(images.list_tags(&observed.arn).await?);
     }
     Ok(ImageObservation::Described(Box::new(observed)))
@@ -92,6 +99,8 @@ impl Images for SageMakerClient {
             .set_description(update.description.clone())
             .set_role_arn(update.role_arn.clone())
             .set_delete_properties((!delete.is_empty()).then_some(delete))
+            .customize()
+            .config_override(without_retries())
             .send()
             .await;
         response.map(drop).map_err(|error| CallError::from_sdk("UpdateImage", error))

@@ -2,6 +2,7 @@
 
 mod client;
 pub mod compilation_jobs;
+mod concurrent_reads;
 mod convert;
 pub mod images;
 pub mod partner_apps;
@@ -9,3 +10,4 @@ mod tags;
 pub mod workteams;
 
 pub use client::SageMakerClient;
+pub use concurrent_reads::READ_LIMIT;

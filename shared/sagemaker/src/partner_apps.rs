@@ -1,6 +1,6 @@
 //! Amazon SageMaker Partner AI Apps.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_sagemaker::{
     operation::describe_partner_app::DescribePartnerAppOutput,
@@ -19,6 +19,7 @@ use worker::{CallError, CallErrorKind};
 
 use crate::{
     SageMakerClient,
+    concurrent_reads::read_within,
     convert::{convert_time, non_empty_text},
     tags,
 };
@@ -71,9 +72,16 @@ pub struct AppReading {
     pub calls: usize,
 }
 
-/// Reads the apps that are declared, or for which a declared app waits. An app that cannot be read
-/// does not prevent the others from being read.
-pub async fn read_apps(apps: &impl PartnerApps, declared: &[PartnerApp]) -> Result<AppReading, CallError> {
+/// Reads the apps that are declared, or for which a declared app waits. An app that cannot be read,
+/// or not within the time limit, does not prevent the others from being read.
+///
+/// # Errors
+/// If the apps cannot be listed.
+pub async fn read_apps(
+    apps: &impl PartnerApps,
+    declared: &[PartnerApp],
+    time_limit: Duration,
+) -> Result<AppReading, CallError> {
     let (mut listed, mut calls, mut next) = (Vec::new(), 0, None);
     loop {
         let page = apps.list_apps(next).await?;
@@ -84,7 +92,7 @@ pub async fn read_apps(apps: &impl PartnerApps, declared: &[PartnerApp]) -> Resu
             break;
         }
     }
-    let mut observed = Vec::with_capacity(listed.len());
+    let (mut observed, mut wanted, mut reads) = (Vec::with_capacity(listed.len()), Vec::new(), Vec::new());
     for (arn, name) in listed {
         let declared_app = declared.iter().find(|app| app.app.matches_app(&name, &arn));
         let is_awaited =
@@ -100,19 +108,22 @@ pub async fn read_apps(apps: &impl PartnerApps, declared: &[PartnerApp]) -> Resu
         }
         let with_tags = declared_app.is_some_and(|app| !app.tags.is_empty());
         calls += 1 + usize::from(with_tags);
-        observed.push(match read_app(apps, &arn, with_tags).await {
-            Ok(observed) => AppObservation::Described(Box::new(observed)),
-            Err(error) => {
-                AppObservation::Unreadable { arn, name, cause: error.to_string(), refused: error.kind.is_refusal() }
-            }
-        });
+        reads.push(read_app(apps, arn.clone(), with_tags));
+        wanted.push((arn, name));
     }
+    let results = read_within(reads, time_limit).await;
+    observed.extend(wanted.into_iter().zip(results).map(|((arn, name), result)| match result {
+        Ok(observed) => AppObservation::Described(Box::new(observed)),
+        Err(error) => {
+            AppObservation::Unreadable { arn, name, cause: error.to_string(), refused: error.kind.is_refusal() }
+        }
+    }));
     Ok(AppReading { observed, calls })
 }
 
-async fn read_app(apps: &impl PartnerApps, arn: &str, with_tags: bool) -> Result<ObservedApp, CallError> {
-    let observed = apps.describe_app(arn).await?;
-    let tags = if with_tags { Some(apps.list_tags(arn).await?) } else { None };
+async fn read_app(apps: &impl PartnerApps, arn: String, with_tags: bool) -> Result<ObservedApp, CallError> {
+    let observed = apps.describe_app(&arn).await?;
+    let tags = if with_tags { Some(apps.list_tags(&arn).await?) } else { None };
     Ok(ObservedApp { tags, ..observed })
 }
 

@@ -7,7 +7,7 @@ use maintenance::{
     image::{Image, ImageAction, ImageObservation, plan_images},
 };
 use sagemaker::{
-    SageMakerClient,
+    READ_LIMIT, SageMakerClient,
     images::{self, Images},
 };
 
@@ -33,7 +33,7 @@ pub(super) async fn maintain_images(
     let service = SageMakerClient::from_config(session.config());
     let table = session.find_ledger_table(run.args.table.as_deref());
     let ledger = table.as_deref().ok().map(|table| session.aws().ledger(table));
-    let observed = images::read_images(&service, declared).await.observed;
+    let observed = images::read_images(&service, declared, READ_LIMIT).await.observed;
     let names: Vec<_> = declared.iter().map(|image| image.name.as_str()).collect();
     let known = match &ledger {
         Some(ledger) => ledger.read_update_histories(UpdatedKind::Image, &names).await?,

@@ -8,7 +8,7 @@ use maintenance::{
     ResourcePlan,
     partner_app::{AppHistory, AppObservation, PartnerApp, PartnerAppAction, build_views, format_calendar, plan_apps},
 };
-use sagemaker::{SageMakerClient, partner_apps};
+use sagemaker::{READ_LIMIT, SageMakerClient, partner_apps};
 
 use super::{
     configuration::DesiredState, plan_output::ResourceTexts, reconcile::reconcile_resources, run::MaintainRun,
@@ -39,7 +39,7 @@ pub(super) async fn maintain_apps(
     let table = session.find_ledger_table(args.table.as_deref());
     let ledger = table.as_deref().ok().map(|table| session.aws().ledger(table));
     let now = Timestamp::now();
-    let observed = partner_apps::read_apps(&apps, declared).await?.observed;
+    let observed = partner_apps::read_apps(&apps, declared, READ_LIMIT).await?.observed;
     let histories = load_histories(ledger.as_ref(), declared, &observed, now).await?;
     let at = args.at.unwrap_or(now);
     let views = build_views(declared, &observed, &histories, at);

@@ -1,5 +1,7 @@
 //! Shows a plan, asks for confirmation, and applies it.
 
+use std::time::Duration;
+
 use automation::reconcile;
 use maintenance::{ApplyOutcome, Reconciled, ResourcePlan};
 use serde::Serialize;
@@ -51,7 +53,7 @@ where
         out.print_line("Nothing was changed.")?;
         return Ok(Verdict::Bad);
     }
-    let reconciled = reconcile::apply_plan(plan, execute).await;
+    let reconciled = reconcile::apply_plan(plan, Duration::MAX, execute).await;
     if args.json {
         out.print_json(&json!({ "items": reconciled }))?;
     } else {

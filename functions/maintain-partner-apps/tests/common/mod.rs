@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::Ledger;
 use maintain_partner_apps::AppMaintainer;
 use notifications::notifier::Notifier;
-use sagemaker::SageMakerClient;
+use sagemaker::{READ_LIMIT, SageMakerClient};
 use sagemaker_emulator::{Emulator, EmulatorSettings, Owner, RequestOutcome};
 use serde_json::Value;
 use support::{
@@ -77,6 +77,7 @@ impl AppAccount {
             config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
             notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
             ledger,
+            read_limit: READ_LIMIT,
             clock: current_time,
         };
         let account = Self { emulator, client, objects, maintainer };

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sagemaker::{
-    operation::{create_workteam::CreateWorkteamInput, update_workteam::UpdateWorkteamInput},
     types::{
         CognitoMemberDefinition, EnabledOrDisabled, HumanTaskConfig, IamPolicyConstraints, LabelCounters,
         LabelCountersForWorkteam, LabelingJobForWorkteamSummary, MemberDefinition, NotificationConfiguration,
@@ -18,6 +17,7 @@ use worker::{CallError, CallErrorKind};
 use super::{LabelingJobPage, Workteams};
 use crate::{
     SageMakerClient,
+    client::without_retries,
     convert::{convert_time, non_empty_text},
     tags,
 };
@@ -40,14 +40,16 @@ impl Workteams for SageMakerClient {
     async fn apply_action(&self, action: WorkteamAction) -> Result<(), CallError> {
         match action {
             WorkteamAction::Create(call) => {
-                let input = CreateWorkteamInput::builder()
+                let create = self
+                    .client
+                    .create_workteam()
                     .workteam_name(&call.name)
                     .set_description(call.description.clone())
                     .set_member_definitions(build_member_definitions(&call))
                     .set_notification_configuration(build_notification_configuration(&call))
                     .set_worker_access_configuration(build_worker_access(&call))
                     .set_tags(call.tags.as_ref().map(tags::build_tags));
-                let sent = input.send_with(&self.client).await;
+                let sent = create.customize().config_override(without_retries()).send().await;
                 sent.map(drop).map_err(|error| CallError::from_sdk("CreateWorkteam", error))
             }
             WorkteamAction::Update(call) => {
@@ -57,13 +59,15 @@ impl Workteams for SageMakerClient {
                 if !call.has_properties() {
                     return Ok(());
                 }
-                let input = UpdateWorkteamInput::builder()
+                let update = self
+                    .client
+                    .update_workteam()
                     .workteam_name(&call.name)
                     .set_description(call.description.clone())
                     .set_member_definitions(build_member_definitions(&call))
                     .set_notification_configuration(build_notification_configuration(&call))
                     .set_worker_access_configuration(build_worker_access(&call));
-                let sent = input.send_with(&self.client).await;
+                let sent = update.customize().config_override(without_retries()).send().await;
                 sent.map(drop).map_err(|error| CallError::from_sdk("UpdateWorkteam", error))
             }
         }
