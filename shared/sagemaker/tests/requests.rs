@@ -1,14 +1,17 @@
 //! The client sends what `automation plan` prints: its request equals `CompilationRequest::to_api`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use maintenance::image::ImageUpdate;
 use neo::CompilationRequest;
 use sagemaker::{
     SageMakerClient,
     compilation_jobs::{CompilationJobs, CreateJobError},
+    images::Images,
 };
-use sagemaker_emulator::{Emulator, ScriptedFault};
+use sagemaker_emulator::{DropTiming, Emulator, ScriptedFault};
 use serde_json::{Value, json};
-use support::sdk::connect_client;
+use support::sdk::{connect_client, with_retries};
+use worker::CallErrorKind;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/stack";
 
@@ -94,4 +97,26 @@ async fn jobs_are_listed_newest_first_without_a_filter() {
     assert_eq!((names, page.next), (vec!["newer", "older"], None));
     assert!(page.jobs[0].created_at > page.jobs[1].created_at);
     assert!(page.jobs[0].modified_at >= page.jobs[0].created_at);
+}
+
+#[tokio::test]
+async fn update_without_a_response_is_not_repeated() {
+    let emulator = Emulator::builder().start().await.unwrap();
+    let client = connect_client(&emulator.endpoint_url(), "us-east-1");
+    client.create_image().image_name("base").role_arn(ROLE).send().await.unwrap();
+    emulator.add_fault(ScriptedFault::drop_connection("UpdateImage", 1, DropTiming::After));
+    let update = ImageUpdate {
+        name: "base".to_owned(),
+        display_name: Some("Base".to_owned()),
+        description: None,
+        role_arn: None,
+        delete: Vec::new(),
+        digest: String::new(),
+        changes: Vec::new(),
+        modified_at: None,
+    };
+    let images = SageMakerClient::new(with_retries(&client));
+    assert_eq!(images.update_image(&update).await.unwrap_err().kind, CallErrorKind::Unanswered);
+    let sent = emulator.logged_requests().iter().filter(|request| request.operation == "UpdateImage").count();
+    assert_eq!(sent, 1);
 }

@@ -4,13 +4,16 @@
 
 use std::time::Duration;
 
-use maintenance::workteam::{ObservedWorkteam, plan_workteams};
+use maintenance::workteam::{ObservedWorkteam, WorkteamAction, plan_workteams};
 use sagemaker::{
     SageMakerClient,
     workteams::{Workteams, read_teams},
 };
-use sagemaker_emulator::{Emulator, LabelingJobScript, ScriptedFault};
-use support::{ConfigDocument, sdk::connect_client};
+use sagemaker_emulator::{DropTiming, Emulator, LabelingJobScript, ScriptedFault};
+use support::{
+    ConfigDocument,
+    sdk::{connect_client, with_retries},
+};
 use worker::CallErrorKind;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:stack-WorkteamTopic";
@@ -122,4 +125,22 @@ async fn open_jobs_are_found_over_all_pages_newest_first() {
     assert_eq!(sagemaker.list_open_jobs(gone, None).await.unwrap_err().kind, CallErrorKind::NotFound);
     emulator.add_fault(ScriptedFault::answer_with_error("ListWorkteams", 1, "ThrottlingException", "Rate exceeded"));
     assert_eq!(sagemaker.list_teams().await.unwrap_err().kind, CallErrorKind::Throttled);
+}
+
+/// SageMaker refuses a repeated `CreateWorkteam`: a request whose response was lost must not be repeated
+/// by the SDK, which would take its success for a refusal.
+#[tokio::test]
+async fn change_without_a_response_is_not_repeated() {
+    let (emulator, _) = start_emulator().await;
+    let client = connect_client(&emulator.endpoint_url(), "us-east-1");
+    let sagemaker = SageMakerClient::new(with_retries(&client));
+    let declared = ConfigDocument::parse(TEAMS).unwrap().declared.workteams;
+    let create = plan_workteams(&declared, &[], Some(TOPIC)).items.remove(0).actions.remove(0);
+    let update = WorkteamAction::Update(create.call().clone());
+    for (operation, action) in [("CreateWorkteam", create), ("UpdateWorkteam", update)] {
+        emulator.add_fault(ScriptedFault::drop_connection(operation, 1, DropTiming::After));
+        assert_eq!(sagemaker.apply_action(action).await.unwrap_err().kind, CallErrorKind::Unanswered, "{operation}");
+        let sent = emulator.logged_requests().iter().filter(|request| request.operation == operation).count();
+        assert_eq!(sent, 1, "{operation}");
+    }
 }

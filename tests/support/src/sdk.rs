@@ -18,3 +18,8 @@ pub fn connect_client(endpoint_url: &str, region: &'static str) -> Client {
         .build();
     Client::from_conf(config)
 }
+
+/// The same client with the retries of the SDK, as functions have it.
+pub fn with_retries(client: &Client) -> Client {
+    Client::from_conf(client.config().to_builder().retry_config(RetryConfig::standard()).build())
+}
