@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model_archive::Problem;
+use model_archive::{Problem, shorten_text};
 use serde::{Deserialize, Serialize};
 
 /// The plan for one type of resource: an item per declared resource, in the order of the document.
@@ -41,6 +41,18 @@ pub struct Change {
     /// The desired value; `None` if it is to be removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+}
+
+/// Longest value of a change that is stored, in characters.
+const MAX_VALUE: usize = 2048;
+
+impl Change {
+    /// The change as it is stored: a history has to fit into a row of the ledger.
+    #[must_use]
+    pub(crate) fn shorten_values(&self) -> Self {
+        let shorten = |value: &Option<String>| value.as_ref().map(|value| shorten_text(value, MAX_VALUE));
+        Self { field: self.field.clone(), from: shorten(&self.from), to: shorten(&self.to) }
+    }
 }
 
 impl<A> PlanItem<A> {

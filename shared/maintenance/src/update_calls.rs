@@ -5,6 +5,7 @@
 //! call: both are repeated while the resource does not change, [`MAX_CALLS`] times at most.
 
 use jiff::{SignedDuration, Timestamp};
+use model_archive::shorten_text;
 use serde::{Deserialize, Serialize};
 
 /// Calls of one attempt. If none of them is answered, the attempt has failed.
@@ -18,6 +19,14 @@ const LOST: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a lost call can be repeated at all: something else may prevent it.
 const ABANDONED: SignedDuration = SignedDuration::from_hours(72);
+
+/// Longest reason that is stored, in characters: a history has to fit into a row of the ledger.
+const MAX_REASON: usize = 2048;
+
+/// The reason of a failure as it is stored and compared with later ones.
+pub(crate) fn shorten_reason(reason: &str) -> String {
+    shorten_text(reason, MAX_REASON)
+}
 
 /// What is known of the calls of an attempt; the default is known of a call that was only recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +76,8 @@ impl UpdateCalls {
     /// SageMaker did not accept the update yet.
     #[must_use]
     pub(crate) fn with_response(&self, response: Result<(), Option<&str>>) -> Self {
-        Self { accepted: response.is_ok(), error: response.err().flatten().map(str::to_owned), ..self.clone() }
+        let error = response.err().flatten().map(shorten_reason);
+        Self { accepted: response.is_ok(), error, ..self.clone() }
     }
 
     /// The time since the last call of an attempt that began at `requested_at`.

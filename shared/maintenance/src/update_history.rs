@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     plan::{Change, PlanItem},
     time_format::format_time,
-    update_calls::{GRACE, MissingEffect, UpdateCalls},
+    update_calls::{GRACE, MissingEffect, UpdateCalls, shorten_reason},
     upgrade::MAX_ATTEMPTS,
 };
 
@@ -155,16 +155,17 @@ impl UpdateHistory {
     #[must_use]
     pub fn record_failure(&self, reason: &str, config: Option<&str>, now: Timestamp) -> (Self, Option<SettledUpdate>) {
         let Some(pending) = self.pending.clone() else { return (self.clone(), None) };
+        let reason = shorten_reason(reason);
         let earlier = self.find_failure(&pending.digest);
         let is_known = earlier.is_some_and(|earlier| earlier.reason == reason);
         let failed = FailedUpdate {
             digest: pending.digest,
-            reason: reason.to_owned(),
+            reason: reason.clone(),
             count: earlier.map_or(0, |earlier| earlier.count) + 1,
             last: Some(now),
             config: config.map(str::to_owned),
         };
-        let settled = SettledUpdate::Failed { changes: pending.changes, reason: reason.to_owned() };
+        let settled = SettledUpdate::Failed { changes: pending.changes, reason };
         (Self { pending: None, failed: Some(failed) }, (!is_known).then_some(settled))
     }
 
@@ -231,7 +232,7 @@ impl UpdateHistory {
         let calls = earlier.map(|earlier| earlier.calls.clone()).unwrap_or_default();
         let pending = PendingUpdate {
             digest: digest.to_owned(),
-            changes: changes.to_vec(),
+            changes: changes.iter().map(Change::shorten_values).collect(),
             requested_at: earlier.map_or(now, |earlier| earlier.requested_at),
             calls: calls.with_call(now, None, modified_at),
         };

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use maintenance::{
-    DeclaredResources, UpdateHistory,
+    Change, DeclaredResources, UpdateCalls, UpdateHistory,
     image::{ImageAction, ImageObservation, ImageStatus, ObservedImage, plan_images},
     partner_app::{
-        AppHistory, AppObservation, AppStatus, ApplicationConfig, ObservedApp, PartnerAppAction, build_views, plan_apps,
+        AppHistory, AppObservation, AppStatus, ApplicationConfig, ObservedApp, PartnerAppAction, PendingAppUpdate,
+        build_views, plan_apps,
     },
 };
 use serde_json::json;
@@ -142,4 +143,41 @@ fn history_rows_keep_their_field_names() {
     let history: UpdateHistory = serde_json::from_value(image.clone()).unwrap();
     image["failed"]["count"] = 1.into();
     assert_eq!(serde_json::to_value(history).unwrap(), image);
+}
+
+/// DynamoDB refuses an item of more than 400 KB: whatever is declared, observed or answered is
+/// shortened, and a refusal that is repeated is still recognized.
+#[test]
+fn histories_are_bounded() {
+    let (long, now) = ("x".repeat(500_000), Timestamp::UNIX_EPOCH);
+    let changes = [Change { field: "tier".to_owned(), from: Some(long.clone()), to: Some(long.clone()) }];
+    let request = |history: UpdateHistory| {
+        history.with_request("digest", &changes, None, now).with_response(Err(Some(long.as_str())))
+    };
+    let requested = request(UpdateHistory::default());
+    let (failed, settled) = requested.record_failure(&long, None, now);
+    let (_, repeated) = request(failed.clone()).record_failure(&long, None, now);
+    assert!(settled.is_some() && repeated.is_none());
+
+    let settings = PendingAppUpdate::Settings {
+        digest: "digest".to_owned(),
+        changes: changes.to_vec(),
+        requested_at: now,
+        calls: UpdateCalls::default(),
+    };
+    let app_request = |history: AppHistory| {
+        history.with_request(settings.clone(), now, None, now).with_response(Err(Some(long.as_str())))
+    };
+    let app_requested = app_request(AppHistory::default());
+    let (app_failed, settled) = app_requested.record_refusal(&long, None, now);
+    let (_, repeated) = app_request(app_failed.clone()).record_refusal(&long, None, now);
+    assert!(settled.is_some() && repeated.is_none());
+
+    let sizes = [
+        serde_json::to_string(&requested).unwrap().len(),
+        serde_json::to_string(&failed).unwrap().len(),
+        serde_json::to_string(&app_requested).unwrap().len(),
+        serde_json::to_string(&app_failed).unwrap().len(),
+    ];
+    assert!(sizes.iter().all(|size| *size < 40_000), "{sizes:?}");
 }

@@ -9,7 +9,7 @@ use super::{
     update::{FailedAttempts, PendingAppUpdate, ShownRequest, UpdateOutcome, describe_success, shown_state},
 };
 use crate::{
-    update_calls::{GRACE, MissingEffect},
+    update_calls::{GRACE, MissingEffect, shorten_reason},
     upgrade::is_same_version,
 };
 
@@ -79,9 +79,10 @@ impl AppHistory {
     pub fn record_refusal(&self, reason: &str, config: Option<&str>, now: Timestamp) -> (Self, Option<UpdateOutcome>) {
         let mut history = self.clone();
         let Some(pending) = self.pending.clone() else { return (history, None) };
+        let reason = shorten_reason(reason);
         let earlier = self.find_failures(pending.update_id()).filter(|earlier| earlier.attempts() > 0);
         let is_known = earlier.is_some_and(|earlier| earlier.refused && earlier.reason == reason);
-        let outcome = history.record_failure(&pending, reason.to_owned(), true, now);
+        let outcome = history.record_failure(&pending, &reason, true, now);
         history.start_over_after_config_change(config);
         (history, (!is_known).then_some(outcome))
     }
@@ -97,7 +98,7 @@ impl AppHistory {
         now: Timestamp,
     ) -> Self {
         let earlier = self.pending.clone().filter(|earlier| earlier.update_id() == requested.update_id());
-        let pending = earlier.unwrap_or(requested);
+        let pending = earlier.unwrap_or_else(|| requested.shorten_changes());
         let calls = pending.calls().with_call(now, Some(until), modified_at);
         Self { pending: Some(pending.with_calls(calls)), ..self.clone() }
     }
@@ -154,7 +155,7 @@ impl AppHistory {
         match app.status {
             AppStatus::Failed | AppStatus::Deleting | AppStatus::Deleted => {
                 let reason = format!("the app's status is {}: {reason}", app.status);
-                return Some(self.record_failure(pending, reason, false, now));
+                return Some(self.record_failure(pending, &reason, false, now));
             }
             status if !status.is_available() => return None,
             _ => {}
@@ -165,7 +166,7 @@ impl AppHistory {
             return Some(describe_success(pending, app, now.duration_since(requested_at)));
         }
         if app.status == AppStatus::UpdateFailed && calls.owns_failure(requested_at, app.modified_at, now) {
-            return Some(self.record_failure(pending, reason, false, now));
+            return Some(self.record_failure(pending, &reason, false, now));
         }
         if shown == ShownRequest::Superseded && calls.time_waited(requested_at, now) >= GRACE {
             self.pending = None;
@@ -173,14 +174,14 @@ impl AppHistory {
         }
         match calls.judge_missing_effect(requested_at, now) {
             MissingEffect::Wait | MissingEffect::CallAgain => None,
-            MissingEffect::Failed(reason) => Some(self.record_failure(pending, reason, false, now)),
+            MissingEffect::Failed(reason) => Some(self.record_failure(pending, &reason, false, now)),
         }
     }
 
     fn record_failure(
         &mut self,
         pending: &PendingAppUpdate,
-        reason: String,
+        reason: &str,
         refused: bool,
         now: Timestamp,
     ) -> UpdateOutcome {
@@ -193,7 +194,7 @@ impl AppHistory {
             update_id: update_id.to_owned(),
             count: count + 1,
             last: now,
-            reason,
+            reason: shorten_reason(reason),
             earlier,
             config,
             refused,

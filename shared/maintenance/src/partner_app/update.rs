@@ -61,6 +61,17 @@ impl PendingAppUpdate {
         self.calls().judge_missing_effect(self.requested_at(), now) == MissingEffect::CallAgain
     }
 
+    /// The update as it is stored.
+    pub(super) fn shorten_changes(self) -> Self {
+        match self {
+            Self::Settings { digest, changes, requested_at, calls } => {
+                let changes = changes.iter().map(Change::shorten_values).collect();
+                Self::Settings { digest, changes, requested_at, calls }
+            }
+            upgrade @ Self::Upgrade { .. } => upgrade,
+        }
+    }
+
     pub(super) fn with_calls(self, calls: UpdateCalls) -> Self {
         match self {
             Self::Upgrade { from, to, requested_at, .. } => Self::Upgrade { from, to, requested_at, calls },
