@@ -319,3 +319,15 @@ fn a_run_that_calls_or_defers_is_followed_by_the_next_one() {
     assert_eq!(idle_until(up_to_date(), CLOSED, &deferred), at(CLOSED));
     assert_eq!(idle_until(prod(), OPEN, &unchanged), at(OPEN));
 }
+
+/// The run that finds the upgrade may crash before it records the history.
+#[test]
+fn upgrade_by_someone_else_keeps_its_id_when_repeated() {
+    let (declared, observed) = (parse_apps(NOTIFY), described([app("prod", "1.4", None)]));
+    let recorded = BTreeMap::from([(arn("prod"), ran("1.3"))]);
+    let ids = [OPEN, CLOSED].map(|now| {
+        let review = review_apps(&declared, &observed, &recorded, None, at(now));
+        review.finished_updates()[0].notification_id(None)
+    });
+    assert_eq!(ids[0], ids[1]);
+}
