@@ -110,17 +110,29 @@ impl Reader {
     /// Reports an error that earlier releases accepted: a warning in an active document.
     /// `consequence` says what happens then.
     pub fn report_new_error(&mut self, at: &LocatedNode<'_>, message: &str, consequence: &str) {
+        self.report_new_error_at(&at.path, at.node.position, message, consequence);
+    }
+
+    /// The same for an error in the value of one key of a map.
+    pub fn report_new_error_in_key(&mut self, at: &LocatedNode<'_>, key: &str, message: &str, consequence: &str) {
+        let (path, position) = locate_key(at, key);
+        self.report_new_error_at(&path, position, message, consequence);
+    }
+
+    fn report_new_error_at(&mut self, path: &str, position: Option<Position>, message: &str, consequence: &str) {
         match self.document_use {
-            DocumentUse::New => self.report_error(at, message),
-            DocumentUse::Active => self.report_warning(at, format!("{message}; {consequence}")),
+            DocumentUse::New => self.report_error_at(path, position, message),
+            DocumentUse::Active => {
+                let message = format!("{message}; {consequence}");
+                self.warnings.push(ConfigDiagnostic::new(path, position, message));
+            }
         }
     }
 
     /// Reports an error in the value of one key of a map.
     pub fn report_error_in_key(&mut self, at: &LocatedNode<'_>, key: &str, message: String) {
-        let YamlValue::Map(entries) = &at.node.value else { return self.report_error(at, message) };
-        let position = entries.iter().find(|(known, _)| known.name == key).and_then(|(_, node)| node.position);
-        self.report_error_at(&format!("{}.{key}", at.path), position.or(at.node.position), message);
+        let (path, position) = locate_key(at, key);
+        self.report_error_at(&path, position, message);
     }
 
     fn report_unexpected<T>(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<T> {
@@ -324,6 +336,13 @@ impl Reader {
             _ => self.report_not_literal(at, "true or false"),
         }
     }
+}
+
+/// Path and position of the value of one key of a map.
+fn locate_key(at: &LocatedNode<'_>, key: &str) -> (String, Option<Position>) {
+    let YamlValue::Map(entries) = &at.node.value else { return (at.path.clone(), at.node.position) };
+    let position = entries.iter().find(|(known, _)| known.name == key).and_then(|(_, node)| node.position);
+    (format!("{}.{key}", at.path), position.or(at.node.position))
 }
 
 /// `a, b or c`

@@ -1,12 +1,23 @@
 //! Finds two entries of a section that declare the same resource.
 
-/// The error of an entry if an earlier one has the same name. SageMaker's ARNs have names in lower
-/// case: names that differ only in case are the same.
-pub(crate) fn describe_duplicate<'n>(mut earlier: impl Iterator<Item = &'n str>, name: &str) -> Option<String> {
-    let earlier = earlier.find(|earlier| earlier.eq_ignore_ascii_case(name))?;
-    Some(if earlier == name {
-        format!("`{name}` is declared twice; merge the entries")
-    } else {
-        format!("`{earlier}` and `{name}` differ only in case and are the same resource; merge the entries")
-    })
+use document::{LocatedNode, Reader};
+
+/// Reports an entry if an earlier one has the same name, which is the value of `key`. SageMaker's ARNs
+/// have names in lower case: names that differ only in case are the same. Earlier releases accepted
+/// these.
+pub(crate) fn report_duplicate<'n>(
+    reader: &mut Reader,
+    entry: &LocatedNode<'_>,
+    key: &str,
+    mut earlier: impl Iterator<Item = &'n str>,
+    name: &str,
+) {
+    let Some(earlier) = earlier.find(|earlier| earlier.eq_ignore_ascii_case(name)) else { return };
+    if earlier == name {
+        reader.report_error_in_key(entry, key, format!("`{name}` is declared twice; merge the entries"));
+        return;
+    }
+    let message =
+        format!("`{earlier}` and `{name}` differ only in case and are the same resource; merge the entries");
+    reader.report_new_error_in_key(entry, key, &message, "until then, both entries stay in use");
 }

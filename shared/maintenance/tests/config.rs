@@ -2,6 +2,7 @@
 //! be set, and every error is reported.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
 
+use document::DocumentUse;
 use maintenance::DeclaredResources;
 
 fn parse(text: &str) -> Result<(DeclaredResources, Vec<String>), String> {
@@ -120,4 +121,23 @@ fn settings_without_effect_cause_warnings() {
     );
     assert!(warnings("upgrade: auto, force_before_eol_days: 7")[0].contains("no effect without `after`"));
     assert!(parse("").unwrap().0.partner_apps.is_empty());
+}
+
+/// Earlier releases accepted names that differ only in case: a document that is in use stays valid.
+#[test]
+fn names_in_an_active_document_may_differ_in_case() {
+    let text = "version: 1
+partner_apps: [ { app: Fiddler }, { app: fiddler } ]
+images: [ { name: Base, description: d }, { name: base, description: d } ]
+workteams:
+  - { name: A, description: d, members: { oidc: { groups: [g] } } }
+  - { name: a, description: d, members: { oidc: { groups: [g] } } }";
+    let read = document::read_document_as(DocumentUse::Active, text, DeclaredResources::read_sections);
+    let (declared, warnings) = read.unwrap();
+    assert_eq!((declared.partner_apps.len(), declared.images.len(), declared.workteams.len()), (2, 2, 2));
+    let paths: Vec<_> = warnings.iter().map(|warning| warning.path.as_str()).collect();
+    assert_eq!(paths, ["partner_apps[1].app", "images[1].name", "workteams[1].name"]);
+    assert!(warnings.iter().all(|warning| warning.message.contains("differ only in case")), "{warnings:?}");
+    let twice = text.replace("Base", "base");
+    document::read_document_as(DocumentUse::Active, &twice, DeclaredResources::read_sections).unwrap_err();
 }

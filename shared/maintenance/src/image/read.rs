@@ -3,7 +3,7 @@
 use document::{LocatedNode, MapFields, Reader, arn::is_role_arn, tags::MAX_TAGS};
 
 use super::{DesiredText, Image};
-use crate::duplicate::describe_duplicate;
+use crate::duplicate::report_duplicate;
 
 /// The keys of an entry. A test compares them with the schema.
 const IMAGE: [&str; 5] = ["name", "display_name", "description", "role_arn", "tags"];
@@ -19,9 +19,8 @@ pub(crate) fn read_images(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<V
     let mut images: Vec<Image> = Vec::with_capacity(items.len());
     for item in items {
         let Some(read) = read_image(reader, &item) else { continue };
-        if let Some(message) = describe_duplicate(images.iter().map(|earlier| earlier.name.as_str()), &read.name) {
-            reader.report_error_in_key(&item, "name", message);
-        }
+        let names = images.iter().map(|earlier| earlier.name.as_str());
+        report_duplicate(reader, &item, "name", names, &read.name);
         images.push(read);
     }
     Some(images)

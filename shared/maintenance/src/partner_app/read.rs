@@ -6,7 +6,7 @@ use document::{LocatedNode, MapFields, Reader, YamlValue, arn::is_arn, tags::MAX
 
 use super::{AppRef, AppSettings, ApplicationConfig, DEFAULT_WINDOW_MINUTES, PartnerApp, WaitingPeriod};
 use crate::{
-    duplicate::describe_duplicate,
+    duplicate::report_duplicate,
     upgrade::UpgradePolicy,
     window::{MaintenanceWindow, WEEK_MINUTES},
 };
@@ -61,9 +61,7 @@ pub(crate) fn read_apps(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Vec
     for item in items {
         let Some(read) = read_app(reader, &item) else { continue };
         let names = apps.iter().map(|(earlier, _)| earlier.app.as_str());
-        if let Some(message) = describe_duplicate(names, read.app.as_str()) {
-            reader.report_error_in_key(&item, "app", message);
-        }
+        report_duplicate(reader, &item, "app", names, read.app.as_str());
         apps.push((read, item));
     }
     check_cycles(reader, &apps);

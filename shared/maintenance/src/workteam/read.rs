@@ -6,7 +6,7 @@ use document::{LocatedNode, MapFields, Reader, tags::MAX_TAGS};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::{DriftMode, MemberGroup, TeamNotifications, WorkerAccess, Workteam};
-use crate::duplicate::describe_duplicate;
+use crate::duplicate::report_duplicate;
 
 /// The keys of each map. A test compares them with the schema.
 const TEAM: [&str; 9] =
@@ -45,9 +45,8 @@ pub(crate) fn read_workteams(reader: &mut Reader, sections: &MapFields<'_>) -> O
     let mut teams: Vec<Workteam> = Vec::with_capacity(items.len());
     for item in &items {
         let Some(team) = read_team(reader, item) else { continue };
-        if let Some(message) = describe_duplicate(teams.iter().map(|earlier| earlier.name.as_str()), &team.name) {
-            reader.report_error_in_key(item, "name", message);
-        }
+        let names = teams.iter().map(|earlier| earlier.name.as_str());
+        report_duplicate(reader, item, "name", names, &team.name);
         teams.push(team);
     }
     Some(teams)
