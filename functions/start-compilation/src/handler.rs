@@ -38,6 +38,9 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
             if known.status == JobStatus::Stopped {
                 // Another delivery may have created it nevertheless, and crashed before it could
                 // stop it.
+                if self.ledger.may_be_unseen(&known) && self.jobs.describe_job(job).await?.is_none() {
+                    return Err(Failure::busy(format!("SageMaker may not show the stopped job {job} yet")));
+                }
                 self.jobs.stop_job(job).await?;
             }
             info!(job, status = %known.status, "Compilation job not started: it has finished, or was stopped before");
@@ -111,8 +114,10 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
             info!(job, reason, "Compilation request rejected by SageMaker, but its job was started before");
             return self.record_started(request).await;
         }
-        self.ledger.mark_job_rejected(request, reason).await?;
-        warn!(job, reason, "Compilation request rejected by SageMaker");
+        match self.ledger.mark_job_rejected(request, reason).await? {
+            status if status.is_terminal() => warn!(job, reason, "Compilation request rejected by SageMaker"),
+            status => info!(job, reason, %status, "Compilation request rejected, but its job was started before"),
+        }
         Ok(())
     }
 

@@ -17,12 +17,13 @@ struct ConfigChecksRow {
 impl LedgerRow for ConfigChecksRow {}
 
 impl<T: LedgerTable> Ledger<T> {
-    /// The time at which the stack first loaded its configuration with these checks: now, if it has
-    /// not done so before. A document that was uploaded earlier is in use.
-    pub async fn record_config_checks(&self) -> Result<Timestamp, CallError> {
-        let now = (self.clock)();
+    /// When the document that was in use when the stack first loaded its configuration with these
+    /// checks was uploaded, by the clock of S3. `newest` is the upload time of the newest document, if
+    /// there is one: it is in use if the stack has not done so before. Every later document is new.
+    pub async fn record_config_checks(&self, newest: Option<Timestamp>) -> Result<Timestamp, CallError> {
+        let since = newest.unwrap_or(Timestamp::UNIX_EPOCH);
         // Written each time, so that the row does not expire while it is used.
-        let begin = |row: Option<ConfigChecksRow>| Some(row.unwrap_or(ConfigChecksRow { since: now }));
-        Ok(self.update_row(CHECKS_KEY, begin).await?.row.map_or(now, |row| row.since))
+        let begin = |row: Option<ConfigChecksRow>| Some(row.unwrap_or(ConfigChecksRow { since }));
+        Ok(self.update_row(CHECKS_KEY, begin).await?.row.map_or(since, |row| row.since))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelId};
 use worker::CallError;
 
@@ -21,6 +21,12 @@ pub enum JobOwner {
 /// Models that can share a job; the next one gets its own. Keeps the row below DynamoDB's limit of
 /// 400 KB, and the end of the job within one invocation.
 const MAX_MODELS: usize = 100;
+
+/// How long after a request SageMaker may not show the job that it has created, at most.
+const VISIBLE_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// Pages of a list that are read to find running jobs among those that an earlier release listed.
+const MAX_PAGES: usize = 10;
 
 /// Which earlier jobs of the same bytes and settings can be reused for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,17 +156,23 @@ impl<T: LedgerTable> Ledger<T> {
     /// Records that SageMaker accepted the request of a job. Returns the current status, which is a
     /// different one if the job was stopped in the meantime.
     pub async fn mark_job_accepted(&self, request: &CompilationRequest) -> Result<JobStatus, CallError> {
-        self.advance_job(request, |row, now| row.with_status(JobStatus::Starting, now)).await
+        let accept = |row: JobRow, now| {
+            row.status.can_become(JobStatus::Starting).then(|| row.with_status(JobStatus::Starting, now))
+        };
+        self.advance_job(request, accept).await
     }
 
-    /// Records that SageMaker rejected the request of a job.
-    pub async fn mark_job_rejected(&self, request: &CompilationRequest, reason: &str) -> Result<(), CallError> {
-        let reject = |row: JobRow, now| JobRow {
-            failure_reason: Some(reason.to_owned()),
-            ended_at: Some(now),
-            ..row.with_status(JobStatus::Rejected, now)
+    /// Records that SageMaker rejected the request of a job, unless it accepted it from another
+    /// delivery: that job runs, though SageMaker may not show it yet. Returns the current status.
+    pub async fn mark_job_rejected(&self, request: &CompilationRequest, reason: &str) -> Result<JobStatus, CallError> {
+        let reject = |row: JobRow, now| {
+            (row.status == JobStatus::Requested).then(|| JobRow {
+                failure_reason: Some(reason.to_owned()),
+                ended_at: Some(now),
+                ..row.with_status(JobStatus::Rejected, now)
+            })
         };
-        self.advance_job(request, reject).await.map(drop)
+        self.advance_job(request, reject).await
     }
 
     /// Withdraws a job that was not sent to SageMaker yet; any other job is unchanged.
@@ -176,13 +188,11 @@ impl<T: LedgerTable> Ledger<T> {
     async fn advance_job(
         &self,
         request: &CompilationRequest,
-        advance: impl Fn(JobRow, Timestamp) -> JobRow + Sync,
+        advance: impl Fn(JobRow, Timestamp) -> Option<JobRow> + Sync,
     ) -> Result<JobStatus, CallError> {
         let now = (self.clock)();
         let change = |current: Option<JobRow>| {
-            let row = current.unwrap_or_else(|| JobRow::new_requested(request, now));
-            let next = advance(row.clone(), now);
-            row.status.can_become(next.status).then_some(next)
+            advance(current.unwrap_or_else(|| JobRow::new_requested(request, now)), now)
         };
         let row = self.update_row(&job_key(&request.job_name), change).await?.row;
         row.map(|row| row.status).ok_or_else(|| contended_error(&job_key(&request.job_name)))
@@ -220,6 +230,33 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(true)
     }
 
+    /// Records that SageMaker does not show a job which it accepted, and has not shown before.
+    /// Returns how often that was so.
+    pub async fn record_unseen_job(&self, name: &JobName) -> Result<u32, CallError> {
+        let count = |row: Option<JobRow>| {
+            let row = row.filter(|row| !row.status.is_terminal())?;
+            Some(JobRow { unseen: row.unseen.saturating_add(1), ..row })
+        };
+        Ok(self.update_row(&job_key(name), count).await?.row.map_or(0, |row| row.unseen))
+    }
+
+    /// Whether SageMaker may have a job that it does not show: this row changed a moment ago, and
+    /// SageMaker never showed the job.
+    pub fn may_be_unseen(&self, job: &JobRow) -> bool {
+        job.arn.is_none() && (self.clock)().duration_since(job.updated_at) <= VISIBLE_AFTER
+    }
+
+    /// Whether a model shares a job that neither is one of these nor was superseded. A model without
+    /// a row is about to get one.
+    pub async fn is_needed_by_others(&self, job: &JobRow, models: &[ModelId]) -> Result<bool, CallError> {
+        for model in job.models.iter().filter(|model| !models.contains(model)) {
+            if self.find_model(model).await?.is_none_or(|row| row.state != ModelState::Superseded) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Records as failed a running job that no longer exists in SageMaker.
     pub async fn mark_job_lost(&self, name: &JobName) -> Result<(), CallError> {
         let now = (self.clock)();
@@ -249,20 +286,29 @@ impl<T: LedgerTable> Ledger<T> {
         };
         let mut jobs: Vec<JobRow> = Vec::new();
         for after in [after, None] {
-            let range = ListRange::After(after.unwrap_or(Timestamp::UNIX_EPOCH));
-            for job in self.table.list_rows::<JobRow>(list, range, count).await? {
-                // Earlier releases listed requested jobs too.
-                let is_running = !job.status.is_terminal() && job.status != JobStatus::Requested;
-                if is_running && !jobs.iter().any(|listed| listed.name == job.name) {
-                    jobs.push(job);
+            let mut after = after.unwrap_or(Timestamp::UNIX_EPOCH);
+            for _ in 0..MAX_PAGES {
+                let page = self.table.list_rows::<JobRow>(list, ListRange::After(after), count).await?;
+                let Some(last) = page.last().filter(|_| jobs.len() < count).map(|job| job.updated_at) else { break };
+                after = last;
+                for job in page {
+                    if job.status == JobStatus::Requested {
+                        self.move_to_its_list(&job.name).await?;
+                    } else if !job.status.is_terminal() && !jobs.iter().any(|listed| listed.name == job.name) {
+                        jobs.push(job);
+                    }
                 }
-            }
-            if jobs.len() >= count {
-                break;
             }
         }
         jobs.truncate(count);
         Ok(jobs)
+    }
+
+    /// Writes the row of a requested job again. Earlier releases listed such jobs among the running
+    /// ones, which they kept from being described.
+    async fn move_to_its_list(&self, name: &JobName) -> Result<(), CallError> {
+        let rewrite = |row: Option<JobRow>| row.filter(|row| row.status == JobStatus::Requested);
+        self.update_row(&job_key(name), rewrite).await.map(drop)
     }
 
     /// At most `count` jobs that have not finished, the least recently updated first.

@@ -26,7 +26,7 @@ pub use dynamodb::DynamoTable;
 pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};
 pub use idempotency::Execution;
 pub use jobs::{JobOwner, Reuse};
-pub use refusals::{MAX_PERMISSION_WAIT, PERMISSION_RETRY};
+pub use refusals::{MAX_PERMISSION_WAIT, MIN_REFUSALS, PERMISSION_RETRY};
 pub use rows::{
     Arrival, ArrivalsRow, ArtifactCheck, ClaimRow, ContentRow, JobRow, ListingPass, ModelRow, ModelState, QuotaWait,
     StatusSeen, SweepRow,

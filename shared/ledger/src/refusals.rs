@@ -17,26 +17,37 @@ pub const MAX_PERMISSION_WAIT: SignedDuration = SignedDuration::from_mins(10);
 /// Wait before such a call is repeated.
 pub const PERMISSION_RETRY: Duration = Duration::from_mins(1);
 
+/// How often such a call is made at least: the times of a series come from the clocks of several
+/// machines, which can differ.
+pub const MIN_REFUSALS: u32 = 10;
+
+/// Pause after which a refusal begins a new series: the call was not repeated, or succeeded in
+/// between.
+const SERIES_END: SignedDuration = SignedDuration::from_hours(3);
+
 /// A series of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct RefusalRow {
     since: Timestamp,
     last: Timestamp,
+    #[serde(default)]
+    count: u32,
 }
 
 impl LedgerRow for RefusalRow {}
 
 impl<T: LedgerTable> Ledger<T> {
     /// Records that the work identified by `id` was refused. Returns whether it has been refused
-    /// for longer than [`MAX_PERMISSION_WAIT`].
+    /// for [`MAX_PERMISSION_WAIT`], and [`MIN_REFUSALS`] times.
     pub async fn record_refusal(&self, id: &str) -> Result<bool, CallError> {
         let now = (self.clock)();
         let extend = |row: Option<RefusalRow>| {
-            // After a pause that long, the call was not repeated, or succeeded in between.
-            let series = row.filter(|row| now.duration_since(row.last) <= MAX_PERMISSION_WAIT);
-            Some(RefusalRow { since: series.map_or(now, |row| row.since), last: now })
+            let series = row.filter(|row| now.duration_since(row.last) <= SERIES_END);
+            let (since, count) = series.map_or((now, 0), |row| (row.since.min(now), row.count));
+            Some(RefusalRow { since, last: now, count: count.saturating_add(1) })
         };
         let row = self.update_row(&format!("refused#{id}"), extend).await?.row;
-        Ok(row.is_some_and(|row| now.duration_since(row.since) >= MAX_PERMISSION_WAIT))
+        let has_lasted = |row: RefusalRow| now.duration_since(row.since) >= MAX_PERMISSION_WAIT;
+        Ok(row.is_some_and(|row| row.count >= MIN_REFUSALS && has_lasted(row)))
     }
 }

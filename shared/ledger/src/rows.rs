@@ -103,6 +103,9 @@ pub struct JobRow {
     /// stack.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub earlier_jobs: u32,
+    /// How often SageMaker did not show the job after it accepted it, before it showed it first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unseen: u32,
     /// Why the job failed or its request was rejected.
     pub failure_reason: Option<String>,
     /// The wait of the request for SageMaker's quota.
@@ -236,6 +239,7 @@ impl JobRow {
             artifact: None,
             artifact_check: None,
             earlier_jobs: 0,
+            unseen: 0,
             failure_reason: None,
             quota_wait: None,
             created_at: None,
@@ -355,8 +359,8 @@ pub enum ClaimRow {
 /// The position of the sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepRow {
-    /// Of the listed jobs, every one modified before this time was compared with the ledger. At
-    /// first, this is the time of the first sweep.
+    /// Of the listed jobs, every one modified before this time of SageMaker's clock was compared with
+    /// the ledger. At first, this is the time of the first sweep.
     pub until: Timestamp,
     /// Running jobs of this stack are described in turn, the least recently updated first: the
     /// last one that was described was updated at this time.
@@ -380,6 +384,7 @@ impl SweepRow {
 /// A pass over the list of jobs, newest first, that takes several sweeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListingPass {
+    /// The newest time that SageMaker showed when the pass started.
     pub started_at: Timestamp,
     /// Token of the next page.
     pub next_page: String,

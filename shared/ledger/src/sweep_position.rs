@@ -12,9 +12,13 @@ impl<T: LedgerTable> Ledger<T> {
         self.read_row(SWEEP_KEY).await
     }
 
-    /// Records the position that a sweep has reached; the position never moves backwards.
+    /// Records the position that a sweep has reached. The position never moves backwards, unless it
+    /// is later than now: a clock that was ahead must not hide what SageMaker shows from then on.
     pub async fn record_sweep_position(&self, reached: SweepRow) -> Result<(), CallError> {
-        let advance = |row: Option<SweepRow>| row.is_none_or(|row| row.until <= reached.until).then(|| reached.clone());
+        let now = (self.clock)();
+        let advance = |row: Option<SweepRow>| {
+            row.is_none_or(|row| row.until <= reached.until || row.until > now).then(|| reached.clone())
+        };
         self.update_row(SWEEP_KEY, advance).await.map(drop)
     }
 }

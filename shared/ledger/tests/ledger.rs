@@ -1,13 +1,17 @@
 //! The ledger under redeliveries, late observations and concurrent writers.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use jiff::Timestamp;
-use ledger::{Execution, Ledger, ModelRow, ModelState, Reuse, SweepRow, UpdatedKind};
+use jiff::{SignedDuration, Timestamp};
+use ledger::{
+    Execution, JobOwner, Ledger, LedgerRow, LedgerTable, List, ListEntry, ListRange, MAX_PERMISSION_WAIT, MIN_REFUSALS,
+    ModelRow, ModelState, Reuse, SweepRow, UpdatedKind,
+};
 use maintenance::{PendingUpdate, UpdateCalls, UpdateHistory};
 use model_archive::{Problem, Warning};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
+use serde::{Deserialize, Serialize};
 use support::MemoryTable;
-use worker::{CallError, CallErrorKind, Failure};
+use worker::{CallError, CallErrorKind, Clock, Failure};
 
 fn new_ledger() -> Ledger<MemoryTable> {
     Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH)
@@ -150,6 +154,7 @@ async fn work_is_deferred_while_another_call_runs_it() {
 async fn sweep_position_never_moves_backwards() {
     let ledger = new_ledger();
     assert_eq!(ledger.read_sweep_position().await.unwrap(), None);
+    let ledger = ledger_at(&ledger, || Timestamp::from_second(200).unwrap());
     let later = SweepRow::new(Timestamp::from_second(100).unwrap());
     ledger.record_sweep_position(later.clone()).await.unwrap();
     ledger.record_sweep_position(SweepRow::new(Timestamp::UNIX_EPOCH)).await.unwrap();
@@ -242,4 +247,79 @@ async fn failed_job_of_a_superseded_plan_is_not_retried() {
     let failed = ledger.find_job(&job).await.unwrap().unwrap();
     let next = CompilationRequest { job_name: "next".to_owned().into(), ..request };
     assert!(!ledger.replace_failed_job(&failed, &next).await.unwrap(), "expected no further attempt");
+}
+
+/// Two deliveries of one request: SageMaker accepts the first and refuses the second, and does not show
+/// the job yet.
+#[tokio::test]
+async fn refusal_does_not_overwrite_an_accepted_job() {
+    let ledger = new_ledger();
+    let request = compilation_request("v1");
+    ledger.mark_job_accepted(&request).await.unwrap();
+    assert_eq!(ledger.mark_job_rejected(&request, "no such role").await.unwrap(), JobStatus::Starting);
+    let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
+    assert_eq!((row.status, row.failure_reason), (JobStatus::Starting, None));
+}
+
+/// A ledger in the same table, on a machine whose clock shows this time.
+fn ledger_at(ledger: &Ledger<MemoryTable>, clock: Clock) -> Ledger<MemoryTable> {
+    Ledger::new(ledger.table().clone(), clock)
+}
+
+#[tokio::test]
+async fn refusals_last_ten_minutes_by_any_clock() {
+    let ledger = new_ledger();
+    let ahead = ledger_at(&ledger, || Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1));
+    for _ in 0..MIN_REFUSALS / 2 {
+        assert!(!ahead.record_refusal("job").await.unwrap(), "the clock of the first machine is ahead");
+    }
+    for _ in 0..MIN_REFUSALS {
+        assert!(!ledger.record_refusal("job").await.unwrap(), "no time has passed by this clock");
+    }
+    let later = ledger_at(&ledger, || Timestamp::UNIX_EPOCH + MAX_PERMISSION_WAIT);
+    assert!(later.record_refusal("job").await.unwrap());
+    let next_day = ledger_at(&ledger, || Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24));
+    assert!(!next_day.record_refusal("job").await.unwrap(), "a new series begins");
+}
+
+#[tokio::test]
+async fn position_later_than_now_is_corrected() {
+    let ledger = new_ledger();
+    let ahead = SweepRow::new(Timestamp::from_second(3_600).unwrap());
+    ledger.record_sweep_position(ahead).await.unwrap();
+    let now = SweepRow::new(Timestamp::UNIX_EPOCH);
+    ledger.record_sweep_position(now.clone()).await.unwrap();
+    assert_eq!(ledger.read_sweep_position().await.unwrap(), Some(now));
+}
+
+/// The row of a requested job as earlier releases listed it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct OldJobRow(serde_json::Value);
+
+impl LedgerRow for OldJobRow {
+    fn list_entry(&self) -> Option<ListEntry> {
+        Some(ListEntry { list: List::RunningJobs, position: 1 })
+    }
+}
+
+#[tokio::test]
+async fn requested_jobs_of_an_earlier_release_hide_no_running_job() {
+    let ledger = ledger_at(&new_ledger(), || Timestamp::from_second(100).unwrap());
+    for number in 0..30 {
+        let request = compilation_request(&format!("old{number}"));
+        ledger.claim_job(&request, Reuse::Never).await.unwrap();
+        let key = format!("job#{}", request.job_name);
+        let (revision, row) = ledger.table().rows.lock()[&key].clone();
+        ledger.table().put_row(&key, Some(revision), &OldJobRow(row), Timestamp::MAX).await.unwrap();
+    }
+    let running = compilation_request("running");
+    ledger.mark_job_accepted(&running).await.unwrap();
+    for _ in 0..2 {
+        let found = ledger.next_running_jobs(JobOwner::Stack, None, 20).await.unwrap();
+        let names: Vec<_> = found.into_iter().map(|job| job.name).collect();
+        assert_eq!(names, [running.job_name.clone()]);
+    }
+    let listed: Vec<OldJobRow> =
+        ledger.table().list_rows(List::RunningJobs, ListRange::After(Timestamp::UNIX_EPOCH), 99).await.unwrap();
+    assert_eq!(listed.len(), 1, "the requested ones are in their own list by now");
 }

@@ -37,6 +37,11 @@ pub struct MemoryJobs {
     pub failures: Shared<Vec<CallErrorKind>>,
     /// Whether lists omit every job.
     pub unlisted: Shared<bool>,
+    /// How many descriptions do not show a job that was just created: SageMaker shows it some seconds
+    /// later.
+    pub lag: Shared<u32>,
+    /// How many further descriptions do not show a job, by name.
+    hidden: Shared<BTreeMap<String, u32>>,
 }
 
 /// Jobs per page of a list (the largest page of SageMaker).
@@ -59,6 +64,8 @@ impl MemoryJobs {
             reads: self.reads.fork(),
             failures: self.failures.fork(),
             unlisted: self.unlisted.fork(),
+            lag: self.lag.fork(),
+            hidden: self.hidden.fork(),
         }
     }
 }
@@ -95,6 +102,7 @@ impl CompilationJobs for MemoryJobs {
             ended_at: None,
             name: name.clone(),
         };
+        self.hidden.lock().insert(name.clone(), *self.lag.lock());
         jobs.insert(name, job);
         match response {
             Some(ScriptedResponse::Lost) => {
@@ -106,10 +114,17 @@ impl CompilationJobs for MemoryJobs {
 
     async fn describe_job(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
         self.record_read("DescribeCompilationJob", name)?;
+        if let Some(hidden) = self.hidden.lock().get_mut(name).filter(|hidden| **hidden > 0) {
+            *hidden -= 1;
+            return Ok(None);
+        }
         Ok(self.jobs.lock().get(name).cloned())
     }
 
     async fn stop_job(&self, name: &str) -> Result<(), CallError> {
+        if self.hidden.lock().get(name).is_some_and(|hidden| *hidden > 0) {
+            return Ok(());
+        }
         if let Some(job) = self.jobs.lock().get_mut(name).filter(|job| !job.status.is_terminal()) {
             job.status = JobStatus::Stopping;
         }

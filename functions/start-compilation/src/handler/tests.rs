@@ -1,5 +1,5 @@
-use jiff::Timestamp;
-use ledger::{MAX_PERMISSION_WAIT, Reuse};
+use jiff::{SignedDuration, Timestamp};
+use ledger::{MAX_PERMISSION_WAIT, MIN_REFUSALS, Reuse};
 use serde_json::json;
 use support::{MemoryJobs, MemoryQueue, MemoryTable, ScriptedResponse};
 use worker::Message;
@@ -94,8 +94,8 @@ async fn refusal_is_recorded_and_reported() {
 async fn missing_permission_is_reported_after_ten_minutes() {
     let reason = "not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/neo";
     let starter = create_starter();
-    *starter.jobs.responses.lock() = vec![ScriptedResponse::NotPermitted(reason.to_owned()); 3];
-    for _ in 0..2 {
+    *starter.jobs.responses.lock() = vec![ScriptedResponse::NotPermitted(reason.to_owned()); MIN_REFUSALS as usize];
+    for _ in 1..MIN_REFUSALS {
         let failure = starter.handle_event(request_event("a.tar.gz")).await.unwrap_err();
         assert!(matches!(failure, Failure::Deferred { .. }), "no delivery is used up: {failure:?}");
         assert!(starter.job_states.bodies.lock().is_empty(), "nothing is reported yet");
@@ -165,9 +165,42 @@ async fn job_stopped_before_its_start_is_not_started() {
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
     starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
     starter.handle_event(stop_event()).await.unwrap();
+    // Another delivery may have created it a moment ago.
+    let waits = starter.handle_event(request_event("a.tar.gz")).await;
+    assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
+    let later = || Timestamp::UNIX_EPOCH + SignedDuration::from_mins(16);
+    let starter = TestStarter { ledger: Ledger::new(starter.ledger.table().clone(), later), ..starter };
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert!(starter.jobs.jobs.lock().is_empty());
     assert_eq!(find_status(&starter).await, Some((JobStatus::Stopped, None)));
+}
+
+/// Another delivery of the request creates the job, and crashes before it can record that. Meanwhile
+/// the request is withdrawn, and SageMaker does not show the job yet.
+#[tokio::test]
+async fn job_created_by_a_crashed_delivery_is_stopped() {
+    let starter = create_starter();
+    *starter.jobs.lag.lock() = 3;
+    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+    starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
+    starter.jobs.create_job(&planned, "role").await.unwrap();
+    starter.handle_event(stop_event()).await.unwrap();
+    while let Err(waits) = starter.handle_event(request_event("a.tar.gz")).await {
+        assert!(matches!(waits, Failure::Deferred { .. }), "no delivery is used up: {waits:?}");
+    }
+    assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
+}
+
+/// SageMaker accepts the first delivery of a request, does not show its job yet, and refuses the second
+/// one.
+#[tokio::test]
+async fn refusal_of_a_second_delivery_keeps_the_job() {
+    let starter = create_starter();
+    *starter.jobs.lag.lock() = 3;
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    starter.jobs.responses.lock().push(ScriptedResponse::Rejected("no such role".to_owned()));
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
 #[tokio::test]
@@ -187,10 +220,9 @@ async fn other_events_are_terminal_failures() {
 #[tokio::test]
 async fn stop_before_sagemaker_shows_the_job_is_repeated() {
     let starter = create_starter();
+    *starter.jobs.lag.lock() = 1;
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
-    let shown = std::mem::take(&mut *starter.jobs.jobs.lock());
     assert!(matches!(starter.handle_event(stop_event()).await, Err(Failure::Transient(_))));
-    *starter.jobs.jobs.lock() = shown;
     starter.handle_event(stop_event()).await.unwrap();
     assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
 }
