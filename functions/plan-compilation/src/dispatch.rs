@@ -1,7 +1,7 @@
 //! Carries out a stored decision: sends the requests, stops the jobs of older versions, and
 //! publishes the problems. This is idempotent.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, slice};
 
 use automation::{
     event::StopRequest,
@@ -208,22 +208,30 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
 
     async fn cancel_superseded(&self, id: &ModelId, model: &ModelRow, own: &[JobRow]) -> Result<(), Failure> {
         for job in own {
-            self.ledger.cancel_job(&job.name).await?;
+            if !self.ledger.is_needed_by_others(job, slice::from_ref(id)).await? {
+                self.ledger.cancel_job(&job.name).await?;
+            }
         }
         self.ledger.mark_planned_as(id, ModelState::Superseded).await?;
         info!(key = log_key(model), model = id.as_str(), "Model superseded by a newer version that arrived before");
         Ok(())
     }
 
-    /// Requests to stop the jobs of older versions, except those that the newest version shares.
+    /// Requests to stop the jobs of older versions, except those that the newest version shares, or
+    /// another one that is not superseded.
     async fn build_stop_requests(&self, older: &[ModelId], newest: &ModelRow) -> Result<Vec<String>, Failure> {
         let mut names = BTreeSet::new();
         for id in older {
             names.extend(self.ledger.find_model(id).await?.map(|row| row.jobs).unwrap_or_default());
         }
         let names: Vec<_> = names.into_iter().filter(|name| !newest.jobs.contains(name)).collect();
-        let running = self.ledger.find_jobs(&names).await?.into_iter().filter(|job| !job.status.is_terminal());
-        Ok(running.map(|job| StopRequest { job_name: job.name.to_string() }.to_body()).collect())
+        let mut stops = Vec::new();
+        for job in self.ledger.find_jobs(&names).await? {
+            if !job.status.is_terminal() && !self.ledger.is_needed_by_others(&job, older).await? {
+                stops.push(StopRequest { job_name: job.name.to_string() }.to_body());
+            }
+        }
+        Ok(stops)
     }
 }
 
