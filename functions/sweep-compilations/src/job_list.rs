@@ -25,7 +25,7 @@ const LISTED_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Overlap of each pass over the list with the previous one: longer than clock skew and the delay of
 /// SageMaker's lists.
-pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
+const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
 /// Pages per sweep.
 const MAX_PAGES: usize = 8;
@@ -39,7 +39,9 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
         budget: &mut CallBudget,
         report: &mut SweepReport,
     ) -> Result<(), CallError> {
-        let mut page = None;
+        // A clock that was ahead must not hide what SageMaker shows from now on.
+        position.until = position.until.min(now);
+        let (mut page, mut newest) = (None, position.until);
         for _ in 0..MAX_PAGES {
             let Some(listed) = budget.make_call(self.jobs.list_newest(page.clone())).await else { return Ok(()) };
             let listed = match listed {
@@ -55,12 +57,17 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
             report.seen += listed.jobs.len();
             let is_old = |job: &JobSummary| job.created_at.is_some_and(|at| at < now - LISTED_AGE);
             let is_last = listed.next.is_none() || listed.jobs.iter().any(is_old);
+            if page.is_none() {
+                // Times of SageMaker's clock: this one may differ from it.
+                let times = listed.jobs.iter().filter_map(|job| job.modified_at.max(job.created_at));
+                newest = times.max().unwrap_or(newest);
+            }
             self.send_new_statuses(listed.jobs, position.until, report).await?;
             let pass = position.listing.take();
-            let started_at = pass.as_ref().map_or(now, |pass| pass.started_at);
+            let started_at = pass.as_ref().map_or(newest, |pass| pass.started_at);
             if is_last {
                 // The newest page alone is a whole pass.
-                let started_at = if page.is_none() { now } else { started_at };
+                let started_at = if page.is_none() { newest } else { started_at };
                 position.until = position.until.max(started_at);
                 return Ok(());
             }

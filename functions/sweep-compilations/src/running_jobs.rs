@@ -15,9 +15,12 @@ use crate::{
 /// Running jobs that each sweep describes.
 const MAX_DESCRIBED: usize = 20;
 
-/// Age of the last observation from which a job that SageMaker does not have was deleted: a younger
-/// one may not be visible yet.
+/// Age of the last observation from which a job that SageMaker does not have was deleted.
 const LOST_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// The same for a job that SageMaker never showed, as a number of sweeps: the clock of the function
+/// that recorded it may differ from this one's, and SageMaker may not show a new job yet.
+const LOST_AFTER_SWEEPS: u32 = 15;
 
 impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N> {
     /// Describes running jobs, in turn: each sweep continues where the last one ended. The jobs of
@@ -60,7 +63,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
         match described {
             Ok(Some(description)) if !job.is_outdated_by(description.status, description.created_at) => {}
             Ok(Some(_)) => self.send_job(job, report).await?,
-            Ok(None) if now.duration_since(job.updated_at) <= LOST_AFTER => {}
+            Ok(None) if !self.is_lost(job, now).await? => {}
             Ok(None) => {
                 warn!(job = job.name.as_str(), status = %job.status, "Compilation job not found in SageMaker");
                 // The observation is sent first. If the sweep crashes in between, the row is still
@@ -78,6 +81,14 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
             }
         }
         Ok(true)
+    }
+
+    /// Whether a job that SageMaker does not have was deleted.
+    async fn is_lost(&self, job: &JobRow, now: Timestamp) -> Result<bool, CallError> {
+        if job.arn.is_some() {
+            return Ok(now.duration_since(job.updated_at) > LOST_AFTER);
+        }
+        Ok(self.ledger.record_unseen_job(&job.name).await? >= LOST_AFTER_SWEEPS)
     }
 
     async fn send_job(&self, job: &JobRow, report: &mut SweepReport) -> Result<(), CallError> {

@@ -155,6 +155,22 @@ async fn job_accepted_a_moment_ago_is_not_lost() {
     assert_eq!((row.status, sweeper.take_sent()), (JobStatus::Starting, Vec::new()));
 }
 
+/// The clock of the function that recorded the job is two hours behind.
+#[tokio::test]
+async fn job_that_was_never_shown_is_lost_after_15_sweeps() {
+    let behind: Clock = || NOW() - SignedDuration::from_hours(2);
+    let sweeper = create_sweeper(NOW);
+    let request = compilation_request("own");
+    Ledger::new(sweeper.ledger.table().clone(), behind).mark_job_accepted(&request).await.unwrap();
+    for sweep in 1..=15 {
+        let row = sweeper.ledger.find_job(&request.job_name).await.unwrap().unwrap();
+        assert_eq!(row.status, JobStatus::Starting, "before sweep {sweep}");
+        sweeper.run_sweep(MINUTE).await.unwrap();
+    }
+    let row = sweeper.ledger.find_job(&request.job_name).await.unwrap().unwrap();
+    assert_eq!((row.status, sweeper.take_sent()), (JobStatus::Failed, observations(["own"])));
+}
+
 /// The sweep crashes before each of its calls in turn: the end of a deleted job is sent
 /// nevertheless.
 #[tokio::test]

@@ -3,7 +3,6 @@
 use ledger::ListingPass;
 
 use super::*;
-use crate::job_list::OVERLAP;
 
 /// Seconds of the simulated clock.
 static TIME: AtomicI64 = AtomicI64::new(1_790_000_000);
@@ -99,8 +98,25 @@ async fn pass_over_the_list_continues_at_the_stored_page() {
     assert_eq!(sweeps, [8]);
     sweeper.run_next_sweep().await;
     let position = sweeper.ledger.read_sweep_position().await.unwrap().unwrap();
-    assert_eq!(position.listing.unwrap().started_at, now());
-    assert!(first > now() - 2 * OVERLAP);
+    // The newest time on the newest page.
+    assert_eq!(position.listing.unwrap().started_at, first - SignedDuration::from_secs(960 + 60));
+}
+
+/// One sweep runs on a machine whose clock is an hour ahead.
+#[tokio::test]
+async fn clock_that_was_ahead_hides_no_job() {
+    let _clock = CLOCK.lock().await;
+    let sweeper = create_sweeper(now);
+    sweeper.run_next_sweep().await;
+    sweeper.add_old_job("before", JobStatus::Completed, SignedDuration::ZERO);
+    for seconds in [3_600, -3_600] {
+        TIME.fetch_add(seconds, Ordering::Relaxed);
+        sweeper.run_next_sweep().await;
+    }
+    sweeper.take_sent();
+    sweeper.add_old_job("after", JobStatus::Completed, SignedDuration::ZERO);
+    sweeper.run_next_sweep().await;
+    assert!(sweeper.take_sent().contains(&observation_body("after")));
 }
 
 #[tokio::test]
