@@ -88,7 +88,8 @@ pub struct ConfigSource<O> {
     key: String,
     /// The last result, with the identity of the latest document at that time.
     last: Mutex<Option<(ObjectIdentity, Config)>>,
-    /// Documents that were uploaded later are checked for what earlier releases accepted.
+    /// Documents that were uploaded later, by the clock of S3, are checked for what earlier releases
+    /// accepted.
     checks_since: OnceLock<Timestamp>,
     /// The version that this process recorded in the ledger as valid.
     recorded: Mutex<Option<ValidConfigRow>>,
@@ -113,15 +114,15 @@ impl<O: Objects> ConfigSource<O> {
     /// one. Unless [`load_and_report`](Self::load_and_report) was called before, every version counts
     /// as in use.
     pub async fn load_active(&self) -> Result<Config, LoadError> {
-        self.load_newest_valid(async { Ok(None) }).await
+        self.load_newest_valid(self.open_version(None).await?, async { Ok(None) }).await
     }
 
-    /// `remembered` is the version that was valid when it was loaded.
+    /// `latest` is the newest version, `remembered` the one that was valid when it was loaded.
     async fn load_newest_valid(
         &self,
+        latest: Object,
         remembered: impl Future<Output = Result<Option<String>, CallError>>,
     ) -> Result<Config, LoadError> {
-        let latest = self.open_version(None).await?;
         let identity = (latest.etag.clone(), latest.version_id.clone());
         let cached = self.last.lock().ok().and_then(|last| last.clone());
         if let Some((_, config)) = cached.filter(|(known, _)| *known == identity) {
@@ -167,15 +168,23 @@ impl<O: Objects> ConfigSource<O> {
         now: Timestamp,
     ) -> Result<FoundConfig, Failure> {
         let ledger = notifier.ledger();
+        let latest = self.open_version(None).await;
+        if let Err(LoadError::Call(error)) = latest {
+            return Err(error.into());
+        }
         if self.checks_since.get().is_none() {
-            let since = ledger.record_config_checks().await?;
-            let _ = self.checks_since.set(since);
+            let newest = latest.as_ref().ok().and_then(|latest| latest.last_modified);
+            let _ = self.checks_since.set(ledger.record_config_checks(newest).await?);
         }
         let remembered = async {
             let valid = ledger.find_valid_config().await?;
             Ok(valid.and_then(|valid| valid.version))
         };
-        let found = match self.load_newest_valid(remembered).await {
+        let loaded = match latest {
+            Ok(latest) => self.load_newest_valid(latest, remembered).await,
+            Err(error) => Err(error),
+        };
+        let found = match loaded {
             Ok(config) => FoundConfig::Active(config),
             Err(LoadError::Call(error)) => return Err(error.into()),
             Err(error) => FoundConfig::Unavailable(error),
@@ -261,7 +270,6 @@ impl<O: Objects> ConfigSource<O> {
     }
 
     async fn parse_object(&self, object: Object) -> Result<ParsedConfig, CallError> {
-        // The two times come from different clocks: a document uploaded within the same second is in use.
         let is_new =
             self.checks_since.get().zip(object.last_modified).is_some_and(|(since, modified)| modified > *since);
         let parse = if is_new { ConfigDocument::parse } else { ConfigDocument::parse_active };

@@ -75,12 +75,15 @@ compilation:
         - { device: ml_c5, compiler_options: { mcpu: skylake-avx512 } }
 ";
 
-/// When the stack loads its configuration for the first time with the checks of this release.
-const FIRST_LOAD: Timestamp = Timestamp::constant(1_000_000, 0);
+/// When the document was uploaded that is in use when the stack first loads its configuration with the
+/// checks of this release.
+const FIRST_UPLOAD: Timestamp = Timestamp::constant(1_000_000, 0);
 
-async fn load_and_report(objects: &MemoryObjects) -> (Config, Vec<&'static str>) {
-    let notifier = Notifier::new(Ledger::new(MemoryTable::default(), || FIRST_LOAD), MemoryTopic::default());
-    let found = config_source(objects).load_and_report(&notifier, FIRST_LOAD).await.unwrap();
+async fn load_and_report(
+    objects: &MemoryObjects,
+    notifier: &Notifier<MemoryTable, MemoryTopic>,
+) -> (Config, Vec<&'static str>) {
+    let found = find_config(objects, notifier).await.unwrap();
     let FoundConfig::Active(config) = found else { panic!("{found:?}") };
     (config, notifier.topic().types())
 }
@@ -101,21 +104,32 @@ fn put_document_at(objects: &MemoryObjects, version: &str, text: &str, uploaded:
 async fn active_document_with_shared_locations_keeps_working() {
     assert!(ConfigDocument::parse(SHARED_LOCATIONS).unwrap_err().to_string().contains("have the same location"));
     let objects = MemoryObjects::default();
-    put_document_at(&objects, "v1", SHARED_LOCATIONS, FIRST_LOAD - SignedDuration::from_secs(1));
-    let (active, published) = load_and_report(&objects).await;
+    // The clock of the function is weeks behind that of S3.
+    put_document_at(&objects, "v1", SHARED_LOCATIONS, FIRST_UPLOAD);
+    let (active, published) = load_and_report(&objects, &new_notifier()).await;
     assert_eq!((active.version(), active.rejected.is_none(), published.len()), (Some("v1"), true, 0));
     assert!(active.document.warnings[0].message.contains("/{job} is appended"), "{:?}", active.document.warnings);
 }
 
 #[tokio::test]
 async fn new_document_with_shared_locations_is_rejected() {
-    let objects = MemoryObjects::default();
-    put_document_at(&objects, "v1", SHARED_LOCATIONS, FIRST_LOAD);
-    put_document_at(&objects, "v2", SHARED_LOCATIONS, FIRST_LOAD + SignedDuration::from_secs(1));
-    let (active, published) = load_and_report(&objects).await;
+    let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+    put_document_at(&objects, "v1", SHARED_LOCATIONS, FIRST_UPLOAD);
+    load_and_report(&objects, &notifier).await;
+    put_document_at(&objects, "v2", SHARED_LOCATIONS, FIRST_UPLOAD + SignedDuration::from_secs(1));
+    let (active, published) = load_and_report(&objects, &notifier).await;
     assert_eq!((active.version(), published), (Some("v1"), vec!["config.rejected"]));
     let error = active.rejected.unwrap().error;
     assert!(error.contains("targets[1]") && error.contains("`ml_c5` (compilation.rules[0].targets[0])"), "{error}");
+}
+
+#[tokio::test]
+async fn first_document_of_a_new_stack_is_new() {
+    let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+    assert!(matches!(find_config(&objects, &notifier).await.unwrap(), FoundConfig::Unavailable(_)));
+    put_document_at(&objects, "v1", SHARED_LOCATIONS, FIRST_UPLOAD);
+    assert!(matches!(find_config(&objects, &notifier).await.unwrap(), FoundConfig::Unavailable(_)));
+    assert_eq!(notifier.topic().types(), ["config.rejected"]);
 }
 
 /// Finds the configuration as a function does in a new process.
