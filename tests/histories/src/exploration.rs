@@ -74,7 +74,7 @@ pub struct Explored {
     pub states: usize,
     /// Of these, different ends of both processes, each of which was checked.
     pub ends: usize,
-    /// Runs from the start.
+    /// Histories: runs from the start, each with other choices.
     pub runs: usize,
 }
 
@@ -88,7 +88,7 @@ impl AddAssign for Explored {
 
 impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} states, {} ends, {} runs", self.states, self.ends, self.runs)
+        write!(f, "{} states in {} histories, with {} different ends", self.states, self.runs, self.ends)
     }
 }
 
