@@ -13,6 +13,6 @@ mod target;
 
 pub(crate) use artifact::{CompilationTask, CompiledArtifact};
 pub(crate) use create::create_job;
-pub(crate) use job_operations::{delete_job, describe_job, stop_job};
+pub(crate) use job_operations::{delete_job, describe_job, job_not_found, stop_job};
 pub(crate) use job_store::CompilationJobStore;
 pub(crate) use list::list_jobs;

@@ -5,9 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::{
+    answer::epoch_seconds,
     clock::EmulatorClock,
     compilation::{CompilationJobStore, CompilationTask, CompiledArtifact},
     event_bus::DeliveryCounters,
@@ -47,6 +49,8 @@ pub(crate) struct EmulatorState {
     /// Times of the requests that were admitted in the last second, by the operation whose rate is
     /// limited; `None` for the limit of all requests.
     admitted: BTreeMap<Option<String>, VecDeque<Instant>>,
+    /// The last description that each request returned.
+    shown: BTreeMap<String, Value>,
 }
 
 /// The parts of the state that a status change of a compilation job reads and modifies.
@@ -93,13 +97,13 @@ impl EmulatorState {
     }
 
     /// Returns all compilation jobs as `DescribeCompilationJob` shows them.
-    pub fn compilation_jobs(&self) -> Vec<serde_json::Value> {
+    pub fn compilation_jobs(&self) -> Vec<Value> {
         self.compilation.iter_jobs().map(|job| job.to_description(&self.owner.region)).collect()
     }
 
     /// Starts a labeling job, or adds objects to a running job of the same name. Returns the job as
     /// `DescribeLabelingJob` shows it.
-    pub fn start_labeling_job(&mut self, script: &LabelingJobScript) -> Result<serde_json::Value, String> {
+    pub fn start_labeling_job(&mut self, script: &LabelingJobScript) -> Result<Value, String> {
         self.workteams.run_script(script, &self.owner, self.clock.now(), &mut self.effects)
     }
 
@@ -132,6 +136,25 @@ impl EmulatorState {
         has_room
     }
 
+    /// What a `Describe` request returns if `current` is the state of its resource: the state that it
+    /// returned last, as long as the last change is younger than the lag; `None` if it never returned
+    /// one.
+    pub fn delay_description(&mut self, request: String, current: Value) -> Option<Value> {
+        let changed_at = current["LastModifiedTime"].as_f64().unwrap_or_default();
+        let age = SignedDuration::try_from_secs_f64(epoch_seconds(self.clock.now()) - changed_at);
+        let lag = SignedDuration::from_millis(self.settings.lag_ms.try_into().unwrap_or(i64::MAX));
+        if age.is_ok_and(|age| age < lag) {
+            return self.shown.get(&request).cloned();
+        }
+        self.shown.insert(request, current.clone());
+        Some(current)
+    }
+
+    /// Forgets what a request returned: its resource was deleted.
+    pub fn forget_description(&mut self, request: &str) {
+        self.shown.remove(request);
+    }
+
     /// Removes all resources, faults and logged requests, and restores the initial settings and the
     /// system clock.
     pub fn reset_state(&mut self) {
@@ -146,5 +169,6 @@ impl EmulatorState {
         self.clock = EmulatorClock::default();
         self.effects.clear();
         self.admitted.clear();
+        self.shown.clear();
     }
 }

@@ -38,6 +38,9 @@ const OPERATIONS: &[(&str, OperationHandler)] = &[
     ("UpdateWorkteam", workteam::update_workteam),
 ];
 
+/// The operations that show a change some time after it was made.
+const LAGGING: [&str; 3] = ["DescribeCompilationJob", "DescribeImage", "DescribePartnerApp"];
+
 pub(crate) fn is_offered(operation: &str) -> bool {
     find_handler(operation).is_some()
 }
@@ -47,9 +50,22 @@ pub(crate) fn operation_names() -> impl Iterator<Item = &'static str> {
 }
 
 pub(crate) fn handle_request(state: &mut EmulatorState, operation: &str, request: &Value) -> OperationAnswer {
-    match find_handler(operation) {
-        Some(handler) => handler(state, request),
-        None => Err(unknown_operation(operation)),
+    let Some(handler) = find_handler(operation) else { return Err(unknown_operation(operation)) };
+    let answer = handler(state, request);
+    if !LAGGING.contains(&operation) {
+        return answer;
+    }
+    let key = format!("{operation} {request}");
+    match answer {
+        Ok(current) => match state.delay_description(key, current.clone()) {
+            Some(shown) => Ok(shown),
+            None if operation == "DescribeCompilationJob" => Err(compilation::job_not_found(request)),
+            None => Ok(current),
+        },
+        Err(error) => {
+            state.forget_description(&key);
+            Err(error)
+        }
     }
 }
 

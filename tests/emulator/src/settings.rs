@@ -18,6 +18,9 @@ pub struct EmulatorSettings {
     pub stopping_ms: u64,
     /// Time it takes to create or update a partner app or an image.
     pub updating_ms: u64,
+    /// How long a `Describe` operation still returns the state before a change; a new compilation job
+    /// is not found.
+    pub lag_ms: u64,
     /// Maximum deviation of a job's durations from those above, in percent. It is derived from the
     /// job name, so that runs are reproducible.
     pub jitter_percent: u8,
@@ -43,6 +46,7 @@ impl Default for EmulatorSettings {
             in_progress_ms: 2_000,
             stopping_ms: 500,
             updating_ms: 2_000,
+            lag_ms: 0,
             jitter_percent: 20,
             max_running: None,
             max_rps: None,

@@ -162,3 +162,17 @@ async fn job_name_must_be_unique() {
     assert!(again.is_resource_in_use(), "{again:?}");
     assert!(again.to_string().contains("already exists"), "{again}");
 }
+
+#[tokio::test]
+async fn changes_are_shown_after_the_lag() {
+    let emulator = start_emulator().await;
+    emulator.change_settings(|settings| settings.lag_ms = 3_000);
+    let client = create_client(&emulator);
+    create_job(&client, "resnet").await;
+    let describe = || client.describe_compilation_job().compilation_job_name("resnet").send();
+    assert_eq!(error_code_and_message(describe().await).0, "ResourceNotFound");
+    for (seconds, status) in [(3, Status::Starting), (7, Status::Starting), (3, Status::Inprogress)] {
+        emulator.advance_clock(Duration::from_secs(seconds));
+        assert_eq!(job_status(&client, "resnet").await, status);
+    }
+}

@@ -38,9 +38,13 @@ pub(crate) fn delete_job(state: &mut EmulatorState, request: &Value) -> Operatio
 fn find_job<'w>(state: &'w EmulatorState, request: &Value) -> Result<&'w EmulatedCompilationJob, ServiceError> {
     // The check against the service model guarantees that the name is present.
     let name = request["CompilationJobName"].as_str().unwrap_or_default();
-    let missing =
-        || ServiceError::resource_not_found(format!("Could not find requested compilation job with name: {name}."));
-    state.compilation.get(name).ok_or_else(missing)
+    state.compilation.get(name).ok_or_else(|| job_not_found(request))
+}
+
+/// The response to a request for a job that does not exist.
+pub(crate) fn job_not_found(request: &Value) -> ServiceError {
+    let name = request["CompilationJobName"].as_str().unwrap_or_default();
+    ServiceError::resource_not_found(format!("Could not find requested compilation job with name: {name}."))
 }
 
 fn wrong_status_error(job: &EmulatedCompilationJob) -> ServiceError {
