@@ -98,9 +98,10 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T,
             failures.record_result(&item.name, self.report_problem(item, config, now).await);
         }
         let known = &known;
-        let applied =
-            reconcile::apply_plan(plan, APPLY_LIMIT, |action| Box::pin(self.apply_action(action, known, config, &failures)))
-                .await;
+        let applied = reconcile::apply_plan(plan, APPLY_LIMIT, |action| {
+            Box::pin(self.apply_action(action, known, config, &failures))
+        })
+        .await;
         reconcile::report_outcomes("image", &applied, now);
         let mut summary = reconcile::summarize_outcomes(&applied);
         summary["read_calls"] = reading.calls.into();

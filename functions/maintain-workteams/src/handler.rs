@@ -85,7 +85,8 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
         let now = (self.clock)();
         let plan = hold_requests(plan, &known, now);
         let reconciled =
-            reconcile::apply_plan(plan, APPLY_LIMIT, |action| Box::pin(self.request_action(action, &known, &run))).await;
+            reconcile::apply_plan(plan, APPLY_LIMIT, |action| Box::pin(self.request_action(action, &known, &run)))
+                .await;
         reconcile::report_outcomes("work team", &reconciled, now);
         // SageMaker updates a team at once: the results can be observed now.
         let is_requested = reconciled.iter().any(|done| done.outcome == ApplyOutcome::Applied);

@@ -191,9 +191,8 @@ impl<T: LedgerTable> Ledger<T> {
         advance: impl Fn(JobRow, Timestamp) -> Option<JobRow> + Sync,
     ) -> Result<JobStatus, CallError> {
         let now = (self.clock)();
-        let change = |current: Option<JobRow>| {
-            advance(current.unwrap_or_else(|| JobRow::new_requested(request, now)), now)
-        };
+        let change =
+            |current: Option<JobRow>| advance(current.unwrap_or_else(|| JobRow::new_requested(request, now)), now);
         let row = self.update_row(&job_key(&request.job_name), change).await?.row;
         row.map(|row| row.status).ok_or_else(|| contended_error(&job_key(&request.job_name)))
     }

@@ -17,7 +17,6 @@ pub(crate) fn report_duplicate<'n>(
         reader.report_error_in_key(entry, key, format!("`{name}` is declared twice; merge the entries"));
         return;
     }
-    let message =
-        format!("`{earlier}` and `{name}` differ only in case and are the same resource; merge the entries");
+    let message = format!("`{earlier}` and `{name}` differ only in case and are the same resource; merge the entries");
     reader.report_new_error_in_key(entry, key, &message, "until then, both entries stay in use");
 }

@@ -246,7 +246,7 @@ fn announcements_keep_the_order_of_the_configuration() {
     let review = review_apps(&declared, &observed, &recorded, None, at(OPEN));
     // The upgrade of `other` is recorded, but not announced; an unreadable app is temporary.
     insta::assert_snapshot!(describe_review(&review), @r"
-      before recording: b: upgraded by someone else, 1.3 to 1.4 [app-upgraded-arn:b-1.4-2026-12-01T03:40:00Z]
+      before recording: b: upgraded by someone else, 1.3 to 1.4 [app-upgraded-arn:b-1.4-2026-11-01T00:00:00Z]
       after recording: a: upgrade to 1.4 available [app-available-arn:a-1.4]
       after recording: unknown: blocked, unknown-app [app-blocked-unknown-unknown-app-v1]
       unknown: 0 calls

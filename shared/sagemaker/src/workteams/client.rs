@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_sagemaker::{
-    types::{
-        CognitoMemberDefinition, EnabledOrDisabled, HumanTaskConfig, IamPolicyConstraints, LabelCounters,
-        LabelCountersForWorkteam, LabelingJobForWorkteamSummary, MemberDefinition, NotificationConfiguration,
-        OidcMemberDefinition, S3Presign, SortOrder, WorkerAccessConfiguration, Workteam,
-    },
+use aws_sdk_sagemaker::types::{
+    CognitoMemberDefinition, EnabledOrDisabled, HumanTaskConfig, IamPolicyConstraints, LabelCounters,
+    LabelCountersForWorkteam, LabelingJobForWorkteamSummary, MemberDefinition, NotificationConfiguration,
+    OidcMemberDefinition, S3Presign, SortOrder, WorkerAccessConfiguration, Workteam,
 };
 use maintenance::workteam::{
     LabelingJob, LabelingJobDescription, MemberGroup, ObservedWorkteam, WorkerAccess, WorkteamAction, WorkteamCall,
