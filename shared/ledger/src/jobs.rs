@@ -284,12 +284,12 @@ impl<T: LedgerTable> Ledger<T> {
             JobOwner::Others => List::ForeignRunningJobs,
         };
         let mut jobs: Vec<JobRow> = Vec::new();
-        for after in [after, None] {
-            let mut after = after.unwrap_or(Timestamp::UNIX_EPOCH);
+        for start in [after, None] {
+            let mut reached = start.unwrap_or(Timestamp::UNIX_EPOCH);
             for _ in 0..MAX_PAGES {
-                let page = self.table.list_rows::<JobRow>(list, ListRange::After(after), count).await?;
-                let Some(last) = page.last().filter(|_| jobs.len() < count).map(|job| job.updated_at) else { break };
-                after = last;
+                let page = self.table.list_rows::<JobRow>(list, ListRange::After(reached), count).await?;
+                let is_last = page.len() < count;
+                reached = page.last().map_or(reached, |job| job.updated_at);
                 for job in page {
                     if job.status == JobStatus::Requested {
                         self.move_to_its_list(&job.name).await?;
@@ -297,6 +297,12 @@ impl<T: LedgerTable> Ledger<T> {
                         jobs.push(job);
                     }
                 }
+                if is_last || jobs.len() >= count {
+                    break;
+                }
+            }
+            if jobs.len() >= count {
+                break;
             }
         }
         jobs.truncate(count);

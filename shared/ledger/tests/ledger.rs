@@ -317,7 +317,7 @@ async fn requested_jobs_of_an_earlier_release_hide_no_running_job() {
     for _ in 0..2 {
         let found = ledger.next_running_jobs(JobOwner::Stack, None, 20).await.unwrap();
         let names: Vec<_> = found.into_iter().map(|job| job.name).collect();
-        assert_eq!(names, [running.job_name.clone()]);
+        assert_eq!(names, std::slice::from_ref(&running.job_name));
     }
     let listed: Vec<OldJobRow> =
         ledger.table().list_rows(List::RunningJobs, ListRange::After(Timestamp::UNIX_EPOCH), 99).await.unwrap();
