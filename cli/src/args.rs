@@ -2,12 +2,16 @@
 #![allow(clippy::doc_markdown, reason = "these comments are printed in a terminal")]
 #![allow(clippy::struct_excessive_bools, reason = "one per flag")]
 
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf, sync::LazyLock};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, Args, Command, Parser, Subcommand, ValueEnum, ValueHint,
+    builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser},
+};
 use clap_complete::Shell;
 use jiff::Timestamp;
 use model_archive::Framework;
+use neo::{TARGETS, TargetRow};
 
 use crate::dead_letter_queues::{MessageFilter, QUEUE_NAMES};
 
@@ -17,6 +21,9 @@ use crate::dead_letter_queues::{MessageFilter, QUEUE_NAMES};
 pub struct CliArgs {
     #[command(subcommand)]
     pub(crate) command: CliCommand,
+    /// When to print colors
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto)]
+    pub(crate) color: ColorWhen,
     /// Show everything that led to an error
     #[arg(long, global = true)]
     pub(crate) verbose: bool,
@@ -53,6 +60,47 @@ pub(crate) struct StackArgs {
     pub stack: Option<String>,
     #[command(flatten)]
     pub aws: AwsArgs,
+}
+
+/// When colors are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set; with FORCE_COLOR, always
+    Auto,
+    Always,
+    Never,
+}
+
+/// The names of all targets, which completions suggest.
+static TARGET_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| TARGETS.iter().map(TargetRow::name).collect());
+
+/// Accepts any text, and suggests values to completions.
+#[derive(Clone)]
+struct SuggestedValues(Vec<&'static str>);
+
+impl TypedValueParser for SuggestedValues {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().copied().map(PossibleValue::new)))
+    }
+}
+
+fn suggest_targets() -> SuggestedValues {
+    SuggestedValues(TARGET_NAMES.iter().map(String::as_str).collect())
+}
+
+fn suggest_queues() -> SuggestedValues {
+    SuggestedValues(QUEUE_NAMES.to_vec())
+}
+
+/// Parses the name of a framework in any case.
+fn parse_framework() -> impl TypedValueParser<Value = Framework> {
+    PossibleValuesParser::new(Framework::ALL.map(Framework::as_str)).try_map(|name| name.parse::<Framework>())
 }
 
 const EXAMPLES: &str = "\
@@ -119,6 +167,7 @@ Examples:
   tar cz model.onnx | automation inspect - --json")]
 pub(crate) struct InspectArgs {
     /// Model archive: a file, `-` for standard input, or s3://bucket/key
+    #[arg(value_hint = ValueHint::FilePath)]
     pub archive: String,
     /// Size of a dynamic dimension; `default` applies to all other dynamic dimensions
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = parse_dimension)]
@@ -144,6 +193,7 @@ Job names depend on the version ID of the uploaded object. For a local file, the
 the version ID `local`, unless --version-id sets another one.")]
 pub(crate) struct PlanArgs {
     /// Model archive: a file, `-` for standard input, or s3://bucket/key
+    #[arg(value_hint = ValueHint::FilePath)]
     pub archive: String,
     /// Configuration file
     #[arg(short, long, value_name = "FILE", default_value = "automation.yaml")]
@@ -167,6 +217,9 @@ pub(crate) struct PlanArgs {
     /// The stack's compilation role
     #[arg(long, value_name = "ARN", default_value = "arn:aws:iam::123456789012:role/compilation")]
     pub role_arn: String,
+    /// Show the settings of each job, where they come from, and the CreateCompilationJob request
+    #[arg(long)]
+    pub requests: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -241,8 +294,12 @@ pub(crate) struct MaintainArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "yes")]
     pub at: Option<Timestamp>,
     /// Show the maintenance calendar for the next two weeks (partner apps only)
-    #[arg(long, conflicts_with_all = ["yes", "json"])]
+    #[arg(long, conflicts_with = "yes")]
     pub calendar: bool,
+    /// Print what exists as a configuration, to begin to manage it; argument values of partner apps
+    /// are `<set me>`
+    #[arg(long, conflicts_with_all = ["config", "plan", "at", "calendar", "yes"])]
+    pub export: bool,
     /// The stack's ledger table, which records earlier updates (partner apps and images only)
     /// [default: output LedgerTableName]
     #[arg(long)]
@@ -268,9 +325,10 @@ Examples:
 In the compiler options of a target, an asterisk marks the required ones.")]
 pub(crate) struct TargetsArgs {
     /// Name of a target, such as ml_c5 or LINUX_ARM64_NVIDIA, or part of a name
+    #[arg(value_parser = suggest_targets(), hide_possible_values = true)]
     pub name: Option<String>,
     /// Only targets that support this framework
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = parse_framework(), ignore_case = true)]
     pub framework: Option<Framework>,
     /// Only targets that are supported in this Region
     #[arg(long)]
@@ -350,7 +408,11 @@ Exit status:
      five minutes
   2  the command line is not valid, or --yes is missing")]
 pub(crate) struct RedriveArgs {
-    #[arg(help = format!("Dead-letter queue: URL, queue name, or one of {}", QUEUE_NAMES.join(", ")))]
+    #[arg(
+        help = format!("Dead-letter queue: URL, queue name, or one of {}", QUEUE_NAMES.join(", ")),
+        value_parser = suggest_queues(),
+        hide_possible_values = true
+    )]
     pub queue: String,
     /// List the messages without redriving them
     #[arg(long, conflicts_with_all = ["yes", "delete"])]

@@ -47,6 +47,7 @@ pub fn run_command() -> ExitCode {
         Ok(args) => args,
         Err(error) => return report_usage(&error),
     };
+    output::choose_colors(args.color);
     let mut out = CliOutput::stdout();
     let (is_json, is_verbose) = (args.command.is_json(), args.verbose);
     match dispatch_command(args.command, &mut out) {

@@ -1,4 +1,4 @@
-//! Tables with columns as wide as their content.
+//! Tables whose columns are as wide as their content, or as the terminal allows.
 
 use anstyle::Style;
 
@@ -8,10 +8,14 @@ use crate::{
 };
 
 /// Spaces between two columns.
-const GAP: &str = "  ";
+const GAP: usize = 2;
+
+/// The narrowest column that text is wrapped in, in characters.
+const MIN_WIDTH: usize = 12;
 
 pub(crate) struct TextTable {
     indent: usize,
+    has_header: bool,
     header: Vec<String>,
     rows: Vec<Vec<TableCell>>,
 }
@@ -33,9 +37,17 @@ impl<T: Into<String>> From<T> for TableCell {
     }
 }
 
+/// A column that is printed: its index and its width.
+type Column = (usize, usize);
+
 impl TextTable {
     pub fn new<const N: usize>(header: [&str; N]) -> Self {
-        Self { indent: 0, header: header.map(str::to_owned).to_vec(), rows: Vec::new() }
+        Self { indent: 0, has_header: true, header: header.map(str::to_owned).to_vec(), rows: Vec::new() }
+    }
+
+    /// A table of labels and texts.
+    pub fn with_labels() -> Self {
+        Self { has_header: false, ..Self::new(["", ""]) }
     }
 
     pub fn with_indent(self, indent: usize) -> Self {
@@ -47,34 +59,149 @@ impl TextTable {
     }
 
     /// Prints the rows under their header. The last column is not padded; empty columns are
-    /// omitted.
+    /// omitted. Where the terminal is narrower, text continues in the next line: nothing is cut.
     pub fn print_to(&self, out: &mut CliOutput) -> Result<(), CliError> {
-        let width = |column: usize| {
-            let cells = self.rows.iter().map(|row| row[column].text.chars().count());
-            cells.max().filter(|width| *width > 0).map(|width| width.max(self.header[column].chars().count()))
-        };
-        let columns: Vec<_> = (0..self.header.len()).filter_map(|column| Some((column, width(column)?))).collect();
-        let header = columns.iter().map(|(column, width)| (self.header[*column].as_str(), HEADER, *width));
-        out.print_line(self.format_row(header))?;
-        for row in &self.rows {
-            let cells = columns.iter().map(|(column, width)| (row[*column].text.as_str(), row[*column].style, *width));
-            out.print_line(self.format_row(cells))?;
+        for line in self.format_lines(out.width()) {
+            out.print_line(line)?;
         }
         Ok(())
     }
 
-    fn format_row<'a>(&self, cells: impl Iterator<Item = (&'a str, Style, usize)>) -> String {
-        let mut line = " ".repeat(self.indent);
-        let mut padding = 0;
-        for (text, style, width) in cells {
-            // Padding is written before the next cell, so that no line ends with spaces.
-            if !text.is_empty() {
-                line.push_str(&" ".repeat(padding));
-                line.extend([style.render().to_string().as_str(), text, style.render_reset().to_string().as_str()]);
-                padding = 0;
-            }
-            padding += width.saturating_sub(text.chars().count()) + GAP.len();
+    fn format_lines(&self, width: Option<usize>) -> Vec<String> {
+        let columns = self.fit_columns(width);
+        let header: Vec<_> = self.header.iter().map(|text| TableCell::with_style(text.as_str(), HEADER)).collect();
+        let header = Some(&header).filter(|_| self.has_header);
+        header.into_iter().chain(&self.rows).flat_map(|row| self.format_row(row, &columns)).collect()
+    }
+
+    /// The columns with content, the widest of them narrowed until they fit.
+    fn fit_columns(&self, width: Option<usize>) -> Vec<Column> {
+        let natural = |column: usize| {
+            let cells = self.rows.iter().map(|row| row[column].text.chars().count());
+            cells.max().filter(|width| *width > 0).map(|width| width.max(self.header[column].chars().count()))
+        };
+        let mut columns: Vec<Column> =
+            (0..self.header.len()).filter_map(|column| Some((column, natural(column)?))).collect();
+        let Some(width) = width else { return columns };
+        let used = |columns: &[Column]| {
+            let text: usize = columns.iter().map(|(_, width)| width).sum();
+            self.indent + text + GAP * columns.len().saturating_sub(1)
+        };
+        while used(&columns) > width {
+            let Some((_, widest)) = columns.iter_mut().max_by_key(|(_, width)| *width).filter(|(_, w)| *w > MIN_WIDTH)
+            else {
+                break;
+            };
+            *widest -= 1;
         }
-        line
+        columns
+    }
+
+    /// The lines of one row.
+    fn format_row(&self, row: &[TableCell], columns: &[Column]) -> Vec<String> {
+        let cells: Vec<_> = columns
+            .iter()
+            .map(|(column, width)| (&row[*column], wrap_text(&row[*column].text, *width), *width))
+            .collect();
+        let height = cells.iter().map(|(_, lines, _)| lines.len()).max().unwrap_or_default();
+        (0..height)
+            .map(|index| {
+                let mut line = " ".repeat(self.indent);
+                let mut padding = 0;
+                for (cell, lines, width) in &cells {
+                    let text = lines.get(index).map_or("", String::as_str);
+                    // Padding is written before the next cell, so that no line ends with spaces.
+                    if !text.is_empty() {
+                        line.push_str(&" ".repeat(padding));
+                        let (start, end) = (cell.style.render().to_string(), cell.style.render_reset().to_string());
+                        line.extend([start.as_str(), text, end.as_str()]);
+                        padding = 0;
+                    }
+                    padding += width.saturating_sub(text.chars().count()) + GAP;
+                }
+                line
+            })
+            .collect()
+    }
+}
+
+/// Breaks a text into lines of at most this many characters: between words, and inside a word only
+/// if it is longer than a line.
+pub(crate) fn wrap_text(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let space = usize::from(used > 0);
+        if used + space + length > width && used > 0 {
+            lines.push(String::new());
+            used = 0;
+        }
+        let mut rest: Vec<char> = word.chars().collect();
+        while used == 0 && rest.len() > width {
+            let tail = rest.split_off(width);
+            lines.push(String::new());
+            let last = lines.len() - 2;
+            lines[last].extend(rest);
+            rest = tail;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            used += rest.len();
+            line.extend(rest);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> TextTable {
+        let mut table = TextTable::new(["job", "state", "cause", "note"]);
+        table.add_row([
+            "resnet-ml-c5-lxbs4xnt6bqcgpq6".into(),
+            "FAILED".into(),
+            "AccessDenied: arn:aws:sts::123456789012:assumed-role/neo is not authorized to perform kms:Decrypt".into(),
+            "".into(),
+        ]);
+        table
+    }
+
+    #[test]
+    fn tables_are_as_wide_as_their_content() {
+        let lines = table().format_lines(None);
+        assert_eq!(lines.len(), 2);
+        assert!(lines[1].contains("kms:Decrypt") && !lines[0].contains("note"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_wraps_and_cuts_nothing() {
+        for width in [40, 60, 80] {
+            let table = table();
+            let lines: Vec<_> = table
+                .format_lines(Some(width))
+                .iter()
+                .map(|line| anstream::adapter::strip_str(line).to_string())
+                .collect();
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{lines:?}");
+            let shown: String = lines.concat().split_whitespace().collect();
+            for word in table.rows[0][2].text.split_whitespace().filter(|word| word.len() < MIN_WIDTH) {
+                assert!(shown.contains(word), "{word} {lines:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(wrap_text("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap_text("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrap_text("a abcdefgh", 4), ["a", "abcd", "efgh"]);
+        assert_eq!(wrap_text("", 4), [""]);
     }
 }

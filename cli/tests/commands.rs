@@ -177,6 +177,7 @@ fn plan_shows_each_request_or_its_problems() {
         ]),
         folder.run_cli(&["plan", "model.tar.gz", "-k", "vision/a.tar.gz", "-m", "neo-targets=toaster,ml_c5"]),
         folder.run_cli(&["plan", "model.tar.gz"]),
+        folder.run_cli(&["plan", "model.tar.gz", "-k", "vision/a.tar.gz", "-m", "neo-targets=ml_c5", "--requests"]),
     ];
     // The size depends on the version of the compressor.
     insta::assert_snapshot!(printed.join("\n\n").replace(&format!("\"size\": {}", model.len()), "\"size\": SIZE"));
@@ -232,6 +233,56 @@ fn targets_are_listed_and_filtered() {
 }
 
 #[test]
+fn output_fits_the_terminal() {
+    let folder = Folder::new("width");
+    folder.write_file("automation.yaml", CONFIG.as_bytes());
+    folder.write_file("model.tar.gz", &build_archive(&[("model.onnx", &read_squeezenet())]));
+    for args in [&["targets"][..], &["plan", "model.tar.gz", "-k", "vision/a.tar.gz"], &["targets", "ml_c5"]] {
+        let printed = folder.run_with_variables(args, b"", &[("COLUMNS", "70")]);
+        // A problem is one line, whatever its length.
+        let tables = printed.lines().filter(|line| !line.contains("error:") && !line.contains("Fix:"));
+        let wide: Vec<_> = tables.filter(|line| !line.starts_with("warning") && line.chars().count() > 70).collect();
+        assert!(wide.iter().all(|line| line.contains("`automation targets NAME`")), "{wide:?}");
+    }
+}
+
+#[test]
+fn colors_can_be_forced_and_forbidden() {
+    let folder = Folder::new("color");
+    folder.write_file("automation.yaml", CONFIG.as_bytes());
+    let run = |args: &[&str], variable: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_automation"));
+        command.args(args).current_dir(&folder.0).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        String::from_utf8(command.env(variable, "1").output().unwrap().stdout).unwrap().contains('\u{1b}')
+    };
+    for (args, variable, is_colored) in [
+        (&["validate"][..], "NONE", false),
+        (&["validate", "--color", "always"], "NONE", true),
+        (&["validate", "--color", "always"], "NO_COLOR", true),
+        (&["validate"], "FORCE_COLOR", true),
+        (&["validate", "--color", "never"], "FORCE_COLOR", false),
+    ] {
+        assert_eq!(run(args, variable), is_colored, "{args:?} {variable}");
+    }
+}
+
+#[test]
+fn warnings_fail_if_strict() {
+    let folder = Folder::new("strict");
+    folder.write_file("automation.yaml", CONFIG.replace("vision/*.tar.gz", "s3://models/*.tar.gz").as_bytes());
+    let lenient = folder.run_cli(&["validate"]);
+    assert!(lenient.ends_with("automation.yaml is valid: 1 rule (3 targets); 1 warning\nexit status 0"), "{lenient}");
+    let strict = folder.run_cli(&["validate", "--strict"]);
+    assert!(
+        strict.ends_with("automation.yaml has 1 warning (--strict): 1 rule (3 targets)\nexit status 1"),
+        "{strict}"
+    );
+    folder.write_file("utf16.yaml", b"\xff\xfev\0");
+    let json = folder.run_cli(&["validate", "utf16.yaml", "--json"]);
+    assert!(json.contains("UTF-16") && json.contains("\"line\": 1") && json.ends_with("exit status 1"), "{json}");
+}
+
+#[test]
 fn help_has_examples() {
     let folder = Folder::new("help");
     let mut printed = vec![folder.run_cli(&["--help"])];
@@ -264,6 +315,11 @@ fn codes_are_explained() {
 fn completions_are_generated_for_shells() {
     let folder = Folder::new("completions");
     for shell in ["bash", "zsh", "fish"] {
-        assert!(folder.run_cli(&["completions", shell]).contains("inspect"), "{shell}");
+        let script = folder.run_cli(&["completions", shell]);
+        // fish completes the values of options only.
+        let positional: &[&str] = if shell == "fish" { &[] } else { &["jetson_nano", "job-states", "partner-apps"] };
+        for value in ["inspect", "PYTORCH", "always"].iter().chain(positional) {
+            assert!(script.contains(value), "{shell}: {value}");
+        }
     }
 }

@@ -104,6 +104,19 @@ async fn a_plan_is_shown_and_applied_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_exists_is_exported_as_a_configuration() {
+    let scene = Scene::new("maintain-export").await;
+    scene.run_cli(&APPLY).await;
+    let exported = scene.run_cli(&["maintain", "workteams", "--export"]).await;
+    let (_, exported) = exported.split_once('\n').unwrap();
+    let exported = exported.strip_suffix("exit status 0").unwrap();
+    assert!(exported.contains("- name: \"radiology\"") && exported.contains("notifications: \"stack\""), "{exported}");
+    scene.write_config(exported);
+    let plan = scene.run_cli(&PLAN).await;
+    assert!(plan.contains("Plan: 0 to change, 1 unchanged."), "{plan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn json_contains_the_plan_and_the_outcomes() {
     let scene = Scene::new("maintain-json").await;
     let mut printed = vec![scene.run_cli(&["maintain", "workteams", "--plan", "--json"]).await];

@@ -1,6 +1,7 @@
 //! `automation maintain`: plans one type of resource, and applies the plan.
 
 mod configuration;
+mod export;
 mod images;
 mod partner_apps;
 mod plan_output;
@@ -26,6 +27,9 @@ pub(crate) fn maintain_resources(args: &MaintainArgs, out: &mut CliOutput) -> Re
         require_confirmation(args.yes, "--plan")?;
     }
     let verdict = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(async {
+        if args.export {
+            return export::export_resources(&run, out).await;
+        }
         let Some(desired) = load_desired_state(&run, out).await? else { return Ok(Verdict::Bad) };
         match args.kind {
             ManagedResource::Workteams => workteams::maintain_workteams(&run, &desired, out).await,

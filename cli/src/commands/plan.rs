@@ -12,7 +12,7 @@ use crate::{
     args::PlanArgs,
     config_file::load_config,
     error::CliError,
-    output::{CliOutput, ERROR, FAINT, GOOD, HEADER},
+    output::{CliOutput, ERROR, FAINT, GOOD, HEADER, format_count},
     problems::{print_problems, print_warnings},
     table::{TableCell, TextTable},
     verdict::Verdict,
@@ -157,7 +157,22 @@ fn print_plan(args: &PlanArgs, plan: &CompilationPlan, out: &mut CliOutput) -> R
     for target in &plan.targets {
         print_target(args, plan, target, &common, out)?;
     }
-    Ok(())
+    out.print_line("")?;
+    print_conclusion(plan, out)
+}
+
+/// Counts the jobs that the upload would start.
+fn print_conclusion(plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), CliError> {
+    let rejected = plan.targets.iter().filter(|target| target.outcome.is_err()).count();
+    let jobs = format_count(plan.requests().count(), "job");
+    match (plan.problems.is_empty(), rejected) {
+        (false, _) => out.print_line(format_args!("{ERROR}Plan:{ERROR:#} no job to start, the upload is rejected.")),
+        (true, 0) => out.print_line(format_args!("{GOOD}Plan:{GOOD:#} {jobs} to start.")),
+        (true, _) => {
+            let rejected = format_count(rejected, "target");
+            out.print_line(format_args!("{ERROR}Plan:{ERROR:#} {jobs} to start, {rejected} rejected."))
+        }
+    }
 }
 
 fn print_overview(plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), CliError> {
@@ -171,7 +186,7 @@ fn print_overview(plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), Cli
                 TableCell::with_style("planned", GOOD),
                 request.framework.map(Framework::as_str).unwrap_or_default().into(),
                 request.framework_version.as_deref().unwrap_or("").into(),
-                shorten_value(request.data_input_config.as_deref().unwrap_or("not required")).into(),
+                request.data_input_config.as_deref().unwrap_or("not required").into(),
                 request.compiler_options.as_deref().unwrap_or("").into(),
             ],
             Ok(_) => without_job("not planned".into()),
@@ -181,8 +196,8 @@ fn print_overview(plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), Cli
     table.print_to(out)
 }
 
-/// Prints the settings of a target, then its problems or its request. `common` are the warnings
-/// that were already printed.
+/// Prints the problems and warnings of a target, with `--requests` also its settings and its
+/// request. `common` are the warnings that were already printed.
 fn print_target(
     args: &PlanArgs,
     plan: &CompilationPlan,
@@ -190,35 +205,31 @@ fn print_target(
     common: &[&Warning],
     out: &mut CliOutput,
 ) -> Result<(), CliError> {
+    let problems: &[Problem] = target.outcome.as_ref().err().map_or(&[], Vec::as_slice);
+    let warnings: Vec<_> = target.warnings.iter().filter(|warning| !common.contains(warning)).collect();
+    if !args.requests && problems.is_empty() && warnings.is_empty() {
+        return Ok(());
+    }
     out.print_line("")?;
     out.print_line(format_args!("{HEADER}{}{HEADER:#}", target.target))?;
-    let mut table = TextTable::new(["setting", "value", "source"]).with_indent(2);
-    for setting in &target.resolved_settings {
-        let value = shorten_value(&setting.value);
-        table.add_row([setting.setting.into(), value.into(), setting.origin.to_string().into()]);
-    }
-    table.print_to(out)?;
-    if let Err(problems) = &target.outcome {
-        print_problems(out, "  ", problems)?;
-    }
-    print_warnings(out, "  ", target.warnings.iter().filter(|warning| !common.contains(warning)))?;
-    if let Ok(request) = target.outcome.as_ref()
-        && plan.problems.is_empty()
-    {
-        out.print_line(format_args!("  {FAINT}CreateCompilationJob{FAINT:#}"))?;
-        for line in serde_json::to_string_pretty(&request.to_api(&args.role_arn))?.lines() {
-            out.print_line(format_args!("  {line}"))?;
+    if args.requests {
+        let mut table = TextTable::new(["setting", "value", "source"]).with_indent(2);
+        for setting in &target.resolved_settings {
+            let (value, origin) = (setting.value.as_str(), setting.origin.to_string());
+            table.add_row([setting.setting.into(), value.into(), origin.into()]);
         }
+        table.print_to(out)?;
     }
-    Ok(())
-}
-
-/// Cuts a long value; the request contains all of it.
-fn shorten_value(value: &str) -> String {
-    const MAX_CHARACTERS: usize = 60;
-    if value.chars().count() <= MAX_CHARACTERS {
-        value.to_owned()
-    } else {
-        value.chars().take(MAX_CHARACTERS).chain(['…']).collect()
+    print_problems(out, "  ", problems)?;
+    print_warnings(out, "  ", warnings)?;
+    match &target.outcome {
+        Ok(request) if args.requests && plan.problems.is_empty() => {
+            out.print_line(format_args!("  {FAINT}CreateCompilationJob{FAINT:#}"))?;
+            for line in serde_json::to_string_pretty(&request.to_api(&args.role_arn))?.lines() {
+                out.print_line(format_args!("  {line}"))?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! `automation targets`
 
-use neo::{FrameworkSupport, TARGETS, TargetRow};
+use neo::{FrameworkSupport, TARGETS, TargetFamily, TargetRow};
 use serde_json::{Value, json};
 
 use crate::{
@@ -39,22 +39,49 @@ fn matches_name(name: &str, row: &TargetRow) -> bool {
     if is_complete { row.name() == name } else { row.name().to_lowercase().contains(&name.to_lowercase()) }
 }
 
-fn print_targets(rows: &[&TargetRow], out: &mut CliOutput) -> Result<(), CliError> {
-    let mut table = TextTable::new(["target", "family", "frameworks", "required options", "note"]);
+/// Targets of one family with the same frameworks and required options.
+struct TargetGroup<'a> {
+    family: TargetFamily,
+    frameworks: Vec<&'static str>,
+    required: Vec<String>,
+    rows: Vec<&'a TargetRow>,
+}
+
+fn group_targets<'a>(rows: &[&'a TargetRow]) -> Vec<TargetGroup<'a>> {
+    let mut groups: Vec<TargetGroup<'_>> = Vec::new();
     for row in rows {
         let frameworks: Vec<_> = row.frameworks.iter().map(|support| support.framework.as_str()).collect();
         let options = row.option_names().unwrap_or_default();
-        let required: Vec<_> = options.iter().filter_map(|name| name.strip_suffix('*')).collect();
-        table.add_row([
-            row.name().into(),
-            row.family.as_str().into(),
-            frameworks.join(" ").into(),
-            required.join(" ").into(),
-            availability_note(row).map_or("".into(), |note| TableCell::with_style(note, WARNING)),
-        ]);
+        let required: Vec<_> = options.iter().filter_map(|name| name.strip_suffix('*')).map(str::to_owned).collect();
+        let is_same = |group: &&mut TargetGroup<'_>| {
+            group.family == row.family && group.frameworks == frameworks && group.required == required
+        };
+        match groups.iter_mut().find(is_same) {
+            Some(group) => group.rows.push(row),
+            None => groups.push(TargetGroup { family: row.family, frameworks, required, rows: vec![row] }),
+        }
     }
-    table.print_to(out)?;
-    out.print_line("")?;
+    groups
+}
+
+fn print_targets(rows: &[&TargetRow], out: &mut CliOutput) -> Result<(), CliError> {
+    for TargetGroup { family, frameworks, required, rows } in group_targets(rows) {
+        out.print_line(format_args!("{HEADER}{}{HEADER:#}", family.as_str()))?;
+        let mut table = TextTable::with_labels().with_indent(2);
+        let names: Vec<_> = rows.iter().map(|row| row.name()).collect();
+        table.add_row(["targets".into(), names.join(" ").into()]);
+        table.add_row(["frameworks".into(), frameworks.join(" ").into()]);
+        if !required.is_empty() {
+            table.add_row(["required options".into(), required.join(" ").into()]);
+        }
+        for row in &rows {
+            if let Some(note) = availability_note(row) {
+                table.add_row([row.name().into(), TableCell::with_style(note, WARNING)]);
+            }
+        }
+        table.print_to(out)?;
+        out.print_line("")?;
+    }
     out.print_line(format_args!(
         "{}. `automation targets NAME` shows framework versions, compiler options and the source for one target.",
         format_count(rows.len(), "target")

@@ -52,6 +52,7 @@ async fn plan_and_send(args: &UploadArgs, out: &mut CliOutput) -> Result<Option<
         artifact_bucket: session.find_output("ArtifactBucketName").unwrap_or_else(|| "artifacts".to_owned()),
         version_id: None,
         role_arn: "arn:aws:iam::123456789012:role/compilation".to_owned(),
+        requests: false,
         json: false,
         aws: args.stack.aws.clone(),
     };

@@ -103,7 +103,7 @@ pub enum ImageObservation {
 
 impl ObservedImage {
     /// The value of a property that the configuration can declare.
-    fn property(&self, field: &str) -> Option<&str> {
+    pub(crate) fn property(&self, field: &str) -> Option<&str> {
         match field {
             // SageMaker returns the name of an image that has no display name as its display name.
             "display_name" => self.display_name.as_deref().filter(|display_name| *display_name != self.name),

@@ -3,6 +3,7 @@
 mod change;
 mod digest;
 mod duplicate;
+pub mod export;
 pub mod image;
 pub mod partner_app;
 mod plan;

@@ -14,7 +14,7 @@ mod view;
 use std::collections::BTreeMap;
 
 pub use announcement::Announcement;
-pub use calendar::format_calendar;
+pub use calendar::{CalendarEvent, format_calendar, list_calendar};
 pub use history::{AppHistory, VersionRun};
 pub use observed::{AppObservation, AppStatus, AvailableUpgrade, ObservedApp};
 pub use plan::{PartnerAppAction, SettingsUpdate, VersionUpgrade, derive_client_token, plan_apps};

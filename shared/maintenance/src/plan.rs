@@ -55,6 +55,17 @@ impl Change {
     }
 }
 
+impl fmt::Display for Change {
+    /// Writes `tier: medium -> small`, or the one value that there is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.field)?;
+        match (&self.from, &self.to) {
+            (Some(from), Some(to)) => write!(f, "{from} -> {to}"),
+            (from, to) => f.write_str(to.as_ref().or(from.as_ref()).map_or("", String::as_str)),
+        }
+    }
+}
+
 impl<A> PlanItem<A> {
     /// A resource that already matches the configuration.
     pub fn unchanged(name: impl Into<String>) -> Self {

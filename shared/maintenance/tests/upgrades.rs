@@ -11,7 +11,7 @@ use maintenance::{
     UpdateCalls,
     partner_app::{
         AppHistory, AppObservation, AppStatus, FailedAttempts, ObservedApp, PartnerAppAction, PendingAppUpdate,
-        VersionRun, build_views, format_calendar, next_review_at, plan_apps, review_apps,
+        VersionRun, build_views, format_calendar, list_calendar, next_review_at, plan_apps, review_apps,
     },
     upgrade::AppVersion,
 };
@@ -275,6 +275,26 @@ fn clocks_that_differ_by_an_hour_only_delay_an_app() {
 }
 
 #[test]
+fn the_calendar_agrees_with_the_plan_for_the_same_time() {
+    let declared = parse_apps(
+        "  - { app: prod, upgrade: auto, tier: large, tags: { owner: ml }, window: { start: THU:22:00, minutes: 240 } }",
+    );
+    let now = at("2026-12-29T10:00:00Z");
+    let mut prod = app("prod", "1.3", Some("1.4"));
+    prod.tags = Some(BTreeMap::new());
+    let observed = [AppObservation::Described(Box::new(prod))];
+    let histories = BTreeMap::new();
+    let events = list_calendar(&declared, &observed, &histories, now);
+    let event = &events[0];
+    let plan = plan_apps(&build_views(&declared, &observed, &histories, event.at), event.at);
+    assert_eq!(plan.items[0].actions.len(), 2);
+    for part in ["set the tags owner", "tier: small -> large", "upgrade to 1.4: starts after the settings change"] {
+        assert!(event.event.contains(part), "{part}: {event:?}");
+    }
+    assert!(events[1].event.contains("depends on the update on 31 Dec 2026"), "{events:?}");
+}
+
+#[test]
 fn the_calendar_shows_the_next_two_weeks() {
     let declared = parse_apps(
         "  - { app: staging, upgrade: auto, window: { start: TUE:03:30 } }\n  - { app: prod, upgrade: auto, window: { start: THU:22:00, \
@@ -285,7 +305,7 @@ fn the_calendar_shows_the_next_two_weeks() {
     prod.eol = Some(at("2027-01-03T00:00:00Z"));
     let observed = [app("staging", "1.4", Some("1.5")), prod].map(|app| AppObservation::Described(Box::new(app)));
     let histories = BTreeMap::from([(arn("staging"), ran("1.4", "2026-12-29T04:00:00Z", None))]);
-    insta::assert_snapshot!(format_calendar(&build_views(&declared, &observed, &histories, now), now));
+    insta::assert_snapshot!(format_calendar(&list_calendar(&declared, &observed, &histories, now)));
 }
 
 proptest! {

@@ -69,6 +69,23 @@ async fn read_image(images: &impl Images, image: &Image) -> Result<ImageObservat
     Ok(ImageObservation::Described(Box::new(observed)))
 }
 
+impl SageMakerClient {
+    /// Reads every image of the account and Region, with its tags.
+    pub async fn read_all_images(&self) -> Result<Vec<ObservedImage>, CallError> {
+        let pages = self.client.list_images().into_paginator().items().send();
+        let images = pages.collect::<Result<Vec<_>, _>>().await;
+        let images = images.map_err(|error| CallError::from_sdk("ListImages", error))?;
+        let mut observed = Vec::with_capacity(images.len());
+        for name in images.iter().filter_map(|image| image.image_name()) {
+            // It may have been deleted since it was listed.
+            let Some(image) = self.describe_image(name).await? else { continue };
+            let tags = Some(self.list_tags(&image.arn).await?);
+            observed.push(ObservedImage { tags, ..image });
+        }
+        Ok(observed)
+    }
+}
+
 impl Images for SageMakerClient {
     async fn describe_image(&self, name: &str) -> Result<Option<ObservedImage>, CallError> {
         let response = self.client.describe_image().image_name(name).send().await;

@@ -82,16 +82,7 @@ pub async fn read_apps(
     declared: &[PartnerApp],
     time_limit: Duration,
 ) -> Result<AppReading, CallError> {
-    let (mut listed, mut calls, mut next) = (Vec::new(), 0, None);
-    loop {
-        let page = apps.list_apps(next).await?;
-        calls += 1;
-        listed.extend(page.apps);
-        next = page.next;
-        if next.is_none() {
-            break;
-        }
-    }
+    let (listed, mut calls) = list_all_apps(apps).await?;
     let (mut observed, mut wanted, mut reads) = (Vec::with_capacity(listed.len()), Vec::new(), Vec::new());
     for (arn, name) in listed {
         let declared_app = declared.iter().find(|app| app.app.matches_app(&name, &arn));
@@ -119,6 +110,29 @@ pub async fn read_apps(
         }
     }));
     Ok(AppReading { observed, calls })
+}
+
+/// Reads every app of the account and Region, with its tags.
+pub async fn read_all_apps(apps: &impl PartnerApps) -> Result<Vec<ObservedApp>, CallError> {
+    let mut observed = Vec::new();
+    for (arn, _) in list_all_apps(apps).await?.0 {
+        observed.push(read_app(apps, arn, true).await?);
+    }
+    Ok(observed)
+}
+
+/// The ARN and the name of every app, and the number of calls.
+async fn list_all_apps(apps: &impl PartnerApps) -> Result<(Vec<(String, String)>, usize), CallError> {
+    let (mut listed, mut calls, mut next) = (Vec::new(), 0, None);
+    loop {
+        let page = apps.list_apps(next).await?;
+        calls += 1;
+        listed.extend(page.apps);
+        next = page.next;
+        if next.is_none() {
+            return Ok((listed, calls));
+        }
+    }
 }
 
 async fn read_app(apps: &impl PartnerApps, arn: String, with_tags: bool) -> Result<ObservedApp, CallError> {

@@ -17,7 +17,7 @@ use super::{
 use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
 const TEXTS: ResourceTexts<ImageAction> =
-    ResourceTexts { noun: "image", describe_action: |_| "to be updated", without_action: "waiting" };
+    ResourceTexts { describe_action: |_| "to be updated", is_creation: |_| false, without_action: "waiting" };
 
 pub(super) async fn maintain_images(
     run: &MaintainRun<'_>,

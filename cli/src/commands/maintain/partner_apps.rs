@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use ledger::{DynamoTable, Ledger, RequestAnswer};
 use maintenance::{
     ResourcePlan,
-    partner_app::{AppHistory, AppObservation, PartnerApp, PartnerAppAction, build_views, format_calendar, plan_apps},
+    partner_app::{
+        AppHistory, AppObservation, PartnerApp, PartnerAppAction, build_views, format_calendar, list_calendar,
+        plan_apps,
+    },
 };
 use sagemaker::{READ_LIMIT, SageMakerClient, partner_apps};
 
@@ -16,11 +19,11 @@ use super::{
 use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
 const TEXTS: ResourceTexts<PartnerAppAction> = ResourceTexts {
-    noun: "partner app",
     describe_action: |action| match action {
         PartnerAppAction::AddTags { .. } | PartnerAppAction::Update(_) => "to be updated",
         PartnerAppAction::Upgrade(_) => "to be upgraded",
     },
+    is_creation: |_| false,
     without_action: "waiting",
 };
 
@@ -42,11 +45,16 @@ pub(super) async fn maintain_apps(
     let observed = partner_apps::read_apps(&apps, declared, READ_LIMIT).await?.observed;
     let histories = load_histories(ledger.as_ref(), declared, &observed, now).await?;
     let at = args.at.unwrap_or(now);
-    let views = build_views(declared, &observed, &histories, at);
     if args.calendar {
-        out.print_line(format_calendar(&views, at).trim_end())?;
+        let events = list_calendar(declared, &observed, &histories, at);
+        if args.json {
+            out.print_json(&events)?;
+        } else {
+            out.print_line(format_calendar(&events))?;
+        }
         return Ok(Verdict::Good);
     }
+    let views = build_views(declared, &observed, &histories, at);
     let plan = plan_apps(&views, at);
     let Some(ledger) = &ledger else {
         if !run.is_read_only() && plan.has_actions() {

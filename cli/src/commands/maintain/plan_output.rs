@@ -1,22 +1,54 @@
-//! Prints a plan like a diff: removed values before added ones.
+//! Prints a plan like Terraform's: a symbol per resource and per field, and one line of conclusion.
 
 use maintenance::{Change, PlanItem, ResourcePlan};
 
 use crate::{
     error::CliError,
-    output::{ADDED, CliOutput, FAINT, HEADER, REMOVED, format_count},
+    output::{ADDED, CliOutput, FAINT, HEADER, REMOVED, WARNING},
     problems::print_problems,
 };
 
 /// How the plan of a resource type is worded.
 pub(super) struct ResourceTexts<A> {
-    /// Singular of the resource type, such as `work team`.
-    pub noun: &'static str,
     /// What an action does, such as `to be created`.
     pub describe_action: fn(&A) -> &'static str,
+    /// Whether an action creates the resource.
+    pub is_creation: fn(&A) -> bool,
     /// What happens now to a resource that differs, but has no action: it is `waiting` or
     /// `skipped`.
     pub without_action: &'static str,
+}
+
+/// What a plan does with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ItemState {
+    Add,
+    Change,
+    Wait,
+    Fail,
+    Unchanged,
+}
+
+impl ItemState {
+    fn of<A>(texts: &ResourceTexts<A>, item: &PlanItem<A>) -> Self {
+        match item.actions.first() {
+            _ if item.problem.is_some() => Self::Fail,
+            Some(action) if (texts.is_creation)(action) => Self::Add,
+            Some(_) => Self::Change,
+            None if item.changes.is_empty() => Self::Unchanged,
+            None => Self::Wait,
+        }
+    }
+
+    const fn symbol(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Change => "~",
+            Self::Wait => "…",
+            Self::Fail => "!",
+            Self::Unchanged => " ",
+        }
+    }
 }
 
 pub(super) fn print_plan<A>(
@@ -24,48 +56,77 @@ pub(super) fn print_plan<A>(
     plan: &ResourcePlan<A>,
     out: &mut CliOutput,
 ) -> Result<(), CliError> {
-    for item in &plan.items {
-        let heading = describe_item(texts, item);
-        out.print_line(format_args!("{HEADER}{}{HEADER:#}: {heading}", item.name))?;
-        for Change { field, from, to } in &item.changes {
-            if let Some(from) = from {
-                out.print_line(format_args!("  {REMOVED}- {field}: {from}{REMOVED:#}"))?;
-            }
-            if let Some(to) = to {
-                out.print_line(format_args!("  {ADDED}+ {field}: {to}{ADDED:#}"))?;
-            }
+    let states: Vec<_> = plan.items.iter().map(|item| ItemState::of(texts, item)).collect();
+    print_legend(texts, &states, plan, out)?;
+    for (item, state) in plan.items.iter().zip(&states) {
+        let (symbol, heading) = (state.symbol(), describe_item(texts, item, *state));
+        out.print_line(format_args!("{symbol} {HEADER}{}{HEADER:#}: {heading}", item.name))?;
+        for change in &item.changes {
+            print_change(change, out)?;
         }
-        print_problems(out, "  ", item.problem.as_slice())?;
+        print_problems(out, "    ", item.problem.as_slice())?;
         for note in &item.notes {
-            out.print_line(format_args!("  {FAINT}{note}{FAINT:#}"))?;
+            out.print_line(format_args!("    {FAINT}{note}{FAINT:#}"))?;
         }
     }
-    let counts = count_items(texts, plan);
-    let total = format_count(plan.items.len(), texts.noun);
-    out.print_line(format_args!("{HEADER}Plan for {total}{HEADER:#}: {counts}"))
+    if !plan.items.is_empty() {
+        out.print_line("")?;
+    }
+    out.print_line(format_args!("{HEADER}Plan:{HEADER:#} {}.", count_items(texts, &states)))
 }
 
-fn describe_item<A>(texts: &ResourceTexts<A>, item: &PlanItem<A>) -> &'static str {
-    match item.actions.first() {
-        _ if item.problem.is_some() => "cannot be updated",
-        Some(action) => (texts.describe_action)(action),
-        None if item.changes.is_empty() => "up to date",
-        None => texts.without_action,
+/// Explains the symbols that the plan has.
+fn print_legend<A>(
+    texts: &ResourceTexts<A>,
+    states: &[ItemState],
+    plan: &ResourcePlan<A>,
+    out: &mut CliOutput,
+) -> Result<(), CliError> {
+    let has = |state: ItemState| states.contains(&state);
+    let any_change = |is: fn(&Change) -> bool| plan.items.iter().flat_map(|item| &item.changes).any(is);
+    let waiting = format!("… {}", texts.without_action);
+    let legend = [
+        ("+ add", has(ItemState::Add) || any_change(|change| change.from.is_none())),
+        ("~ change", has(ItemState::Change) || any_change(|change| change.from.is_some() && change.to.is_some())),
+        ("- remove", any_change(|change| change.to.is_none())),
+        (waiting.as_str(), has(ItemState::Wait)),
+        ("! cannot be updated", has(ItemState::Fail)),
+    ];
+    let used: Vec<_> = legend.iter().filter(|(_, is_used)| *is_used).map(|(text, _)| *text).collect();
+    if used.is_empty() {
+        return Ok(());
+    }
+    out.print_line(format_args!("{FAINT}{}{FAINT:#}", used.join("   ")))?;
+    out.print_line("")
+}
+
+fn print_change(change: &Change, out: &mut CliOutput) -> Result<(), CliError> {
+    let (symbol, style) = match (&change.from, &change.to) {
+        (None, _) => ("+", ADDED),
+        (Some(_), Some(_)) => ("~", WARNING),
+        (Some(_), None) => ("-", REMOVED),
+    };
+    out.print_line(format_args!("    {style}{symbol}{style:#} {change}"))
+}
+
+fn describe_item<A>(texts: &ResourceTexts<A>, item: &PlanItem<A>, state: ItemState) -> &'static str {
+    match state {
+        ItemState::Add | ItemState::Change => item.actions.first().map_or("", texts.describe_action),
+        ItemState::Wait => texts.without_action,
+        ItemState::Fail => "cannot be updated",
+        ItemState::Unchanged => "up to date",
     }
 }
 
-fn count_items<A>(texts: &ResourceTexts<A>, plan: &ResourcePlan<A>) -> String {
-    let count = |holds: fn(&PlanItem<A>) -> bool| plan.items.iter().filter(|item| holds(item)).count();
-    let unchanged = count(|item| item.changes.is_empty() && item.actions.is_empty() && item.problem.is_none());
-    let (changed, failed) = (count(|item| !item.actions.is_empty()), count(|item| item.problem.is_some()));
-    let without_action = plan.items.len() - unchanged - changed - failed;
+fn count_items<A>(texts: &ResourceTexts<A>, states: &[ItemState]) -> String {
+    let count = |state: ItemState| states.iter().filter(|known| **known == state).count();
     let counts = [
-        (changed, "to change"),
-        (without_action, texts.without_action),
-        (failed, "cannot be updated"),
-        (unchanged, "unchanged"),
+        (count(ItemState::Add), "to add", false),
+        (count(ItemState::Change), "to change", true),
+        (count(ItemState::Wait), texts.without_action, false),
+        (count(ItemState::Fail), "cannot be updated", false),
+        (count(ItemState::Unchanged), "unchanged", true),
     ];
-    let counts: Vec<_> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, text)| format!("{count} {text}")).collect();
-    if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") }
+    let shown = counts.iter().filter(|(count, _, is_always_shown)| *count > 0 || *is_always_shown);
+    shown.map(|(count, text, _)| format!("{count} {text}")).collect::<Vec<_>>().join(", ")
 }

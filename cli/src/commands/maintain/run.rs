@@ -22,7 +22,7 @@ impl<'a> MaintainRun<'a> {
 
     /// Whether the run only shows something.
     pub fn is_read_only(&self) -> bool {
-        self.args.plan || self.args.at.is_some() || self.args.calendar
+        self.args.plan || self.args.at.is_some() || self.args.calendar || self.args.export
     }
 
     /// Describes what the plan of this configuration would be applied to.

@@ -15,12 +15,12 @@ use super::{
 use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
 const TEXTS: ResourceTexts<WorkteamAction> = ResourceTexts {
-    noun: "work team",
     describe_action: |action| match action {
         WorkteamAction::Create(_) => "to be created",
         WorkteamAction::Update(_) => "to be updated",
     },
     // Because of `mode: notify`.
+    is_creation: |action| matches!(action, WorkteamAction::Create(_)),
     without_action: "skipped",
 };
 

@@ -7,6 +7,7 @@ use document::{LocatedNode, MapFields, Reader, YamlValue, arn::is_arn, tags::MAX
 use super::{AppRef, AppSettings, ApplicationConfig, DEFAULT_WINDOW_MINUTES, PartnerApp, WaitingPeriod};
 use crate::{
     duplicate::report_duplicate,
+    export::UNSET_ARGUMENT,
     upgrade::UpgradePolicy,
     window::{MaintenanceWindow, WEEK_MINUTES},
 };
@@ -222,6 +223,9 @@ fn read_arguments(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeMap<
             reader.report_error(&value_at, "expected text; put the value in quotes");
             continue;
         };
+        if value == UNSET_ARGUMENT {
+            reader.report_error(&value_at, format!("expected the value of the argument, found `{value}`; set it"));
+        }
         let length = value.chars().count();
         if length > MAX_ARGUMENT {
             reader.report_error(&value_at, format!("expected at most {MAX_ARGUMENT} characters, found {length}"));
