@@ -23,6 +23,7 @@ fn team(name: &str, arn_part: &str, members: BTreeSet<MemberGroup>, topic: Optio
         topic: topic.map(str::to_owned),
         worker_access: Some(WorkerAccess::SourceIp(true)),
         portal: None,
+        tags: Ok(BTreeMap::new()),
     }
 }
 

@@ -58,6 +58,7 @@ fn export_workteam(team: &ObservedWorkteam, stack_topic: Option<&str>) -> Value 
         ("members", members),
         ("notifications", json!(topic)),
         ("worker_access", access.unwrap_or(Value::Null)),
+        ("tags", export_tags(team.tags.as_ref().ok())),
     ])
 }
 

@@ -13,7 +13,11 @@ pub(super) async fn export_resources(run: &MaintainRun<'_>, out: &mut CliOutput)
     let document = match args.kind {
         ManagedResource::Workteams => {
             let topic = args.workteam_topic.clone().or_else(|| session.find_output("WorkteamTopicArn"));
-            export_workteams(&service.list_teams().await?, topic.as_deref())
+            let mut teams = service.list_teams().await?;
+            for team in teams.iter_mut().filter(|team| !team.is_foreign()) {
+                team.tags = Ok(Workteams::list_tags(&service, &team.arn).await?);
+            }
+            export_workteams(&teams, topic.as_deref())
         }
         ManagedResource::PartnerApps => export_apps(&partner_apps::read_all_apps(&service).await?),
         ManagedResource::Images => export_images(&service.read_all_images().await?),
