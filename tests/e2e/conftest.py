@@ -18,12 +18,12 @@ from .harness import Harness
 STATE = DEFAULT_STATE / "e2e"
 CONFIG = Path(__file__).with_name("automation.yaml")
 OWN_SERVERS = ("MINISTACK_PORT", "SAGEMAKER_PORT", "SAGEMAKER_ENDPOINT")
-FAST_JOBS = {"starting_ms": 50, "in_progress_ms": 150, "stopping_ms": 50, "lag_ms": 1000}
+FAST_JOBS = {"starting_ms": 50, "in_progress_ms": 150, "stopping_ms": 50}
 
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The deployed stack. A compilation job takes a fifth of a second, and a second later SageMaker shows it."""
+    """The deployed stack. A compilation job takes a fifth of a second."""
     isolate_process()
     for variable in OWN_SERVERS:
         os.environ.pop(variable, None)
