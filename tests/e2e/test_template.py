@@ -190,19 +190,6 @@ def test_flags_of_the_builder_do_not_reach_the_functions() -> None:
     assert passed_on == ["RUSTFLAGS="], "empty, which outranks every configuration file"
 
 
-def test_roles_name_their_resources() -> None:
-    """A policy has resource `*` only for actions without resource-level permissions."""
-    listed = ("CompilationJobs", "Workteams", "LabelingJobsForWorkteam", "PartnerApps")
-    without_resource = {"cloudwatch:PutMetricData"} | {f"sagemaker:List{resources}" for resources in listed}
-    for name, resource in RESOURCES.items():
-        for policy in resource["Properties"].get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                statement = statement["Fn::If"][1] if "Fn::If" in statement else statement
-                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-                assert all("*" not in action for action in actions), name
-                assert statement["Resource"] != "*" or set(actions) <= without_resource, name
-
-
 def test_functions_that_publish_may_use_the_event_bus_and_no_other() -> None:
     bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
     allowed = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": {"Fn::Sub": bus}}
@@ -318,22 +305,12 @@ def test_subscription_of_the_workteam_queue_dead_letters() -> None:
 
 
 def test_only_sagemaker_can_use_the_key_and_publish() -> None:
-    """Only the topic policy restricts the source of SageMaker's calls.
-
-    For its calls to the key, no source is documented.
-    """
-    statements = RESOURCES["WorkteamTopicKey"]["Properties"]["KeyPolicy"]["Statement"]
-    [key] = [statement for statement in statements if "Service" in statement["Principal"]]
-    assert "Condition" not in key
+    """SageMaker can use the key only for the topic of the stack, and the topic only for work teams of the account."""
+    account, key = RESOURCES["WorkteamTopicKey"]["Properties"]["KeyPolicy"]["Statement"]
+    assert account["Action"] == "kms:*" and account["Principal"]["AWS"]["Fn::Sub"].endswith(":${AWS::AccountId}:root")
+    assert key["Principal"] == {"Service": "sagemaker.amazonaws.com"}
+    assert key["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    [topic] = key["Condition"]["ArnLike"].values()
+    assert topic["Fn::Sub"].endswith(":${AWS::AccountId}:${AWS::StackName}-WorkteamTopic-*")
     [publishes] = RESOURCES["WorkteamTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert publishes["Condition"].keys() == {"ArnLike", "StringEquals"}
-
-
-def test_role_can_create_a_user_pool_team() -> None:
-    """CreateWorkteam reads and updates the pool and its client with the caller's permissions."""
-    [policy] = RESOURCES["MaintainWorkteamsRole"]["Properties"]["Policies"]
-    statements = policy["PolicyDocument"]["Statement"]
-    [cognito] = [statement for statement in statements if "cognito-idp" in str(statement.get("Action"))]
-    calls = {f"{call}UserPool{of}" for call in ("Describe", "Update") for of in ("", "Client")}
-    assert set(cognito["Action"]) == {f"cognito-idp:{call}" for call in calls}
-    assert cognito["Resource"]["Fn::Sub"].endswith(":userpool/*")

@@ -154,12 +154,28 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
         let answer =
             self.ledger.request_resource_update(UpdatedKind::Workteam, &call.name, &read, requested, request).await?;
         let RequestAnswer::Refused { requested, error } = answer else { return Ok(()) };
-        let (after, settled) = requested.record_failure(&error.message, run.config.version(), now);
+        let (after, settled) =
+            requested.record_failure(&self.explain_refusal(&call.name, &error, run), run.config.version(), now);
         let requested_at = requested.pending.as_ref().map_or(now, |pending| pending.requested_at);
         let notification =
             settled.and_then(|settled| Notification::workteam_settled(&call.name, &settled, requested_at, now));
         self.publish_and_record(&call.name, notification, &requested, &after, run).await;
         Err(error)
+    }
+
+    /// The reason of a refusal, with the fix if a permission is missing that the template gives only on
+    /// request: SageMaker reads and updates the user pool of a team with the caller's permissions.
+    fn explain_refusal(&self, team: &str, error: &CallError, run: &TeamRun<'_>) -> String {
+        let is_own_permission = error.message.contains("sagemaker:");
+        let declared = run.declared.iter().find(|declared| declared.name == team);
+        match declared.and_then(|team| team.user_pool_arn(&self.stack_topic)) {
+            Some(pool) if error.kind == CallErrorKind::Denied && !is_own_permission => format!(
+                "{}; SageMaker needs the stack's permissions for the user pool: add {pool} to the template parameter \
+                 WorkteamUserPoolArns and update the stack",
+                error.message
+            ),
+            _ => error.message.clone(),
+        }
     }
 
     /// Makes one call. A conflict is transient, unless SageMaker refuses to create a team because

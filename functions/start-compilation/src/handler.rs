@@ -41,7 +41,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
                 if self.ledger.may_be_unseen(&known) && self.jobs.describe_job(job).await?.is_none() {
                     return Err(Failure::busy(format!("SageMaker may not show the stopped job {job} yet")));
                 }
-                self.jobs.stop_job(job).await?;
+                self.request_stop(job).await?;
             }
             info!(job, status = %known.status, "Compilation job not started: it has finished, or was stopped before");
             return self.send_observation(job).await;
@@ -79,7 +79,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
             if self.jobs.describe_job(job).await?.is_none() {
                 return Err(not_shown_yet(job));
             }
-            self.jobs.stop_job(job).await?;
+            self.request_stop(job).await?;
         }
         Ok(())
     }
@@ -95,9 +95,18 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
         }
         // Another invocation may be creating a job that SageMaker does not know yet. Stopping a
         // missing job is harmless.
-        self.jobs.stop_job(job).await?;
+        self.request_stop(job).await?;
         info!(job, "Compilation job asked to stop: a newer version of its model arrived");
         self.send_observation(job).await
+    }
+
+    /// Asks SageMaker to stop a job. The role may stop only jobs with the tags of the stack, so a job
+    /// that does not exist is refused too; it needs no stop.
+    async fn request_stop(&self, job: &str) -> Result<(), Failure> {
+        match self.jobs.stop_job(job).await {
+            Err(error) if error.kind == CallErrorKind::Denied && self.jobs.describe_job(job).await?.is_none() => Ok(()),
+            result => Ok(result?),
+        }
     }
 
     /// Sends a hint to the JobStates queue that the status of a job has changed.

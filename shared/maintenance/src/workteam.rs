@@ -8,6 +8,7 @@ mod topic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use document::arn::ArnScope;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -36,6 +37,19 @@ pub struct Workteam {
     /// Whether an update may remove more than half of the groups.
     pub allow_shrink: bool,
     pub mode: DriftMode,
+}
+
+impl Workteam {
+    /// The ARN of the team's Cognito user pool, in the account and Region of `stack_topic`; `None` for
+    /// a team of another identity provider.
+    pub fn user_pool_arn(&self, stack_topic: &str) -> Option<String> {
+        let pool = self.members.iter().find_map(|group| match group {
+            MemberGroup::Cognito { user_pool, .. } => Some(user_pool),
+            MemberGroup::Oidc { .. } => None,
+        })?;
+        let ArnScope { partition, region, account } = ArnScope::from_arn(stack_topic)?;
+        Some(format!("arn:{partition}:cognito-idp:{region}:{account}:userpool/{pool}"))
+    }
 }
 
 /// Where SageMaker publishes notifications for a team.

@@ -408,7 +408,7 @@ fn suggest_job_fix(row: &JobRow) -> String {
 fn suggest_permission_fix(role: Option<&str>, is_upload: bool) -> String {
     let role = match role {
         Some(role) => format!(
-            "check that the template parameter PassableRoleArns lists {role}, and that its trust policy allows sagemaker.amazonaws.com to assume it"
+            "check that the template parameter CompilationRoleArns lists {role}, and that its trust policy allows sagemaker.amazonaws.com to assume it"
         ),
         None => {
             "check that no service control policy or permissions boundary takes this permission from the stack's roles"

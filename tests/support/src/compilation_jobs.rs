@@ -125,7 +125,12 @@ impl CompilationJobs for MemoryJobs {
         if self.hidden.lock().get(name).is_some_and(|hidden| *hidden > 0) {
             return Ok(());
         }
-        if let Some(job) = self.jobs.lock().get_mut(name).filter(|job| !job.status.is_terminal()) {
+        let mut jobs = self.jobs.lock();
+        // The role may stop only jobs with the tags of the stack.
+        let Some(job) = jobs.get_mut(name) else {
+            return Err(CallError::new("StopCompilationJob", CallErrorKind::Denied, "not authorized"));
+        };
+        if !job.status.is_terminal() {
             job.status = JobStatus::Stopping;
         }
         Ok(())

@@ -166,6 +166,19 @@ async fn refused_team_is_tried_three_times_and_after_a_config_change() {
     assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.created"]);
 }
 
+#[tokio::test]
+async fn missing_permission_for_a_user_pool_names_the_parameter() {
+    let cognito = "cognito: [ { user_pool: eu-west-1_Abc, user_group: radiologists, client_id: c1 } ]";
+    let maintainer = create_configured_maintainer(&TEAMS.replacen("oidc: { groups: [radiologists] }", cognito, 1));
+    maintainer.fail_next_call("radiology", CallErrorKind::Denied);
+    maintainer.handle_schedule().await.unwrap();
+    assert_eq!(maintainer.notifier.topic().types(), ["workteam.failed", "workteam.created"]);
+    let text = maintainer.notifier.topic().published.lock()[0].text.clone();
+    let fix = "add arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Abc to the template parameter \
+               WorkteamUserPoolArns";
+    assert!(text.contains(fix), "{text}");
+}
+
 /// SageMaker does not respond: the event is retried until the team is observed, and nothing is
 /// announced before.
 #[tokio::test]

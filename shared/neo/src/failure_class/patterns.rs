@@ -28,7 +28,7 @@ const COMMON_ERRORS: &str = "Amazon SageMaker API reference, Common Errors";
 
 const ASSUME_ROLE: &str =
     "check that the compilation role exists and that its trust policy allows sagemaker.amazonaws.com to assume it";
-const KMS_KEY: &str = "check that the KMS key exists and is enabled, and that its key policy and the compilation role allow kms:Decrypt for the archive and kms:GenerateDataKey for the artifact";
+const KMS_KEY: &str = "check that the KMS key is enabled, that the template parameter KmsKeyArns lists its ARN (or role_arn of the rule may use it), and that its key policy allows the compilation role kms:Decrypt for the archive and kms:GenerateDataKey for the artifact";
 const NEURON: &str = "the Neuron compiler cannot compile an operator of this model: compare the model with the operators that AWS Neuron supports (Neuron documentation), or compile it for another target";
 const PTH_FILE: &str =
     "SageMaker Neo reads a PyTorch model from one file that ends in .pth: rename the file, for example to model.pth";
