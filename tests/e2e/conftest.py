@@ -10,15 +10,21 @@ from rich.console import Console
 
 from tests.local.environment import DEFAULT_STATE, ROOT, isolate_process
 from tests.local.processes import treat_signals_as_interrupt
-from tests.local.stack import Stack
+from tests.local.stack import FAST_PARAMETERS, Stack
 from tests.local.terminal import Reporter
 
-from .harness import Harness
+from .harness import EXISTING_BUCKET, KMS_KEY, Harness
 
 STATE = DEFAULT_STATE / "e2e"
 CONFIG = Path(__file__).with_name("automation.yaml")
 OWN_SERVERS = ("MINISTACK_PORT", "SAGEMAKER_PORT", "SAGEMAKER_ENDPOINT")
+PARAMETERS = {"ModelBuckets": EXISTING_BUCKET, "KmsKeyArns": KMS_KEY}
 FAST_JOBS = {"starting_ms": 50, "in_progress_ms": 150, "stopping_ms": 50}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs the test of what the others used at the end."""
+    items.sort(key=lambda item: item.path.name == "test_used_permissions.py")
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +42,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
             reporter.print()
             # The stack itself does not need the CLI, but tests run it.
             subprocess.run(["cargo", "build", "--locked", "--quiet", "--workspace", "--bins"], cwd=ROOT, check=True)
-            stack.bring_up(reporter, CONFIG)
+            stack.bring_up(reporter, CONFIG, FAST_PARAMETERS | PARAMETERS)
         try:
             stack.call_emulator("settings", FAST_JOBS)
             yield stack

@@ -16,6 +16,8 @@ from tests.local.stack import Stack
 from tests.local.subscriber import Notification, Subscriber
 
 SECONDS = 60.0
+KMS_KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"  # in KmsKeyArns
+EXISTING_BUCKET = "e2e-partner-models"  # in the template parameter ModelBuckets
 THREE_TARGETS = {"jetson_nano", "ml_c5", "LINUX_ARM64_NVIDIA"}
 Json = dict[str, Any]
 
@@ -40,15 +42,15 @@ class Harness:
         """Returns a key in a folder for which tests/e2e/automation.yaml has a rule."""
         return f"{folder}/{self._name}/{name}.tar.gz"
 
-    def upload_archive(self, key: str, body: bytes | None = None, **metadata: str) -> Json:
-        """Uploads an archive, by default one with a real ONNX model.
+    def upload_archive(self, key: str, body: bytes | None = None, bucket: str = "", **metadata: str) -> Json:
+        """Uploads an archive, by default one with a real ONNX model, to the stack's bucket.
 
         Returns its key, size, version id and ETag.
         """
         if body is None:
             body = build_archive(**{"model.onnx": read_light_model("squeezenet")})
-        put = self.stack.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
-        return {"key": key, "size": len(body), "version_id": put["VersionId"], "etag": put["ETag"].strip('"')}
+        put = self.stack.client("s3").put_object(Bucket=bucket or self.bucket, Key=key, Body=body, Metadata=metadata)
+        return {"key": key, "size": len(body), "version_id": put.get("VersionId"), "etag": put["ETag"].strip('"')}
 
     def send_messages(self, queue: str, *bodies: Json | str) -> None:
         """Sends messages to a queue, identified by its logical id."""
@@ -96,9 +98,9 @@ class Harness:
         assert arrived, f"no summary of {key} arrived; received: {[n['subject'] for n in self.subscriber.received]}"
         return self.notifications_about(key, "model.summary")[0]
 
-    def requests_for(self, key: str) -> list[Json]:
+    def requests_for(self, key: str, bucket: str = "") -> list[Json]:
         """Returns the CreateCompilationJob requests for a key that SageMaker accepted."""
-        uri = f"s3://{self.bucket}/{key}"
+        uri = f"s3://{bucket or self.bucket}/{key}"
         return [job for job in self.accepted_requests() if job.get("InputConfig", {}).get("S3Uri") == uri]
 
     def accepted_requests(self) -> list[Json]:

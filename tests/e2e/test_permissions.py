@@ -1,6 +1,6 @@
 """Who needs which permission: the template grants exactly this. These tests need no stack.
 
-A statement that is missing here is one that nobody needs; a statement that is missing in the template is a call that
+A statement that is missing here is one that no call needs; a statement that is missing in the template is a call that
 AWS would refuse.
 """
 

@@ -149,6 +149,16 @@ def test_update_that_removes_most_groups_is_refused(harness: Harness, radiology:
     harness.wait_until_idle()
 
 
+def test_team_of_an_unlisted_user_pool_names_the_parameter(harness: Harness, radiology: str) -> None:
+    """SageMaker reads and updates the pool with the function's permissions, which only a template parameter gives."""
+    members = [{**EXAMPLE[0]["members"]["cognito"][0], "user_pool": "us-east-1_Unlisted0"}]
+    upload_config(harness, [*EXAMPLE, {**EXAMPLE[0], "name": "surgery", "members": {"cognito": members}}])
+    failed = wait_for_notification(harness, "workteam.failed", "WorkteamUserPoolArns")
+    assert "userpool/us-east-1_Unlisted0 to the template parameter" in failed["text"]
+    upload_config(harness, EXAMPLE)
+    harness.wait_until_idle()
+
+
 def test_message_without_envelope_is_dead_lettered(harness: Harness) -> None:
     harness.send_messages("WorkteamQueue", {"hello": "world"})
     [message] = harness.take_dead_letter_messages("WorkteamDeadLetterQueueUrl", 1)

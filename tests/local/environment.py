@@ -14,6 +14,7 @@ DEFAULT_STATE = ROOT / ".local"
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+SAGEMAKER_SERVER = "SAGEMAKER_SERVER"  # variable of MiniStack: the server to which it passes calls to SageMaker
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # credentials of MiniStack's root user
 
 

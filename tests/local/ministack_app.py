@@ -12,6 +12,8 @@ from ministack.app import app as ministack
 from ministack.core import iam_actions
 from ministack.services import eventbridge, s3, sqs
 
+from . import iam, recursion, sagemaker_permissions
+
 Message = dict[str, Any]
 
 RETRY_SPEED = 60  # the functions wait up to 25 minutes before they retry
@@ -20,10 +22,30 @@ RETRY_SPEED = 60  # the functions wait up to 25 minutes before they retry
 async def app(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """Marks each request as received over TLS, as the bucket policies require."""
+    """Marks each request as received over TLS, as the bucket policies require, and answers calls to SageMaker."""
     if scope["type"] == "http":
+        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        recursion.request_trace.set(headers.get(recursion.TRACE_HEADER, ""))
+        if headers.get("x-amz-target", "").startswith(sagemaker_permissions.TARGET):
+            await _answer_sagemaker(headers, scope["path"], receive, send)
+            return
         scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
     await ministack(scope, receive, send)
+
+
+async def _answer_sagemaker(
+    headers: dict[str, str],
+    path: str,
+    receive: Callable[[], Awaitable[Message]],
+    send: Callable[[Message], Awaitable[None]],
+) -> None:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    status, answered, content = await sagemaker_permissions.answer(headers, path, body)
+    await send({"type": "http.response.start", "status": status, "headers": answered})
+    await send({"type": "http.response.body", "body": content})
 
 
 def _patch_batch_actions() -> None:
@@ -56,6 +78,20 @@ def _patch_object_events() -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = remember_version, dispatch_with_version
 
 
+def _patch_object_keys() -> None:
+    """Reading an object that is encrypted with a KMS key also requires the permission to decrypt with that key."""
+    read = s3._get_object
+
+    def read_object(bucket: str, key: str, headers: dict[str, str], *rest: Any) -> Any:
+        response = read(bucket, key, headers, *rest)
+        encryption_key = response[1].get("x-amz-server-side-encryption-aws-kms-key-id")
+        checks = [("kms:Decrypt", encryption_key, {})] if encryption_key else []
+        denial = iam.find_denial(iam.read_access_key(headers), checks) if checks else None
+        return s3._error("AccessDenied", denial, 403) if denial else response
+
+    s3._get_object = read_object
+
+
 def _patch_source_queues() -> None:
     """Implements ListDeadLetterSourceQueues of SQS."""
 
@@ -78,7 +114,10 @@ def _patch_retry_waits() -> None:
     sqs._HANDLERS["ChangeMessageVisibility"] = change_visibility
 
 
+iam.record_used_actions()
 _patch_batch_actions()
 _patch_retry_waits()
 _patch_source_queues()
 _patch_object_events()
+_patch_object_keys()
+recursion.patch()

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +22,7 @@ from .environment import (
     DEFAULT_STATE,
     REGION,
     ROOT,
+    SAGEMAKER_SERVER,
     VENV_BIN,
     isolated_environment,
     read_env,
@@ -43,6 +44,7 @@ FAST_PARAMETERS = {
     "SavedQueries": "false",  # MiniStack has none
     "WorkteamBurstSeconds": "2",  # the default of one minute is too long to wait for
     "MissedUploadsSchedule": "rate(1 day)",  # else it finds the uploads of the sample events before you send these
+    "WorkteamUserPoolArns": f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/us-east-1_a1B2c3D4e",  # of the example
 }
 
 
@@ -120,17 +122,19 @@ class Stack:
                 raise LocalError(f"another run uses {self.state}. Fix: wait until it has finished") from None
             yield
 
-    def bring_up(self, reporter: Reporter, config: Path = EXAMPLE_CONFIG) -> None:
+    def bring_up(
+        self, reporter: Reporter, config: Path = EXAMPLE_CONFIG, parameters: Mapping[str, str] = FAST_PARAMETERS
+    ) -> None:
         """Compiles, starts and deploys everything. Stops all processes if it fails."""
         require_tools()
         self.tear_down()
         try:
-            self._start_and_deploy(reporter, config)
+            self._start_and_deploy(reporter, config, parameters)
         except BaseException:
             self.tear_down()
             raise
 
-    def _start_and_deploy(self, reporter: Reporter, config: Path) -> None:
+    def _start_and_deploy(self, reporter: Reporter, config: Path, parameters: Mapping[str, str]) -> None:
         env = isolated_environment()
         (self.state / "tmp").mkdir(parents=True, exist_ok=True)
         # Check first what would otherwise fail after minutes of compiling.
@@ -144,7 +148,7 @@ class Stack:
             compiled = binaries.compile_workspace(step, self.state / "logs" / "cargo.log", env)
             step.set_result(f"compiled {compiled} crates" if compiled else "up to date")
         with reporter.start_step("local AWS", "starting MiniStack") as step:
-            aws = self._start_ministack(env, aws_port)
+            aws = self._start_ministack(env, aws_port, given or f"http://{HOST}:{sagemaker_port}")
             env["AWS_ENDPOINT_URL"] = aws
             step.set_result(f"MiniStack at {aws}")
         with reporter.start_step("SageMaker", "starting the emulator") as step:
@@ -154,8 +158,9 @@ class Stack:
             sam.build_functions(self.state, env)
             step.show_progress("sam deploy")
             self.session.client("events", endpoint_url=aws).create_event_bus(Name=EVENT_BUS)
-            parameters = {"SageMakerEndpointUrl": sagemaker, "EventBusName": EVENT_BUS, **FAST_PARAMETERS}
-            sam.deploy_stack(self.state, env, parameters)
+            # The functions call SageMaker through MiniStack, which enforces their roles.
+            given_parameters = {"SageMakerEndpointUrl": aws, "EventBusName": EVENT_BUS, **parameters}
+            sam.deploy_stack(self.state, env, given_parameters)
             outputs = sam.get_outputs(self.session, aws)
             step.set_result(f"stack {sam.STACK_NAME} deployed with sam build and sam deploy")
         s3 = self.session.client("s3", endpoint_url=aws)
@@ -176,7 +181,7 @@ class Stack:
         functions = [function for page in pages for function in page["Functions"]]
         return {name: value for function in functions for name, value in function["Environment"]["Variables"].items()}
 
-    def _start_ministack(self, env: dict[str, str], port: int) -> str:
+    def _start_ministack(self, env: dict[str, str], port: int, sagemaker: str) -> str:
         url = f"http://{HOST}:{port}"
         settings = {
             "AUTH": "true",  # enforce the functions' roles
@@ -189,6 +194,7 @@ class Stack:
             "MINISTACK_HOST": HOST,
             "MINISTACK_REGION": REGION,
             "PYTHONPATH": str(ROOT),
+            SAGEMAKER_SERVER: sagemaker,
             "SFTP_ENABLED": "0",
             "TMPDIR": str(self.state / "tmp"),
         }
