@@ -32,7 +32,6 @@ pub(crate) struct InspectedArchive {
 }
 
 pub(crate) struct S3Object {
-    pub bucket: String,
     pub key: String,
     pub version_id: Option<String>,
     pub etag: String,
@@ -105,7 +104,6 @@ async fn download_and_inspect(
         response.map_err(|error| CliError::of_bucket(bucket, Some(&uri), CallError::from_sdk("GetObject", error)))?;
     let size = object.content_length().and_then(|length| u64::try_from(length).ok());
     let s3_object = S3Object {
-        bucket: bucket.to_owned(),
         key: key.to_owned(),
         version_id: object.version_id().map(str::to_owned),
         etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),

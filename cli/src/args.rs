@@ -205,9 +205,12 @@ pub(crate) struct PlanArgs {
     /// several entries
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = parse_metadata)]
     pub metadata: Vec<(String, String)>,
-    /// Name of the model bucket
-    #[arg(long, default_value = "models")]
-    pub bucket: String,
+    /// Name of the bucket the model will be uploaded to [default: the stack's model bucket]
+    #[arg(long, value_name = "BUCKET")]
+    pub bucket: Option<String>,
+    /// Name of the stack's own model bucket, to which rules without `bucket` apply
+    #[arg(long, value_name = "BUCKET", env = "ModelBucketName", hide_env_values = true)]
+    pub model_bucket: Option<String>,
     /// Name of the artifact bucket
     #[arg(long, default_value = "artifacts")]
     pub artifact_bucket: String,

@@ -23,8 +23,8 @@ pub(crate) enum CliError {
     Archive(#[from] model_archive::InspectError),
     #[error("`{0}` has no object key")]
     NoObjectKey(String),
-    #[error("no rule in {} matches the key `{key}`", path.display())]
-    NoMatchingRule { path: PathBuf, key: String },
+    #[error("no rule in {} matches the key `{key}` in the bucket `{bucket}`", path.display())]
+    NoMatchingRule { path: PathBuf, bucket: String, key: String },
     #[error("`{0}` is not a target, and no target's name contains it")]
     UnknownTarget(String),
     #[error("`{0}` is not the code of a problem or warning")]
@@ -152,7 +152,9 @@ impl CliError {
     fn suggest_fix(&self) -> Option<String> {
         let fix = match self {
             Self::NoObjectKey(_) => "use s3://bucket/key.tar.gz",
-            Self::NoMatchingRule { .. } => "pass the object key with --key, for example --key vision/model.tar.gz",
+            Self::NoMatchingRule { .. } => {
+                "pass the object key with --key, for example --key vision/model.tar.gz, and the bucket with --bucket"
+            }
             Self::UnknownTarget(_) => "run `automation targets` to list all targets",
             Self::UnknownCode(_) => {
                 "copy the code from the end of the line with the problem; docs/PROBLEMS.md lists all codes"

@@ -39,6 +39,7 @@ impl Folder {
             .args(args)
             .env_remove("AWS_REGION")
             .env_remove("LedgerTableName")
+            .env_remove("ModelBucketName")
             .envs(variables.iter().copied())
             .current_dir(&self.0)
             .stdin(Stdio::piped())
@@ -181,6 +182,27 @@ fn plan_shows_each_request_or_its_problems() {
     ];
     // The size depends on the version of the compressor.
     insta::assert_snapshot!(printed.join("\n\n").replace(&format!("\"size\": {}", model.len()), "\"size\": SIZE"));
+}
+
+#[test]
+fn plan_chooses_the_rule_of_the_bucket() {
+    let folder = Folder::new("buckets");
+    folder.write_file("model.tar.gz", &build_archive(&[("model.onnx", &read_squeezenet())]));
+    let rule = |name: &str, bucket: &str| {
+        format!("    - {{ name: {name}, {bucket} keys: '**', targets: [ {{ device: ml_c5 }} ] }}\n")
+    };
+    let rules = [rule("partners", "bucket: 'partner-*',"), rule("own", "")].concat();
+    folder.write_file("automation.yaml", format!("version: 1\ncompilation:\n  rules:\n{rules}").as_bytes());
+    for (arguments, shown) in [
+        (&[][..], "model.tar.gz as s3://models/model.tar.gz, rule own"),
+        (&["--bucket", "my-models"], "s3://my-models/model.tar.gz, rule own"),
+        (&["--bucket", "partner-a"], "s3://partner-a/model.tar.gz, rule partners"),
+        (&["--model-bucket", "my-models"], "s3://my-models/model.tar.gz, rule own"),
+        (&["--bucket", "other", "--model-bucket", "my-models"], "matches the key `model.tar.gz` in the bucket `other`"),
+    ] {
+        let printed = folder.run_cli(&[&["plan", "model.tar.gz"], arguments].concat());
+        assert!(printed.contains(shown), "{arguments:?}: {printed}");
+    }
 }
 
 #[test]

@@ -242,6 +242,7 @@ impl Case {
             defaults: &document.compilation.defaults,
             inspection: &inspection,
             artifact_bucket: "artifacts",
+            model_buckets: &neo::ModelBuckets::new("models", Vec::new()),
             region: self.region,
         }))
     }

@@ -4,7 +4,9 @@ use std::{collections::HashMap, path::Path};
 
 use configuration::ConfigDocument;
 use model_archive::{Framework, Problem, Warning};
-use neo::{CompilationPlan, Overrides, PlanInput, TargetPlan, Upload};
+use neo::{
+    CompilationConfig, CompilationPlan, CompilationRule, ModelBuckets, Overrides, PlanInput, TargetPlan, Upload,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,6 +23,9 @@ use crate::{
 /// Version ID and entity tag of a local file.
 const LOCAL: &str = "local";
 
+/// Name of the model bucket, if it is not known.
+const LOCAL_BUCKET: &str = "models";
+
 pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
     match load_config(&args.config, args.json, out)? {
         Some(document) => show_plan_of(&document, args, out),
@@ -35,8 +40,9 @@ pub(crate) fn show_plan_of(
     out: &mut CliOutput,
 ) -> Result<Verdict, CliError> {
     let key = resolve_key(args);
-    let Some(rule) = document.compilation.find_rule(&key) else {
-        return Err(CliError::NoMatchingRule { path: args.config.clone(), key });
+    let (bucket, model_buckets) = resolve_buckets(args, &document.compilation);
+    let Some(rule) = document.compilation.find_rule(&bucket, &key, &model_buckets) else {
+        return Err(CliError::NoMatchingRule { path: args.config.clone(), bucket, key });
     };
     let read_overrides = |metadata: &HashMap<String, String>| {
         let given = args.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -45,7 +51,7 @@ pub(crate) fn show_plan_of(
     };
     let archive =
         inspect_source(&args.archive, &args.aws, &|metadata| read_overrides(metadata).ok()?.expected_framework(rule))?;
-    let upload = build_upload(args, key, &archive);
+    let upload = build_upload(args, bucket, key, &archive);
     let metadata = archive.object.as_ref().map(|object| object.metadata.clone()).unwrap_or_default();
     let overrides = match read_overrides(&metadata) {
         Ok(overrides) => overrides,
@@ -65,6 +71,7 @@ pub(crate) fn show_plan_of(
         defaults: &document.compilation.defaults,
         inspection: &archive.inspection,
         artifact_bucket: &args.artifact_bucket,
+        model_buckets: &model_buckets,
         region: args.aws.region_or_variable().as_deref(),
     });
     if args.json {
@@ -90,18 +97,31 @@ fn resolve_key(args: &PlanArgs) -> String {
     }
 }
 
-fn build_upload(args: &PlanArgs, key: String, archive: &InspectedArchive) -> Upload {
+/// Returns the bucket that the upload has or will have, and the model buckets of the stack. A bucket
+/// that a rule names is an existing one, unless it is known to be the stack's own.
+fn resolve_buckets(args: &PlanArgs, compilation: &CompilationConfig) -> (String, ModelBuckets) {
+    let of_object = args.archive.strip_prefix("s3://").and_then(|uri| uri.split_once('/')).map(|(bucket, _)| bucket);
+    let named = args.bucket.as_deref().or(of_object);
+    let own = args.model_bucket.as_deref().filter(|bucket| !bucket.is_empty());
+    let bucket = named.or(own).unwrap_or(LOCAL_BUCKET);
+    let is_named = |rule: &CompilationRule| rule.bucket_pattern().is_some_and(|pattern| pattern.is_match(bucket));
+    let is_existing = named.is_some() && compilation.rules.iter().any(is_named);
+    let own = own.unwrap_or(if is_existing { LOCAL_BUCKET } else { bucket });
+    (bucket.to_owned(), ModelBuckets::new(own, vec![bucket.to_owned()]))
+}
+
+fn build_upload(args: &PlanArgs, bucket: String, key: String, archive: &InspectedArchive) -> Upload {
     let size = archive.size;
     match &archive.object {
         Some(object) => Upload {
-            bucket: object.bucket.clone(),
+            bucket,
             key: if args.key.is_some() { key } else { object.key.clone() },
             version_id: args.version_id.clone().or_else(|| object.version_id.clone()),
             etag: object.etag.clone(),
             size,
         },
         None => Upload {
-            bucket: args.bucket.clone(),
+            bucket,
             key,
             version_id: Some(args.version_id.clone().unwrap_or_else(|| LOCAL.to_owned())),
             etag: LOCAL.to_owned(),

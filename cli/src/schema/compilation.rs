@@ -47,6 +47,10 @@ struct RuleSchema {
     /// Identifies the rule in notifications and tags.
     #[schemars(regex(pattern = r"\S"))]
     name: String,
+    /// The bucket of the uploads, or a glob over names: one of the template parameter `ModelBuckets`.
+    /// Default: the stack's own model bucket.
+    #[schemars(length(min = 1), regex(pattern = r"^[a-z0-9.*?{},!\[\]-]+$"))]
+    bucket: Option<String>,
     /// A glob over object keys: `*` matches within one folder, `**` crosses folders, `{a,b}`
     /// matches either.
     keys: Option<String>,

@@ -3,7 +3,7 @@
 // The SDK nests its futures deeply.
 #![recursion_limit = "256"]
 
-use automation::{Aws, ConfigSource};
+use automation::{Aws, ModelBuckets};
 use jiff::Timestamp;
 use maintain_partner_apps::AppMaintainer;
 use sagemaker::{READ_LIMIT, SageMakerClient};
@@ -14,9 +14,10 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env();
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
+    let model_buckets = ModelBuckets::new(env.var(env::MODEL_BUCKET), env.optional_list(env::MODEL_BUCKETS));
     let maintainer = AppMaintainer {
         apps: SageMakerClient::with_one_retry(aws.config()),
-        config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
+        config: aws.config_source(env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY), &model_buckets),
         notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger),
         ledger,
         read_limit: READ_LIMIT,

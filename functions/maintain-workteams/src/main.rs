@@ -1,6 +1,6 @@
 //! Lambda function: keeps work teams in the desired state that `automation.yaml` declares.
 
-use automation::{Aws, ConfigSource};
+use automation::{Aws, ModelBuckets};
 use jiff::Timestamp;
 use maintain_workteams::WorkteamMaintainer;
 use sagemaker::SageMakerClient;
@@ -11,8 +11,9 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env();
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
+    let model_buckets = ModelBuckets::new(env.var(env::MODEL_BUCKET), env.optional_list(env::MODEL_BUCKETS));
     let maintainer = WorkteamMaintainer {
-        config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
+        config: aws.config_source(env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY), &model_buckets),
         workteams: SageMakerClient::with_one_retry(aws.config()),
         notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger),
         ledger,

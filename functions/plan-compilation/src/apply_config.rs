@@ -32,7 +32,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     pub(crate) async fn apply_missed_config(&self) -> Result<(), Failure> {
         let (bucket, key) = (self.config.bucket(), self.config.key());
         let Some(head) = self.archives.find_object(bucket, key).await? else { return Ok(()) };
-        let ObjectHead { version_id, etag, size, last_modified } = head;
+        let ObjectHead { version_id, etag, size, last_modified, kms_key: _ } = head;
         let modified = last_modified.unwrap_or_default();
         let version = version_id.as_ref().unwrap_or(&etag);
         let is_applied = self.ledger.find_applied_config().await?.as_ref() == Some(version);

@@ -82,8 +82,8 @@ impl Decision {
 }
 
 impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
-    /// Decides about an upload; `None` if it is skipped, because a newer upload replaced it or it
-    /// is empty.
+    /// Decides about an upload; `None` if it is skipped, because a newer upload replaced it, it is
+    /// empty, or it is in a bucket that also has other uses and no rule matches it.
     pub(crate) async fn decide_upload(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {
         let config = match self.config.load_and_report(&self.notifier, (self.clock)()).await? {
             FoundConfig::Active(config) => config,
@@ -92,7 +92,12 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
                 return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
             }
         };
-        let Some(rule) = config.document.compilation.find_rule(&object.key) else {
+        let compilation = &config.document.compilation;
+        let Some(rule) = compilation.find_rule(&object.bucket, &object.key, &self.model_buckets) else {
+            if self.model_buckets.is_existing(&object.bucket) {
+                info!(bucket = object.bucket, key = object.key, "Object skipped: no rule matches it");
+                return Ok(None);
+            }
             let problems = vec![no_matching_rule_problem(&config, &object.key)];
             return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
         };
@@ -132,7 +137,13 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         if !self.ledger.record_refusal(id.as_str()).await? {
             return Err(Failure::Deferred { cause: error.to_string(), backoff: Backoff::Fixed(PERMISSION_RETRY) });
         }
-        let problems = vec![unreadable_object_problem(object, &error.message)];
+        // S3 shows the key of an object also to those who may not use it.
+        let head = match is_kms_refusal(&error.message) {
+            true => self.archives.find_object(&object.bucket, &object.key).await.ok().flatten(),
+            false => None,
+        };
+        let key = head.and_then(|head| head.kms_key);
+        let problems = vec![unreadable_object_problem(object, &error.message, key.as_deref())];
         Ok(Some(Decision::rejected(upload, Some(rule), problems)))
     }
 
@@ -188,7 +199,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             rule,
             defaults: &config.document.compilation.defaults,
             inspection: &Inspection::default(),
-            artifact_bucket: &self.artifact_bucket,
+            artifact_bucket: self.models.artifact_bucket(),
+            model_buckets: &self.model_buckets,
             region: self.region.as_deref(),
         };
         // What is certain whatever the archive contains is answered without reading it.
@@ -228,7 +240,8 @@ pub(crate) fn upload_from_event(object: &ObjectCreated) -> Upload {
 
 fn no_matching_rule_problem(config: &Config, key: &str) -> Problem {
     let rules = &config.document.compilation.rules;
-    let with_keys = rules.iter().filter_map(|rule| Some((&rule.name, rule.key_pattern()?)));
+    let for_bucket = rules.iter().filter(|rule| rule.bucket_pattern().is_none());
+    let with_keys = for_bucket.filter_map(|rule| Some((&rule.name, rule.key_pattern()?)));
     let patterns: Vec<_> = with_keys.map(|(name, keys)| format!("{name} ({})", keys.as_str())).collect();
     let known = if patterns.is_empty() { "there are no rules for uploads".to_owned() } else { patterns.join(", ") };
     Problem::new(
@@ -246,15 +259,17 @@ fn object_deleted_problem(object: &ObjectCreated) -> Problem {
     )
 }
 
-/// The reasons differ only in the message of S3.
-fn unreadable_object_problem(object: &ObjectCreated, reason: &str) -> Problem {
+/// The reasons differ only in the message of S3. `key` is the KMS key of the object, if it is known.
+fn unreadable_object_problem(object: &ObjectCreated, reason: &str, key: Option<&str>) -> Problem {
     let uri = format!("s3://{}/{}", object.bucket, object.key);
-    let lower = reason.to_lowercase();
-    let fix = if lower.contains("kms") || lower.contains("ciphertext") {
-        "allow plan-compilation's role and the compilation role kms:Decrypt on the key that encrypts the object, \
-         in the key policy and in the roles, or encrypt it with SSE-S3; then upload the archive again"
-            .to_owned()
-    } else if lower.contains("storage class") {
+    let fix = if is_kms_refusal(reason) {
+        let key = key.unwrap_or("the ARN of the KMS key that encrypts the object");
+        format!(
+            "check that the key is enabled, add {key} to the template parameter KmsKeyArns and update the stack; if the \
+             key policy does not delegate to IAM, let it allow kms:Decrypt to the roles in the stack's outputs \
+             PlanCompilationRoleArn and CompilationRoleArn; then upload the archive again"
+        )
+    } else if reason.to_lowercase().contains("storage class") {
         format!("copy the object to the storage class STANDARD: aws s3 cp {uri} {uri} --storage-class STANDARD")
     } else {
         format!(
@@ -264,6 +279,11 @@ fn unreadable_object_problem(object: &ObjectCreated, reason: &str) -> Problem {
         )
     };
     Problem::new("object-not-readable", format!("S3 does not allow reading {uri}: {reason}"), fix)
+}
+
+fn is_kms_refusal(reason: &str) -> bool {
+    let lower = reason.to_lowercase();
+    lower.contains("kms") || lower.contains("ciphertext")
 }
 
 /// Why an archive could not be inspected.

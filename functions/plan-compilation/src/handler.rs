@@ -17,7 +17,7 @@ use automation::{
 };
 use ledger::{Ledger, LedgerTable};
 use model_archive::Problem;
-use neo::{CompilationPlan, CompilationRule, ModelSource, PackagePlanInput};
+use neo::{CompilationPlan, CompilationRule, ModelBuckets, ModelSource, PackagePlanInput};
 use notifications::{Channel, Notification, notifier::Notifier};
 use serde_json::{Value, json};
 use tracing::{info, warn};
@@ -26,7 +26,6 @@ use worker::{Clock, Failure, metrics, queue::Sender};
 use crate::{
     decide::{Decision, upload_from_event},
     missed_uploads::UploadSearch,
-    own_artifact::find_own_artifact,
 };
 
 /// Turns uploads and model packages into compilation requests.
@@ -44,10 +43,10 @@ pub struct Planner<O, T, N, Q> {
     pub uploads: Q,
     /// The queues of the functions that apply the other sections of the configuration.
     pub config_queues: Vec<Q>,
-    /// The bucket whose uploads are compiled.
-    pub model_bucket: String,
-    /// Bucket that artifacts are written to.
-    pub artifact_bucket: String,
+    /// The buckets whose uploads are compiled.
+    pub model_buckets: ModelBuckets,
+    /// Existing buckets that artifacts may be written to.
+    pub artifact_buckets: Vec<String>,
     /// The Region of the jobs.
     pub region: Option<String>,
     pub clock: Clock,
@@ -102,13 +101,17 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             info!(bucket = object.bucket, key = object.key, "Object skipped: a folder marker or an empty object");
             return Ok(());
         }
+        if !self.model_buckets.may_hold_model(&object.bucket, &object.key) {
+            info!(bucket = object.bucket, key = object.key, "Object skipped: not an archive, in an existing bucket");
+            return Ok(());
+        }
         if let Some(id) = object.model_id()
             && let Some(model) = self.ledger.find_model(&id).await?
         {
             // Planned before, but the function may have crashed before it sent every request.
             return self.dispatch_model(&id, &model).await;
         }
-        if let Some(problem) = find_own_artifact(&self.ledger, &self.artifact_bucket, object).await? {
+        if let Some(problem) = self.find_own_artifact(object).await? {
             return self.report_own_artifact(object, problem).await;
         }
         match self.decide_upload(object).await? {
@@ -134,8 +137,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
                 package,
                 rule,
                 defaults: &compilation.defaults,
-                artifact_bucket: &self.artifact_bucket,
-                model_bucket: &self.model_bucket,
+                artifact_bucket: self.models.artifact_bucket(),
+                model_buckets: &self.model_buckets,
                 region: self.region.as_deref(),
             });
             // A package that cannot be planned does not keep back those of the other rules.

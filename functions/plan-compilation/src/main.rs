@@ -1,6 +1,6 @@
 //! Lambda function: plans compilations for uploaded model archives and for model packages.
 
-use automation::{Aws, ConfigSource, ModelNotifier};
+use automation::{Aws, ModelBuckets, ModelNotifier};
 use plan_compilation::Planner;
 use worker::{Env, Error, env, serve_scheduled_batches};
 
@@ -10,18 +10,18 @@ async fn main() -> Result<(), Error> {
     let mut env = Env::default();
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger);
-    let artifact_bucket = env.var(env::ARTIFACT_BUCKET);
+    let model_buckets = ModelBuckets::new(env.var(env::MODEL_BUCKET), env.optional_list(env::MODEL_BUCKETS));
     let planner = Planner {
-        config: ConfigSource::new(aws.s3(), env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY)),
+        config: aws.config_source(env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY), &model_buckets),
         archives: aws.s3(),
-        models: ModelNotifier::new(ledger.clone(), notifier.clone(), aws.s3(), artifact_bucket.clone()),
+        models: ModelNotifier::new(ledger.clone(), notifier.clone(), aws.s3(), env.var(env::ARTIFACT_BUCKET)),
         ledger,
         notifier,
         requests: aws.queue(env.var(env::REQUESTS_QUEUE_URL)),
         uploads: aws.queue(env.var(env::UPLOADS_QUEUE_URL)),
         config_queues: env.list(env::CONFIG_QUEUE_URLS).into_iter().map(|url| aws.queue(url)).collect(),
-        model_bucket: env.var(env::MODEL_BUCKET),
-        artifact_bucket,
+        model_buckets,
+        artifact_buckets: env.optional_list(env::ARTIFACT_BUCKETS),
         region: aws.region(),
         clock: jiff::Timestamp::now,
     };

@@ -113,8 +113,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         let now = (self.clock)();
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let mut searches = Vec::with_capacity(1);
-        for bucket in [self.model_bucket.as_str()] {
-            let first_seen = if *bucket == self.model_bucket { now - DEPLOYMENT } else { now };
+        for bucket in self.model_buckets.iter() {
+            let first_seen = if bucket == self.model_buckets.own() { now - DEPLOYMENT } else { now };
             let previous = self.ledger.open_bucket(bucket, first_seen).await?;
             let found_until = previous.found_until;
             let pass = previous.pass.clone().or(Some(BucketPass { started_at: now, last_key: None }));
@@ -133,7 +133,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         let mut is_complete = !page.has_more;
         let mut uploads = Vec::new();
         for object in page.objects {
-            if is_due(&object, search, started_at) {
+            let may_hold_model = self.model_buckets.may_hold_model(search.bucket, &object.key);
+            if may_hold_model && is_due(&object, search, started_at) {
                 if report.calls >= MAX_CALLS {
                     is_complete = false;
                     break;

@@ -9,13 +9,14 @@ use aws_config::{
 use aws_credential_types::provider::SharedCredentialsProvider;
 use jiff::Timestamp;
 use ledger::{DynamoTable, Ledger};
+use neo::ModelBuckets;
 use notifications::{channel::AwsChannel, event_bus::EventBridgeBus, notifier::Notifier, sns::SnsTopic};
 use worker::{
     queue::{SqsSender, SqsSourceQueue},
     telemetry,
 };
 
-use crate::{function_config::build_config, objects::S3Objects};
+use crate::{config::ConfigSource, function_config::build_config, objects::S3Objects};
 
 /// Longest wait for one response. A body that is streamed afterwards may take longer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
@@ -79,6 +80,11 @@ impl Aws {
 
     pub fn s3(&self) -> S3Objects {
         S3Objects::new(self.s3.get_or_init(|| aws_sdk_s3::Client::new(&self.config)).clone())
+    }
+
+    /// The configuration at this key, whose rules can name these buckets.
+    pub fn config_source(&self, bucket: String, key: String, buckets: &ModelBuckets) -> ConfigSource<S3Objects> {
+        ConfigSource::new(self.s3(), bucket, key).with_model_buckets(buckets.clone())
     }
 
     /// The ledger in the table of this name.

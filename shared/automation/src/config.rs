@@ -8,6 +8,7 @@ use std::{
 use configuration::ConfigDocument;
 use jiff::Timestamp;
 use ledger::{Ledger, LedgerTable, ValidConfigRow};
+use neo::ModelBuckets;
 use notifications::{Channel, Notification, notifier::Notifier};
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
@@ -93,11 +94,29 @@ pub struct ConfigSource<O> {
     checks_since: OnceLock<Timestamp>,
     /// The version that this process recorded in the ledger as valid.
     recorded: Mutex<Option<ValidConfigRow>>,
+    /// The buckets that rules can name; `None` if they are not checked.
+    model_buckets: Option<ModelBuckets>,
 }
 
 impl<O: Objects> ConfigSource<O> {
     pub fn new(objects: O, bucket: String, key: String) -> Self {
-        Self { objects, bucket, key, last: Mutex::default(), checks_since: OnceLock::new(), recorded: Mutex::default() }
+        Self {
+            objects,
+            bucket,
+            key,
+            last: Mutex::default(),
+            checks_since: OnceLock::new(),
+            recorded: Mutex::default(),
+            model_buckets: None,
+        }
+    }
+
+    /// Rejects rules for buckets that the stack does not know. A configuration is valid or invalid as
+    /// a whole, so every function of the stack checks it.
+    #[must_use]
+    pub fn with_model_buckets(mut self, buckets: ModelBuckets) -> Self {
+        self.model_buckets = Some(buckets);
+        self
     }
 
     /// The configuration bucket.
@@ -281,9 +300,19 @@ impl<O: Objects> ConfigSource<O> {
             return Ok(ParsedConfig::Invalid(error));
         }
         Ok(match document::decode_text(&bytes).and_then(parse) {
-            Ok(document) => ParsedConfig::Valid(Arc::new(document)),
+            Ok(document) => self.check_buckets(document),
             Err(error) => ParsedConfig::Invalid(error.to_string()),
         })
+    }
+
+    fn check_buckets(&self, document: ConfigDocument) -> ParsedConfig {
+        let unknown = self.model_buckets.as_ref().map(|buckets| document.compilation.find_unknown_buckets(buckets));
+        let errors: Vec<_> = unknown.iter().flatten().map(ToString::to_string).collect();
+        if errors.is_empty() {
+            ParsedConfig::Valid(Arc::new(document))
+        } else {
+            ParsedConfig::Invalid(errors.join("\n"))
+        }
     }
 
     async fn open_version(&self, version_id: Option<String>) -> Result<Object, LoadError> {

@@ -14,3 +14,4 @@ pub use aws::Aws;
 pub use config::ConfigSource;
 pub use foreign_jobs::ForeignJobs;
 pub use model_notifications::ModelNotifier;
+pub use neo::ModelBuckets;

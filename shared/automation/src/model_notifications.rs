@@ -27,6 +27,11 @@ impl<T: LedgerTable, N: Channel, O: Objects> ModelNotifier<T, N, O> {
         Self { ledger, notifier, objects, artifact_bucket }
     }
 
+    /// The bucket that summaries are written to, and artifacts unless a rule sets another one.
+    pub fn artifact_bucket(&self) -> &str {
+        &self.artifact_bucket
+    }
+
     /// Where summaries are written to, and artifacts are looked up.
     pub fn objects(&self) -> &O {
         &self.objects

@@ -45,6 +45,8 @@ pub struct ObjectHead {
     /// Size in bytes.
     pub size: u64,
     pub last_modified: Option<Timestamp>,
+    /// ARN of the KMS key that encrypts it; `None` if that is S3's own key.
+    pub kms_key: Option<String>,
 }
 
 /// An object in the list of a bucket.
@@ -181,6 +183,7 @@ impl Objects for S3Objects {
                 etag: unquote_etag(found.e_tag),
                 size: found.content_length.and_then(|size| size.try_into().ok()).unwrap_or(0),
                 last_modified: found.last_modified.and_then(to_timestamp),
+                kms_key: found.ssekms_key_id,
             })),
             Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

@@ -1,7 +1,10 @@
 //! The active configuration, for different versions in the bucket.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use automation::config::{Config, ConfigSource, FoundConfig, LoadError};
+use automation::{
+    ModelBuckets,
+    config::{Config, ConfigSource, FoundConfig, LoadError},
+};
 use configuration::ConfigDocument;
 use jiff::{SignedDuration, Timestamp};
 use ledger::Ledger;
@@ -44,6 +47,21 @@ async fn last_valid_version_stays_active_after_an_invalid_one() {
     let rejected = config.rejected.unwrap();
     assert_eq!(rejected.version.as_deref(), Some("3"));
     assert!(rejected.error.contains("compilatoin"), "{}", rejected.error);
+}
+
+#[tokio::test]
+async fn rule_for_a_bucket_the_stack_does_not_know_is_rejected() {
+    let objects = MemoryObjects::default();
+    put_document(&objects, "1", GOOD);
+    put_document(&objects, "2", &GOOD.replace("keys:", "bucket: partner-models, keys:"));
+    let with_buckets = |existing: &[&str]| {
+        let existing = existing.iter().map(|bucket| (*bucket).to_owned()).collect();
+        config_source(&objects).with_model_buckets(ModelBuckets::new("models", existing))
+    };
+    let config = with_buckets(&["other-models"]).load_active().await.unwrap();
+    assert_eq!(config.version(), Some("1"));
+    insta::assert_snapshot!(config.rejected.unwrap().error, @"compilation.rules[0].bucket: `partner-models` of rule `all` matches no model bucket of the stack (models, other-models); add the bucket to the template parameter ModelBuckets and update the stack, then upload the configuration again");
+    assert_eq!(with_buckets(&["partner-models"]).load_active().await.unwrap().version(), Some("2"));
 }
 
 #[tokio::test]

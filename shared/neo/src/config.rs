@@ -6,7 +6,7 @@ mod output_template;
 mod parse;
 mod values;
 
-use document::{MapFields, Reader};
+use document::{ConfigDiagnostic, MapFields, Reader};
 use model_archive::Framework;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub use values::{
     VpcConfig,
 };
 
-use crate::{InputShapes, KeyPattern, Target, input_shapes::DeclaredLayout};
+use crate::{InputShapes, KeyPattern, ModelBuckets, Target, input_shapes::DeclaredLayout};
 
 /// The `compilation` section.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +58,11 @@ pub struct CompilationRule {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RuleSource {
     /// Uploads whose object key matches.
-    Keys(KeyPattern),
+    Uploads {
+        /// The buckets of the uploads; `None` for the stack's own model bucket.
+        bucket: Option<KeyPattern>,
+        keys: KeyPattern,
+    },
     /// One model package version.
     Package(ModelPackageArn),
 }
@@ -67,15 +71,28 @@ impl CompilationRule {
     /// The pattern of the object keys it applies to; `None` for a model package rule.
     pub fn key_pattern(&self) -> Option<&KeyPattern> {
         match &self.source {
-            RuleSource::Keys(keys) => Some(keys),
+            RuleSource::Uploads { keys, .. } => Some(keys),
             RuleSource::Package(_) => None,
         }
+    }
+
+    /// The pattern of the buckets it applies to; `None` if it does not name any.
+    pub fn bucket_pattern(&self) -> Option<&KeyPattern> {
+        match &self.source {
+            RuleSource::Uploads { bucket, .. } => bucket.as_ref(),
+            RuleSource::Package(_) => None,
+        }
+    }
+
+    /// Whether it applies to uploads to the bucket.
+    fn matches_bucket(&self, bucket: &str, buckets: &ModelBuckets) -> bool {
+        self.bucket_pattern().map_or(bucket == buckets.own(), |pattern| pattern.is_match(bucket))
     }
 
     /// The model package version it applies to; `None` for a rule for uploads.
     pub fn model_package(&self) -> Option<&ModelPackageArn> {
         match &self.source {
-            RuleSource::Keys(_) => None,
+            RuleSource::Uploads { .. } => None,
             RuleSource::Package(package) => Some(package),
         }
     }
@@ -111,8 +128,30 @@ impl CompilationConfig {
         }
     }
 
-    /// The first rule whose pattern matches the object key.
-    pub fn find_rule(&self, key: &str) -> Option<&CompilationRule> {
-        self.rules.iter().find(|rule| rule.key_pattern().is_some_and(|pattern| pattern.is_match(key)))
+    /// The first rule whose patterns match the bucket and the key of an object.
+    pub fn find_rule(&self, bucket: &str, key: &str, buckets: &ModelBuckets) -> Option<&CompilationRule> {
+        let matches_key = |rule: &CompilationRule| rule.key_pattern().is_some_and(|pattern| pattern.is_match(key));
+        self.rules.iter().find(|rule| matches_key(rule) && rule.matches_bucket(bucket, buckets))
+    }
+
+    /// The rules whose `bucket` matches none of the buckets, each with the reason: S3 sends no
+    /// events of other buckets to the stack.
+    pub fn find_unknown_buckets(&self, buckets: &ModelBuckets) -> Vec<ConfigDiagnostic> {
+        let unknown = self.rules.iter().enumerate().filter_map(|(index, rule)| {
+            let pattern = rule.bucket_pattern()?;
+            let known: Vec<_> = buckets.iter().collect();
+            (!known.iter().any(|bucket| pattern.is_match(bucket))).then(|| ConfigDiagnostic {
+                position: None,
+                path: format!("compilation.rules[{index}].bucket"),
+                message: format!(
+                    "`{}` of rule `{}` matches no model bucket of the stack ({}); add the bucket to the template \
+                     parameter ModelBuckets and update the stack, then upload the configuration again",
+                    pattern.as_str(),
+                    rule.name,
+                    known.join(", ")
+                ),
+            })
+        });
+        unknown.collect()
     }
 }

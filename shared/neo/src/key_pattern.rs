@@ -1,4 +1,4 @@
-//! Which uploads a rule applies to: a glob pattern for object keys.
+//! Which uploads a rule applies to: glob patterns for object keys and buckets.
 
 mod reach;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A glob pattern for object keys: `*` matches within one folder, `**` across folders, `{a,b}`
-/// either.
+/// either. Also for bucket names, which have no folders.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyPattern {

@@ -7,12 +7,14 @@ mod input_shapes;
 mod job;
 mod job_options;
 mod key_pattern;
+mod model_buckets;
 mod model_source;
 mod name;
 mod overrides;
 mod plan;
 mod quota;
 mod request;
+mod stack_access;
 mod target;
 mod upload;
 
@@ -29,6 +31,7 @@ pub use input_shapes::{
 pub use job::{JobDescription, JobStatus};
 pub use job_options::JobOptions;
 pub use key_pattern::{KeyPattern, KeyPatternError};
+pub use model_buckets::ModelBuckets;
 pub use model_source::{ModelPackage, ModelSource};
 pub use name::{ContentId, JobName, ModelId};
 pub use overrides::{METADATA_KEYS, Overrides};
@@ -38,6 +41,7 @@ pub use plan::{
 };
 pub use quota::read_quota_value;
 pub use request::{CompilationRequest, REQUEST_VERSION};
+pub use stack_access::StackAccess;
 pub use target::{
     ACCELERATORS, ARCHITECTURES, FrameworkSupport, SYNONYMS, SYSTEMS, TARGETS, Target, TargetDevice, TargetFamily,
     TargetPlatform, TargetRow, UnknownTarget, device_names, new_device_pattern,

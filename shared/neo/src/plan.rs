@@ -23,8 +23,8 @@ pub use setting_origin::{ResolvedSetting, SettingOrigin};
 use context::{ModelInputConfig, PlanContext, TargetDraft};
 
 use crate::{
-    CompilationRequest, CompilationRule, JobSettings, NewVersionPolicy, Overrides, Target, TargetSpec, Upload,
-    find_input_warnings,
+    CompilationRequest, CompilationRule, JobSettings, ModelBuckets, NewVersionPolicy, Overrides, Target, TargetSpec,
+    Upload, find_input_warnings,
 };
 
 /// Everything a plan for an upload depends on.
@@ -41,6 +41,8 @@ pub struct PlanInput<'a> {
     pub inspection: &'a Inspection,
     /// The bucket for artifacts, unless the configuration names another one.
     pub artifact_bucket: &'a str,
+    /// The buckets whose objects are compiled: no artifact may be written to one of them.
+    pub model_buckets: &'a ModelBuckets,
     /// The Region of the jobs, if known: some targets are available in one Region only.
     pub region: Option<&'a str>,
 }
@@ -209,7 +211,7 @@ impl PlanInput<'_> {
             rule: self.rule,
             defaults: self.defaults,
             artifact_bucket: self.artifact_bucket,
-            model_bucket: &self.upload.bucket,
+            model_buckets: self.model_buckets,
             region: self.region,
         }
     }

@@ -3,6 +3,11 @@
 mod common;
 
 use common::parse_document;
+use neo::ModelBuckets;
+
+fn own_bucket() -> ModelBuckets {
+    ModelBuckets::new("own", Vec::new())
+}
 
 #[test]
 fn ten_errors_in_300_lines_are_reported_at_their_lines() {
@@ -55,6 +60,9 @@ fn errors_name_the_position_and_the_fix() {
         key("tags: { \"aws:owner\": me, cost: 12, team: \"a&b\" }"),
         key("output: latest"),
         key("symbolic_dims: { batch: 0 }"),
+        rule("{ name: a, bucket: \"s3://models/x\", keys: \"**\", targets: [ { device: ml_c5 } ] }"),
+        rule("{ name: a, bucket: Models, targets: [ { device: ml_c5 } ] }"),
+        rule(&format!("{{ name: a, {PACKAGE}, bucket: models, targets: [ {{ device: ml_c5 }} ] }}")),
         rule(&format!("{{ name: a, {PACKAGE}, keys: \"**\", targets: [ {{ device: ml_c5 }} ] }}")),
         rule("{ name: a, model_package_version: resnet, targets: [ { device: ml_c5 } ] }"),
         rule(&format!(
@@ -95,8 +103,47 @@ compilation:
     - { name: two, keys: '**', targets: [ { device: ml_m5 } ] }",
     )
     .unwrap();
-    assert_eq!(config.find_rule("a/b.tar.gz").unwrap().name, "one");
-    assert_eq!(config.find_rule("b.tar.gz").unwrap().name, "two");
+    assert_eq!(config.find_rule("own", "a/b.tar.gz", &own_bucket()).unwrap().name, "one");
+    assert_eq!(config.find_rule("own", "b.tar.gz", &own_bucket()).unwrap().name, "two");
+}
+
+#[test]
+fn a_rule_applies_to_its_buckets_only() {
+    let rule = |name: &str, bucket: &str| {
+        format!("    - {{ name: {name}, {bucket} keys: '**', targets: [ {{ device: ml_c5 }} ] }}\n")
+    };
+    let rules = [("partners", "bucket: 'partner-*',"), ("own", ""), ("all", "bucket: '*',")];
+    let rules: String = rules.iter().map(|(name, bucket)| rule(name, bucket)).collect();
+    let (config, warnings) = parse_document(&format!("version: 1\ncompilation:\n  rules:\n{rules}")).unwrap();
+    assert!(warnings.is_empty(), "no rule is shadowed: {warnings:?}");
+    let buckets = ModelBuckets::new("own", vec!["partner-models".to_owned(), "team".to_owned()]);
+    for (bucket, rule) in [("own", "own"), ("partner-models", "partners"), ("team", "all")] {
+        assert_eq!(config.find_rule(bucket, "a.tar.gz", &buckets).unwrap().name, rule, "{bucket}");
+    }
+    assert!(config.find_unknown_buckets(&buckets).is_empty());
+    let unknown = config.find_unknown_buckets(&own_bucket());
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+    let text = unknown[0].to_string();
+    assert!(text.starts_with("compilation.rules[0].bucket: `partner-*` of rule `partners`"), "{text}");
+    assert!(text.contains("template parameter ModelBuckets"), "{text}");
+}
+
+#[test]
+fn a_rule_behind_one_for_every_bucket_is_shadowed() {
+    for (first, second, is_shadowed) in [
+        ("bucket: a,", "bucket: a,", true),
+        ("bucket: '*',", "bucket: a,", true),
+        ("bucket: '*',", "", true),
+        ("", "bucket: a,", false),
+        ("bucket: a,", "", false),
+    ] {
+        let rules = [("one", first), ("two", second)].map(|(name, bucket)| {
+            format!("    - {{ name: {name}, {bucket} keys: '**', targets: [ {{ device: ml_c5 }} ] }}\n")
+        });
+        let rules = rules.concat();
+        let (_, warnings) = parse_document(&format!("version: 1\ncompilation:\n  rules:\n{rules}")).unwrap();
+        assert_eq!(warnings.len(), usize::from(is_shadowed), "{first} {second}: {warnings:?}");
+    }
 }
 
 #[test]
@@ -110,7 +157,7 @@ compilation:
     - {{ name: again, {PACKAGE}, targets: [ {{ device: ml_c5 }} ] }}"
     );
     let (config, warnings) = parse_document(&text).unwrap();
-    assert_eq!(config.find_rule("b.tar.gz").unwrap().name, "uploads");
+    assert_eq!(config.find_rule("own", "b.tar.gz", &own_bucket()).unwrap().name, "uploads");
     assert_eq!(config.rules[0].model_package().unwrap().name_and_number(), "resnet/3");
     assert!(warnings.is_empty(), "no rule is shadowed: {warnings:?}");
 }

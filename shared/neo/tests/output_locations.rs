@@ -35,6 +35,7 @@ fn plan_upload(config: &CompilationConfig) -> CompilationPlan {
         defaults: &config.defaults,
         inspection: &holding(Onnx, &[input("x", &[1, 3])]),
         artifact_bucket: "artifacts",
+        model_buckets: &neo::ModelBuckets::new("models", Vec::new()),
         region: None,
     })
 }

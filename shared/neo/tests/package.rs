@@ -5,7 +5,7 @@
 mod common;
 
 use common::parse_document;
-use neo::{CompilationPlan, CompilationRequest, ModelSource, PackagePlanInput};
+use neo::{CompilationPlan, CompilationRequest, ModelBuckets, ModelSource, PackagePlanInput};
 
 const ARN: &str = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
 
@@ -21,7 +21,7 @@ fn plan_package(rule: &str, defaults: &str, region: &str) -> (ModelSource, Compi
         rule,
         defaults: &config.defaults,
         artifact_bucket: "artifacts",
-        model_bucket: "models",
+        model_buckets: &ModelBuckets::new("models", Vec::new()),
         region: Some(region),
     })
 }

@@ -166,6 +166,7 @@ fn keys_that_sagemaker_rejects_are_problems() {
             defaults: &config.defaults,
             inspection: &inspection,
             artifact_bucket: bucket,
+            model_buckets: &neo::ModelBuckets::new("models", Vec::new()),
             region: None,
         });
         plan.all_problems().into_iter().map(|problem| problem.code.into_owned()).collect::<Vec<_>>()

@@ -24,6 +24,10 @@ pub const CONFIG_BUCKET: &str = "CONFIG_BUCKET";
 pub const CONFIG_KEY: &str = "CONFIG_KEY";
 /// Bucket whose uploads are compiled.
 pub const MODEL_BUCKET: &str = "MODEL_BUCKET";
+/// Existing buckets whose uploads are compiled too, separated by commas; can be empty.
+pub const MODEL_BUCKETS: &str = "MODEL_BUCKETS";
+/// Existing buckets to which compiled models may be written too, separated by commas; can be empty.
+pub const ARTIFACT_BUCKETS: &str = "ARTIFACT_BUCKETS";
 /// Bucket to which compiled models are written.
 pub const ARTIFACT_BUCKET: &str = "ARTIFACT_BUCKET";
 /// Execution role of compilation jobs for which the rule names none.
@@ -69,7 +73,12 @@ impl Env {
 
     /// The values of a required variable that is a list separated by commas.
     pub fn list(&mut self, name: &str) -> Vec<String> {
-        self.var(name).split(',').map(str::to_owned).collect()
+        split_list(&self.var(name))
+    }
+
+    /// The values of a variable that is a list separated by commas, and may be absent or empty.
+    pub fn optional_list(&self, name: &str) -> Vec<String> {
+        split_list(&self.optional_var(name))
     }
 
     /// The value of a required variable that is a number of seconds.
@@ -100,9 +109,19 @@ impl Env {
     }
 }
 
+fn split_list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_can_be_empty() {
+        assert_eq!(split_list(""), [""; 0]);
+        assert_eq!(split_list("a, b,"), ["a", "b"]);
+    }
 
     #[test]
     fn all_problems_are_named_at_once() {

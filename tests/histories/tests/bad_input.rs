@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use automation::{ConfigSource, ModelNotifier, event::Event};
+use automation::{ConfigSource, ModelBuckets, ModelNotifier, event::Event};
 use common::TestQueue;
 use jiff::{Timestamp, ToSpan};
 use ledger::{Execution, Ledger, LedgerRow, LedgerTable, List, ListRange, Versioned};
@@ -86,8 +86,8 @@ fn create_planner() -> TestPlanner {
         requests: MemoryQueue::default(),
         uploads: MemoryQueue::default(),
         config_queues: Vec::new(),
-        model_bucket: "models".to_owned(),
-        artifact_bucket: "artifacts".to_owned(),
+        model_buckets: ModelBuckets::new("models", Vec::new()),
+        artifact_buckets: Vec::new(),
         region: None,
         clock: Timestamp::now,
     }

@@ -24,6 +24,7 @@ pub struct StoredObject {
     pub bytes: Vec<u8>,
     /// The size that the response announces, if it is not the number of bytes.
     pub announced_size: Option<Option<u64>>,
+    pub kms_key: Option<String>,
 }
 
 /// S3 buckets.
@@ -103,6 +104,7 @@ impl Objects for MemoryObjects {
             etag: stored.etag.clone(),
             size: stored.bytes.len() as u64,
             last_modified: stored.last_modified,
+            kms_key: stored.kms_key.clone(),
         }))
     }
 

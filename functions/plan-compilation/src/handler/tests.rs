@@ -42,8 +42,8 @@ fn create_planner(config: Option<&str>) -> TestPlanner {
         requests: MemoryQueue::default(),
         uploads: MemoryQueue::default(),
         config_queues: Vec::new(),
-        model_bucket: "models".to_owned(),
-        artifact_bucket: "artifacts".to_owned(),
+        model_buckets: ModelBuckets::new("models", Vec::new()),
+        artifact_buckets: Vec::new(),
         region: None,
         clock,
     }
@@ -387,6 +387,59 @@ async fn metadata_overrides_the_rule_and_the_archive() {
     assert_eq!(requests[0].data_input_config.as_deref(), Some(r#"{"data_0":[8,3,224,224]}"#));
 }
 
+/// The event of an upload, as if it were to another bucket.
+fn move_to_bucket(event: Event, bucket: &str) -> Event {
+    let Event::ObjectsCreated(mut objects) = event else { panic!("{event:?}") };
+    objects[0].bucket = bucket.to_owned();
+    Event::ObjectsCreated(objects)
+}
+
+#[tokio::test]
+async fn upload_to_an_existing_bucket_is_compiled_by_its_rule() {
+    let config = CONFIG.replacen("- name: edge", "- name: edge\n      bucket: 'partner-*'", 1);
+    let mut planner = create_planner(Some(&config));
+    planner.model_buckets = ModelBuckets::new("models", vec!["partner-models".to_owned()]);
+    planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+    let stored = planner.archives.objects.lock()[&("models".to_owned(), "vision/a.tar.gz".to_owned())][0].clone();
+    for (bucket, key) in [("partner-models", "vision/a.tar.gz"), ("partner-models", "training/output.tar.gz")] {
+        planner.archives.put_version(bucket, key, stored.clone());
+    }
+    let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+    planner.handle_event(move_to_bucket(event.clone(), "partner-models")).await.unwrap();
+    let requests = planner.sent_requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0].source.to_uri(), "s3://partner-models/vision/a.tar.gz");
+    assert!(requests[0].output_location.starts_with("s3://artifacts/"), "{}", requests[0].output_location);
+    // The rule does not apply to the stack's own bucket, and other objects of the existing one are
+    // none of the stack's business.
+    planner.handle_event(event).await.unwrap();
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+    let event = planner.upload_object("training/output.tar.gz", "v1", build_model_archive(), &[]);
+    planner.handle_event(move_to_bucket(event, "partner-models")).await.unwrap();
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+    assert_eq!(planner.sent_requests().len(), 2);
+}
+
+/// SEMANTICS no-loop: The stack never compiles its own output.
+#[tokio::test]
+async fn existing_buckets_cannot_be_for_models_and_artifacts() {
+    let config = CONFIG.replacen("- name: edge", "- name: edge\n      bucket: shared", 1);
+    let mut planner = create_planner(Some(&config));
+    planner.model_buckets = ModelBuckets::new("models", vec!["shared".to_owned()]);
+    planner.artifact_buckets = vec!["shared".to_owned()];
+    let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+    planner.handle_event(move_to_bucket(event, "shared")).await.unwrap();
+    let text = planner.notifier.topic().published.lock()[0].text.clone();
+    assert!(text.contains("ModelBuckets and ArtifactBuckets"), "{text}");
+    assert!(planner.sent_requests().is_empty());
+    // Nor can a rule write to a model bucket.
+    let config = CONFIG.replacen("defaults: {", "defaults: { output: 's3://shared/{job}', ", 1);
+    let mut planner = create_planner(Some(&config));
+    planner.model_buckets = ModelBuckets::new("models", vec!["shared".to_owned()]);
+    let problem = planner.upload_rejected_object("vision/a.tar.gz", build_model_archive(), &[]).await;
+    assert!(problem.contains("`shared`, a model bucket"), "{problem}");
+}
+
 #[tokio::test]
 async fn folders_empty_objects_and_test_events_are_skipped() {
     let planner = create_planner(Some(CONFIG));
@@ -417,11 +470,17 @@ async fn deleted_object_is_rejected() {
 async fn unreadable_object_is_rejected_after_ten_minutes() {
     for (message, fix) in [
         ("Access Denied", "s3:GetObject"),
-        ("is not authorized to perform: kms:Decrypt on the resource", "kms:Decrypt"),
+        (
+            "is not authorized to perform: kms:Decrypt on the resource",
+            "arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
+        ),
+        ("is not authorized to perform: kms:Decrypt on the resource", "KmsKeyArns"),
         ("The operation is not valid for the object's storage class", "--storage-class STANDARD"),
     ] {
         let planner = create_planner(Some(CONFIG));
         let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+        let key = || Some("arn:aws:kms:eu-west-1:123456789012:key/1234abcd".to_owned());
+        planner.archives.objects.lock().values_mut().flatten().for_each(|stored| stored.kms_key = key());
         *planner.archives.open_failure.lock() = Some((CallErrorKind::Denied, message));
         for _ in 1..MIN_REFUSALS {
             let failure = planner.handle_event(event.clone()).await.unwrap_err();
@@ -665,7 +724,7 @@ async fn output_that_would_start_compilations_is_rejected() {
         let config = CONFIG.replacen("defaults: {", &format!("defaults: {{ output: '{output}', "), 1);
         let planner = create_planner(Some(&config));
         let problem = planner.upload_rejected_object("vision/a.tar.gz", build_model_archive(), &[]).await;
-        assert!(problem.contains("the model bucket"), "{output}: {problem}");
+        assert!(problem.contains("a model bucket"), "{output}: {problem}");
     }
 }
 

@@ -9,7 +9,7 @@ use automation::{
     objects::{Object, ObjectHead, ObjectPage, OpenError},
 };
 use ledger::Ledger;
-use neo::ModelId;
+use neo::{ModelBuckets, ModelId};
 use notifications::notifier::Notifier;
 use support::{MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, Shared, Stepwise, StoredObject, crash_after};
 use worker::{CallErrorKind, Message};
@@ -61,8 +61,8 @@ fn create_planner<O: Objects + Clone, T: LedgerTable + Clone, Q: Sender + Defaul
         requests: Q::default(),
         uploads: Q::default(),
         config_queues: vec![Q::default()],
-        model_bucket: "models".to_owned(),
-        artifact_bucket: "artifacts".to_owned(),
+        model_buckets: ModelBuckets::new("models", Vec::new()),
+        artifact_buckets: Vec::new(),
         region: None,
         clock: now,
     }
@@ -256,7 +256,13 @@ impl Objects for LargeBucket {
         *self.calls.lock() += 1;
         let listed = self.list_object(key.parse().unwrap());
         let version_id = Some("v".to_owned());
-        Ok(Some(ObjectHead { version_id, etag: listed.etag, size: 1, last_modified: Some(listed.last_modified) }))
+        Ok(Some(ObjectHead {
+            version_id,
+            etag: listed.etag,
+            size: 1,
+            last_modified: Some(listed.last_modified),
+            kms_key: None,
+        }))
     }
 
     async fn list_objects(&self, _: &str, _: &str, after: Option<&str>) -> Result<ObjectPage, CallError> {

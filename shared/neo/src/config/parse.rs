@@ -37,8 +37,9 @@ const SETTINGS: [&str; 11] = [
 ];
 /// Keys that apply to a model as a whole, and therefore not to a single target.
 const MODEL_KEYS: [&str; 1] = ["on_new_version"];
-const RULE: [&str; 9] = [
+const RULE: [&str; 10] = [
     "name",
+    "bucket",
     "keys",
     "model_package_version",
     "targets",
@@ -49,8 +50,8 @@ const RULE: [&str; 9] = [
     "compiler_options",
 ];
 /// Keys that apply to uploads only: SageMaker takes these settings from a model package itself.
-const UPLOAD_KEYS: [&str; 7] =
-    ["framework", "framework_version", "inputs", "layout", "symbolic_dims", "batch_size", "on_new_version"];
+const UPLOAD_KEYS: [&str; 8] =
+    ["bucket", "framework", "framework_version", "inputs", "layout", "symbolic_dims", "batch_size", "on_new_version"];
 const TARGET: [&str; 5] = ["device", "platform", "framework_version", "inputs", "compiler_options"];
 const PLATFORM: [&str; 3] = ["os", "arch", "accelerator"];
 const VPC: [&str; 2] = ["security_group_ids", "subnets"];
@@ -121,10 +122,7 @@ impl CompilationReader<'_> {
                     format!("`{}` is already used by an earlier rule; rule names must be unique", earlier.name);
                 self.report_error_in_key(&item, "name", message);
             }
-            let covers = |earlier: &CompilationRule| {
-                earlier.key_pattern().zip(rule.key_pattern()).is_some_and(|(earlier, keys)| earlier.covers(keys))
-            };
-            if let Some((earlier, _)) = rules.iter().find(|(earlier, _)| covers(earlier)) {
+            if let Some((earlier, _)) = rules.iter().find(|(earlier, _)| earlier.shadows(&rule)) {
                 let message = format!(
                     "rule `{}` is never reached: rule `{}` matches its keys first; reorder the rules or change their keys",
                     rule.name, earlier.name
@@ -285,7 +283,9 @@ impl CompilationReader<'_> {
             // `keys`.
             _ => {
                 let keys = self.require_field(fields, "keys", "\"vision/**/*.tar.gz\"")?;
-                self.read_key_pattern(&keys).map(RuleSource::Keys)
+                let bucket = fields.get("bucket").map(|at| self.read_bucket_pattern(at));
+                let keys = self.read_key_pattern(&keys)?;
+                Some(RuleSource::Uploads { bucket: bucket.map_or(Some(None), |read| read.map(Some))?, keys })
             }
         }
     }
@@ -310,6 +310,22 @@ impl CompilationReader<'_> {
         let pattern = read.map_err(|error| self.report_error(at, error.to_string())).ok()?;
         if let Some(message) = pattern.explain_unreachable() {
             self.report_warning(at, message);
+        }
+        Some(pattern)
+    }
+
+    fn read_bucket_pattern(&mut self, at: &LocatedNode<'_>) -> Option<KeyPattern> {
+        let text = self.read_text(at, "the name of a bucket, or a glob pattern for names")?;
+        let read = KeyPattern::try_from(text.to_owned());
+        let pattern = read.map_err(|error| self.report_error(at, error.to_string())).ok()?;
+        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-*?[]{},!".contains(c);
+        if pattern.as_str().is_empty() || !pattern.as_str().chars().all(is_allowed) {
+            let message = format!(
+                "`{}` cannot match a bucket name; expected the name alone, such as partner-models, or a glob, such as team-*",
+                pattern.as_str()
+            );
+            self.report_error(at, message);
+            return None;
         }
         Some(pattern)
     }
@@ -517,6 +533,15 @@ impl CompilationReader<'_> {
             ids.push(id.to_owned());
         }
         Some(ids)
+    }
+}
+
+impl CompilationRule {
+    /// Whether every upload that the later rule matches is matched by this one.
+    fn shadows(&self, later: &Self) -> bool {
+        let (Some(keys), Some(later_keys)) = (self.key_pattern(), later.key_pattern()) else { return false };
+        let (bucket, later_bucket) = (self.bucket_pattern(), later.bucket_pattern());
+        keys.covers(later_keys) && (bucket == later_bucket || bucket.is_some_and(|bucket| bucket.as_str() == "*"))
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{ResolvedSetting, SettingOrigin, TargetPlan, setting_origin::first_set, upload_problems::MAX_S3_URI};
 use crate::{
-    CompilationRequest, CompilationRule, ContentId, FrameworkVersion, JobName, JobSettings, KmsKeyId, ModelSource,
-    OutputTemplate, PlaceholderValues, REQUEST_VERSION, TargetRow, TargetSpec,
+    CompilationRequest, CompilationRule, ContentId, FrameworkVersion, JobName, JobSettings, KmsKeyId, ModelBuckets,
+    ModelSource, OutputTemplate, PlaceholderValues, REQUEST_VERSION, TargetRow, TargetSpec,
     compiler_options::{OptionProblem, check_options, find_doubtful_options, to_json_text},
     config::merge_tags,
     name::JobIdentity,
@@ -26,8 +26,8 @@ pub(super) struct PlanContext<'a> {
     pub rule: &'a CompilationRule,
     pub defaults: &'a JobSettings,
     pub artifact_bucket: &'a str,
-    /// The bucket whose objects are compiled: no artifact may be written to it.
-    pub model_bucket: &'a str,
+    /// The buckets whose objects are compiled: no artifact may be written to one of them.
+    pub model_buckets: &'a ModelBuckets,
     pub region: Option<&'a str>,
 }
 
@@ -297,9 +297,8 @@ impl PlanContext<'_> {
         let default = OutputTemplate::default();
         let output = output.unwrap_or(&default);
         let bucket = output.bucket_name().unwrap_or(self.artifact_bucket);
-        // Bucket names are lower case, but people write them differently, and so may S3 host names.
-        if bucket.eq_ignore_ascii_case(self.model_bucket) {
-            let problem = format!("artifacts would be written to `{bucket}`, the model bucket");
+        if self.model_buckets.contains(bucket) {
+            let problem = format!("artifacts would be written to `{bucket}`, a model bucket");
             let first_fix = // lint: quoted
                 "let artifacts go to a bucket of their own: every artifact would be taken for a new model";
             draft.add_reworded_problem(

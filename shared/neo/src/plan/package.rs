@@ -7,8 +7,8 @@ use super::{
     reject_repeated_targets, separate_output_locations,
 };
 use crate::{
-    CompilationRequest, CompilationRule, JobSettings, ModelPackage, ModelPackageArn, ModelSource, NewVersionPolicy,
-    TargetSpec, name::hash_fields,
+    CompilationRequest, CompilationRule, JobSettings, ModelBuckets, ModelPackage, ModelPackageArn, ModelSource,
+    NewVersionPolicy, TargetSpec, name::hash_fields,
 };
 
 /// Everything a plan for a model package depends on.
@@ -22,8 +22,8 @@ pub struct PackagePlanInput<'a> {
     pub defaults: &'a JobSettings,
     /// The bucket for artifacts, unless the configuration names another one.
     pub artifact_bucket: &'a str,
-    /// The bucket whose objects are compiled: no artifact may be written to it.
-    pub model_bucket: &'a str,
+    /// The buckets whose objects are compiled: no artifact may be written to one of them.
+    pub model_buckets: &'a ModelBuckets,
     /// The Region of the jobs, if known: some targets are available in one Region only.
     pub region: Option<&'a str>,
 }
@@ -59,7 +59,7 @@ impl PackagePlanInput<'_> {
             rule: self.rule,
             defaults: self.defaults,
             artifact_bucket: self.artifact_bucket,
-            model_bucket: self.model_bucket,
+            model_buckets: self.model_buckets,
             region: self.region,
         };
         let plan_target = |spec: &TargetSpec| {

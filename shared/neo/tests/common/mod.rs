@@ -64,6 +64,7 @@ pub fn plan_with_rule(rule: &str, metadata: &[(&str, &str)], inspection: &Inspec
         defaults: &config.defaults,
         inspection,
         artifact_bucket: "artifacts",
+        model_buckets: &neo::ModelBuckets::new("models", Vec::new()),
         region: Some("eu-west-1"),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use automation::{ConfigSource, ForeignJobs, ModelNotifier};
+use automation::{ConfigSource, ForeignJobs, ModelBuckets, ModelNotifier};
 use ledger::Ledger;
 use notifications::notifier::Notifier;
 use plan_compilation::Planner;
@@ -66,8 +66,8 @@ impl SimulatedStack {
             requests: control_edge(&self.requests, calls),
             uploads: control_edge(&self.uploads, calls),
             config_queues: Vec::new(),
-            model_bucket: "models".to_owned(),
-            artifact_bucket: "artifacts".to_owned(),
+            model_buckets: ModelBuckets::new("models", Vec::new()),
+            artifact_buckets: Vec::new(),
             region: None,
             clock: now,
         }

@@ -1,0 +1,153 @@
+//! What the stack's own compilation role may use, and which rules need more.
+
+use document::ConfigDiagnostic;
+
+use crate::{CompilationConfig, CompilationRule, JobSettings, TargetSpec};
+
+/// What the template parameters of a stack let its compilation role use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StackAccess {
+    /// The stack's own artifact bucket.
+    pub artifact_bucket: String,
+    /// `ArtifactBuckets`.
+    pub artifact_buckets: Vec<String>,
+    /// `KmsKeyArns`.
+    pub kms_keys: Vec<String>,
+    /// `CompilationVpc`.
+    pub vpc: bool,
+    /// `CompilationRoleArns` and `PassableRoleArns`.
+    pub roles: Vec<String>,
+}
+
+impl StackAccess {
+    /// Reads the template parameters of a stack; `parameter` returns the value of one. Lists are
+    /// separated by commas.
+    pub fn from_parameters(artifact_bucket: impl Into<String>, parameter: impl Fn(&str) -> Option<String>) -> Self {
+        let list = |name: &str| -> Vec<String> {
+            let value = parameter(name).unwrap_or_default();
+            value.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        Self {
+            artifact_bucket: artifact_bucket.into(),
+            artifact_buckets: list("ArtifactBuckets"),
+            kms_keys: list("KmsKeyArns"),
+            vpc: parameter("CompilationVpc").as_deref() == Some("true"),
+            roles: [list("CompilationRoleArns"), list("PassableRoleArns")].concat(),
+        }
+    }
+
+    /// Settings of targets whose jobs would lack a permission, each with the fix.
+    pub fn find_missing(&self, config: &CompilationConfig) -> Vec<ConfigDiagnostic> {
+        let mut missing: Vec<ConfigDiagnostic> = Vec::new();
+        for (number, rule) in config.rules.iter().enumerate() {
+            for message in rule.targets.iter().flat_map(|spec| self.check_target(&config.defaults, rule, spec)) {
+                let found = ConfigDiagnostic { path: format!("compilation.rules[{number}]"), position: None, message };
+                if !missing.contains(&found) {
+                    missing.push(found);
+                }
+            }
+        }
+        missing
+    }
+
+    fn check_target(&self, defaults: &JobSettings, rule: &CompilationRule, spec: &TargetSpec) -> Vec<String> {
+        let layers = [&spec.settings, &rule.settings, defaults];
+        if let Some(role) = layers.iter().find_map(|settings| settings.role_arn.as_ref()) {
+            let role = role.as_str();
+            let is_listed = self.roles.iter().any(|listed| listed == role);
+            return if is_listed { Vec::new() } else { vec![self.describe(rule, role, "role", "CompilationRoleArns")] };
+        }
+        let output = layers.iter().find_map(|settings| settings.output.as_ref());
+        let bucket = output.and_then(|output| output.bucket_name()).filter(|bucket| {
+            *bucket != self.artifact_bucket && self.artifact_buckets.iter().all(|listed| listed != bucket)
+        });
+        let key = layers.iter().find_map(|settings| settings.kms_key_id.as_ref());
+        let key = key.map(|key| key.as_str()).filter(|key| !self.may_be_listed(key));
+        let vpc = layers.iter().any(|settings| settings.vpc.is_some()) && !self.vpc;
+        let vpc = vpc.then(|| {
+            format!(
+                "rule `{}` sets `vpc`, but the stack's compilation role may not use a VPC; set the template parameter \
+                 CompilationVpc to true, or set `role_arn`",
+                rule.name
+            )
+        });
+        let bucket = bucket.map(|bucket| self.describe(rule, bucket, "bucket", "ArtifactBuckets"));
+        let key = key.map(|key| self.describe(rule, key, "KMS key", "KmsKeyArns"));
+        [bucket, key, vpc].into_iter().flatten().collect()
+    }
+
+    fn describe(&self, rule: &CompilationRule, name: &str, kind: &str, parameter: &str) -> String {
+        let other =
+            if parameter == "CompilationRoleArns" { "" } else { ", or set `role_arn` to a role that may use it" };
+        format!(
+            "rule `{}` uses the {kind} `{name}`, which the stack may not use; add it to the template parameter \
+             {parameter}{other}",
+            rule.name
+        )
+    }
+
+    /// Whether the list can contain the key: an alias does not show which key it stands for.
+    fn may_be_listed(&self, key: &str) -> bool {
+        let is_alias = key.starts_with("alias/") || key.contains(":alias/");
+        let id = key.rsplit('/').next().unwrap_or(key);
+        self.kms_keys.iter().any(|listed| is_alias || listed.rsplit('/').next() == Some(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use document::read_document;
+
+    use super::*;
+
+    fn find_missing(access: &StackAccess, settings: &str) -> Vec<String> {
+        let text = format!(
+            "version: 1\ncompilation:\n  defaults: {{ {settings} }}\n  rules:\n    - {{ name: edge, keys: '**', targets: \
+             [ {{ device: ml_c5 }}, {{ device: jetson_nano }} ] }}\n"
+        );
+        let (config, _) = read_document(&text, CompilationConfig::read_section).unwrap();
+        access.find_missing(&config).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn settings_the_role_has_no_permission_for_are_found() {
+        let key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd";
+        let full = StackAccess::from_parameters("artifacts", |name| {
+            let value = match name {
+                "ArtifactBuckets" => "other, team",
+                "KmsKeyArns" => key,
+                "CompilationVpc" => "true",
+                "CompilationRoleArns" => "arn:aws:iam::123456789012:role/neo",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        let none = StackAccess::from_parameters("artifacts", |_| Some(String::new()));
+        for (settings, parameter) in [
+            ("output: 's3://team/{job}'", "ArtifactBuckets"),
+            ("kms_key_id: alias/models", "KmsKeyArns"),
+            ("kms_key_id: 1234abcd", "KmsKeyArns"),
+            (&format!("kms_key_id: '{key}'"), "KmsKeyArns"),
+            ("vpc: { security_group_ids: [sg-1], subnets: [subnet-1] }", "CompilationVpc"),
+            ("role_arn: 'arn:aws:iam::123456789012:role/neo'", "CompilationRoleArns"),
+        ] {
+            assert_eq!(find_missing(&full, settings), [""; 0], "{settings}");
+            let missing = find_missing(&none, settings);
+            assert_eq!(missing.len(), 1, "once for both targets: {missing:?}");
+            assert!(missing[0].starts_with("compilation.rules[0]: rule `edge` "), "{missing:?}");
+            assert!(missing[0].contains(&format!("template parameter {parameter}")), "{missing:?}");
+        }
+        let other = "kms_key_id: 'arn:aws:kms:eu-west-1:123456789012:key/other'";
+        assert_eq!(find_missing(&full, other).len(), 1, "another key than the listed one");
+    }
+
+    #[test]
+    fn a_role_of_ones_own_needs_no_permission_of_the_stack() {
+        let access =
+            StackAccess { roles: vec!["arn:aws:iam::123456789012:role/neo".to_owned()], ..StackAccess::default() };
+        let settings =
+            "role_arn: 'arn:aws:iam::123456789012:role/neo', kms_key_id: alias/models, output: 's3://team/{job}'";
+        assert_eq!(find_missing(&access, settings), [""; 0]);
+        assert_eq!(find_missing(&StackAccess::default(), "output: '{job}'"), [""; 0]);
+    }
+}
