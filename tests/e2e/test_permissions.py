@@ -151,6 +151,7 @@ OTHERS: dict[str, Grants] = {
 def expect_grants(function: str) -> Grants:
     """Returns what the role of a function needs: what all of its kind need, and its own calls."""
     grants = NEEDS[function] | LEDGER
+    grants |= {f"xray:{action} * if HasTracing" for action in ("PutTraceSegments", "PutTelemetryRecords")}
     grants |= {f"logs:{action} {function}Logs" for action in ("CreateLogStream", "PutLogEvents")}
     if queue := QUEUE_OF.get(function):
         # Lambda receives and deletes; the function sends a record again, changes when it is visible, and dead-letters.

@@ -17,7 +17,14 @@ EXCUSED = {
     "sqs:GetQueueAttributes": "Lambda reads the queue",
     "kms:GenerateDataKey": "SNS encrypts a message with it; MiniStack does not",
 }
-CONDITIONS = ("HasFunctionSubnets", "HasPassableRoles", "HasCompilationRoles", "HasImageRoles", "HasArtifactBuckets")
+CONDITIONS = (
+    "HasTracing",
+    "HasFunctionSubnets",
+    "HasPassableRoles",
+    "HasCompilationRoles",
+    "HasImageRoles",
+    "HasArtifactBuckets",
+)
 
 
 def test_each_allowed_action_is_used(harness: Harness, request: pytest.FixtureRequest) -> None:
