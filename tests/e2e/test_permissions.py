@@ -183,7 +183,7 @@ def name_resource(resource: Any) -> str:
         return str(buckets["Ref"]) + objects
     name = ".".join(value) if isinstance(value, list) else str(value)
     name = name.rpartition(":${AWS::AccountId}:")[2].replace(".Arn}", "").removesuffix(".Arn")
-    name = name.partition(":log-group:")[2] or name
+    name = name.removeprefix("log-group:")
     return name.removeprefix("${")
 
 

@@ -84,7 +84,12 @@ def test_redriving_everything_twice_changes_nothing(harness: Harness) -> None:
         harness.wait_until_idle()
     assert len(harness.requests_for(key)) == 3
     assert len(harness.notifications_about(key)) == published
-    assert harness.read_ledger() == ledger
+    # A sweep may have been due meanwhile.
+    without_sweeps = [
+        {key: row for key, row in rows.items() if not key.startswith("sweep#")}
+        for rows in (harness.read_ledger(), ledger)
+    ]
+    assert without_sweeps[0] == without_sweeps[1]
 
 
 def test_event_is_redriven_to_its_target_queue(harness: Harness) -> None:

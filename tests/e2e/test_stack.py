@@ -13,6 +13,7 @@ ENDPOINTS = [
 ]
 OUTPUTS = [
     "ModelBucketName", "ArtifactBucketName", "ConfigBucketName", "NotificationsTopicArn", "WorkteamTopicArn", "LedgerTableName",
+    "CompilationRoleArn", "PlanCompilationRoleArn",
     "UploadsDeadLetterQueueUrl", "RequestsDeadLetterQueueUrl", "JobStatesDeadLetterQueueUrl", "WorkteamDeadLetterQueueUrl",
     "MaintainPartnerAppsDeadLetterQueueUrl", "MaintainImagesDeadLetterQueueUrl", "MaintainWorkteamsDeadLetterQueueUrl", "EventsDeadLetterQueueUrl", "SchedulesDeadLetterQueueUrl",
 ]  # fmt: skip
