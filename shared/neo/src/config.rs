@@ -60,7 +60,7 @@ pub enum RuleSource {
     /// Uploads whose object key matches.
     Uploads {
         /// The buckets of the uploads; `None` for the stack's own model bucket.
-        bucket: Option<KeyPattern>,
+        bucket: Option<Box<KeyPattern>>,
         keys: KeyPattern,
     },
     /// One model package version.
@@ -79,7 +79,7 @@ impl CompilationRule {
     /// The pattern of the buckets it applies to; `None` if it does not name any.
     pub fn bucket_pattern(&self) -> Option<&KeyPattern> {
         match &self.source {
-            RuleSource::Uploads { bucket, .. } => bucket.as_ref(),
+            RuleSource::Uploads { bucket, .. } => bucket.as_deref(),
             RuleSource::Package(_) => None,
         }
     }

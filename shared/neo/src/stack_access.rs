@@ -2,7 +2,7 @@
 
 use document::ConfigDiagnostic;
 
-use crate::{CompilationConfig, CompilationRule, JobSettings, TargetSpec};
+use crate::{CompilationConfig, CompilationRule, JobSettings, KmsKeyId, TargetSpec};
 
 /// What the template parameters of a stack let its compilation role use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,17 +52,21 @@ impl StackAccess {
 
     fn check_target(&self, defaults: &JobSettings, rule: &CompilationRule, spec: &TargetSpec) -> Vec<String> {
         let layers = [&spec.settings, &rule.settings, defaults];
-        if let Some(role) = layers.iter().find_map(|settings| settings.role_arn.as_ref()) {
-            let role = role.as_str();
-            let is_listed = self.roles.iter().any(|listed| listed == role);
-            return if is_listed { Vec::new() } else { vec![self.describe(rule, role, "role", "CompilationRoleArns")] };
+        if let Some(own_role) = layers.iter().find_map(|settings| settings.role_arn.as_ref()) {
+            let arn = own_role.as_str();
+            let is_listed = self.roles.iter().any(|listed| listed == arn);
+            return if is_listed {
+                Vec::new()
+            } else {
+                vec![describe_missing(rule, arn, "role", "CompilationRoleArns")]
+            };
         }
         let output = layers.iter().find_map(|settings| settings.output.as_ref());
         let bucket = output.and_then(|output| output.bucket_name()).filter(|bucket| {
             *bucket != self.artifact_bucket && self.artifact_buckets.iter().all(|listed| listed != bucket)
         });
         let key = layers.iter().find_map(|settings| settings.kms_key_id.as_ref());
-        let key = key.map(|key| key.as_str()).filter(|key| !self.may_be_listed(key));
+        let key = key.map(KmsKeyId::as_str).filter(|key| !self.may_be_listed(key));
         let vpc = layers.iter().any(|settings| settings.vpc.is_some()) && !self.vpc;
         let vpc = vpc.then(|| {
             format!(
@@ -71,19 +75,9 @@ impl StackAccess {
                 rule.name
             )
         });
-        let bucket = bucket.map(|bucket| self.describe(rule, bucket, "bucket", "ArtifactBuckets"));
-        let key = key.map(|key| self.describe(rule, key, "KMS key", "KmsKeyArns"));
+        let bucket = bucket.map(|bucket| describe_missing(rule, bucket, "bucket", "ArtifactBuckets"));
+        let key = key.map(|key| describe_missing(rule, key, "KMS key", "KmsKeyArns"));
         [bucket, key, vpc].into_iter().flatten().collect()
-    }
-
-    fn describe(&self, rule: &CompilationRule, name: &str, kind: &str, parameter: &str) -> String {
-        let other =
-            if parameter == "CompilationRoleArns" { "" } else { ", or set `role_arn` to a role that may use it" };
-        format!(
-            "rule `{}` uses the {kind} `{name}`, which the stack may not use; add it to the template parameter \
-             {parameter}{other}",
-            rule.name
-        )
     }
 
     /// Whether the list can contain the key: an alias does not show which key it stands for.
@@ -92,6 +86,15 @@ impl StackAccess {
         let id = key.rsplit('/').next().unwrap_or(key);
         self.kms_keys.iter().any(|listed| is_alias || listed.rsplit('/').next() == Some(id))
     }
+}
+
+fn describe_missing(rule: &CompilationRule, name: &str, kind: &str, parameter: &str) -> String {
+    let other = if parameter == "CompilationRoleArns" { "" } else { ", or set `role_arn` to a role that may use it" };
+    format!(
+        "rule `{}` uses the {kind} `{name}`, which the stack may not use; add it to the template parameter \
+         {parameter}{other}",
+        rule.name
+    )
 }
 
 #[cfg(test)]

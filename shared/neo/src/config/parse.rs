@@ -283,9 +283,12 @@ impl CompilationReader<'_> {
             // `keys`.
             _ => {
                 let keys = self.require_field(fields, "keys", "\"vision/**/*.tar.gz\"")?;
-                let bucket = fields.get("bucket").map(|at| self.read_bucket_pattern(at));
+                let bucket = match fields.get("bucket") {
+                    None => Some(None),
+                    Some(at) => self.read_bucket_pattern(at).map(Box::new).map(Some),
+                };
                 let keys = self.read_key_pattern(&keys)?;
-                Some(RuleSource::Uploads { bucket: bucket.map_or(Some(None), |read| read.map(Some))?, keys })
+                Some(RuleSource::Uploads { bucket: bucket?, keys })
             }
         }
     }
