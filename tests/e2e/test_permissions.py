@@ -18,7 +18,9 @@ SCHEDULED = {"PlanCompilation", "SweepCompilations"} | {
     name for name in FUNCTIONS.values() if name.startswith("Maintain")
 }
 PUBLISHES = set(FUNCTIONS.values()) - {"StartCompilation"}
-READS_CONFIGURATION = {"PlanCompilation"} | {name for name in FUNCTIONS.values() if name.startswith("Maintain")}
+READS_CONFIGURATION = {"PlanCompilation", "RelayWorkteam"} | {
+    name for name in FUNCTIONS.values() if name.startswith("Maintain")
+}
 
 # Tables and topics.
 LEDGER = {"dynamodb:GetItem LedgerTable", "dynamodb:PutItem LedgerTable"}
@@ -92,7 +94,9 @@ NEEDS: dict[str, Grants] = {
         "cognito-idp:DescribeUserPoolClient WorkteamUserPoolArns if HasUserPools",
         "cognito-idp:UpdateUserPool WorkteamUserPoolArns if HasUserPools",
         "cognito-idp:UpdateUserPoolClient WorkteamUserPoolArns if HasUserPools",
+        "sagemaker:AddTags workteam/*",
         "sagemaker:CreateWorkteam workteam/*",
+        "sagemaker:ListTags workteam/*",
         "sagemaker:ListWorkteams *",
         "sagemaker:UpdateWorkteam workteam/*",
         *LEDGER_BATCH,
@@ -141,6 +145,7 @@ OTHERS: dict[str, Grants] = {
         *USE_KEYS,
         *NETWORK_INTERFACES,
     },
+    "SlackRole": set(),  # notifications need no permissions
     "ScheduleRole": {
         "sqs:SendMessage SchedulesDeadLetterQueue",
         *(f"lambda:InvokeFunction {function}" for function in SCHEDULED),
@@ -190,7 +195,7 @@ def name_resource(resource: Any) -> str:
 def list_statements(role: str) -> list[tuple[Json, str]]:
     """Returns the statements of a role with the condition of the template that each depends on."""
     properties = RESOURCES[role]["Properties"]
-    documents = [(policy["PolicyDocument"], "") for policy in properties["Policies"]]
+    documents = [(policy["PolicyDocument"], "") for policy in properties.get("Policies", [])]
     managed = properties.get("ManagedPolicyArns")
     attached = [managed["Fn::If"][1][0]["Ref"]] if managed else []
     for name, resource in RESOURCES.items():
@@ -288,6 +293,7 @@ def test_each_role_can_be_assumed_by_its_service_only() -> None:
     others: dict[str, tuple[str, Json | None]] = {
         "CompilationRole": ("sagemaker", {"ArnLike": jobs, "StringEquals": account}),
         "ScheduleRole": ("scheduler", {"StringEquals": account | schedules}),
+        "SlackRole": ("chatbot", None),
     }
     for role in [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]:
         service, condition = others.get(role, ("lambda", None))
