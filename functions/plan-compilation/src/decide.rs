@@ -138,9 +138,10 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             return Err(Failure::Deferred { cause: error.to_string(), backoff: Backoff::Fixed(PERMISSION_RETRY) });
         }
         // S3 shows the key of an object also to those who may not use it.
-        let head = match is_kms_refusal(&error.message) {
-            true => self.archives.find_object(&object.bucket, &object.key).await.ok().flatten(),
-            false => None,
+        let head = if is_kms_refusal(&error.message) {
+            self.archives.find_object(&object.bucket, &object.key).await.ok().flatten()
+        } else {
+            None
         };
         let key = head.and_then(|head| head.kms_key);
         let problems = vec![unreadable_object_problem(object, &error.message, key.as_deref())];
