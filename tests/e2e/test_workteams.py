@@ -133,7 +133,7 @@ def test_second_run_changes_nothing_and_drift_is_corrected(harness: Harness, rad
     teams.update_workteam(WorkteamName=radiology, Description="Changed by hand")
     planned = harness.run_automation(*plan)
     assert (planned.returncode, planned.stderr) == (2, "")
-    assert "- description: Changed by hand" in planned.stdout
+    assert "description: Changed by hand -> Radiologists" in planned.stdout
     assert harness.invoke_function("MaintainWorkteams", {})["applied"] == 1
     assert describe_team(harness, radiology)["Description"] == EXAMPLE[0]["description"]
     wait_for_notification(harness, "workteam.updated", "description: Changed by hand → Radiologists")
