@@ -11,6 +11,10 @@ use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError};
 use tracing::{info, warn};
 use worker::{CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
+/// How often SageMaker is asked for a job before a refusal is believed, if the response to an earlier
+/// call was lost. SageMaker shows a new job within seconds.
+const MAX_LOOKS: u32 = 3;
+
 /// Turns compilation requests into jobs.
 pub struct Starter<J, T, Q> {
     /// SageMaker's compilation jobs.
@@ -67,7 +71,12 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
                 info!(job, reason = error.message, "Compilation request parked until another job finishes");
                 return Ok(());
             }
-            Err(CreateJobError::Call(error)) => return Err(error.into()),
+            Err(CreateJobError::Call(error)) => {
+                if error.kind == CallErrorKind::Unanswered {
+                    self.ledger.record_unseen_job(&request.job_name).await?;
+                }
+                return Err(error.into());
+            }
         }
         self.send_observation(job).await
     }
@@ -119,15 +128,27 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
     /// lost: that job runs.
     async fn record_rejection(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
         let job = request.job_name.as_str();
-        if self.jobs.describe_job(job).await?.is_some_and(|current| is_same_job(request, &current)) {
+        let current = self.jobs.describe_job(job).await?;
+        if current.as_ref().is_some_and(|current| is_same_job(request, current)) {
             info!(job, reason, "Compilation request rejected by SageMaker, but its job was started before");
             return self.record_started(request).await;
+        }
+        if current.is_none() && self.may_have_started(request).await? {
+            return Err(Failure::busy(format!("SageMaker may not show the job {job} yet, whose response was lost")));
         }
         match self.ledger.mark_job_rejected(request, reason).await? {
             status if status.is_terminal() => warn!(job, reason, "Compilation request rejected by SageMaker"),
             status => info!(job, reason, %status, "Compilation request rejected, but its job was started before"),
         }
         Ok(())
+    }
+
+    /// Whether an earlier call may have created the job without a response. Counts how often this was
+    /// asked: SageMaker shows the job soon, or never.
+    async fn may_have_started(&self, request: &CompilationRequest) -> Result<bool, Failure> {
+        let row = self.ledger.find_job(&request.job_name).await?;
+        let was_lost = row.is_some_and(|row| row.status == JobStatus::Requested && row.unseen > 0);
+        Ok(was_lost && self.ledger.record_unseen_job(&request.job_name).await? <= MAX_LOOKS)
     }
 
     /// Checks whether the job that has the name of a request was started by the same request

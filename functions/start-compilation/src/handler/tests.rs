@@ -203,6 +203,41 @@ async fn refusal_of_a_second_delivery_keeps_the_job() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
+/// SageMaker creates the job, the response is lost, and the next delivery is refused before SageMaker
+/// shows the job.
+#[tokio::test]
+async fn refusal_after_a_lost_response_waits_for_the_job() {
+    let starter = create_starter();
+    *starter.jobs.lag.lock() = 2;
+    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+    starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
+    let refused = || ScriptedResponse::Rejected("no such role".to_owned());
+    *starter.jobs.responses.lock() = vec![refused(), refused(), refused(), ScriptedResponse::Lost];
+    assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
+    for _ in 0..2 {
+        let waits = starter.handle_event(request_event("a.tar.gz")).await;
+        assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
+    }
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+/// The lost call did not create the job: SageMaker never shows it.
+#[tokio::test]
+async fn refusal_after_a_lost_call_is_reported_soon() {
+    let starter = create_starter();
+    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+    starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
+    starter.ledger.record_unseen_job(&planned.job_name).await.unwrap();
+    for _ in 0..MAX_LOOKS {
+        let refused = || ScriptedResponse::Rejected("no such role".to_owned());
+        *starter.jobs.responses.lock() = vec![refused()];
+        assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Requested);
+        let _ = starter.handle_event(request_event("a.tar.gz")).await;
+    }
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Rejected, Some("no such role".to_owned()))));
+}
+
 #[tokio::test]
 async fn running_job_is_stopped() {
     let starter = create_starter();
