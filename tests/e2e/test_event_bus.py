@@ -11,7 +11,7 @@ from tests.local.stack import EVENT_BUS
 
 from .harness import THREE_TARGETS, Harness, wait_until
 
-RULE = "e2e-event-bus"
+RULE = "e2e-bus-rule"
 
 
 @pytest.fixture(scope="module")
