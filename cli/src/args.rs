@@ -13,7 +13,10 @@ use jiff::Timestamp;
 use model_archive::Framework;
 use neo::{TARGETS, TargetRow};
 
-use crate::dead_letter_queues::{MessageFilter, QUEUE_NAMES};
+use crate::{
+    dead_letter_queues::{MessageFilter, QUEUE_NAMES},
+    upload_location::UploadLocation,
+};
 
 /// Check models and configuration before upload, follow compilation jobs, and operate the stack
 #[derive(Debug, Parser)]
@@ -147,6 +150,8 @@ pub(crate) enum CliCommand {
     Doctor(DoctorArgs),
     /// List messages in a dead-letter queue and redrive them
     Redrive(RedriveArgs),
+    /// Send uploads that are older than the stack to it
+    Replay(ReplayArgs),
     /// Print the JSON Schema of automation.yaml
     Schema,
     /// Generate shell completions
@@ -440,6 +445,43 @@ pub(crate) struct RedriveArgs {
     pub stack: StackArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automation replay s3://models/vision/ --since 2026-11-20T00:00Z --dry-run --stack sagemaker-automation
+  automation replay s3://models/vision/resnet.tar.gz --yes
+
+The uploads are counted first, and nothing is sent before you confirm it. Without a terminal, --yes is
+needed. An upload version that was answered before, compiled or rejected, is not answered again: upload
+it again after you have corrected the cause.
+
+Exit status:
+  0  the uploads were counted or sent
+  1  the answer was no, or an error occurred; sending an upload again is safe
+  2  the command line is not valid, or --yes is missing")]
+pub(crate) struct ReplayArgs {
+    /// Uploads to send: those whose key begins with a prefix, as s3://bucket/prefix
+    #[arg(value_name = "S3_URI", value_parser = UploadLocation::parse)]
+    pub uploads: UploadLocation,
+    /// Only uploads since this time, such as 2026-12-01T03:40Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<Timestamp>,
+    /// Count the uploads without sending them
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Send without asking for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+    /// URL of the stack's Uploads queue [default: output UploadsQueueUrl]
+    #[arg(long, value_name = "URL")]
+    pub queue: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub stack: StackArgs,
+}
+
 impl CliCommand {
     /// Whether the command prints JSON.
     pub fn is_json(&self) -> bool {
@@ -452,6 +494,7 @@ impl CliCommand {
             Self::Status(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Redrive(args) => args.json,
+            Self::Replay(args) => args.json,
             Self::Upload(_) | Self::Explain { .. } | Self::Schema | Self::Completions { .. } => false,
         }
     }

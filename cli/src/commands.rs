@@ -10,6 +10,8 @@ pub(crate) mod maintain;
 pub(crate) mod plan;
 #[cfg(feature = "aws")]
 pub(crate) mod redrive;
+#[cfg(feature = "aws")]
+pub(crate) mod replay;
 pub(crate) mod schema;
 #[cfg(feature = "aws")]
 pub(crate) mod status;

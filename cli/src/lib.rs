@@ -18,6 +18,7 @@ mod output;
 mod problems;
 mod schema;
 mod table;
+mod upload_location;
 mod verdict;
 
 use std::{env, process::ExitCode};
@@ -81,6 +82,8 @@ fn dispatch_command(command: CliCommand, out: &mut CliOutput) -> Result<Verdict,
         CliCommand::Doctor(args) => commands::doctor::diagnose_stack(&args, out),
         #[cfg(feature = "aws")]
         CliCommand::Redrive(args) => commands::redrive::redrive_messages(&args, out),
+        #[cfg(feature = "aws")]
+        CliCommand::Replay(args) => commands::replay::replay_uploads(&args, out),
         #[cfg(feature = "aws")]
         CliCommand::Upload(args) => commands::upload::upload_model(*args, out),
         #[cfg(not(feature = "aws"))]
