@@ -11,7 +11,7 @@ use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError};
 use tracing::{info, warn};
 use worker::{CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
-/// How often SageMaker is asked for a job before a refusal is believed, if the response to an earlier
+/// How often SageMaker has to not show a job before a refusal is believed, if the response to an earlier
 /// call was lost. SageMaker shows a new job within seconds.
 const MAX_LOOKS: u32 = 3;
 
