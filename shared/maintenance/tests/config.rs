@@ -130,8 +130,8 @@ fn names_in_an_active_document_may_differ_in_case() {
 partner_apps: [ { app: Fiddler }, { app: fiddler } ]
 images: [ { name: Base, description: d }, { name: base, description: d } ]
 workteams:
-  - { name: A, description: d, members: { oidc: { groups: [g] } } }
-  - { name: a, description: d, members: { oidc: { groups: [g] } } }";
+  - { name: A, description: d, notifications: stack, members: { oidc: { groups: [g] } } }
+  - { name: a, description: d, notifications: stack, members: { oidc: { groups: [g] } } }";
     let read = document::read_document_as(DocumentUse::Active, text, DeclaredResources::read_sections);
     let (declared, warnings) = read.unwrap();
     assert_eq!((declared.partner_apps.len(), declared.images.len(), declared.workteams.len()), (2, 2, 2));
