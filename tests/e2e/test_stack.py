@@ -12,7 +12,7 @@ ENDPOINTS = [
     "AWS_SECRET_ACCESS_KEY",
 ]
 OUTPUTS = [
-    "ModelBucketName", "ArtifactBucketName", "ConfigBucketName", "NotificationsTopicArn", "WorkteamTopicArn", "LedgerTableName",
+    "ModelBucketName", "ArtifactBucketName", "ConfigBucketName", "NotificationsTopicArn", "WorkteamTopicArn", "UploadsQueueUrl", "LedgerTableName",
     "CompilationRoleArn", "PlanCompilationRoleArn",
     "UploadsDeadLetterQueueUrl", "RequestsDeadLetterQueueUrl", "JobStatesDeadLetterQueueUrl", "WorkteamDeadLetterQueueUrl",
     "MaintainPartnerAppsDeadLetterQueueUrl", "MaintainImagesDeadLetterQueueUrl", "MaintainWorkteamsDeadLetterQueueUrl", "EventsDeadLetterQueueUrl", "SchedulesDeadLetterQueueUrl",
