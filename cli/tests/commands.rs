@@ -323,6 +323,16 @@ fn help_has_examples() {
 }
 
 #[test]
+fn json_of_inspect_has_the_warnings_of_the_text() {
+    let folder = Folder::new("inspect-json");
+    let model = read_reference_model("keras", "keras3-sequential/model.h5");
+    folder.write_file("m.tar.gz", &build_archive(&[("model.h5", &model)]));
+    let (text, json) = (folder.run_cli(&["inspect", "m.tar.gz"]), folder.run_cli(&["inspect", "m.tar.gz", "--json"]));
+    assert!(text.contains("[model-version]"), "{text}");
+    assert!(json.contains("\"model-version\""), "{json}");
+}
+
+#[test]
 fn codes_are_explained() {
     let folder = Folder::new("explain");
     let printed = [

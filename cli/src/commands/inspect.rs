@@ -27,7 +27,12 @@ const DYNAMIC_DIMENSION: &str = "input-dimension-open";
 type DerivedInputs = Result<Option<ResolvedShapes>, Vec<Problem>>;
 
 pub(crate) fn inspect_model(args: &InspectArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let archive = inspect_source(&args.archive, &args.aws, &|_| None)?;
+    let mut archive = inspect_source(&args.archive, &args.aws, &|_| None)?;
+    if let Some(model) = &archive.inspection.model {
+        let found =
+            [neo::find_input_warnings(model), neo::find_version_warnings(model), neo::find_layout_warnings(model)];
+        archive.inspection.warnings.extend(found.concat());
+    }
     let inspection = &archive.inspection;
     let sizes = DimensionSizes {
         symbolic_dims: args.dims.iter().cloned().collect(),
@@ -120,11 +125,6 @@ fn print_result(inspection: &Inspection, inputs: Option<DerivedInputs>, out: &mu
         out.print_line(format_args!("  Fix: {remedy}"))?;
     }
     print_problems(out, "", &inspection.problems)?;
-    if let Some(model) = &inspection.model {
-        warnings.extend(neo::find_input_warnings(model));
-        warnings.extend(neo::find_version_warnings(model));
-        warnings.extend(neo::find_layout_warnings(model));
-    }
     print_warnings(out, "", inspection.warnings.iter().chain(&warnings))?;
     match &inspection.model {
         Some(_) if inspection.problems.is_empty() && !open.is_empty() => {
