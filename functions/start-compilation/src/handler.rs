@@ -11,8 +11,8 @@ use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError};
 use tracing::{info, warn};
 use worker::{CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
-/// How often SageMaker has to not show a job before a refusal is believed, if the response to an earlier
-/// call was lost. SageMaker shows a new job within seconds.
+/// Calls after which a refusal is reported although the response to an earlier call was lost: until
+/// then, SageMaker may not show the job of that call yet. It shows a new job within seconds.
 const MAX_LOOKS: u32 = 3;
 
 /// Turns compilation requests into jobs.

@@ -12,21 +12,21 @@ const NAMESPACE: &str = "SageMakerAutomation";
 
 /// Writes counts with the function's name as dimension; nothing for an empty list.
 pub fn write_counts(counts: &[(&str, usize)], now: Timestamp) {
-    if counts.is_empty() {
-        return;
+    if !counts.is_empty() {
+        write_line(counts, None, now);
     }
-    let function = function_name();
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned());
-    // A metric that cannot be written must not fail the work it counts.
-    let _ = writeln!(std::io::stdout().lock(), "{}", embedded_line(&function, &level, counts, None, now));
 }
 
 /// Writes the count of one event with a further dimension beside the function's name. Each of its
 /// values is a metric of its own, so there must be few.
 pub fn write_count_of(name: &str, dimension: (&str, &str), now: Timestamp) {
-    let function = function_name();
+    write_line(&[(name, 1)], Some(dimension), now);
+}
+
+fn write_line(counts: &[(&str, usize)], dimension: Option<(&str, &str)>, now: Timestamp) {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned());
-    let line = embedded_line(&function, &level, &[(name, 1)], Some(dimension), now);
+    let line = embedded_line(&function_name(), &level, counts, dimension, now);
+    // A metric that cannot be written must not fail the work it counts.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
