@@ -15,6 +15,7 @@ use crate::{
     event_bus::DeliveryCounters,
     faults::PendingFaults,
     image::ImageStore,
+    model_package::ModelPackageStore,
     partner_app::PartnerAppStore,
     request_log::RequestLog,
     settings::{EmulatorSettings, Owner},
@@ -39,6 +40,7 @@ pub(crate) struct EmulatorState {
     pub compilation: CompilationJobStore,
     pub partner_apps: PartnerAppStore,
     pub images: ImageStore,
+    pub model_packages: ModelPackageStore,
     pub tags: ResourceTags,
     pub workteams: WorkteamStore,
     /// With S3, a compilation job ends when its artifact has been written.
@@ -161,6 +163,7 @@ impl EmulatorState {
         self.compilation = CompilationJobStore::default();
         self.partner_apps = PartnerAppStore::default();
         self.images = ImageStore::default();
+        self.model_packages = ModelPackageStore::default();
         self.tags = ResourceTags::default();
         self.workteams = WorkteamStore::default();
         self.faults.clear();

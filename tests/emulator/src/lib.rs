@@ -34,6 +34,7 @@ mod event_bus;
 mod faults;
 mod image;
 mod list_page;
+mod model_package;
 mod operations;
 mod partner_app;
 mod request_log;

@@ -7,7 +7,7 @@ use crate::{
     answer::{OperationAnswer, ServiceError},
     compilation,
     emulator_state::EmulatorState,
-    image, partner_app, tags, workteam,
+    image, model_package, partner_app, tags, workteam,
 };
 
 /// Handles a request that passed the check against the service model.
@@ -17,6 +17,8 @@ const OPERATIONS: &[(&str, OperationHandler)] = &[
     ("AddTags", tags::add_tags),
     ("CreateCompilationJob", compilation::create_job),
     ("CreateImage", image::create_image),
+    ("CreateModelPackage", model_package::create_package),
+    ("CreateModelPackageGroup", model_package::create_group),
     ("CreatePartnerApp", partner_app::create_partner_app),
     ("CreateWorkteam", workteam::create_workteam),
     ("DeleteCompilationJob", compilation::delete_job),
@@ -24,16 +26,20 @@ const OPERATIONS: &[(&str, OperationHandler)] = &[
     ("DescribeCompilationJob", compilation::describe_job),
     ("DescribeImage", image::describe_image),
     ("DescribeLabelingJob", workteam::describe_labeling_job),
+    ("DescribeModelPackage", model_package::describe_package),
     ("DescribePartnerApp", partner_app::describe_partner_app),
     ("DescribeWorkteam", workteam::describe_workteam),
     ("ListCompilationJobs", compilation::list_jobs),
     ("ListImages", image::list_images),
     ("ListLabelingJobsForWorkteam", workteam::list_labeling_jobs),
+    ("ListModelPackageGroups", model_package::list_groups),
+    ("ListModelPackages", model_package::list_packages),
     ("ListPartnerApps", partner_app::list_partner_apps),
     ("ListTags", tags::list_tags),
     ("ListWorkteams", workteam::list_workteams),
     ("StopCompilationJob", compilation::stop_job),
     ("UpdateImage", image::update_image),
+    ("UpdateModelPackage", model_package::update_package),
     ("UpdatePartnerApp", partner_app::update_partner_app),
     ("UpdateWorkteam", workteam::update_workteam),
 ];

@@ -11,8 +11,18 @@ const COMPILED_LIMIT: usize = 256 << 20;
 /// Java's `.` excludes all of Java's line terminators; Rust's excludes only `\n`.
 const ANY: &str = r"[^\n\r\u{85}\u{2028}\u{2029}]";
 
-/// Patterns with look-ahead, which the `regex` crate does not support, and equivalents without it.
-const LOOKING_AHEAD: [(&str, &str); 1] = [(r"(?!\s*$).+", r".*[^\s\u0085\u2028\u2029].*")];
+/// Patterns with look-around, which the `regex` crate does not support, and equivalents without it.
+const LOOKING_AROUND: [(&str, &str); 3] = [
+    (r"(?!\s*$).+", r".*[^\s\u0085\u2028\u2029].*"),
+    (
+        r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z\-]*\/)?([a-zA-Z0-9]([a-zA-Z0-9-]){0,62})(?<!-)",
+        r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z\-]*\/)?[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?",
+    ),
+    (
+        r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z\-]*\/)?([a-zA-Z0-9]([a-zA-Z0-9-]){0,62})(?<!-)(\/[0-9]{1,9})?",
+        r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z\-]*\/)?[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\/[0-9]{1,9})?",
+    ),
+];
 
 /// A pattern that is compiled on first use.
 #[derive(Debug)]
@@ -43,7 +53,7 @@ impl ModelPattern {
     fn compiled_regex(&self) -> Option<&Regex> {
         self.compiled
             .get_or_init(|| {
-                let known = LOOKING_AHEAD.iter().find(|(java, _)| *java == self.source);
+                let known = LOOKING_AROUND.iter().find(|(java, _)| *java == self.source);
                 let java = known.map_or(self.source.as_str(), |(_, same)| same);
                 let whole = format!(r"\A(?:{})\z", translate_pattern(java));
                 RegexBuilder::new(&whole).size_limit(COMPILED_LIMIT).build().ok()
@@ -136,6 +146,11 @@ mod tests {
             (r"(?!\s*$).+", " \t", false),
             (r"(?!\s*$).+", " a ", true),
             (r"(?!\s*$).+", "a\nb", false),
+            (LOOKING_AROUND[1].0, "a-1", true),
+            (LOOKING_AROUND[1].0, "a-", false),
+            (LOOKING_AROUND[1].0, "arn:aws:sagemaker:eu-west-1:123456789012:model-package-group/a", true),
+            (LOOKING_AROUND[2].0, "a-/7", false),
+            (LOOKING_AROUND[2].0, "arn:aws:sagemaker:eu-west-1:123456789012:model-package/a/7", true),
         ] {
             let compiled = ModelPattern::new(pattern.to_owned());
             assert!(compiled.is_supported(), "{pattern} became {}", translate_pattern(pattern));
