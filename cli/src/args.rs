@@ -150,7 +150,7 @@ pub(crate) enum CliCommand {
     Doctor(DoctorArgs),
     /// List messages in a dead-letter queue and redrive them
     Redrive(RedriveArgs),
-    /// Send uploads that are older than the stack to it
+    /// Send uploads to the stack that it never answered, that were rejected, or that failed
     Replay(ReplayArgs),
     /// Print the JSON Schema of automation.yaml
     Schema,
@@ -452,15 +452,16 @@ Examples:
   automation replay s3://models/vision/resnet.tar.gz --yes
 
 The uploads are counted first, and nothing is sent before you confirm it. Without a terminal, --yes is
-needed. An upload version that was answered before, compiled or rejected, is not answered again: upload
-it again after you have corrected the cause.
+needed. Of each object, the newest version is considered. One that was rejected, or of which a job
+failed, is planned again with the active configuration, and gets a new answer; targets that were compiled
+are not compiled again. One that was compiled, or is being compiled, is left alone.
 
 Exit status:
   0  the uploads were counted or sent
   1  the answer was no, or an error occurred; sending an upload again is safe
   2  the command line is not valid, or --yes is missing")]
 pub(crate) struct ReplayArgs {
-    /// Uploads to send: those whose key begins with a prefix, as s3://bucket/prefix
+    /// Uploads to consider: those whose key begins with a prefix, as s3://bucket/prefix
     #[arg(value_name = "S3_URI", value_parser = UploadLocation::parse)]
     pub uploads: UploadLocation,
     /// Only uploads since this time, such as 2026-12-01T03:40Z
@@ -475,6 +476,9 @@ pub(crate) struct ReplayArgs {
     /// URL of the stack's Uploads queue [default: output UploadsQueueUrl]
     #[arg(long, value_name = "URL")]
     pub queue: Option<String>,
+    /// The stack's ledger table [default: output LedgerTableName]
+    #[arg(long)]
+    pub table: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

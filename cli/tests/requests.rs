@@ -234,6 +234,7 @@ impl Case {
             version_id: Some(self.version.clone()),
             etag: "e".to_owned(),
             size: 1,
+            replayed_at: None,
         };
         Ok(neo::plan_upload(&PlanInput {
             upload: &upload,

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
+#[path = "common/dynamodb.rs"]
+mod dynamodb;
 
 use std::{
     collections::BTreeMap,
@@ -9,6 +11,7 @@ use std::{
 };
 
 use common::{AwsRequest, run_automation, serve_aws};
+use dynamodb::to_attribute;
 use neo::ModelId;
 use serde_json::{Value, json};
 
@@ -63,22 +66,6 @@ impl Stack {
         let pk = key["pk"]["S"].as_str().unwrap();
         let item = json!({ "pk": pk, "revision": 1, "expires_at": 0, "row": self.rows.get(pk)? });
         Some(to_attribute(&item)["M"].clone())
-    }
-}
-
-/// A value as DynamoDB writes it.
-fn to_attribute(value: &Value) -> Value {
-    match value {
-        Value::Null => json!({ "NULL": true }),
-        Value::Bool(value) => json!({ "BOOL": value }),
-        Value::Number(number) => json!({ "N": number.to_string() }),
-        Value::String(text) => json!({ "S": text }),
-        Value::Array(items) => json!({ "L": items.iter().map(to_attribute).collect::<Vec<_>>() }),
-        Value::Object(members) => {
-            let members: serde_json::Map<_, _> =
-                members.iter().map(|(name, value)| (name.clone(), to_attribute(value))).collect();
-            json!({ "M": members })
-        }
     }
 }
 
@@ -145,6 +132,26 @@ fn watch_waits_for_the_newest_version() {
     assert_eq!(status, 0, "{text}");
     let first = text.find("version v2: not planned yet").expect("the newest version is shown");
     assert!(text[first..].contains("job-2"), "{text}");
+}
+
+#[test]
+fn last_replay_is_shown() {
+    let at = "2026-11-28T08:00:00Z";
+    let mut stack = Stack { versions: vec!["v1"], ..Stack::default() };
+    let mut first = model_row("v1", &["job-1"]);
+    first["last_replay"] = at.into();
+    stack.add_job("job-1", job_row("job-1", "FAILED", Some("ClientError: no"), 1));
+    stack.rows.insert(model_key("v1"), first);
+    let (text, _) =
+        run_status(Stack { rows: stack.rows.clone(), ..Stack { versions: vec!["v1"], ..Stack::default() } }, &[URI]);
+    assert!(text.contains(", planned") && text.contains("FAILED"), "the replay is not planned yet: {text}");
+    let mut replay = model_row("v1", &["job-2"]);
+    replay["upload"]["replayed_at"] = at.into();
+    stack.rows.insert(model_key(&format!("v1#{at}")), replay);
+    stack.add_job("job-2", completed_job("job-2"));
+    let (text, status) = run_status(stack, &[URI, "--exit-status"]);
+    assert!(text.contains(", replayed") && text.contains("job-2") && !text.contains("job-1"), "{text}");
+    assert_eq!(status, 0);
 }
 
 #[test]

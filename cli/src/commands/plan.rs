@@ -119,6 +119,7 @@ fn build_upload(args: &PlanArgs, bucket: String, key: String, archive: &Inspecte
             version_id: args.version_id.clone().or_else(|| object.version_id.clone()),
             etag: object.etag.clone(),
             size,
+            replayed_at: None,
         },
         None => Upload {
             bucket,
@@ -126,6 +127,7 @@ fn build_upload(args: &PlanArgs, bucket: String, key: String, archive: &Inspecte
             version_id: Some(args.version_id.clone().unwrap_or_else(|| LOCAL.to_owned())),
             etag: LOCAL.to_owned(),
             size,
+            replayed_at: None,
         },
     }
 }

@@ -1,10 +1,14 @@
 //! `automation replay`
 
+use std::collections::HashMap;
+
 use automation::{
     event::ObjectCreated,
     objects::{ListedObject, Objects},
 };
 use jiff::Timestamp;
+use ledger::{Ledger, LedgerTable, ModelFailure};
+use neo::ModelId;
 use serde_json::json;
 use worker::{CallError, queue::Sender};
 
@@ -22,8 +26,59 @@ use crate::{
 /// Uploads that are shown; the others are only counted.
 const MAX_SHOWN: usize = 10;
 
-/// Uploads that are looked up before they are sent: as many as one call to SQS takes.
-const BATCH: usize = 10;
+/// Uploads that are looked up in the ledger at a time: as many keys as one call takes.
+const LOOKUP_BATCH: usize = 100;
+
+/// Why an upload is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReplayCause {
+    /// The ledger does not have it.
+    NeverAnswered,
+    Failure(ModelFailure),
+}
+
+impl ReplayCause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverAnswered => "never answered",
+            Self::Failure(ModelFailure::Rejected) => "rejected",
+            Self::Failure(ModelFailure::Failed) => "failed",
+        }
+    }
+}
+
+/// An upload to send.
+struct ReplayedUpload {
+    object: ObjectCreated,
+    uploaded_at: Timestamp,
+    cause: ReplayCause,
+}
+
+/// The uploads under a prefix.
+#[derive(Default)]
+struct FoundUploads {
+    to_send: Vec<ReplayedUpload>,
+    /// How many others were compiled, are being compiled, or were superseded.
+    unchanged: usize,
+}
+
+impl FoundUploads {
+    fn count(&self, cause: ReplayCause) -> usize {
+        self.to_send.iter().filter(|upload| upload.cause == cause).count()
+    }
+
+    /// The counts, such as "3 uploads (1 never answered, 2 rejected, 0 failed)".
+    fn describe(&self) -> String {
+        let counts = CAUSES.map(|cause| format!("{} {}", self.count(cause), cause.as_str()));
+        format!("{} ({})", format_count(self.to_send.len(), "upload"), counts.join(", "))
+    }
+}
+
+const CAUSES: [ReplayCause; 3] = [
+    ReplayCause::NeverAnswered,
+    ReplayCause::Failure(ModelFailure::Rejected),
+    ReplayCause::Failure(ModelFailure::Failed),
+];
 
 pub(crate) fn replay_uploads(args: &ReplayArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
     tokio::runtime::Runtime::new().map_err(CliError::Runtime)?.block_on(replay_and_report(args, out))
@@ -35,6 +90,7 @@ async fn replay_and_report(args: &ReplayArgs, out: &mut CliOutput) -> Result<Ver
         require_confirmation(false, "--dry-run")?;
     }
     let session = AwsSession::open_stack(&args.stack).await?;
+    let table = session.find_ledger_table(args.table.as_deref())?;
     let queue = args.queue.clone().or_else(|| session.find_output("UploadsQueueUrl"));
     let queue = match queue {
         None if !args.dry_run => {
@@ -47,32 +103,39 @@ async fn replay_and_report(args: &ReplayArgs, out: &mut CliOutput) -> Result<Ver
         queue => queue.unwrap_or_default(),
     };
     let UploadLocation { bucket, prefix } = &args.uploads;
-    let objects = session.aws().s3();
-    let uploads = list_uploads(&objects, bucket, prefix, args.since).await;
-    let uploads = uploads.map_err(|error| CliError::of_bucket(bucket, None, error))?;
+    let (objects, ledger) = (session.aws().s3(), session.aws().ledger(&table));
+    let listed = list_uploads(&objects, bucket, prefix, args.since).await;
+    let listed = listed.map_err(|error| CliError::of_bucket(bucket, None, error))?;
+    let found = find_uploads(&objects, &ledger, bucket, &listed, Timestamp::now()).await?;
     if !args.json {
-        print_uploads(&uploads, out)?;
+        print_uploads(&found, out)?;
     }
     let mut sent = 0;
     let mut is_declined = false;
-    if !uploads.is_empty() && !args.dry_run {
+    if !found.to_send.is_empty() && !args.dry_run {
         if asks {
             let place = session.describe_place(None).await?;
-            let count = format_count(uploads.len(), "upload");
-            is_declined = !confirm_change(&place, &format!("Send {count} of {bucket} to the Uploads queue?"))?;
+            let question = format!("Send {} of {bucket} to the Uploads queue?", found.describe());
+            is_declined = !confirm_change(&place, &question)?;
         }
         if !is_declined {
-            sent = send_uploads(&objects, &session.aws().queue(queue), bucket, &uploads).await?;
+            let bodies = found.to_send.iter().map(|upload| upload.object.to_body(upload.uploaded_at, "Replay"));
+            session.aws().queue(queue).send_bodies(bodies.collect()).await?;
+            sent = found.to_send.len();
         }
     }
     if args.json {
-        out.print_json(&json!({ "bucket": bucket, "prefix": prefix, "uploads": uploads.len(), "sent": sent }))?;
+        let [never_answered, rejected, failed] = CAUSES.map(|cause| found.count(cause));
+        out.print_json(&json!({
+            "bucket": bucket, "prefix": prefix, "uploads": found.to_send.len(), "never_answered": never_answered,
+            "rejected": rejected, "failed": failed, "unchanged": found.unchanged, "sent": sent,
+        }))?;
     } else if args.dry_run {
-        out.print_line(format_args!("{} would be sent", format_count(uploads.len(), "upload")))?;
+        out.print_line(format_args!("{} would be sent", found.describe()))?;
     } else if is_declined {
         out.print_line("Nothing was changed.")?;
     } else {
-        out.print_line(format_args!("{GOOD}{} sent{GOOD:#}", format_count(sent, "upload")))?;
+        out.print_line(format_args!("{GOOD}{} sent{GOOD:#}", found.describe()))?;
     }
     Ok(if is_declined { Verdict::Bad } else { Verdict::Good })
 }
@@ -99,51 +162,73 @@ async fn list_uploads(
     }
 }
 
-fn print_uploads(uploads: &[ListedObject], out: &mut CliOutput) -> Result<(), CliError> {
-    if uploads.is_empty() {
-        return Ok(());
-    }
-    let mut table = TextTable::new(["uploaded", "bytes", "key"]);
-    for object in uploads.iter().take(MAX_SHOWN) {
-        let uploaded = object.last_modified.strftime("%F %T UTC").to_string();
-        table.add_row(
-            [uploaded, object.size.to_string(), document::escape_line(&object.key).to_string()].map(Into::into),
-        );
-    }
-    table.print_to(out)?;
-    if uploads.len() > MAX_SHOWN {
-        out.print_line(format_args!("… and {} more", uploads.len() - MAX_SHOWN))?;
-    }
-    out.print_line("")
-}
-
-/// Sends the event of each upload that still exists. Returns their number.
-async fn send_uploads(
+/// Looks up which of the listed objects are sent, in the version that S3 has now.
+async fn find_uploads<T: LedgerTable>(
     objects: &impl Objects,
-    queue: &impl Sender,
+    ledger: &Ledger<T>,
     bucket: &str,
-    uploads: &[ListedObject],
-) -> Result<usize, CallError> {
-    let mut sent = 0;
-    for batch in uploads.chunks(BATCH) {
-        let mut bodies = Vec::with_capacity(batch.len());
-        for upload in batch {
-            let Some(head) = objects.find_object(bucket, &upload.key).await? else { continue };
+    listed: &[ListedObject],
+    now: Timestamp,
+) -> Result<FoundUploads, CallError> {
+    let mut found = FoundUploads::default();
+    for batch in listed.chunks(LOOKUP_BATCH) {
+        let mut uploads = Vec::with_capacity(batch.len());
+        for listed in batch {
+            let Some(head) = objects.find_object(bucket, &listed.key).await? else { continue };
             let object = ObjectCreated {
                 bucket: bucket.to_owned(),
-                key: upload.key.clone(),
+                key: listed.key.clone(),
                 version_id: head.version_id,
                 etag: Some(head.etag),
                 size: Some(head.size),
                 sequencer: None,
+                replayed_at: None,
             };
-            bodies.push(object.to_body(upload.last_modified, "Replay"));
+            uploads.push((object, listed.last_modified));
         }
-        let count = bodies.len();
-        if count > 0 {
-            queue.send_bodies(bodies).await?;
+        let ids: Vec<_> = uploads.iter().filter_map(|(object, _)| object.model_id()).collect();
+        let plans = ledger.find_last_plans(&ids).await?;
+        let names: Vec<_> = plans.iter().flat_map(|plan| plan.jobs.clone()).collect();
+        let jobs = ledger.find_jobs(&names).await?;
+        let mut causes = HashMap::with_capacity(plans.len());
+        for plan in &plans {
+            let Some(upload) = plan.source.as_upload() else { continue };
+            let jobs: Vec<_> = jobs.iter().filter(|job| plan.jobs.contains(&job.name)).cloned().collect();
+            causes.insert(ModelId::new(&upload.bucket, &upload.key, upload.version()), plan.find_failure(&jobs));
         }
-        sent += count;
+        for (mut object, uploaded_at) in uploads {
+            let cause = match object.model_id().and_then(|id| causes.get(&id)) {
+                None => ReplayCause::NeverAnswered,
+                Some(Some(failure)) => ReplayCause::Failure(*failure),
+                Some(None) => {
+                    found.unchanged += 1;
+                    continue;
+                }
+            };
+            object.replayed_at = (cause != ReplayCause::NeverAnswered).then_some(now);
+            found.to_send.push(ReplayedUpload { object, uploaded_at, cause });
+        }
     }
-    Ok(sent)
+    Ok(found)
+}
+
+fn print_uploads(found: &FoundUploads, out: &mut CliOutput) -> Result<(), CliError> {
+    if !found.to_send.is_empty() {
+        let mut table = TextTable::new(["uploaded", "bytes", "answer", "key"]);
+        for ReplayedUpload { object, uploaded_at, cause } in found.to_send.iter().take(MAX_SHOWN) {
+            let uploaded = uploaded_at.strftime("%F %T UTC").to_string();
+            let (size, key) = (object.size.unwrap_or_default(), document::escape_line(&object.key));
+            table.add_row([uploaded, size.to_string(), cause.as_str().to_owned(), key.to_string()].map(Into::into));
+        }
+        table.print_to(out)?;
+        if found.to_send.len() > MAX_SHOWN {
+            out.print_line(format_args!("… and {} more", found.to_send.len() - MAX_SHOWN))?;
+        }
+        out.print_line("")?;
+    }
+    if found.unchanged > 0 {
+        let others = format_count(found.unchanged, "other upload");
+        out.print_line(format_args!("Left alone: {others}, compiled or being compiled"))?;
+    }
+    Ok(())
 }

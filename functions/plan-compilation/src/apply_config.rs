@@ -42,7 +42,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         info!(version, "Configuration found that was not applied");
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
         let (etag, size) = (Some(etag), Some(size));
-        let object = ObjectCreated { bucket, key, version_id, etag, size, sequencer: None };
+        let object = ObjectCreated { bucket, key, version_id, etag, size, sequencer: None, replayed_at: None };
         let body = object.to_body(modified, "Reconciliation");
         for queue in &self.config_queues {
             queue.send_bodies(vec![body.clone()]).await?;

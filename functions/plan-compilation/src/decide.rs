@@ -88,7 +88,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         let config = match self.config.load_and_report(&self.notifier, (self.clock)()).await? {
             FoundConfig::Active(config) => config,
             FoundConfig::Unavailable(error) => {
-                let problems = vec![self.no_configuration_problem(&error)];
+                let problems = vec![self.no_configuration_problem(object, &error)];
                 return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
             }
         };
@@ -178,6 +178,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             version_id: archive.version_id.clone(),
             etag: archive.etag.clone(),
             size: archive.size.or(object.size).unwrap_or_default(),
+            replayed_at: object.replayed_at,
         };
         if archive.size == Some(0) {
             info!(key = object.key, "Upload skipped: the object is empty");
@@ -216,13 +217,14 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         Ok(Some(Decision::from_plan(upload.into(), rule, &plan, stops_older, limit)))
     }
 
-    fn no_configuration_problem(&self, error: &LoadError) -> Problem {
+    fn no_configuration_problem(&self, object: &ObjectCreated, error: &LoadError) -> Problem {
         let uri = format!("s3://{}/{}", self.config.bucket(), self.config.key());
         Problem::new(
             "no-configuration",
             error.to_string(),
             format!(
-                "upload a valid automation.yaml to {uri} (see config/automation.example.yaml), then upload the archive again"
+                "upload a valid automation.yaml to {uri} (see config/automation.example.yaml), then {}",
+                replay_fix(&object.bucket, &object.key)
             ),
         )
     }
@@ -236,6 +238,7 @@ pub(crate) fn upload_from_event(object: &ObjectCreated) -> Upload {
         version_id: object.version_id.clone(),
         etag: object.etag.clone().unwrap_or_default(),
         size: object.size.unwrap_or_default(),
+        replayed_at: object.replayed_at,
     }
 }
 
@@ -260,22 +263,28 @@ fn object_deleted_problem(object: &ObjectCreated) -> Problem {
     )
 }
 
+/// What to do after the cause of a rejection was corrected.
+fn replay_fix(bucket: &str, key: &str) -> String {
+    format!("upload the archive again, or run `automation replay s3://{bucket}/{key}`")
+}
+
 /// The reasons differ only in the message of S3. `key` is the KMS key of the object, if it is known.
 fn unreadable_object_problem(object: &ObjectCreated, reason: &str, key: Option<&str>) -> Problem {
     let uri = format!("s3://{}/{}", object.bucket, object.key);
+    let replay = replay_fix(&object.bucket, &object.key);
     let fix = if is_kms_refusal(reason) {
         let key = key.unwrap_or("the ARN of the KMS key that encrypts the object");
         format!(
             "check that the key is enabled, add {key} to the template parameter KmsKeyArns and update the stack; if the \
              key policy does not delegate to IAM, let it allow kms:Decrypt to the roles in the stack's outputs \
-             PlanCompilationRoleArn and CompilationRoleArn; then upload the archive again"
+             PlanCompilationRoleArn and CompilationRoleArn; then {replay}"
         )
     } else if reason.to_lowercase().contains("storage class") {
         format!("copy the object to the storage class STANDARD: aws s3 cp {uri} {uri} --storage-class STANDARD")
     } else {
         format!(
             "allow plan-compilation's role to read the object (s3:GetObject and s3:GetObjectVersion on \
-             arn:aws:s3:::{}/*, in the bucket policy too); then upload the archive again",
+             arn:aws:s3:::{}/*, in the bucket policy too); then {replay}",
             object.bucket
         )
     };

@@ -24,7 +24,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
     pub(crate) async fn record_and_dispatch(
         &self,
         decision: Decision,
-        sequencer: Option<String>,
+        sequencer: Option<Sequencer>,
     ) -> Result<(), Failure> {
         let Decision { source, rule, stops_older, requests, mut problems, warnings, max_jobs_per_day } = decision;
         let id = source.model_id();
@@ -38,8 +38,9 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             problems.extend(self.apply_daily_limit(limit, &id, &requests, &mut jobs).await?);
         }
         let state = if jobs.is_empty() { ModelState::Rejected } else { ModelState::Planned };
-        let sequencer = sequencer.map(Sequencer::from);
-        let model = ModelRow { source, rule, state, jobs, problems, warnings, planned_at, sequencer, stops_older };
+        let last_replay = None;
+        let model =
+            ModelRow { source, rule, state, jobs, problems, warnings, planned_at, sequencer, stops_older, last_replay };
         let model = self.ledger.create_model(&id, model).await?;
         for request in requests.iter().filter(|request| !model.jobs.contains(&request.job_name)) {
             self.ledger.withdraw_job(request).await?;
@@ -81,7 +82,9 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
 
     /// Which earlier jobs a request can share. A job whose artifact was deleted cannot be shared.
     async fn choose_reuse(&self, request: &CompilationRequest, stops_older: bool) -> Result<Reuse, Failure> {
-        if !request.reuse {
+        // A replay compiles only what was not compiled.
+        let is_replay = request.source.as_upload().is_some_and(|upload| upload.replayed_at.is_some());
+        if !request.reuse && !is_replay {
             return Ok(Reuse::Never);
         }
         let earlier = self.ledger.find_shareable_job(request).await?;

@@ -10,14 +10,17 @@
 //! A redelivered event finds the stored decision and only repeats step 2. This is why the ledger
 //! lookup comes first.
 
+use std::slice;
+
 use automation::{
     ConfigSource, ModelNotifier,
     event::{Event, ObjectCreated},
     objects::Objects,
 };
-use ledger::{Ledger, LedgerTable};
+use jiff::Timestamp;
+use ledger::{Ledger, LedgerTable, ModelRow, Sequencer};
 use model_archive::Problem;
-use neo::{CompilationPlan, CompilationRule, ModelBuckets, ModelSource, PackagePlanInput};
+use neo::{CompilationPlan, CompilationRule, ModelBuckets, ModelId, ModelSource, PackagePlanInput};
 use notifications::{Channel, Notification, notifier::Notifier};
 use serde_json::{Value, json};
 use tracing::{info, warn};
@@ -105,17 +108,55 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             info!(bucket = object.bucket, key = object.key, "Object skipped: not an archive, in an existing bucket");
             return Ok(());
         }
-        if let Some(id) = object.model_id()
-            && let Some(model) = self.ledger.find_model(&id).await?
-        {
+        let planned = match object.model_id() {
+            Some(id) => self.ledger.find_model(&id).await?.map(|model| (id, model)),
+            None => None,
+        };
+        match (planned, object.replayed_at) {
             // Planned before, but the function may have crashed before it sent every request.
-            return self.dispatch_model(&id, &model).await;
+            (Some((id, model)), None) => self.dispatch_model(&id, &model).await,
+            (Some((id, model)), Some(at)) => self.replay_upload(object, &id, &model, at).await,
+            (None, _) => {
+                let object = ObjectCreated { replayed_at: None, ..object.clone() };
+                let sequencer = object.sequencer.clone().map(Sequencer::from);
+                self.plan_version(&object, sequencer).await
+            }
         }
+    }
+
+    /// Plans an upload once more that was rejected or failed. The replay counts as another version
+    /// of the same bytes: what was compiled is reused, and its answer has another id.
+    async fn replay_upload(
+        &self,
+        object: &ObjectCreated,
+        id: &ModelId,
+        first: &ModelRow,
+        at: Timestamp,
+    ) -> Result<(), Failure> {
+        let replay = ModelSource::from(upload_from_event(object)).model_id();
+        if let Some(model) = self.ledger.find_model(&replay).await? {
+            return self.dispatch_model(&replay, &model).await;
+        }
+        let Some(last) = self.ledger.find_last_plans(slice::from_ref(id)).await?.pop() else { return Ok(()) };
+        let last_id = last.source.model_id();
+        let jobs = self.ledger.find_jobs(&last.jobs).await?;
+        if last.find_failure(&jobs).is_none() {
+            info!(key = object.key, model = last_id.as_str(), "Upload not replayed: it was compiled, or still is");
+            return self.dispatch_model(&last_id, &last).await;
+        }
+        // The summary of the last plan comes first: both are written to the same object.
+        self.models.publish_earlier_results(&last_id, &last, &jobs, (self.clock)()).await?;
+        self.ledger.record_replay(id, at).await?;
+        self.plan_version(object, first.sequencer.clone()).await
+    }
+
+    /// Plans an object version that has no decision in the ledger.
+    async fn plan_version(&self, object: &ObjectCreated, sequencer: Option<Sequencer>) -> Result<(), Failure> {
         if let Some(problem) = self.find_own_artifact(object).await? {
             return self.report_own_artifact(object, problem).await;
         }
         match self.decide_upload(object).await? {
-            Some(decision) => self.record_and_dispatch(decision, object.sequencer.clone()).await,
+            Some(decision) => self.record_and_dispatch(decision, sequencer).await,
             None => Ok(()),
         }
     }

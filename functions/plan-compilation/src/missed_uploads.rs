@@ -176,6 +176,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             etag: Some(head.etag),
             size: Some(head.size),
             sequencer: None,
+            replayed_at: None,
         };
         Ok(Some((object, listed.last_modified)))
     }

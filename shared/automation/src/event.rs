@@ -61,10 +61,13 @@ pub struct ObjectCreated {
     pub size: Option<u64>,
     /// Orders the events of one key, as described by [`Sequencer`](ledger::Sequencer).
     pub sequencer: Option<String>,
+    /// When `automation replay` sent it, for an upload that was rejected or failed; `None` for an event
+    /// of S3.
+    pub replayed_at: Option<Timestamp>,
 }
 
 impl ObjectCreated {
-    /// The model id; `None` if the event contains neither a version id nor an entity tag.
+    /// The model id of the upload, whether it is replayed or not; `None` if the event contains neither a version id nor an entity tag.
     pub fn model_id(&self) -> Option<ModelId> {
         let version = self.version_id.as_ref().or(self.etag.as_ref())?;
         Some(ModelId::new(&self.bucket, &self.key, version))
@@ -86,13 +89,18 @@ impl ObjectCreated {
                 object[name] = value;
             }
         }
+        let mut detail =
+            json!({ "version": "0", "bucket": { "name": self.bucket }, "object": object, "reason": reason });
+        if let Some(at) = self.replayed_at {
+            detail["replayed-at"] = json!(at);
+        }
         json!({
             "version": "0",
             "detail-type": OBJECT_CREATED,
             "source": S3_SOURCE,
             "time": created_at,
             "resources": [format!("arn:aws:s3:::{}", self.bucket)],
-            "detail": { "version": "0", "bucket": { "name": self.bucket }, "object": object, "reason": reason },
+            "detail": detail,
         })
         .to_string()
     }
@@ -214,6 +222,7 @@ fn parse_s3_notification(value: Value) -> Result<Event, EventError> {
                 etag: object.e_tag,
                 size: object.size.and_then(|size| size.try_into().ok()),
                 sequencer: object.sequencer,
+                replayed_at: None,
             })
         })
         .collect::<Result<_, _>>()
@@ -236,9 +245,12 @@ struct ObjectCreatedEvent {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct ObjectCreatedDetail {
     bucket: BucketDetail,
     object: ObjectDetail,
+    /// A member of our own.
+    replayed_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -257,7 +269,7 @@ struct ObjectDetail {
 }
 
 fn parse_object_created(value: Value) -> Result<Event, EventError> {
-    let ObjectCreatedEvent { detail: ObjectCreatedDetail { bucket, object } } =
+    let ObjectCreatedEvent { detail: ObjectCreatedDetail { bucket, object, replayed_at } } =
         parse_value("Object Created event", value)?;
     Ok(Event::ObjectsCreated(vec![ObjectCreated {
         bucket: bucket.name,
@@ -266,6 +278,7 @@ fn parse_object_created(value: Value) -> Result<Event, EventError> {
         etag: object.etag,
         size: object.size,
         sequencer: object.sequencer,
+        replayed_at,
     }]))
 }
 
@@ -380,9 +393,10 @@ mod tests {
 
     #[test]
     fn rebuilt_event_is_parsed_as_the_upload() {
-        for (version_id, size) in [(Some("v1".to_owned()), Some(7)), (None, None)] {
+        let cases = [(Some("v1".to_owned()), Some(7), None), (None, None, Some(Timestamp::MAX))];
+        for (version_id, size, replayed_at) in cases {
             let (bucket, key, etag) = ("b".to_owned(), "a b+c%20\n.tar.gz".to_owned(), Some("e".to_owned()));
-            let upload = ObjectCreated { bucket, key, version_id, etag, size, sequencer: None };
+            let upload = ObjectCreated { bucket, key, version_id, etag, size, sequencer: None, replayed_at };
             let body = upload.to_body(Timestamp::UNIX_EPOCH, "Replay");
             assert_eq!(Event::parse(&body).unwrap(), Event::ObjectsCreated(vec![upload]), "{body}");
         }

@@ -98,7 +98,15 @@ fn answer_request(mut stream: &TcpStream, answer: Answer, seen: &Requests) {
 
 async fn open_object(objects: &S3Objects, size: Option<u64>) -> Object {
     let (bucket, key) = ("models".to_owned(), "a.tar.gz".to_owned());
-    let object = ObjectCreated { bucket, key, version_id: None, etag: Some("e".to_owned()), size, sequencer: None };
+    let object = ObjectCreated {
+        bucket,
+        key,
+        version_id: None,
+        etag: Some("e".to_owned()),
+        size,
+        sequencer: None,
+        replayed_at: None,
+    };
     objects.open_object(&object).await.unwrap()
 }
 

@@ -28,8 +28,8 @@ pub use idempotency::Execution;
 pub use jobs::{JobOwner, Reuse};
 pub use refusals::{MAX_PERMISSION_WAIT, MIN_REFUSALS, PERMISSION_RETRY};
 pub use rows::{
-    Arrival, ArrivalsRow, ArtifactCheck, ClaimRow, ContentRow, JobRow, ListingPass, ModelRow, ModelState, QuotaWait,
-    StatusSeen, SweepRow,
+    Arrival, ArrivalsRow, ArtifactCheck, ClaimRow, ContentRow, JobRow, ListingPass, ModelFailure, ModelRow, ModelState,
+    QuotaWait, StatusSeen, SweepRow,
 };
 pub use table::{LedgerRow, LedgerTable, List, ListEntry, ListRange, Versioned};
 pub use valid_config::ValidConfigRow;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use neo::ModelId;
 use worker::CallError;
 
@@ -24,6 +25,29 @@ impl<T: LedgerTable> Ledger<T> {
         self.update_row(&model_key(id), |current| current.is_none().then(|| row.clone()))
             .await
             .map(|updated| updated.row.unwrap_or(row))
+    }
+
+    /// The rows of the last replays of these uploads, or of the upload itself if it was not replayed;
+    /// uploads without a row are skipped.
+    pub async fn find_last_plans(&self, uploads: &[ModelId]) -> Result<Vec<ModelRow>, CallError> {
+        let mut plans = self.find_models(uploads).await?;
+        let last_replay = |plan: &ModelRow| Some(plan.source.to_replay(plan.last_replay?)?.model_id());
+        let replays = self.find_models(&plans.iter().filter_map(last_replay).collect::<Vec<_>>()).await?;
+        for plan in &mut plans {
+            let last = last_replay(plan);
+            if let Some(replay) = replays.iter().find(|replay| Some(replay.source.model_id()) == last) {
+                *plan = replay.clone();
+            }
+        }
+        Ok(plans)
+    }
+
+    /// Records when an upload was replayed last.
+    pub async fn record_replay(&self, upload: &ModelId, at: Timestamp) -> Result<(), CallError> {
+        let link = |row: Option<ModelRow>| {
+            row.filter(|row| row.last_replay != Some(at)).map(|row| ModelRow { last_replay: Some(at), ..row })
+        };
+        self.update_row(&model_key(upload), link).await.map(drop)
     }
 
     /// Moves a planned model to another state; a model in any other state is unchanged.

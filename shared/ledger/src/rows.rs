@@ -37,6 +37,18 @@ pub struct ModelRow {
     pub sequencer: Option<Sequencer>,
     /// Whether the model stops the running jobs of older versions and is superseded by newer ones.
     pub stops_older: bool,
+    /// When the upload was replayed last: the replay has a row of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_replay: Option<Timestamp>,
+}
+
+/// Why a model was not compiled for all of its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelFailure {
+    /// A problem was found before any job of the target was requested.
+    Rejected,
+    /// A job failed, was stopped, or its request was rejected.
+    Failed,
 }
 
 /// Progress of a model through its plan.
@@ -172,6 +184,17 @@ impl ModelRow {
         let is_superseded = self.state == ModelState::Superseded;
         let has_ended = |job: &JobRow| job.has_ended() || is_superseded && job.status.is_terminal();
         self.jobs.iter().all(|name| jobs.iter().any(|job| job.name == *name && has_ended(job)))
+    }
+
+    /// Why an upload is planned once more when it is replayed; `None` if it was compiled, is still
+    /// being compiled, or was superseded. `jobs` are the rows of the model's jobs.
+    pub fn find_failure(&self, jobs: &[JobRow]) -> Option<ModelFailure> {
+        if matches!(self.state, ModelState::Planned | ModelState::Superseded) || !self.has_ended(jobs) {
+            return None;
+        }
+        let has_failed = jobs.iter().any(|job| job.status != JobStatus::Completed);
+        let failed = has_failed.then_some(ModelFailure::Failed);
+        if self.problems.is_empty() { failed } else { Some(ModelFailure::Rejected) }
     }
 }
 

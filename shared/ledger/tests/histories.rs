@@ -41,6 +41,7 @@ async fn newest_version_is_found_in_any_order_of_arrival() {
         version_id: None,
         etag: "e".to_owned(),
         size: 1,
+        replayed_at: None,
     };
     let arrive = async |version: &str| {
         let model = ModelId::new("models", "a.tar.gz", version);

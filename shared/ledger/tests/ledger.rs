@@ -121,6 +121,7 @@ async fn texts_of_any_length_fit_into_an_item() {
         warnings,
         planned_at: Timestamp::UNIX_EPOCH,
         sequencer: None,
+        last_replay: None,
         stops_older: false,
     };
     let created = ledger.create_model(&request.model, model).await.unwrap();
@@ -237,6 +238,7 @@ async fn failed_job_of_a_superseded_plan_is_not_retried() {
         warnings: Vec::new(),
         planned_at: Timestamp::UNIX_EPOCH,
         sequencer: None,
+        last_replay: None,
         stops_older: true,
     };
     ledger.create_model(&request.model, row).await.unwrap();

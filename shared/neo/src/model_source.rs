@@ -1,5 +1,8 @@
 //! What a compilation job compiles: an uploaded archive, or a model package version.
 
+use std::borrow::Cow;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{ModelId, ModelPackageArn, Upload};
@@ -60,15 +63,28 @@ impl ModelSource {
     /// The id of this model version.
     pub fn model_id(&self) -> ModelId {
         let [bucket, key, version] = self.identity_fields();
-        ModelId::new(bucket, key, version)
+        ModelId::new(&bucket, &key, &version)
     }
 
     /// What names and ids are derived from. A package has an empty bucket, which no upload has.
-    pub(crate) fn identity_fields(&self) -> [&str; 3] {
+    pub(crate) fn identity_fields(&self) -> [Cow<'_, str>; 3] {
         match self {
-            Self::Upload(upload) => [&upload.bucket, &upload.key, upload.version()],
-            Self::Package(package) => ["", package.model_package_version_arn.as_str(), &package.version],
+            Self::Upload(upload) => {
+                let version = match upload.replayed_at {
+                    Some(at) => Cow::from(format!("{}#{at}", upload.version())),
+                    None => upload.version().into(),
+                };
+                [(&upload.bucket).into(), (&upload.key).into(), version]
+            }
+            Self::Package(package) => {
+                ["".into(), package.model_package_version_arn.as_str().into(), (&package.version).into()]
+            }
         }
+    }
+
+    /// The same upload version, replayed at this time; `None` for a model package.
+    pub fn to_replay(&self, at: Timestamp) -> Option<Self> {
+        self.as_upload().map(|upload| Self::Upload(Upload { replayed_at: Some(at), ..upload.clone() }))
     }
 
     /// The upload; `None` for a model package.

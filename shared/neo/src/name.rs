@@ -40,7 +40,9 @@ pub struct JobName(String);
 
 impl JobName {
     pub(crate) fn new(source: &ModelSource, identity: &JobIdentity<'_>, attempt: u32) -> Self {
-        let digest = hash_fields(&[&source.identity_fields()[..], &identity.hash_fields()].concat());
+        let source_fields = source.identity_fields();
+        let source_fields = source_fields.each_ref().map(AsRef::as_ref);
+        let digest = hash_fields(&[&source_fields[..], &identity.hash_fields()].concat());
         let target = to_dashed(identity.target);
         let retry = if attempt > 1 { format!("-r{attempt}") } else { String::new() };
         let tail = format!("-{target}-{digest}{retry}");
@@ -113,7 +115,7 @@ impl ContentId {
         let [bucket, key, _] = source.identity_fields();
         let size = source.as_upload().map(|upload| upload.size.to_string());
         let bytes = source.as_upload().zip(size.as_deref()).map(|(upload, size)| [upload.etag.as_str(), size]);
-        let mut fields = vec![bucket, key];
+        let mut fields = vec![&*bucket, &*key];
         // The content of a model package version never changes.
         fields.extend(bytes.into_iter().flatten());
         Self(hash_fields(&[&fields[..], &identity.hash_fields()].concat()))
@@ -174,6 +176,7 @@ fn to_dashed(text: &str) -> String {
 mod tests {
     use std::collections::HashSet;
 
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -186,6 +189,7 @@ mod tests {
             version_id: Some(version.to_owned()),
             etag: "0cc175b9c0f1b6a831c399e269772661".to_owned(),
             size: 1,
+            replayed_at: None,
         })
     }
 
@@ -234,6 +238,18 @@ mod tests {
             ContentId::new(&package, &of_package).as_str().to_owned(),
         ];
         insta::assert_snapshot!(names.join("\n"));
+    }
+
+    #[test]
+    fn a_replay_is_another_version_with_the_same_content() {
+        let nano = identity("jetson_nano");
+        let first = upload("k", "v");
+        let replays = [1, 2].map(|hour| first.to_replay(Timestamp::from_second(hour * 3600).unwrap()).unwrap());
+        let sources = || [&first, &replays[0], &replays[1]].into_iter();
+        assert_eq!(sources().map(|source| JobName::new(source, &nano, 1)).collect::<HashSet<_>>().len(), 3);
+        assert_eq!(sources().map(ModelSource::model_id).collect::<HashSet<_>>().len(), 3);
+        assert_eq!(sources().map(|source| ContentId::new(source, &nano)).collect::<HashSet<_>>().len(), 1);
+        assert_eq!(replays[0].version(), first.version());
     }
 
     #[test]

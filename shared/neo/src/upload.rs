@@ -1,5 +1,6 @@
 //! One version of one object in the model bucket.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One version of a model archive.
@@ -15,6 +16,10 @@ pub struct Upload {
     pub etag: String,
     /// In bytes.
     pub size: u64,
+    /// When it was replayed, after it was rejected or failed: it then counts as another version of the
+    /// same bytes, with an answer of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed_at: Option<Timestamp>,
 }
 
 impl Upload {

@@ -415,7 +415,11 @@ fn suggest_permission_fix(role: Option<&str>, is_upload: bool) -> String {
                 .to_owned()
         }
     };
-    let retry = if is_upload { "upload the archive again" } else { "change the rule (for example, edit a tag)" };
+    let retry = if is_upload {
+        "upload the archive again, or run `automation replay`"
+    } else {
+        "change the rule (for example, edit a tag)"
+    };
     format!("give the permission that SageMaker names; {role}. Then {retry}")
 }
 
@@ -436,6 +440,7 @@ mod tests {
             version_id: Some("3HL4kqtJlcpXroDTDmJ".to_owned()),
             etag: "b1946ac92492d2347c6235b4d2611184".to_owned(),
             size: 102_400,
+            replayed_at: None,
         }
     }
 
@@ -508,6 +513,7 @@ mod tests {
             warnings: Vec::new(),
             planned_at: Timestamp::UNIX_EPOCH,
             sequencer: None,
+            last_replay: None,
             stops_older: false,
         }
     }

@@ -40,7 +40,7 @@ impl PlanSize {
 }
 
 /// Every pair of runs that share rows: each exists with two uploads or one, and two targets.
-pub const SCENARIOS: [&str; 15] = [
+pub const SCENARIOS: [&str; 17] = [
     "two deliveries of one upload",
     "two uploads of the same bytes",
     "two versions of one key",
@@ -56,6 +56,8 @@ pub const SCENARIOS: [&str; 15] = [
     "the end of the last job, and a failure that is retried",
     "an upload joins a job that is retried",
     "the sweep, and an observation of a deleted job",
+    "two deliveries of one replay",
+    "a replay, and the last failure of the upload",
 ];
 
 type Targets = &'static [&'static str];
@@ -122,6 +124,8 @@ impl ConcurrentRuns {
             "the end of the last job, and a failure that is retried" => Self::observe_last_two(true).await,
             "an upload joins a job that is retried" => Self::join_and_retry(targets).await,
             "the sweep, and an observation of a deleted job" => Self::sweep_deleted().await,
+            "two deliveries of one replay" => Self::replay_twice(targets).await,
+            "a replay, and the last failure of the upload" => Self::replay_and_fail(targets).await,
             _ => panic!("there is no scenario {scenario}"),
         }
     }
@@ -266,6 +270,32 @@ impl ConcurrentRuns {
         Self::deliver(stack, [UPLOADS, JOB_STATES])
     }
 
+    /// A stack whose jobs have failed because of the model, which was not observed yet.
+    async fn failed(targets: Targets) -> SimulatedStack {
+        let mut stack = Self::compiling(0, targets).await;
+        for _ in targets {
+            stack.progress_job(UNRETRIED_FAILURE, true);
+        }
+        stack.run_until_observed().await;
+        stack
+    }
+
+    async fn replay_twice(targets: Targets) -> Self {
+        let mut stack = Self::failed(targets).await;
+        stack.deliver_all(JOB_STATES).await;
+        stack.replay_upload(0, 2);
+        Self::deliver(stack, [UPLOADS, UPLOADS])
+    }
+
+    async fn replay_and_fail(targets: Targets) -> Self {
+        let mut stack = Self::failed(targets).await;
+        while stack.queue_bodies(JOB_STATES).lock().len() > 1 {
+            stack.deliver_message(JOB_STATES, 0, &CallControl::without_faults(), true).await;
+        }
+        stack.replay_upload(0, 1);
+        Self::deliver(stack, [UPLOADS, JOB_STATES])
+    }
+
     async fn sweep_deleted() -> Self {
         let mut stack = Self::compiling(0, TARGETS).await;
         stack.progress_job(0, false);
@@ -277,6 +307,9 @@ impl ConcurrentRuns {
         Self { stack, runs }
     }
 }
+
+/// A running job, counted in a circle: one with an odd number fails because of its model.
+const UNRETRIED_FAILURE: usize = 1;
 
 /// Longer than consecutive sweeps overlap, in seconds.
 const LONGER_THAN_THE_OVERLAP: i64 = 20 * 60;

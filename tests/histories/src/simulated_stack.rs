@@ -2,6 +2,7 @@
 
 mod functions;
 mod invariants;
+mod replays;
 mod sagemaker_jobs;
 
 use std::{
@@ -22,6 +23,7 @@ use worker::{Failure, Message};
 use crate::{
     clock::advance_clock,
     process::{CallControl, CallFault, Process, interleave},
+    simulated_stack::replays::Replay,
 };
 
 const TARGETS: [&str; 3] = ["ml_c5", "ml_m5", "rasp4b"];
@@ -39,6 +41,12 @@ fn build_config(targets: &[&str]) -> String {
     format!("version: 1\ncompilation:\n  rules:\n    - {latest}, on_new_version: stop }}\n    - {all} }}\n")
 }
 
+/// The object key of one of three models.
+fn model_key(model: u8) -> String {
+    let folder = if model == 2 { "latest" } else { "all" };
+    format!("{folder}/model-{model}.tar.gz")
+}
+
 /// Longer than a sweep of the few jobs of a history takes.
 pub(crate) const SWEEP_LIMIT: Duration = Duration::from_mins(1);
 
@@ -54,6 +62,9 @@ pub enum HistoryStep {
     /// Upload a new version of one of three models, with one of two contents. S3 delivers 1 to 4
     /// events for it.
     Upload { model: u8, content: bool, deliveries: u8 },
+    /// Replay the newest version of one of three models, as `automation replay` does. SQS delivers 1
+    /// to 4 messages for it.
+    Replay { model: u8, deliveries: u8 },
     /// Deliver a message of a queue to its function, with a fault in one of its calls. Without an
     /// acknowledgement, the message stays in the queue.
     Deliver { queue: u8, message: u8, fault: ScheduledFault, acknowledged: bool },
@@ -112,6 +123,7 @@ pub struct SimulatedStack {
     versions: usize,
     /// Newest content by object key.
     newest: BTreeMap<String, bool>,
+    replays: Vec<Replay>,
     /// Jobs as they were when they were deleted.
     deleted: Vec<JobDescription>,
     /// How many jobs of each name finished that were created outside of the stack.
@@ -154,6 +166,7 @@ impl SimulatedStack {
             job_states: self.job_states.fork(),
             contents: self.contents.clone(),
             newest: self.newest.clone(),
+            replays: self.replays.clone(),
             deleted: self.deleted.clone(),
             foreign_ends: self.foreign_ends.clone(),
             dead_letters: self.dead_letters.clone(),
@@ -166,6 +179,7 @@ impl SimulatedStack {
             HistoryStep::Upload { model, content, deliveries } => {
                 self.upload_model(model % 3, content, deliveries % 4 + 1);
             }
+            HistoryStep::Replay { model, deliveries } => self.replay_upload(model % 3, deliveries % 4 + 1),
             HistoryStep::Deliver { queue, message, fault, acknowledged } => {
                 self.deliver_message(queue, message.into(), &fault.to_control(), acknowledged).await;
             }
@@ -229,8 +243,7 @@ impl SimulatedStack {
 
     pub(crate) fn upload_model(&mut self, model: u8, content: bool, deliveries: u8) {
         self.versions += 1;
-        let folder = if model == 2 { "latest" } else { "all" };
-        let key = format!("{folder}/model-{model}.tar.gz");
+        let key = model_key(model);
         let version = format!("v{}", self.versions);
         let bytes = build_archive(&[("model.onnx", if content { FIRST_MODEL } else { SECOND_MODEL })]);
         let etag = format!("content-{content}");
@@ -255,7 +268,7 @@ impl SimulatedStack {
         }
     }
 
-    async fn deliver_message(&mut self, queue: u8, index: usize, calls: &CallControl, acknowledged: bool) {
+    pub(crate) async fn deliver_message(&mut self, queue: u8, index: usize, calls: &CallControl, acknowledged: bool) {
         let body = self.take_message(queue, index);
         let work = self.handle_message(queue, body.as_deref(), calls);
         let result = Process::start(calls, work).await.finish().await;

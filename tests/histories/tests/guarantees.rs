@@ -18,6 +18,7 @@ fn history_step() -> impl Strategy<Value = HistoryStep> {
     let deliver_two = (any::<(u8, u8)>(), any::<(u8, u8)>(), (scheduled_fault(), scheduled_fault()), any::<[u8; 4]>());
     prop_oneof![
         2 => any::<(u8, bool, u8)>().prop_map(|(model, content, deliveries)| HistoryStep::Upload { model, content, deliveries }),
+        1 => any::<(u8, u8)>().prop_map(|(model, deliveries)| HistoryStep::Replay { model, deliveries }),
         8 => deliver.prop_map(|(queue, message, fault, acknowledged)| {
             HistoryStep::Deliver { queue, message, fault, acknowledged }
         }),

@@ -9,11 +9,13 @@ use tokio::runtime::Builder;
 
 /// Scenarios in which an upload is planned make the most calls: `make test` explores only the orders
 /// that change twice from one function to the other.
-const LONG_SCENARIOS: [&str; 4] = [
+const LONG_SCENARIOS: [&str; 6] = [
     "two deliveries of one upload",
     "two uploads of the same bytes",
     "two versions of one key",
     "an upload joins a job that is retried",
+    "two deliveries of one replay",
+    "a replay, and the last failure of the upload",
 ];
 
 /// What is explored. `make model-check` sets the variable, and takes an hour.

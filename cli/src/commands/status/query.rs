@@ -92,7 +92,7 @@ async fn read_upload<T: LedgerTable>(uri: &str, ledger: &Ledger<T>, s3: &S3) -> 
     let versions = listed.versions().iter().filter(|version| version.key() == Some(key));
     // S3 lists the newest version first.
     for (index, version) in versions.filter_map(ledger_version).take(MAX_VERSIONS).enumerate() {
-        match ledger.find_model(&ModelId::new(bucket, key, version)).await? {
+        match ledger.find_last_plans(&[ModelId::new(bucket, key, version)]).await?.pop() {
             Some(model) => models.push(model),
             None if index == 0 => {
                 unplanned = Some(UnplannedVersion { uri: uri.to_owned(), version: version.to_owned() });

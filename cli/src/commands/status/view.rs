@@ -135,8 +135,9 @@ fn describe_parked(parked: &ParkedSummary, now: Timestamp) -> Option<String> {
 fn print_model(model: &ModelRow, jobs: &[JobRow], now: Timestamp, out: &mut CliOutput) -> Result<(), CliError> {
     let (uri, version) = (model.source.to_uri(), model.source.version());
     let rule = model.rule.as_deref().map(|rule| format!(", rule {rule}")).unwrap_or_default();
-    let planned = format_age(model.planned_at, now);
-    out.print_line(format_args!("{uri} {FAINT}version {version}{rule}, planned {planned} ago{FAINT:#}"))?;
+    let is_replay = model.source.as_upload().is_some_and(|upload| upload.replayed_at.is_some());
+    let planned = format!("{} {}", if is_replay { "replayed" } else { "planned" }, format_age(model.planned_at, now));
+    out.print_line(format_args!("{uri} {FAINT}version {version}{rule}, {planned} ago{FAINT:#}"))?;
     for problem in &model.problems {
         out.print_line(format_args!("  {ERROR}rejected{ERROR:#}: {} [{}]", problem.problem, problem.code))?;
         out.print_line(format_args!("    Fix: {}", problem.remedy))?;

@@ -110,6 +110,7 @@ impl ImageAccount {
             etag: None,
             size: None,
             sequencer: None,
+            replayed_at: None,
         };
         self.maintainer.handle_event(Event::ObjectsCreated(vec![event])).await
     }

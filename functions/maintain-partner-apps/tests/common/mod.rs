@@ -119,6 +119,7 @@ impl AppAccount {
             etag: None,
             size: None,
             sequencer: None,
+            replayed_at: None,
         };
         self.maintainer.handle_event(Event::ObjectsCreated(vec![event])).await.unwrap();
     }

@@ -82,11 +82,35 @@ impl TestPlanner {
             etag: Some(etag),
             size,
             sequencer: Some(version.to_owned()),
+            replayed_at: None,
         }])
     }
 
     fn sent_requests(&self) -> Vec<CompilationRequest> {
         self.requests.bodies.lock().iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+    }
+
+    /// Lets a requested job complete.
+    async fn complete_job(&self, request: &CompilationRequest) {
+        let key = format!("{}.tar.gz", request.job_name);
+        self.archives.put_version("artifacts", &key, StoredObject::default());
+        let description = neo::JobDescription {
+            name: request.job_name.to_string(),
+            arn: String::new(),
+            status: neo::JobStatus::Completed,
+            source: request.source.to_uri(),
+            framework: String::new(),
+            data_input_config: None,
+            target: request.target.to_string(),
+            options: neo::JobOptions::default(),
+            output_location: String::new(),
+            artifact: Some(format!("s3://artifacts/{key}")),
+            failure_reason: None,
+            created_at: None,
+            started_at: None,
+            ended_at: None,
+        };
+        self.ledger.record_observation(&description).await.unwrap();
     }
 
     /// Uploads an archive that must be rejected, and returns the first problem that is reported.
@@ -296,6 +320,7 @@ impl TestPlanner {
             etag: None,
             size: None,
             sequencer: None,
+            replayed_at: None,
         }])
     }
 }
@@ -372,6 +397,103 @@ async fn configuration_without_model_packages_requests_nothing() {
         planner.handle_event(Event::ObjectsCreated(objects)).await.unwrap();
         assert!(planner.sent_requests().is_empty());
         assert_eq!(planner.notifier.topic().types(), expected);
+    }
+}
+
+/// The event that `automation replay` sends for an upload.
+fn replay_event(event: &Event, hour: i64) -> Event {
+    let Event::ObjectsCreated(mut objects) = event.clone() else { panic!("{event:?}") };
+    objects[0].replayed_at = Some(Timestamp::from_second(hour * 3600).unwrap());
+    objects[0].sequencer = None;
+    Event::ObjectsCreated(objects)
+}
+
+impl TestPlanner {
+    /// Delivers an event twice; returns the number of requests and the ids of the notifications since
+    /// then.
+    async fn deliver_twice(&self, event: Event) -> (usize, Vec<String>) {
+        let (requests, published) = (self.sent_requests().len(), self.notifier.topic().published.lock().len());
+        for _ in 0..2 {
+            self.handle_event(event.clone()).await.unwrap();
+        }
+        let ids = self.notifier.topic().published.lock()[published..].iter().map(|sent| sent.id.clone()).collect();
+        (self.sent_requests().len() - requests, ids)
+    }
+}
+
+/// SEMANTICS replayed-once: A replay of an upload that was rejected or failed is answered once,
+/// under a new `id`, no matter how often its message is delivered; what was compiled is reused, and
+/// any other upload is unchanged.
+#[tokio::test]
+async fn rejected_or_failed_upload_is_replayed_once() {
+    let planner = create_planner(Some(CONFIG));
+    let event = planner.upload_object("other/a.tar.gz", "v1", build_model_archive(), &[]);
+    let mut answers = BTreeSet::new();
+    for hour in 0..3 {
+        let event = if hour == 0 { event.clone() } else { replay_event(&event, hour) };
+        let (requests, ids) = planner.deliver_twice(event).await;
+        assert_eq!((requests, ids.len()), (0, 1), "one rejection each: {ids:?}");
+        answers.extend(ids);
+    }
+    assert_eq!(answers.len(), 3);
+    put_config(&planner.archives, "c2", &CONFIG.replace("vision/**", "**"));
+    let unchanged = (0, Vec::new());
+    assert_eq!(planner.deliver_twice(replay_event(&event, 2)).await, unchanged, "an earlier replay");
+    assert_eq!(planner.deliver_twice(replay_event(&event, 3)).await, (2, Vec::new()), "accepted now");
+    for unanswered in [event.clone(), replay_event(&event, 4)] {
+        assert_eq!(planner.deliver_twice(unanswered).await, unchanged, "its jobs may still be running");
+    }
+    let [compiled, failed] = &planner.sent_requests()[..] else { panic!("{:?}", planner.sent_requests()) };
+    planner.complete_job(compiled).await;
+    assert_eq!(planner.deliver_twice(replay_event(&event, 5)).await, unchanged, "one job is still running");
+    planner.ledger.mark_job_rejected(failed, "the role may not read the archive").await.unwrap();
+
+    let (requests, ids) = planner.deliver_twice(replay_event(&event, 6)).await;
+    assert_eq!(requests, 1);
+    let replay = planner.sent_requests().pop().unwrap();
+    assert_eq!(replay.target, failed.target);
+    assert_ne!(replay.job_name, failed.job_name);
+    let reused = format!("job-completed-{}-{}", compiled.job_name, replay.model);
+    assert_eq!(ids, [format!("summary-{}", failed.model), reused], "first the last answer, then the new one");
+    planner.complete_job(&replay).await;
+    assert_eq!(planner.deliver_twice(replay_event(&event, 7)).await, unchanged, "compiled");
+}
+
+#[tokio::test]
+async fn replay_reuses_artifacts_whatever_the_rule_says() {
+    let config = CONFIG.replace("keys: \"vision/**\"", "keys: \"vision/**\"\n      reuse: false");
+    let planner = create_planner(Some(&config));
+    let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+    planner.handle_event(event.clone()).await.unwrap();
+    let requests = planner.sent_requests();
+    assert!(!requests[0].reuse);
+    planner.complete_job(&requests[0]).await;
+    planner.ledger.mark_job_rejected(&requests[1], "refused").await.unwrap();
+    planner.handle_event(replay_event(&event, 1)).await.unwrap();
+    let targets: Vec<_> = planner.sent_requests()[2..].iter().map(|request| request.target.clone()).collect();
+    assert_eq!(targets, [requests[1].target.clone()]);
+}
+
+/// The replay takes the place of its upload among the versions of the key.
+#[tokio::test]
+async fn replay_is_superseded_by_a_newer_version() {
+    for is_newer_first in [false, true] {
+        let planner = create_planner(Some(CONFIG));
+        let old = planner.upload_object("latest/a.tar.gz", "1", build_model_archive(), &[]);
+        planner.handle_event(old.clone()).await.unwrap();
+        planner.ledger.mark_job_rejected(&planner.sent_requests()[0], "refused").await.unwrap();
+        let changed = build_archive(&[("m.onnx", &read_squeezenet()), ("notes.txt", b"new")]);
+        let new = planner.upload_object("latest/a.tar.gz", "2", changed, &[]);
+        let events = [replay_event(&old, 1), new];
+        let order = if is_newer_first { [1, 0] } else { [0, 1] };
+        for index in order {
+            planner.handle_event(events[index].clone()).await.unwrap();
+        }
+        let bodies = planner.requests.bodies.lock().clone();
+        let stops = bodies.iter().filter(|body| matches!(Event::parse(body), Ok(Event::Stop(_)))).count();
+        let requests = bodies.len() - stops;
+        let expected = if is_newer_first { (2, 0) } else { (3, 1) };
+        assert_eq!((requests, stops), expected, "newer first: {is_newer_first}");
     }
 }
 
@@ -644,6 +766,7 @@ fn unversioned_event(key: &str, etag: &str) -> Event {
         etag: Some(etag.to_owned()),
         size: Some(9),
         sequencer: None,
+        replayed_at: None,
     }])
 }
 
@@ -780,25 +903,7 @@ async fn deleted_artifact_is_compiled_again() {
     };
     planner.handle_event(upload()).await.unwrap();
     for request in planner.sent_requests() {
-        let key = format!("{}.tar.gz", request.job_name);
-        planner.archives.put_version("artifacts", &key, StoredObject::default());
-        let description = neo::JobDescription {
-            name: request.job_name.to_string(),
-            arn: String::new(),
-            status: neo::JobStatus::Completed,
-            source: request.source.to_uri(),
-            framework: String::new(),
-            data_input_config: None,
-            target: request.target.to_string(),
-            options: neo::JobOptions::default(),
-            output_location: String::new(),
-            artifact: Some(format!("s3://artifacts/{key}")),
-            failure_reason: None,
-            created_at: None,
-            started_at: None,
-            ended_at: None,
-        };
-        planner.ledger.record_observation(&description).await.unwrap();
+        planner.complete_job(&request).await;
     }
     planner.handle_event(upload()).await.unwrap();
     *planner.archives.head_failure.lock() = Some(CallErrorKind::Denied);

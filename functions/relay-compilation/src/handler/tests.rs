@@ -21,6 +21,7 @@ async fn create_relay() -> (TestRelay, [CompilationRequest; 2]) {
         version_id: Some("v1".to_owned()),
         etag: "e".to_owned(),
         size: 1,
+        replayed_at: None,
     };
     let model = ModelId::new(&upload.bucket, &upload.key, upload.version());
     let requests = ["ml_c5", "ml_m5"].map(|target| {
@@ -47,6 +48,7 @@ async fn create_relay() -> (TestRelay, [CompilationRequest; 2]) {
         warnings: Vec::new(),
         planned_at: clock(),
         sequencer: None,
+        last_replay: None,
         stops_older: false,
     };
     ledger.create_model(&model, row).await.unwrap();

@@ -39,6 +39,7 @@ pub fn upload(key: &str) -> Upload {
         version_id: Some("v1".to_owned()),
         etag: "e".to_owned(),
         size: 1,
+        replayed_at: None,
     }
 }
 

@@ -60,6 +60,7 @@ impl SimulatedStack {
             }
         }
         self.check_newest_versions();
+        self.check_replays();
         let published = self.topic.published.lock();
         let notified = count_ids(&published);
         for job in &jobs {

@@ -32,6 +32,7 @@ async fn park_model(sweeper: &TestSweeper, version: &str, reason: &str) -> Model
         warnings: Vec::new(),
         planned_at: now(),
         sequencer: None,
+        last_replay: None,
         stops_older: false,
     };
     sweeper.ledger.create_model(&id, row).await.unwrap();

@@ -111,7 +111,10 @@ impl SimulatedStack {
         let objects = self.objects.objects.lock();
         let object = objects.get(&(place.0.to_owned(), place.1.to_owned())).and_then(|versions| versions.last());
         let object: Value = object.and_then(|object| serde_json::from_slice(&object.bytes).ok()).unwrap_or_default();
-        for summary in [document, &object] {
+        // The summaries of replays are written to the same object.
+        let is_replayed = !row["last_replay"].is_null() || !row["upload"]["replayed_at"].is_null();
+        assert!(row["last_replay"].is_null() || object["id"] != document["id"], "not the last summary: {object:#}");
+        for summary in [document, &object].into_iter().take(if is_replayed { 1 } else { 2 }) {
             let listed = summary["jobs"].as_array().into_iter().flatten();
             let listed: BTreeSet<_> = listed.map(|job| (text(&job["name"]), text(&job["status"]))).collect();
             assert_eq!(listed, final_jobs, "the summary does not list the final jobs: {summary:#}");
