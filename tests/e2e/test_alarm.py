@@ -1,31 +1,106 @@
 """The alarms for on-call engineers."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
-from .harness import SECONDS, Harness
+from .harness import SECONDS, Harness, Json, wait_until
+
+ALARM_SETTINGS = (
+    "AlarmName", "AlarmDescription", "AlarmActions", "Namespace", "MetricName", "Dimensions", "Statistic", "Period",
+    "EvaluationPeriods", "ComparisonOperator", "Threshold", "TreatMissingData",
+)  # fmt: skip
+
+
+def published_alarms(harness: Harness) -> list[str]:
+    """Returns the logical ids of the alarms about which the topic sent a message, in order."""
+    logical_ids = {physical: logical for logical, physical in harness.stack.resources.items()}
+    return [logical_ids[alarm["AlarmName"]] for alarm in harness.subscriber.alarms if alarm["NewStateValue"] == "ALARM"]
+
+
+def wait_for_alarm(harness: Harness, name: str) -> None:
+    arrived = harness.subscriber.wait_until(lambda _: name in published_alarms(harness), SECONDS)
+    assert arrived, f"only these alarms notified: {published_alarms(harness)}"
+
+
+def describe_alarm(harness: Harness, name: str) -> Json:
+    """Describes an alarm, identified by its logical id."""
+    names = [harness.stack.resources[name]]
+    [alarm] = harness.stack.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    return dict(alarm)
+
+
+def run_schedule_once(harness: Harness, function: str) -> None:
+    """Lets EventBridge Scheduler invoke a function as its schedule does, as soon as possible."""
+    scheduler, arn = harness.stack.client("scheduler"), harness.stack.resources[function]
+    found = scheduler.get_paginator("list_schedules").paginate(GroupName=harness.stack.resources["ScheduleGroup"])
+    schedules = [
+        scheduler.get_schedule(Name=one["Name"], GroupName=one["GroupName"])
+        for page in found
+        for one in page["Schedules"]
+    ]
+    [target] = [one["Target"] for one in schedules if one["Target"]["Arn"].endswith(f":{arn}")]
+    due = datetime.now(UTC) + timedelta(seconds=1)
+    scheduler.create_schedule(
+        Name=f"once-{function}",
+        ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=target,
+        ActionAfterCompletion="DELETE",
+    )
 
 
 def test_each_incident_notifies_while_another_is_open(harness: Harness) -> None:
-    cloudwatch, names = harness.stack.client("cloudwatch"), harness.stack.resources
-    alarms = [names["RequestsDeadLetterAlarm"], names["UploadsAgeAlarm"]]
+    """A schedule's function that fails has no other trace than the record at its OnFailure destination."""
+    harness.send_messages("RequestsQueue", {"version": 99, "job_name": "from-the-future"})
+    wait_for_alarm(harness, "RequestsDeadLetterAlarm")
+    error = {
+        "code": "AccessDeniedException",
+        "message": "not authorized to perform: ListCompilationJobs",
+        "status": 400,
+    }
+    harness.stack.call_emulator("faults", {"next": {"operation": "ListCompilationJobs", "count": 1, "error": error}})
+    run_schedule_once(harness, "SweepCompilations")
+    wait_for_alarm(harness, "SchedulesDeadLetterAlarm")
+    assert describe_alarm(harness, "RequestsDeadLetterAlarm")["StateValue"] == "ALARM"
+    [record] = harness.take_dead_letter_messages("SchedulesDeadLetterQueueUrl", 1)
+    body = json.loads(record["body"])
+    assert body["requestContext"]["functionArn"].endswith(harness.stack.resources["SweepCompilations"])
+    assert "ListCompilationJobs" in body["responsePayload"]["errorMessage"]
+    harness.take_dead_letter_messages("RequestsDeadLetterQueueUrl", 1)
 
-    def set_alarm(name: str, value: str) -> None:
-        """Sets the state that CloudWatch determines on AWS. MiniStack has no queue metrics."""
-        cloudwatch.set_alarm_state(AlarmName=name, StateValue=value, StateReason="test")
 
-    def published_alarms() -> list[str]:
-        return [str(one["AlarmName"]) for one in harness.subscriber.received if one.get("NewStateValue") == "ALARM"]
-
-    before = published_alarms()
+def test_alarm_about_parked_requests_reads_the_log_of_the_sweep(harness: Harness) -> None:
+    """Only the threshold of the alarm is lower than in the template, where it is an hour."""
+    cloudwatch, alarm = harness.stack.client("cloudwatch"), describe_alarm(harness, "ParkedRequestsAlarm")
+    settings = {name: alarm[name] for name in ALARM_SETTINGS}
+    quota = harness.stack.call_emulator("settings")["max_running"]
+    key = harness.object_key("one", "parked")
+    cloudwatch.put_metric_alarm(**settings | {"Threshold": 0.5})
+    harness.stack.call_emulator("settings", {"max_running": 0})
     try:
-        for count, alarm in enumerate(alarms, 1):
-            set_alarm(alarm, "ALARM")
-            assert harness.subscriber.wait_until(lambda _: published_alarms() == before + alarms[:count], SECONDS), (  # noqa: B023
-                published_alarms()
-            )
+        harness.upload_archive(key)
+
+        def alarm_is_published() -> bool:
+            harness.invoke_function("SweepCompilations", {})
+            list(harness.subscriber.receive_notifications())
+            return "ParkedRequestsAlarm" in published_alarms(harness)
+
+        assert wait_until(alarm_is_published), "the alarm did not notify"
     finally:
-        for alarm in alarms:
-            set_alarm(alarm, "OK")
+        harness.stack.call_emulator("settings", {"max_running": quota})
+        cloudwatch.put_metric_alarm(**settings)
+    harness.invoke_function("SweepCompilations", {})
+    harness.wait_for_summary(key)
+
+
+def test_function_that_fails_three_times_notifies(harness: Harness) -> None:
+    error = {"code": "AccessDeniedException", "message": "not authorized to perform: ListWorkteams", "status": 400}
+    harness.stack.call_emulator("faults", {"next": {"operation": "ListCompilationJobs", "count": 3, "error": error}})
+    function = harness.stack.resources["SweepCompilations"]
+    for _ in range(3):
+        answer = harness.stack.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+        assert "FunctionError" in answer
+    wait_for_alarm(harness, "SweepCompilationsErrorAlarm")
 
 
 def test_each_alarm_monitors_its_own_queue(harness: Harness) -> None:

@@ -1,9 +1,11 @@
-"""What tests/local adds to MiniStack: roles of calls to SageMaker, and recursive-loop detection."""
+"""What tests/local adds to MiniStack: roles of calls to SageMaker, recursive-loop detection, and metrics."""
+
+import json
 
 import pytest
 from ministack.core import iam_evaluator
 
-from tests.local import iam, recursion, sagemaker_permissions
+from tests.local import iam, metrics, recursion, sagemaker_permissions
 from tests.local.environment import ACCOUNT, REGION
 
 from .harness import Harness, Json, wait_until
@@ -59,6 +61,16 @@ def test_a_team_of_a_user_pool_needs_permissions_for_the_pool(grant: list[Json])
     members = [{"CognitoMemberDefinition": {"UserPool": "us-east-1_Abc", "UserGroup": "a", "ClientId": "b"}}]
     refusal = find_denial("CreateWorkteam", {"WorkteamName": "a", "MemberDefinitions": members})
     assert refusal and "cognito-idp:DescribeUserPool on resource: arn:aws:cognito-idp" in refusal
+
+
+def test_log_line_is_a_metric_unless_its_level_is_filtered() -> None:
+    directive = {"Namespace": "Own", "Dimensions": [["FunctionName"]], "Metrics": [{"Name": "Parked"}]}
+    line = {"_aws": {"CloudWatchMetrics": [directive]}, "FunctionName": "sweep", "Parked": 7}
+    expected = [("Own", "Parked", 7, {"FunctionName": "sweep"})]
+    for level, filter_level, found in [(None, "INFO", expected), (None, "WARN", []), ("WARN", "WARN", expected)]:
+        text = json.dumps(line | ({"level": level} if level else {}))
+        assert list(metrics.read_embedded_metrics(text, filter_level)) == found
+    assert list(metrics.read_embedded_metrics("started", "INFO")) == []
 
 
 def test_chain_counts_each_function() -> None:

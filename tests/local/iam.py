@@ -46,6 +46,16 @@ def find_denial(access_key: str, checks: Iterable[Check]) -> str | None:
         return principal.message
     if principal.policies is None:  # the account's own credentials
         return None
+    return _find_denial_of(principal, checks)
+
+
+def find_role_denial(role: str, checks: Iterable[Check]) -> str | None:
+    """Like `find_denial`, for what AWS does with a role, identified by its ARN."""
+    policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], ACCOUNT)
+    return _find_denial_of(iam_evaluator.PrincipalInfo(role, "AssumedRole", ACCOUNT, policies), checks)
+
+
+def _find_denial_of(principal: iam_evaluator.PrincipalInfo, checks: Iterable[Check]) -> str | None:
     for action, resource, keys in checks:
         context = iam_evaluator.EvalContext(
             principal_arn=principal.arn,

@@ -12,7 +12,7 @@ from ministack.app import app as ministack
 from ministack.core import iam_actions
 from ministack.services import eventbridge, s3, sqs
 
-from . import iam, recursion, sagemaker_permissions
+from . import async_invocations, iam, metrics, recursion, sagemaker_permissions
 
 Message = dict[str, Any]
 
@@ -121,3 +121,5 @@ _patch_source_queues()
 _patch_object_events()
 _patch_object_keys()
 recursion.patch()
+async_invocations.patch()
+metrics.patch()

@@ -34,16 +34,23 @@ class Subscriber:
         )
         self._subscription = subscribed["SubscriptionArn"]
         self.received: list[Notification] = []
+        self.alarms: list[Notification] = []
 
     def receive_notifications(self) -> Iterator[Notification]:
-        """Yields new notifications in the order of arrival. Waits up to a second for the first."""
+        """Yields new notifications in the order of arrival. Waits up to a second for the first.
+
+        Messages about alarms are kept apart.
+        """
         answer = self._sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=POLL_SECONDS, MaxNumberOfMessages=10)
         for message in answer.get("Messages", []):
             envelope = json.loads(message["Body"])
             attributes = {name: value["Value"] for name, value in envelope.get("MessageAttributes", {}).items()}
             notification = {**json.loads(envelope["Message"]), "attributes": attributes}
-            self.received.append(notification)
             self._sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+            if "AlarmName" in notification:
+                self.alarms.append(notification)
+                continue
+            self.received.append(notification)
             yield notification
 
     def wait_until(self, holds: Callable[[list[Notification]], bool], seconds: float) -> bool:
