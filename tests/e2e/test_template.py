@@ -226,6 +226,38 @@ def test_data_stores_are_retained() -> None:
         assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain", name
 
 
+def test_data_stores_are_encrypted_private_and_recoverable() -> None:
+    for name in ("ModelBucket", "ArtifactBucket", "ConfigBucket"):
+        bucket = RESOURCES[name]["Properties"]
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
+        [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}, name
+        access = bucket["PublicAccessBlockConfiguration"]
+        assert len(access) == 4 and set(access.values()) == {True}, name
+        [days] = [
+            rule["AbortIncompleteMultipartUpload"]
+            for rule in bucket["LifecycleConfiguration"]["Rules"]
+            if "AbortIncompleteMultipartUpload" in rule
+        ]
+        assert days == {"DaysAfterInitiation": 7}, name
+    for name in ("ModelBucket", "ConfigBucket"):
+        events = RESOURCES[name]["Properties"]["NotificationConfiguration"]
+        assert events == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}, name
+    table = RESOURCES["LedgerTable"]["Properties"]
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    queues = {name: queue["Properties"] for name, queue in RESOURCES.items() if queue["Type"] == "AWS::SQS::Queue"}
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+
+
+def test_message_is_hidden_for_six_times_the_timeout() -> None:
+    """As AWS recommends, so that Lambda can retry an invocation that it throttled."""
+    default = TEMPLATE["Globals"]["Function"]["Timeout"]
+    for function, queue in list_queue_readers().items():
+        timeout = RESOURCES[function]["Properties"].get("Timeout", default)
+        assert RESOURCES[queue]["Properties"]["VisibilityTimeout"] == 6 * timeout, queue
+
+
 def list_queue_readers() -> dict[str, str]:
     """Returns the source queue of each function that reads one."""
     sources = {}
@@ -306,6 +338,7 @@ def test_subscription_of_the_workteam_queue_dead_letters() -> None:
 
 def test_only_sagemaker_can_use_the_key_and_publish() -> None:
     """SageMaker can use the key only for the topic of the stack, and the topic only for work teams of the account."""
+    assert RESOURCES["WorkteamTopic"]["Properties"]["KmsMasterKeyId"] == {"Ref": "WorkteamTopicKey"}
     account, key = RESOURCES["WorkteamTopicKey"]["Properties"]["KeyPolicy"]["Statement"]
     assert account["Action"] == "kms:*" and account["Principal"]["AWS"]["Fn::Sub"].endswith(":${AWS::AccountId}:root")
     assert key["Principal"] == {"Service": "sagemaker.amazonaws.com"}
