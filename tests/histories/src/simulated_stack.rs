@@ -134,9 +134,12 @@ pub struct SimulatedStack {
 }
 
 impl SimulatedStack {
-    /// Creates a stack with an event bus that contains only a configuration.
-    pub fn new() -> Self {
-        Self { bus: Some(MemoryTopic::default()), ..Self::with_targets(&TARGETS) }
+    /// Creates a stack with an event bus that contains only a configuration. `lag` is how many reads
+    /// of a job do not show its last change.
+    pub fn with_lag(lag: u32) -> Self {
+        let stack = Self { bus: Some(MemoryTopic::default()), ..Self::with_targets(&TARGETS) };
+        *stack.jobs.lag.lock() = lag;
+        stack
     }
 
     /// Creates a stack without an event bus that compiles for these targets.

@@ -37,11 +37,11 @@ pub struct MemoryJobs {
     pub failures: Shared<Vec<CallErrorKind>>,
     /// Whether lists omit every job.
     pub unlisted: Shared<bool>,
-    /// How many descriptions do not show a job that was just created: SageMaker shows it some seconds
-    /// later.
+    /// How many reads of a job do not show its last change: SageMaker shows it some seconds later.
     pub lag: Shared<u32>,
-    /// How many further descriptions do not show a job, by name.
-    hidden: Shared<BTreeMap<String, u32>>,
+    /// By name, how many further reads show a job as it was before its last change, and what they
+    /// show; `None` for a job that is not found.
+    outdated: Shared<BTreeMap<String, (u32, Option<JobDescription>)>>,
 }
 
 /// Jobs per page of a list (the largest page of SageMaker).
@@ -65,8 +65,39 @@ impl MemoryJobs {
             failures: self.failures.fork(),
             unlisted: self.unlisted.fork(),
             lag: self.lag.fork(),
-            hidden: self.hidden.fork(),
+            outdated: self.outdated.fork(),
         }
+    }
+
+    /// Creates, changes or deletes a job. Returns what it was before.
+    pub fn replace_job(&self, name: &str, job: Option<JobDescription>) -> Option<JobDescription> {
+        let mut jobs = self.jobs.lock();
+        let before = match job {
+            Some(job) => jobs.insert(name.to_owned(), job),
+            None => jobs.remove(name),
+        };
+        let lag = *self.lag.lock();
+        if lag > 0 {
+            self.outdated.lock().insert(name.to_owned(), (lag, before.clone()));
+        }
+        before
+    }
+
+    /// The job as SageMaker shows it.
+    fn read_job(&self, name: &str) -> Option<JobDescription> {
+        let (jobs, mut outdated) = (self.jobs.lock(), self.outdated.lock());
+        let Some((reads, before)) = outdated.get_mut(name) else { return jobs.get(name).cloned() };
+        *reads -= 1;
+        let (is_last, before) = (*reads == 0, before.clone());
+        if is_last {
+            outdated.remove(name);
+        }
+        before
+    }
+
+    /// Whether SageMaker does not show a job that it has.
+    fn is_hidden(&self, name: &str) -> bool {
+        self.outdated.lock().get(name).is_some_and(|(_, before)| before.is_none())
     }
 }
 
@@ -82,8 +113,7 @@ impl CompilationJobs for MemoryJobs {
             Some(ScriptedResponse::NotPermitted(reason)) => return Err(CreateJobError::NotPermitted(reason)),
             Some(ScriptedResponse::Lost) | None => {}
         }
-        let mut jobs = self.jobs.lock();
-        if jobs.contains_key(&name) {
+        if self.jobs.lock().contains_key(&name) {
             return Err(CreateJobError::Exists);
         }
         let job = JobDescription {
@@ -102,8 +132,7 @@ impl CompilationJobs for MemoryJobs {
             ended_at: None,
             name: name.clone(),
         };
-        self.hidden.lock().insert(name.clone(), *self.lag.lock());
-        jobs.insert(name, job);
+        self.replace_job(&name, Some(job));
         match response {
             Some(ScriptedResponse::Lost) => {
                 Err(CallError::new("CreateCompilationJob", CallErrorKind::Unanswered, "connection reset").into())
@@ -114,26 +143,23 @@ impl CompilationJobs for MemoryJobs {
 
     async fn describe_job(&self, name: &str) -> Result<Option<JobDescription>, CallError> {
         self.record_read("DescribeCompilationJob", name)?;
-        if let Some(hidden) = self.hidden.lock().get_mut(name).filter(|hidden| **hidden > 0) {
-            *hidden -= 1;
-            return Ok(None);
-        }
-        Ok(self.jobs.lock().get(name).cloned())
+        Ok(self.read_job(name))
     }
 
     async fn stop_job(&self, name: &str) -> Result<(), CallError> {
-        if self.hidden.lock().get(name).is_some_and(|hidden| *hidden > 0) {
+        if self.is_hidden(name) {
             return Ok(());
         }
-        let mut jobs = self.jobs.lock();
-        // The role may stop only jobs with the tags of the stack.
-        let Some(job) = jobs.get_mut(name) else {
-            return Err(CallError::new("StopCompilationJob", CallErrorKind::Denied, "not authorized"));
-        };
-        if !job.status.is_terminal() {
-            job.status = JobStatus::Stopping;
+        let job = self.jobs.lock().get(name).cloned();
+        match job {
+            // The role may stop only jobs with the tags of the stack.
+            None => Err(CallError::new("StopCompilationJob", CallErrorKind::Denied, "not authorized")),
+            Some(job) if job.status.is_terminal() => Ok(()),
+            Some(job) => {
+                self.replace_job(name, Some(JobDescription { status: JobStatus::Stopping, ..job }));
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     async fn list_newest(&self, page: Option<String>) -> Result<JobPage, CallError> {
@@ -143,8 +169,9 @@ impl CompilationJobs for MemoryJobs {
             return Ok(JobPage { jobs: Vec::new(), next: None });
         }
         let start: usize = if token.is_empty() { 0 } else { token.parse().map_err(|_| invalid_token())? };
-        let (jobs, modified_at) = (self.jobs.lock(), self.modified_at.lock());
-        let mut listed: Vec<_> = jobs.values().collect();
+        let (jobs, modified_at, mut outdated) = (self.jobs.lock(), self.modified_at.lock(), self.outdated.lock());
+        let shown = jobs.values().filter(|job| !outdated.contains_key(&job.name));
+        let mut listed: Vec<_> = shown.chain(outdated.values().filter_map(|(_, before)| before.as_ref())).collect();
         let order = |job: &&JobDescription| (std::cmp::Reverse(job.created_at), job.name.clone());
         if start + PAGE_SIZE < listed.len() {
             // Sorting a long list takes seconds.
@@ -160,7 +187,12 @@ impl CompilationJobs for MemoryJobs {
             modified_at: modified_at.get(&job.name).copied().or(job.created_at),
         });
         let next = (start + PAGE_SIZE < listed.len()).then(|| (start + PAGE_SIZE).to_string());
-        Ok(JobPage { jobs: summaries.collect(), next })
+        let page = JobPage { jobs: summaries.collect(), next };
+        outdated.retain(|_, (reads, _)| {
+            *reads -= 1;
+            *reads > 0
+        });
+        Ok(page)
     }
 }
 

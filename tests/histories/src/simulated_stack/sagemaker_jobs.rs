@@ -19,8 +19,7 @@ impl SimulatedStack {
     pub(crate) fn progress_job(&mut self, index: usize, fails: bool) {
         let running = self.list_running_jobs();
         let Some(name) = running.get(index % running.len().max(1)) else { return };
-        let mut jobs = self.jobs.jobs.lock();
-        let Some(job) = jobs.get_mut(name) else { return };
+        let Some(mut job) = self.jobs.jobs.lock().get(name).cloned() else { return };
         job.status = match job.status {
             JobStatus::Starting => JobStatus::InProgress,
             JobStatus::Stopping => JobStatus::Stopped,
@@ -44,22 +43,26 @@ impl SimulatedStack {
         if job.status.is_terminal() && is_foreign(name) {
             *self.foreign_ends.entry(name.clone()).or_default() += 1;
         }
+        self.jobs.replace_job(name, Some(job));
     }
 
     /// Deletes a finished job of the stack.
     pub(crate) fn delete_job(&mut self, index: usize) {
-        let mut jobs = self.jobs.jobs.lock();
+        let jobs = self.jobs.jobs.lock();
         let ended = jobs.values().filter(|job| job.status.is_terminal() && !is_foreign(&job.name));
         let names: Vec<_> = ended.map(|job| job.name.clone()).collect();
+        drop(jobs);
         let name = names.get(index % names.len().max(1));
-        self.deleted.extend(name.and_then(|name| jobs.remove(name)));
+        self.deleted.extend(name.and_then(|name| self.jobs.replace_job(name, None)));
     }
 
     /// Creates a job that the stack did not request.
     pub(super) fn create_foreign_job(&mut self, number: u8) {
         let name = format!("{FOREIGN_PREFIX}{number}");
-        let mut jobs = self.jobs.jobs.lock();
-        jobs.entry(name.clone()).or_insert_with(|| describe_foreign_job(name, now()));
+        let exists = self.jobs.jobs.lock().contains_key(&name);
+        if !exists {
+            self.jobs.replace_job(&name, Some(describe_foreign_job(name.clone(), now())));
+        }
     }
 
     /// Whether the ledger has a job that has not finished.
