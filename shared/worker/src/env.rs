@@ -42,9 +42,14 @@ pub const WORKTEAM_BURST_SECONDS: &str = "WORKTEAM_BURST_SECONDS";
 /// Prefix of the names of jobs not started by this stack that are also reported; empty: all jobs.
 pub const FOREIGN_JOB_PREFIX: &str = "FOREIGN_JOB_PREFIX";
 
+/// The name of the Lambda function; `None` outside Lambda.
+pub(crate) fn lambda_function_name() -> Option<String> {
+    std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok()
+}
+
 /// The name of the Lambda function; `local` outside Lambda.
 pub(crate) fn function_name() -> String {
-    std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "local".to_owned())
+    lambda_function_name().unwrap_or_else(|| "local".to_owned())
 }
 
 /// Environment variables that are missing or not valid, all of them at once.

@@ -5,7 +5,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::env::function_name;
+use crate::env::lambda_function_name;
 
 /// Namespace of every metric.
 const NAMESPACE: &str = "SageMakerAutomation";
@@ -24,8 +24,10 @@ pub fn write_count_of(name: &str, dimension: (&str, &str), now: Timestamp) {
 }
 
 fn write_line(counts: &[(&str, usize)], dimension: Option<(&str, &str)>, now: Timestamp) {
+    // Outside Lambda, no one reads them: they would only be among the output of a test or of the CLI.
+    let Some(function) = lambda_function_name() else { return };
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned());
-    let line = embedded_line(&function_name(), &level, counts, dimension, now);
+    let line = embedded_line(&function, &level, counts, dimension, now);
     // A metric that cannot be written must not fail the work it counts.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
