@@ -1,6 +1,6 @@
 //! Checks the guarantees of docs/SEMANTICS.md with random histories.
 
-use histories::{HistoryStep, ScheduledFault, SimulatedStack};
+use histories::{HistoryStep, ScheduledFault, SimulatedStack, print_result};
 use proptest::prelude::*;
 use tokio::runtime::Builder;
 
@@ -45,8 +45,7 @@ fn proptest_config() -> ProptestConfig {
 proptest! {
     #![proptest_config(proptest_config())]
 
-    #[test]
-    fn every_history_keeps_the_guarantees(
+    fn check_histories(
         lag in 0..=MAX_LAG,
         history in prop::collection::vec(history_step(), 1..MAX_STEPS),
     ) {
@@ -60,4 +59,10 @@ proptest! {
             stack.check_invariants();
         });
     }
+}
+
+#[test]
+fn every_history_keeps_the_guarantees() {
+    check_histories();
+    print_result(&format!("Random histories of faults: {}", proptest_config().cases));
 }

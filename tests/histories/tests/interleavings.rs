@@ -1,10 +1,10 @@
 //! Explores every order of the calls of two functions that run at the same time, with a crash in
 //! every call, and checks the guarantees of docs/SEMANTICS.md after each.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests; the number of states is their result")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests")]
 
 use std::time::Instant;
 
-use histories::{ConcurrentRuns, Explored, FaultBudget, PlanSize, SCENARIOS, explore_interleavings};
+use histories::{ConcurrentRuns, Explored, FaultBudget, PlanSize, SCENARIOS, explore_interleavings, print_result};
 use tokio::runtime::Builder;
 
 /// Scenarios in which an upload is planned make the most calls: `make test` explores only the orders
@@ -46,5 +46,5 @@ fn every_interleaving_keeps_the_guarantees() {
     for scenario in SCENARIOS {
         total += explore_scenario(scenario);
     }
-    println!("All scenarios: {total}");
+    print_result(&format!("Orders of the calls of two functions: {total}"));
 }
