@@ -38,13 +38,22 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             problems.extend(self.apply_daily_limit(limit, &id, &requests, &mut jobs).await?);
         }
         let state = if jobs.is_empty() { ModelState::Rejected } else { ModelState::Planned };
-        let last_replay = None;
-        let model =
-            ModelRow { source, rule, state, jobs, problems, warnings, planned_at, sequencer, stops_older, last_replay };
+        // An earlier delivery may have claimed a job of its own where this one shares another one.
+        let own = requests.into_iter().map(|request| request.job_name);
+        let model = ModelRow {
+            source,
+            rule,
+            state,
+            unused_jobs: own.filter(|job| !jobs.contains(job)).collect(),
+            jobs,
+            problems,
+            warnings,
+            planned_at,
+            sequencer,
+            stops_older,
+            last_replay: None,
+        };
         let model = self.ledger.create_model(&id, model).await?;
-        for request in requests.iter().filter(|request| !model.jobs.contains(&request.job_name)) {
-            self.ledger.withdraw_job(request).await?;
-        }
         self.dispatch_model(&id, &model).await
     }
 
@@ -109,6 +118,9 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
 
     /// Carries out the decision in a model's row.
     pub(crate) async fn dispatch_model(&self, id: &ModelId, model: &ModelRow) -> Result<(), Failure> {
+        for job in &model.unused_jobs {
+            self.ledger.withdraw_job(job, id).await?;
+        }
         match model.state {
             ModelState::Requested | ModelState::Reused | ModelState::Superseded => {
                 info!(key = log_key(model), model = id.as_str(), state = ?model.state, "Model was planned before");

@@ -93,14 +93,14 @@ impl<T: LedgerTable> Ledger<T> {
     /// Withdraws a claimed job that the plan of its model does not name: another delivery stored a
     /// plan with another job, or another model claimed the content first. A job that was sent, or
     /// that another model shares, is unchanged.
-    pub async fn withdraw_job(&self, request: &CompilationRequest) -> Result<(), CallError> {
+    pub async fn withdraw_job(&self, name: &JobName, model: &ModelId) -> Result<(), CallError> {
         let now = (self.clock)();
         let withdraw = |row: Option<JobRow>| {
-            let is_unused = |row: &JobRow| row.models.iter().all(|model| *model == request.model);
+            let is_unused = |row: &JobRow| row.models.iter().all(|shared_by| shared_by == model);
             let row = row.filter(|row| row.status == JobStatus::Requested && is_unused(row))?;
             Some(JobRow { ended_at: Some(now), ..row.with_status(JobStatus::Stopped, now) })
         };
-        self.update_row(&job_key(&request.job_name), withdraw).await.map(drop)
+        self.update_row(&job_key(name), withdraw).await.map(drop)
     }
 
     /// Lets a model share an earlier job if the status of the job allows it at the time of the

@@ -20,11 +20,14 @@ impl<T: LedgerTable> Ledger<T> {
         self.table.get_rows(&keys.into_iter().collect::<Vec<_>>()).await
     }
 
-    /// Writes the row of a model version unless it has one. Returns the current row.
+    /// Writes the row of a model version. If it has one, its plan stays, and only notes which jobs
+    /// were claimed for the new one. Returns the current row.
     pub async fn create_model(&self, id: &ModelId, row: ModelRow) -> Result<ModelRow, CallError> {
-        self.update_row(&model_key(id), |current| current.is_none().then(|| row.clone()))
-            .await
-            .map(|updated| updated.row.unwrap_or(row))
+        let create = |current: Option<ModelRow>| match current {
+            Some(planned) => planned.with_claims(&row),
+            None => Some(row.clone()),
+        };
+        self.update_row(&model_key(id), create).await.map(|updated| updated.row.unwrap_or(row))
     }
 
     /// The rows of the last replays of these uploads, or of the upload itself if it was not replayed;

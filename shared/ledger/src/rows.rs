@@ -27,6 +27,10 @@ pub struct ModelRow {
     pub state: ModelState,
     /// The compilation jobs, one per target.
     pub jobs: Vec<JobName>,
+    /// Jobs of this model version that its plan does not name. A function may have claimed one of
+    /// them for another plan before it crashed: it is withdrawn, unless it was sent.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unused_jobs: BTreeSet<JobName>,
     /// Problems that prevent compilation.
     pub problems: Vec<Problem>,
     /// Findings that do not prevent compilation, about all targets.
@@ -178,6 +182,15 @@ pub struct StatusSeen {
 }
 
 impl ModelRow {
+    /// Adds the jobs that another plan of the model version claimed and this one does not name;
+    /// `None` if it has all of them.
+    pub(crate) fn with_claims(mut self, other: &Self) -> Option<Self> {
+        let known = self.unused_jobs.len();
+        let claimed = other.jobs.iter().chain(&other.unused_jobs).filter(|job| !self.jobs.contains(job));
+        self.unused_jobs.extend(claimed.cloned());
+        (self.unused_jobs.len() > known).then_some(self)
+    }
+
     /// Whether none of the model's jobs will run again. `jobs` are the rows of these jobs. A failed
     /// job is not retried for a superseded model.
     pub fn has_ended(&self, jobs: &[JobRow]) -> bool {

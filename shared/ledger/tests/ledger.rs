@@ -1,6 +1,8 @@
 //! The ledger under redeliveries, late observations and concurrent writers.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
     Execution, JobOwner, Ledger, LedgerRow, LedgerTable, List, ListEntry, ListRange, MAX_PERMISSION_WAIT, MIN_REFUSALS,
@@ -117,6 +119,7 @@ async fn texts_of_any_length_fit_into_an_item() {
         rule: None,
         state: ModelState::Rejected,
         jobs: Vec::new(),
+        unused_jobs: BTreeSet::new(),
         problems,
         warnings,
         planned_at: Timestamp::UNIX_EPOCH,
@@ -234,6 +237,7 @@ async fn failed_job_of_a_superseded_plan_is_not_retried() {
         rule: None,
         state: ModelState::Planned,
         jobs: vec![job.clone()],
+        unused_jobs: BTreeSet::new(),
         problems: Vec::new(),
         warnings: Vec::new(),
         planned_at: Timestamp::UNIX_EPOCH,

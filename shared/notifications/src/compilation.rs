@@ -509,6 +509,7 @@ mod tests {
             rule: Some("edge-vision".to_owned()),
             state: ledger::ModelState::Rejected,
             jobs: Vec::new(),
+            unused_jobs: BTreeSet::new(),
             problems: problems.to_vec(),
             warnings: Vec::new(),
             planned_at: Timestamp::UNIX_EPOCH,

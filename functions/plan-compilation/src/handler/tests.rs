@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use ledger::{Ledger, MAX_PERMISSION_WAIT, MIN_REFUSALS, ModelState, Reuse};
 use neo::{CompilationRequest, JobName, ModelId};
 use support::{
-    MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, build_archive, build_dynamic_onnx,
-    read_squeezenet,
+    MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, StoredObject, build_archive, build_dynamic_onnx,
+    crash_after, read_squeezenet,
 };
 use worker::{CallErrorKind, Message};
 
@@ -46,6 +46,32 @@ fn create_planner(config: Option<&str>) -> TestPlanner {
         artifact_buckets: Vec::new(),
         region: None,
         clock,
+    }
+}
+
+type StepwisePlanner =
+    Planner<Stepwise<MemoryObjects>, Stepwise<MemoryTable>, Stepwise<MemoryTopic>, Stepwise<MemoryQueue>>;
+
+impl TestPlanner {
+    /// The same planner, which a test can stop between any two calls.
+    fn make_stepwise(&self) -> StepwisePlanner {
+        let ledger = Ledger::new(Stepwise(self.ledger.table().clone()), self.clock);
+        let notifier = Notifier::new(ledger.clone(), Stepwise(self.notifier.topic().clone()));
+        let objects = Stepwise(self.archives.clone());
+        Planner {
+            config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+            models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
+            archives: objects,
+            ledger,
+            notifier,
+            requests: Stepwise(self.requests.clone()),
+            uploads: Stepwise(self.uploads.clone()),
+            config_queues: Vec::new(),
+            model_buckets: self.model_buckets.clone(),
+            artifact_buckets: Vec::new(),
+            region: None,
+            clock: self.clock,
+        }
     }
 }
 
@@ -938,6 +964,34 @@ async fn slow_duplicate_does_not_withdraw_jobs_of_the_plan() {
     for request in requests {
         let row = planner.ledger.find_job(&request.job_name).await.unwrap().unwrap();
         assert_eq!(row.status, neo::JobStatus::Requested, "{}", row.name);
+    }
+}
+
+/// The first delivery claims jobs and crashes. Another upload of the same bytes gets jobs of its own.
+/// The second delivery shares these, and crashes at any call.
+#[tokio::test]
+async fn jobs_of_a_plan_that_was_given_up_are_withdrawn() {
+    for calls in 0.. {
+        let planner = create_planner(Some(CONFIG));
+        let event = planner.upload_object("vision/a.tar.gz", "v1", build_model_archive(), &[]);
+        let Event::ObjectsCreated(objects) = &event else { panic!() };
+        let decision = planner.decide_upload(&objects[0]).await.unwrap().unwrap();
+        for request in &decision.requests {
+            planner.ledger.claim_job(request, Reuse::Running).await.unwrap();
+            let job_name = format!("other-{}", request.job_name).into();
+            let other = CompilationRequest { job_name, model: ModelId::new("models", "b", "v1"), ..request.clone() };
+            planner.ledger.claim_job(&other, Reuse::Never).await.unwrap();
+        }
+        let ended = crash_after(calls, planner.make_stepwise().record_and_dispatch(decision, None)).is_some();
+        planner.handle_event(event).await.unwrap();
+        let rows = planner.ledger.table().rows.lock().clone();
+        let requested = rows.iter().filter(|(_, (_, row))| row["status"] == "REQUESTED").map(|(key, _)| key);
+        let (others, own): (Vec<_>, Vec<_>) = requested.partition(|key| key.starts_with("job#other-"));
+        assert_eq!((others.len(), own), (2, Vec::new()), "crash after {calls} calls");
+        if ended {
+            assert!(calls > 10, "expected more calls");
+            return;
+        }
     }
 }
 

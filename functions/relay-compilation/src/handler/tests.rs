@@ -44,6 +44,7 @@ async fn create_relay() -> (TestRelay, [CompilationRequest; 2]) {
         rule,
         state: ModelState::Requested,
         jobs,
+        unused_jobs: BTreeSet::new(),
         problems: Vec::new(),
         warnings: Vec::new(),
         planned_at: clock(),

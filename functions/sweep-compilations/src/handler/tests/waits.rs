@@ -1,5 +1,7 @@
 //! Waits for SageMaker's quota.
 
+use std::collections::BTreeSet;
+
 use ledger::{ModelRow, ModelState};
 use neo::ModelId;
 
@@ -28,6 +30,7 @@ async fn park_model(sweeper: &TestSweeper, version: &str, reason: &str) -> Model
         rule: Some("all".to_owned()),
         state: ModelState::Requested,
         jobs: names.clone(),
+        unused_jobs: BTreeSet::new(),
         problems: Vec::new(),
         warnings: Vec::new(),
         planned_at: now(),
