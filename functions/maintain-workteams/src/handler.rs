@@ -1,6 +1,6 @@
 //! Reconciles work teams with the configuration.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use automation::{
     ConfigSource,
@@ -11,14 +11,17 @@ use automation::{
 };
 use ledger::{Ledger, LedgerTable, RequestAnswer, UpdatedKind};
 use maintenance::{
-    ApplyOutcome, Reconciled, ResourcePlan, UpdateHistory,
-    workteam::{UPDATE_FAILED, Workteam, WorkteamAction, hold_requests, plan_workteams},
+    ApplyOutcome, PlanItem, Reconciled, ResourcePlan, UpdateHistory,
+    workteam::{UNREADABLE, UPDATE_FAILED, Workteam, WorkteamAction, hold_requests, plan_workteams},
 };
 use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::workteams::{Workteams, read_teams};
 use serde_json::Value;
 use tracing::info;
 use worker::{CallError, CallErrorKind, Clock, Failure};
+
+/// Problems that another notification reports, or that disappear without a fix.
+const NOT_NOTIFIED: [&str; 2] = [UPDATE_FAILED, UNREADABLE];
 
 /// Keeps work teams in the desired state.
 #[derive(Debug)]
@@ -30,6 +33,9 @@ pub struct WorkteamMaintainer<O, W, T, N> {
     pub ledger: Ledger<T>,
     /// ARN of the topic that `notifications: stack` stands for.
     pub stack_topic: String,
+    /// How long the tags of the teams may be read. A run reads them before and after it changes teams:
+    /// half of [`sagemaker::READ_LIMIT`].
+    pub read_limit: Duration,
     pub clock: Clock,
 }
 
@@ -95,7 +101,8 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
             self.publish_difference(done, &known, &run).await;
         }
         let is_unsettled = |done: &&Reconciled<WorkteamAction>| {
-            matches!(done.outcome, ApplyOutcome::Deferred(_)) || is_pending(&known, &done.item.name)
+            let is_deferred = matches!(done.outcome, ApplyOutcome::Deferred(_)) || has_problem(&done.item, UNREADABLE);
+            is_deferred || is_pending(&known, &done.item.name)
         };
         let unsettled = reconciled.iter().find(is_unsettled).map(|done| done.item.name.clone());
         run.failures.into_result().map(|()| TeamResult { reconciled, unsettled })
@@ -103,11 +110,12 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
 
     /// Plans every team, and records the results of earlier requests.
     async fn observe_teams(&self, run: &TeamRun<'_>) -> Result<(ResourcePlan<WorkteamAction>, TeamHistories), Failure> {
-        let observed = read_teams(&self.workteams, run.declared).await?;
+        let observed = read_teams(&self.workteams, run.declared, self.read_limit).await?;
         let plan = plan_workteams(run.declared, &observed, Some(&self.stack_topic));
         let names: Vec<_> = run.declared.iter().map(|team| team.name.as_str()).collect();
         let mut known = self.ledger.read_update_histories(UpdatedKind::Workteam, &names).await?;
-        for (team, item) in run.declared.iter().zip(&plan.items) {
+        // Nothing is known about a team that could not be read.
+        for (team, item) in run.declared.iter().zip(&plan.items).filter(|(_, item)| !has_problem(item, UNREADABLE)) {
             let before = known.get(&team.name).cloned().unwrap_or_default();
             let (topic, config, now) = (Some(self.stack_topic.as_str()), run.config.version(), (self.clock)());
             let (after, settled) = team.record_observation(&before, item, topic, config, now);
@@ -202,7 +210,10 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
     async fn publish_difference(&self, done: &Reconciled<WorkteamAction>, known: &TeamHistories, run: &TeamRun<'_>) {
         let is_reported = match &done.outcome {
             ApplyOutcome::Planned => !is_pending(known, &done.item.name),
-            ApplyOutcome::Failed(_) => done.item.problem.as_ref().is_some_and(|problem| problem.code != UPDATE_FAILED),
+            ApplyOutcome::Failed(_) => {
+                let problem = done.item.problem.as_ref();
+                problem.is_some_and(|problem| !NOT_NOTIFIED.contains(&problem.code.as_ref()))
+            }
             ApplyOutcome::Unchanged | ApplyOutcome::Applied | ApplyOutcome::Deferred(_) => false,
         };
         if !is_reported {
@@ -212,6 +223,10 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
             run.failures.record_result(&done.item.name, self.notifier.publish_once(&notification).await);
         }
     }
+}
+
+fn has_problem(item: &PlanItem<WorkteamAction>, code: &str) -> bool {
+    item.problem.as_ref().is_some_and(|problem| problem.code == code)
 }
 
 fn is_pending(known: &TeamHistories, team: &str) -> bool {

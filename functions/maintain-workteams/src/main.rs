@@ -3,7 +3,7 @@
 use automation::{Aws, ModelBuckets};
 use jiff::Timestamp;
 use maintain_workteams::WorkteamMaintainer;
-use sagemaker::SageMakerClient;
+use sagemaker::{READ_LIMIT, SageMakerClient};
 use worker::{Env, Error, env, serve_scheduled_batches};
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger),
         ledger,
         stack_topic: env.var(env::WORKTEAM_TOPIC_ARN),
+        read_limit: READ_LIMIT / 2,
         clock: Timestamp::now,
     };
     env.check()?;

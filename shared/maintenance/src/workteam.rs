@@ -14,7 +14,7 @@ use serde::Serialize;
 
 pub use labeling::{LabelingJob, LabelingJobDescription, LabelingJobState, LabelingJobStatus, TeamMessage};
 pub use member_group::MemberGroup;
-pub use plan::{UPDATE_FAILED, WorkteamAction, WorkteamCall, hold_requests, plan_workteams};
+pub use plan::{UNREADABLE, UPDATE_FAILED, WorkteamAction, WorkteamCall, hold_requests, plan_workteams};
 pub(crate) use read::read_workteams;
 pub use topic::{TopicArn, TopicArnError};
 
@@ -100,9 +100,17 @@ pub struct ObservedWorkteam {
     /// From which addresses workers may open the objects they label.
     pub worker_access: Option<WorkerAccess>,
     /// The tags, or why they could not be read; empty unless the configuration declares some.
-    pub tags: Result<BTreeMap<String, String>, String>,
+    pub tags: Result<BTreeMap<String, String>, UnreadTags>,
     /// The host name of the worker portal.
     pub portal: Option<String>,
+}
+
+/// Why the tags of a team could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadTags {
+    pub cause: String,
+    /// Whether SageMaker refused to list them; otherwise it throttled, or did not respond in time.
+    pub refused: bool,
 }
 
 impl ObservedWorkteam {

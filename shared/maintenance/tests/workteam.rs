@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use maintenance::{
     DeclaredResources, ResourcePlan,
     workteam::{
-        DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, WorkerAccess, Workteam, WorkteamAction,
-        WorkteamCall, plan_workteams,
+        DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, UnreadTags, WorkerAccess, Workteam,
+        WorkteamAction, WorkteamCall, plan_workteams,
     },
 };
 use proptest::prelude::*;
@@ -200,15 +200,17 @@ fn in_mode_notify_a_shrinking_team_is_drift_and_no_problem() {
 #[test]
 fn missing_tags_are_added_and_others_kept() {
     let tagged = |name: &str| Workteam { tags: tags(&[("owner", "ml"), ("site", "A")]), ..team(name, &[oidc("a")]) };
-    let declared = ["new", "other-value", "complete", "unreadable"].map(tagged);
+    let declared = ["new", "other-value", "complete", "refused", "slow"].map(tagged);
+    let unread = |refused| Err(UnreadTags { cause: "ListTags failed".to_owned(), refused });
     let observed_with = |name: &str, tags| ObservedWorkteam { tags, ..observed(name, &[oidc("a")]) };
     let current = [
         observed_with("other-value", Ok(tags(&[("owner", "ml"), ("site", "B"), ("more", "c")]))),
         observed_with("complete", Ok(tags(&[("owner", "ml"), ("site", "A"), ("more", "c")]))),
-        observed_with("unreadable", Err("ListTags: not allowed".to_owned())),
+        observed_with("refused", unread(true)),
+        observed_with("slow", unread(false)),
     ];
     let plan = plan_workteams(&declared, &current, Some(TOPIC));
-    let [new, other_value, complete, unreadable] = &plan.items[..] else { panic!("four teams") };
+    let [new, other_value, complete, refused, slow] = &plan.items[..] else { panic!("five teams") };
     assert_eq!(new.actions[0].call().tags, Some(declared[0].tags.clone()));
     let call = other_value.actions[0].call();
     assert_eq!((call.tags.clone(), call.has_properties()), (Some(tags(&[("site", "A")])), false));
@@ -219,8 +221,9 @@ fn missing_tags_are_added_and_others_kept() {
         ("tags.site", Some("B"), Some("A"))
     );
     assert!(complete.changes.is_empty());
-    assert_eq!(unreadable.problem.as_ref().unwrap().code, "tags-not-readable");
-    assert!(unreadable.actions.is_empty());
+    assert_eq!(refused.problem.as_ref().unwrap().code, "tags-not-readable");
+    assert_eq!(slow.problem.as_ref().unwrap().code, "workteam-unreadable");
+    assert!(refused.actions.is_empty() && slow.actions.is_empty());
 }
 
 /// Applies the calls of a plan as SageMaker does.

@@ -3,10 +3,14 @@
 mod client;
 mod directory;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use maintenance::workteam::{LabelingJob, LabelingJobDescription, ObservedWorkteam, Workteam, WorkteamAction};
+use maintenance::workteam::{
+    LabelingJob, LabelingJobDescription, ObservedWorkteam, UnreadTags, Workteam, WorkteamAction,
+};
 use worker::CallError;
+
+use crate::concurrent_reads::read_within;
 
 pub use directory::WorkteamDirectory;
 
@@ -47,19 +51,26 @@ pub trait Workteams: Sync {
 }
 
 /// All private teams of the account and Region, with the tags of those for which tags are declared.
-/// Tags that SageMaker refuses to return do not prevent the other teams from being read.
-pub async fn read_teams(workteams: &impl Workteams, declared: &[Workteam]) -> Result<Vec<ObservedWorkteam>, CallError> {
+/// Tags that cannot be read, or not within the time limit, do not prevent the other teams from being
+/// read.
+///
+/// # Errors
+/// If the teams cannot be listed.
+pub async fn read_teams(
+    workteams: &impl Workteams,
+    declared: &[Workteam],
+    time_limit: Duration,
+) -> Result<Vec<ObservedWorkteam>, CallError> {
     let mut observed = workteams.list_teams().await?;
-    for team in &mut observed {
+    let has_tags = |team: &ObservedWorkteam| {
         let is_tagged = |declared: &Workteam| declared.name == team.name && !declared.tags.is_empty();
-        if team.is_foreign() || !declared.iter().any(is_tagged) {
-            continue;
-        }
-        team.tags = match workteams.list_tags(&team.arn).await {
-            Ok(tags) => Ok(tags),
-            Err(error) if error.kind.is_refusal() => Err(error.to_string()),
-            Err(error) => return Err(error),
-        };
+        !team.is_foreign() && declared.iter().any(is_tagged)
+    };
+    let mut tagged: Vec<_> = observed.iter_mut().filter(|team| has_tags(team)).collect();
+    let arns: Vec<_> = tagged.iter().map(|team| team.arn.clone()).collect();
+    let results = read_within(arns.iter().map(|arn| workteams.list_tags(arn)).collect(), time_limit).await;
+    for (team, result) in tagged.iter_mut().zip(results) {
+        team.tags = result.map_err(|error| UnreadTags { cause: error.to_string(), refused: error.kind.is_refusal() });
     }
     Ok(observed)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use maintenance::workteam::{ObservedWorkteam, WorkteamAction, plan_workteams};
 use sagemaker::{
-    SageMakerClient,
+    READ_LIMIT, SageMakerClient,
     workteams::{Workteams, read_teams},
 };
 use sagemaker_emulator::{DropTiming, Emulator, LabelingJobScript, ScriptedFault};
@@ -48,7 +48,7 @@ async fn start_emulator() -> (Emulator, SageMakerClient) {
 /// Reconciles the teams with a document; returns the number of calls.
 async fn apply_document(sagemaker: &SageMakerClient, document: &str) -> usize {
     let declared = ConfigDocument::parse(document).unwrap().declared.workteams;
-    let plan = plan_workteams(&declared, &read_teams(sagemaker, &declared).await.unwrap(), Some(TOPIC));
+    let plan = plan_workteams(&declared, &read_teams(sagemaker, &declared, READ_LIMIT).await.unwrap(), Some(TOPIC));
     let actions: Vec<_> = plan.items.into_iter().flat_map(|item| item.actions).collect();
     for action in &actions {
         sagemaker.apply_action(action.clone()).await.unwrap();

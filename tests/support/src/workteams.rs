@@ -53,6 +53,8 @@ pub struct MemoryWorkteams {
     pub normalises: Shared<BTreeSet<String>>,
     /// Whether `ListWorkteams` never responds.
     pub hangs: Shared<bool>,
+    /// The ARNs of the teams for which `ListTags` never responds.
+    pub hanging_tags: Shared<BTreeSet<String>>,
 }
 
 impl MemoryWorkteams {
@@ -73,6 +75,9 @@ impl Workteams for MemoryWorkteams {
     }
 
     async fn list_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
+        if self.hanging_tags.lock().contains(arn) {
+            return std::future::pending().await;
+        }
         self.fail_if_scripted("ListTags")?;
         Ok(self.tags.lock().get(arn).cloned().unwrap_or_default())
     }

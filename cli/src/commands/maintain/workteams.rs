@@ -5,7 +5,7 @@ use maintenance::{
     workteam::{WorkteamAction, plan_workteams},
 };
 use sagemaker::{
-    SageMakerClient,
+    READ_LIMIT, SageMakerClient,
     workteams::{Workteams, read_teams},
 };
 
@@ -36,7 +36,7 @@ pub(super) async fn maintain_workteams(
     }
     let session = run.session().await?;
     let sagemaker = SageMakerClient::from_config(session.config());
-    let observed = read_teams(&sagemaker, declared).await?;
+    let observed = read_teams(&sagemaker, declared, READ_LIMIT).await?;
     let topic = run.args.workteam_topic.clone().or_else(|| session.find_output("WorkteamTopicArn"));
     let plan = plan_workteams(declared, &observed, topic.as_deref());
     reconcile_resources(run, desired, &TEXTS, plan, |action| sagemaker.apply_action(action), out).await

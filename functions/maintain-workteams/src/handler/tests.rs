@@ -1,4 +1,4 @@
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use jiff::Timestamp;
 use ledger::Ledger;
@@ -38,6 +38,7 @@ fn create_maintainer(objects: &MemoryObjects) -> TestMaintainer {
         notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
         ledger,
         stack_topic: TOPIC.to_owned(),
+        read_limit: Duration::from_millis(50),
         clock: current_time,
     }
 }
@@ -115,6 +116,30 @@ async fn declared_tags_are_kept() {
     let calls = maintainer.workteams.calls.lock().len();
     maintainer.handle_schedule().await.unwrap();
     assert_eq!(maintainer.workteams.calls.lock().len(), calls, "expected no call for a team that matches");
+}
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
+#[tokio::test]
+async fn team_whose_tags_cannot_be_read_does_not_block_the_others() {
+    let tagged = TEAMS.replace("description: Radiologists,", "description: Radiologists, tags: { owner: ml },");
+    let maintainer = create_configured_maintainer(&tagged);
+    maintainer.handle_schedule().await.unwrap();
+    let changed = "Changed by hand";
+    for team in maintainer.workteams.teams.lock().iter_mut() {
+        changed.clone_into(&mut team.description);
+    }
+    let arn = maintainer.workteams.teams.lock()[0].arn.clone();
+    maintainer.workteams.hanging_tags.lock().insert(arn);
+    let deferred = maintainer.deliver_config_event().await.unwrap_err();
+    assert!(matches!(&deferred, Failure::Deferred { cause, .. } if cause.contains("radiology")), "{deferred:?}");
+    let descriptions =
+        || -> Vec<_> { maintainer.workteams.teams.lock().iter().map(|team| team.description == changed).collect() };
+    assert_eq!(descriptions(), [true, false], "expected the other team to be reconciled");
+    assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.updated"], "the team is read again soon");
+    maintainer.workteams.hanging_tags.lock().clear();
+    maintainer.deliver_config_event().await.unwrap();
+    assert_eq!(descriptions(), [false, false]);
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target

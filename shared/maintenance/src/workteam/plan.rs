@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use model_archive::Problem;
 use serde::Serialize;
 
-use super::{DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, WorkerAccess, Workteam};
+use super::{DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, UnreadTags, WorkerAccess, Workteam};
 use crate::{
     change::{missing_tags, tag_changes},
     digest::hash_parts,
@@ -130,6 +130,9 @@ pub fn hold_requests(
 /// The code of the problem of a team whose last update failed.
 pub const UPDATE_FAILED: &str = "workteam-update-failed";
 
+/// The code of the problem of a team that could not be read, for a reason that passes.
+pub const UNREADABLE: &str = "workteam-unreadable";
+
 /// Plans every declared team. `stack_topic` is the ARN that `notifications: stack` refers to.
 pub fn plan_workteams(
     declared: &[Workteam],
@@ -156,8 +159,8 @@ fn plan_team(
     if team.notifications.is_some() && topic.is_none() {
         return PlanItem { problem: Some(unknown_topic_problem()), ..unchanged };
     }
-    if let Some(cause) = current.and_then(|current| current.tags.as_ref().err()) {
-        return PlanItem { problem: Some(unreadable_tags_problem(&team.name, cause)), ..unchanged };
+    if let Some(unread) = current.and_then(|current| current.tags.as_ref().err()) {
+        return PlanItem { problem: Some(unread_tags_problem(&team.name, unread)), ..unchanged };
     }
     let mut changes = Vec::new();
     let call = build_call(team, topic, current, &mut changes);
@@ -281,11 +284,18 @@ fn foreign_team_problem(team: &ObservedWorkteam) -> Problem {
     )
 }
 
-fn unreadable_tags_problem(team: &str, cause: &str) -> Problem {
+fn unread_tags_problem(team: &str, UnreadTags { cause, refused }: &UnreadTags) -> Problem {
+    if *refused {
+        return Problem::new(
+            "tags-not-readable",
+            format!("SageMaker refused to list the tags of {team}: {cause}"),
+            "give the function MaintainWorkteams the permission that SageMaker names",
+        );
+    }
     Problem::new(
-        "tags-not-readable",
-        format!("SageMaker refused to list the tags of {team}: {cause}"),
-        "give the function MaintainWorkteams the permission that SageMaker names",
+        UNREADABLE,
+        format!("the tags of {team} could not be read: {cause}"),
+        "no action needed if this is temporary: the next run reads them again",
     )
 }
 
