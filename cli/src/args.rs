@@ -57,8 +57,9 @@ impl AwsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "AWS options")]
 pub(crate) struct StackArgs {
-    /// CloudFormation stack whose outputs name the table, the buckets, the topics and the queues
-    /// [default: the outputs in environment variables, such as LedgerTableName]
+    /// CloudFormation stack whose outputs name the table, the buckets, the topics and the queues, and
+    /// whose parameters say what its roles may use [default: the outputs in environment variables,
+    /// such as LedgerTableName]
     #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,
     #[command(flatten)]
@@ -193,6 +194,9 @@ Examples:
   automation plan model.tar.gz --config automation.yaml --key vision/model.tar.gz
   automation plan model.tar.gz -c automation.yaml -m neo-targets=ml_c5,jetson_nano
   automation plan s3://models/vision/resnet.tar.gz -c automation.yaml --json
+  automation plan model.tar.gz -c automation.yaml --stack sagemaker-automation
+
+With --stack, buckets, keys and networks that the stack's roles may not use are warnings.
 
 Job names depend on the version ID of the uploaded object. For a local file, they are derived from
 the version ID `local`, unless --version-id sets another one.")]
@@ -213,18 +217,19 @@ pub(crate) struct PlanArgs {
     /// Name of the bucket the model will be uploaded to [default: the stack's model bucket]
     #[arg(long, value_name = "BUCKET")]
     pub bucket: Option<String>,
-    /// Name of the stack's own model bucket, to which rules without `bucket` apply
-    #[arg(long, value_name = "BUCKET", env = "ModelBucketName", hide_env_values = true)]
+    /// Name of the stack's own model bucket, to which rules without `bucket` apply [default: output
+    /// ModelBucketName]
+    #[arg(long, value_name = "BUCKET")]
     pub model_bucket: Option<String>,
-    /// Name of the artifact bucket
-    #[arg(long, default_value = "artifacts")]
-    pub artifact_bucket: String,
+    /// Name of the artifact bucket [default: output ArtifactBucketName, or artifacts]
+    #[arg(long, value_name = "BUCKET")]
+    pub artifact_bucket: Option<String>,
     /// S3 version ID of the uploaded object
     #[arg(long)]
     pub version_id: Option<String>,
-    /// The stack's compilation role
-    #[arg(long, value_name = "ARN", default_value = "arn:aws:iam::123456789012:role/compilation")]
-    pub role_arn: String,
+    /// The stack's compilation role [default: output CompilationRoleArn, or an example]
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
     /// Show the settings of each job, where they come from, and the CreateCompilationJob request
     #[arg(long)]
     pub requests: bool,
@@ -232,13 +237,16 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub aws: AwsArgs,
+    pub stack: StackArgs,
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  automation validate automation.yaml && aws s3 cp automation.yaml s3://$ConfigBucketName/"
-)]
+#[command(after_help = "\
+Examples:
+  automation validate automation.yaml && aws s3 cp automation.yaml s3://$ConfigBucketName/
+  automation validate automation.yaml --stack sagemaker-automation --strict
+
+With --stack, buckets, keys and networks that the stack's roles may not use are warnings.")]
 pub(crate) struct ValidateArgs {
     /// Configuration file, or `-` for standard input
     #[arg(default_value = "automation.yaml")]
@@ -249,6 +257,8 @@ pub(crate) struct ValidateArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub stack: StackArgs,
 }
 
 /// A resource type that is reconciled with the configuration.

@@ -46,14 +46,21 @@ pub(crate) fn load_config(path: &Path, json: bool, out: &mut CliOutput) -> Resul
     match document {
         Ok(document) => Ok(Some(document)),
         Err(error) => {
-            if json {
-                out.print_json(&json!({ "errors": error.errors }))?;
-            } else {
-                print_diagnostics(path, &text, &error.errors, &[], out)?;
-            }
+            report_errors(path, &text, &error.errors, json, out)?;
             Ok(None)
         }
     }
+}
+
+/// Prints the errors for which a command does not use a configuration.
+pub(crate) fn report_errors(
+    path: &Path,
+    text: &str,
+    errors: &[ConfigDiagnostic],
+    json: bool,
+    out: &mut CliOutput,
+) -> Result<(), CliError> {
+    if json { out.print_json(&json!({ "errors": errors })) } else { print_diagnostics(path, text, errors, &[], out) }
 }
 
 pub(crate) fn print_diagnostics(

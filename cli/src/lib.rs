@@ -17,6 +17,8 @@ mod error_report;
 mod output;
 mod problems;
 mod schema;
+mod stack_description;
+mod stack_lookup;
 mod table;
 mod upload_location;
 mod verdict;

@@ -1,15 +1,16 @@
 //! The account, the Region and the stack that a command works on.
 
-use std::{env, time::SystemTime};
+use std::time::SystemTime;
 
 use automation::{Aws, config::ConfigSource, objects::S3Objects};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
 
-use super::stack::{StackDescription, read_account};
+use super::stack::read_account;
 use crate::{
     args::{AwsArgs, StackArgs},
     error::CliError,
+    stack_description::{StackDescription, find_output},
 };
 
 /// Object key of the configuration: the default of the template parameter of this name.
@@ -51,6 +52,11 @@ impl AwsSession {
         Ok(session)
     }
 
+    /// The stack that the command line names, if nothing else of the session is needed.
+    pub fn into_stack(self) -> Option<StackDescription> {
+        self.stack
+    }
+
     /// The stack that the command line names.
     pub fn stack(&self) -> Option<&StackDescription> {
         self.stack.as_ref()
@@ -67,11 +73,7 @@ impl AwsSession {
     /// The value of an output: of the stack, or without one, of the environment variable of this
     /// name.
     pub fn find_output(&self, output: &str) -> Option<String> {
-        let value = match &self.stack {
-            Some(stack) => stack.outputs.get(output).cloned(),
-            None => env::var(output).ok(),
-        };
-        value.filter(|value| !value.is_empty())
+        find_output(self.stack(), output)
     }
 
     /// The stack's ledger table; `option` is what the command line says.

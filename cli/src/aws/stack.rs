@@ -1,6 +1,4 @@
-//! The stack: its outputs, its parameters and its resources.
-
-use std::collections::BTreeMap;
+//! Reads the stack: its outputs, its parameters and its resources.
 
 use aws_config::SdkConfig;
 use worker::{CallError, CallErrorKind};
@@ -9,7 +7,7 @@ use super::{
     signed_call::{ServiceName, UnsignedRequest, call_operation},
     xml::XmlElement,
 };
-use crate::error::CliError;
+use crate::{error::CliError, stack_description::StackDescription};
 
 const CLOUDFORMATION: ServiceName =
     ServiceName { host: "cloudformation", signing: "cloudformation", setting: "CLOUDFORMATION" };
@@ -27,15 +25,6 @@ pub(crate) struct StackResource {
     pub physical_id: String,
     /// Such as `AWS::Events::Rule`.
     pub kind: String,
-}
-
-/// A stack of AWS CloudFormation.
-#[derive(Debug, Default)]
-pub(crate) struct StackDescription {
-    pub name: String,
-    pub arn: String,
-    pub outputs: BTreeMap<String, String>,
-    pub parameters: BTreeMap<String, String>,
 }
 
 impl StackDescription {
@@ -95,11 +84,6 @@ impl StackDescription {
                 return Ok(resources);
             }
         }
-    }
-
-    /// The account, from the ARN.
-    pub fn account(&self) -> Option<&str> {
-        self.arn.split(':').nth(4).filter(|account| !account.is_empty())
     }
 }
 

@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 use crate::{
     archive::{InspectedArchive, inspect_source},
     args::PlanArgs,
-    config_file::load_config,
+    config_file::{load_config, report_errors},
     error::CliError,
     output::{CliOutput, ERROR, FAINT, GOOD, HEADER, format_count},
     problems::{print_problems, print_warnings},
+    stack_description::{StackDescription, find_output},
+    stack_lookup::describe_stack,
     table::{TableCell, TextTable},
     verdict::Verdict,
 };
@@ -26,21 +28,32 @@ const LOCAL: &str = "local";
 /// Name of the model bucket, if it is not known.
 const LOCAL_BUCKET: &str = "models";
 
+/// Name of the artifact bucket, if it is not known.
+const LOCAL_ARTIFACTS: &str = "artifacts";
+
+/// The stack's compilation role, if it is not known.
+const EXAMPLE_ROLE: &str = "arn:aws:iam::123456789012:role/compilation";
+
 pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    match load_config(&args.config, args.json, out)? {
-        Some(document) => show_plan_of(&document, args, out),
-        None => Ok(Verdict::Bad),
+    let Some(document) = load_config(&args.config, args.json, out)? else { return Ok(Verdict::Bad) };
+    let stack = describe_stack(&args.stack)?;
+    let errors = stack.as_ref().map(|stack| stack.find_errors(&document)).unwrap_or_default();
+    if !errors.is_empty() {
+        report_errors(&args.config, "", &errors, args.json, out)?;
+        return Ok(Verdict::Bad);
     }
+    show_plan_of(&document, stack.as_ref(), args, out)
 }
 
-/// Shows the plan with a configuration that is already loaded.
+/// Shows the plan with a configuration that is already loaded, for the stack that `--stack` names.
 pub(crate) fn show_plan_of(
     document: &ConfigDocument,
+    stack: Option<&StackDescription>,
     args: &PlanArgs,
     out: &mut CliOutput,
 ) -> Result<Verdict, CliError> {
     let key = resolve_key(args);
-    let (bucket, model_buckets) = resolve_buckets(args, &document.compilation);
+    let (bucket, model_buckets) = resolve_buckets(args, stack, &document.compilation);
     let Some(rule) = document.compilation.find_rule(&bucket, &key, &model_buckets) else {
         return Err(CliError::NoMatchingRule { path: args.config.clone(), bucket, key });
     };
@@ -49,8 +62,9 @@ pub(crate) fn show_plan_of(
         let metadata = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         Overrides::from_metadata(metadata.chain(given).collect::<HashMap<_, _>>())
     };
-    let archive =
-        inspect_source(&args.archive, &args.aws, &|metadata| read_overrides(metadata).ok()?.expected_framework(rule))?;
+    let archive = inspect_source(&args.archive, &args.stack.aws, &|metadata| {
+        read_overrides(metadata).ok()?.expected_framework(rule)
+    })?;
     let upload = build_upload(args, bucket, key, &archive);
     let metadata = archive.object.as_ref().map(|object| object.metadata.clone()).unwrap_or_default();
     let overrides = match read_overrides(&metadata) {
@@ -64,22 +78,31 @@ pub(crate) fn show_plan_of(
             return Ok(Verdict::Bad);
         }
     };
-    let plan = neo::plan_upload(&PlanInput {
+    let artifact_bucket = args.artifact_bucket.clone().or_else(|| find_output(stack, "ArtifactBucketName"));
+    let region =
+        stack.and_then(StackDescription::region).map(str::to_owned).or_else(|| args.stack.aws.region_or_variable());
+    let mut plan = neo::plan_upload(&PlanInput {
         upload: &upload,
         overrides: &overrides,
         rule,
         defaults: &document.compilation.defaults,
         inspection: &archive.inspection,
-        artifact_bucket: &args.artifact_bucket,
+        artifact_bucket: artifact_bucket.as_deref().unwrap_or(LOCAL_ARTIFACTS),
         model_buckets: &model_buckets,
-        region: args.aws.region_or_variable().as_deref(),
+        region: region.as_deref(),
     });
+    if let Some(stack) = stack {
+        let missing = stack.find_access().find_missing_of(&document.compilation.defaults, rule).into_iter();
+        plan.warnings.extend(missing.map(|message| Warning::new("permission-missing", message)));
+    }
+    let role_arn = args.role_arn.clone().or_else(|| find_output(stack, "CompilationRoleArn"));
+    let role_arn = role_arn.as_deref().unwrap_or(EXAMPLE_ROLE);
     if args.json {
-        out.print_json(&to_json(args, &rule.name, &upload, &plan))?;
+        out.print_json(&to_json(role_arn, &rule.name, &upload, &plan))?;
     } else {
         let uri = upload.s3_uri();
         out.print_line(format_args!("{} as {uri}, rule {HEADER}{}{HEADER:#}", args.archive, rule.name))?;
-        print_plan(args, &plan, out)?;
+        print_plan(&plan, args.requests.then_some(role_arn), out)?;
     }
     Ok(if plan.all_problems().is_empty() && plan.requests().count() > 0 { Verdict::Good } else { Verdict::Bad })
 }
@@ -97,13 +120,22 @@ fn resolve_key(args: &PlanArgs) -> String {
     }
 }
 
-/// Returns the bucket that the upload has or will have, and the model buckets of the stack. A bucket
-/// that a rule names is an existing one, unless it is known to be the stack's own.
-fn resolve_buckets(args: &PlanArgs, compilation: &CompilationConfig) -> (String, ModelBuckets) {
+/// Returns the bucket that the upload has or will have, and the model buckets of the stack. Without a
+/// stack, a bucket that a rule names is an existing one, unless it is known to be the stack's own.
+fn resolve_buckets(
+    args: &PlanArgs,
+    stack: Option<&StackDescription>,
+    compilation: &CompilationConfig,
+) -> (String, ModelBuckets) {
     let of_object = args.archive.strip_prefix("s3://").and_then(|uri| uri.split_once('/')).map(|(bucket, _)| bucket);
     let named = args.bucket.as_deref().or(of_object);
-    let own = args.model_bucket.as_deref().filter(|bucket| !bucket.is_empty());
+    let own = args.model_bucket.clone().or_else(|| find_output(stack, "ModelBucketName"));
+    let own = own.as_deref();
     let bucket = named.or(own).unwrap_or(LOCAL_BUCKET);
+    if let Some(stack) = stack {
+        let buckets = stack.model_buckets();
+        return (bucket.to_owned(), ModelBuckets::new(own.unwrap_or(buckets.own()), buckets.existing().to_vec()));
+    }
     let is_named = |rule: &CompilationRule| rule.bucket_pattern().is_some_and(|pattern| pattern.is_match(bucket));
     let is_existing = named.is_some() && compilation.rules.iter().any(is_named);
     let own = own.unwrap_or(if is_existing { LOCAL_BUCKET } else { bucket });
@@ -132,10 +164,10 @@ fn build_upload(args: &PlanArgs, bucket: String, key: String, archive: &Inspecte
     }
 }
 
-fn to_json(args: &PlanArgs, rule: &str, upload: &Upload, plan: &CompilationPlan) -> Value {
+fn to_json(role_arn: &str, rule: &str, upload: &Upload, plan: &CompilationPlan) -> Value {
     let target = |target: &TargetPlan| {
         let (request, problems): (Option<Value>, &[Problem]) = match &target.outcome {
-            Ok(request) => (Some(request.to_api(&args.role_arn)), &[]),
+            Ok(request) => (Some(request.to_api(role_arn)), &[]),
             Err(problems) => (None, problems),
         };
         json!({
@@ -156,7 +188,8 @@ fn to_json(args: &PlanArgs, rule: &str, upload: &Upload, plan: &CompilationPlan)
     })
 }
 
-fn print_plan(args: &PlanArgs, plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), CliError> {
+/// `role_arn` is that of the requests; `None` to leave them out.
+fn print_plan(plan: &CompilationPlan, role_arn: Option<&str>, out: &mut CliOutput) -> Result<(), CliError> {
     out.print_line("")?;
     print_problems(out, "", &plan.problems)?;
     print_warnings(out, "", &plan.warnings)?;
@@ -177,7 +210,7 @@ fn print_plan(args: &PlanArgs, plan: &CompilationPlan, out: &mut CliOutput) -> R
     }
     print_warnings(out, "", common.iter().copied())?;
     for target in &plan.targets {
-        print_target(args, plan, target, &common, out)?;
+        print_target(plan, target, &common, role_arn, out)?;
     }
     out.print_line("")?;
     print_conclusion(plan, out)
@@ -218,23 +251,23 @@ fn print_overview(plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), Cli
     table.print_to(out)
 }
 
-/// Prints the problems and warnings of a target, with `--requests` also its settings and its
-/// request. `common` are the warnings that were already printed.
+/// Prints the problems and warnings of a target, and with a role also its settings and its request.
+/// `common` are the warnings that were already printed.
 fn print_target(
-    args: &PlanArgs,
     plan: &CompilationPlan,
     target: &TargetPlan,
     common: &[&Warning],
+    role_arn: Option<&str>,
     out: &mut CliOutput,
 ) -> Result<(), CliError> {
     let problems: &[Problem] = target.outcome.as_ref().err().map_or(&[], Vec::as_slice);
     let warnings: Vec<_> = target.warnings.iter().filter(|warning| !common.contains(warning)).collect();
-    if !args.requests && problems.is_empty() && warnings.is_empty() {
+    if role_arn.is_none() && problems.is_empty() && warnings.is_empty() {
         return Ok(());
     }
     out.print_line("")?;
     out.print_line(format_args!("{HEADER}{}{HEADER:#}", target.target))?;
-    if args.requests {
+    if role_arn.is_some() {
         let mut table = TextTable::new(["setting", "value", "source"]).with_indent(2);
         for setting in &target.resolved_settings {
             let (value, origin) = (setting.value.as_str(), setting.origin.to_string());
@@ -244,10 +277,10 @@ fn print_target(
     }
     print_problems(out, "  ", problems)?;
     print_warnings(out, "  ", warnings)?;
-    match &target.outcome {
-        Ok(request) if args.requests && plan.problems.is_empty() => {
+    match (&target.outcome, role_arn) {
+        (Ok(request), Some(role_arn)) if plan.problems.is_empty() => {
             out.print_line(format_args!("  {FAINT}CreateCompilationJob{FAINT:#}"))?;
-            for line in serde_json::to_string_pretty(&request.to_api(&args.role_arn))?.lines() {
+            for line in serde_json::to_string_pretty(&request.to_api(role_arn))?.lines() {
                 out.print_line(format_args!("  {line}"))?;
             }
             Ok(())

@@ -49,16 +49,16 @@ async fn plan_and_send(args: &UploadArgs, out: &mut CliOutput) -> Result<Option<
         key: Some(key.clone()),
         metadata: args.metadata.clone(),
         bucket: Some(bucket.clone()),
-        model_bucket: session.find_output("ModelBucketName"),
-        artifact_bucket: session.find_output("ArtifactBucketName").unwrap_or_else(|| "artifacts".to_owned()),
+        model_bucket: None,
+        artifact_bucket: None,
         version_id: None,
-        role_arn: "arn:aws:iam::123456789012:role/compilation".to_owned(),
+        role_arn: None,
         requests: false,
         json: false,
-        aws: args.stack.aws.clone(),
+        stack: args.stack.clone(),
     };
     // A file is read without calls; the worker threads of the runtime have nothing else to do.
-    let verdict = tokio::task::block_in_place(|| show_plan_of(&document, &plan, out))?;
+    let verdict = tokio::task::block_in_place(|| show_plan_of(&document, session.stack(), &plan, out))?;
     let uri = format!("s3://{bucket}/{key}");
     if !matches!(verdict, Verdict::Good) {
         out.print_line("Nothing was uploaded.")?;

@@ -1,7 +1,6 @@
 //! `automation validate`
 
 use configuration::ConfigDocument;
-use document::ConfigDiagnostic;
 use serde::Serialize;
 use serde_json::json;
 
@@ -10,15 +9,23 @@ use crate::{
     config_file::{ConfigFile, print_diagnostics},
     error::CliError,
     output::{CliOutput, ERROR, GOOD, WARNING, format_count},
+    stack_lookup::describe_stack,
     verdict::Verdict,
 };
 
 pub(crate) fn validate_config(args: &ValidateArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
     let ConfigFile { text, document } = ConfigFile::read(&args.config)?;
-    let (errors, warnings, document) = match document {
+    let (mut errors, mut warnings, mut document) = match document {
         Ok(document) => (Vec::new(), document.warnings.clone(), Some(document)),
         Err(error) => (error.errors, Vec::new(), None),
     };
+    if let Some(valid) = &document
+        && let Some(stack) = describe_stack(&args.stack)?
+    {
+        errors = stack.find_errors(valid);
+        warnings.extend(stack.find_access().find_missing(&valid.compilation));
+        document = document.filter(|_| errors.is_empty());
+    }
     if args.json {
         out.print_json(&json!({
             "valid": errors.is_empty(),
@@ -28,7 +35,7 @@ pub(crate) fn validate_config(args: &ValidateArgs, out: &mut CliOutput) -> Resul
         }))?;
     } else {
         print_diagnostics(&args.config, &text, &errors, &warnings, out)?;
-        print_summary(args, &errors, document.as_ref(), out)?;
+        print_summary(args, errors.len(), warnings.len(), document.as_ref(), out)?;
     }
     let is_good = errors.is_empty() && (warnings.is_empty() || !args.strict);
     Ok(if is_good { Verdict::Good } else { Verdict::Bad })
@@ -36,18 +43,19 @@ pub(crate) fn validate_config(args: &ValidateArgs, out: &mut CliOutput) -> Resul
 
 fn print_summary(
     args: &ValidateArgs,
-    errors: &[ConfigDiagnostic],
+    errors: usize,
+    warnings: usize,
     document: Option<&ConfigDocument>,
     out: &mut CliOutput,
 ) -> Result<(), CliError> {
     let name = args.config.display();
     let Some(document) = document else {
-        let errors = format_count(errors.len(), "error");
+        let errors = format_count(errors, "error");
         return out.print_line(format_args!("{ERROR}{name} is not valid:{ERROR:#} {errors}"));
     };
     let sections: Vec<_> = describe_sections(document);
     let sections = if sections.is_empty() { "nothing is declared".to_owned() } else { sections.join(", ") };
-    match document.warnings.len() {
+    match warnings {
         0 => out.print_line(format_args!("{GOOD}{name} is valid:{GOOD:#} {sections}")),
         count if args.strict => {
             let warnings = format_count(count, "warning");

@@ -18,6 +18,11 @@ impl ModelBuckets {
         &self.own
     }
 
+    /// The buckets that existed before the stack.
+    pub fn existing(&self) -> &[String] {
+        &self.existing
+    }
+
     /// All buckets, the stack's own first.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.own.as_str()).chain(self.existing.iter().map(String::as_str))

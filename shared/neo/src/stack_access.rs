@@ -1,6 +1,7 @@
 //! What the stack's own compilation role may use, and which rules need more.
 
 use document::ConfigDiagnostic;
+use globset::Glob;
 
 use crate::{CompilationConfig, CompilationRule, JobSettings, KmsKeyId, TargetSpec};
 
@@ -40,11 +41,19 @@ impl StackAccess {
     pub fn find_missing(&self, config: &CompilationConfig) -> Vec<ConfigDiagnostic> {
         let mut missing: Vec<ConfigDiagnostic> = Vec::new();
         for (number, rule) in config.rules.iter().enumerate() {
-            for message in rule.targets.iter().flat_map(|spec| self.check_target(&config.defaults, rule, spec)) {
-                let found = ConfigDiagnostic { path: format!("compilation.rules[{number}]"), position: None, message };
-                if !missing.contains(&found) {
-                    missing.push(found);
-                }
+            let path = format!("compilation.rules[{number}]");
+            let messages = self.find_missing_of(&config.defaults, rule).into_iter();
+            missing.extend(messages.map(|message| ConfigDiagnostic { path: path.clone(), position: None, message }));
+        }
+        missing
+    }
+
+    /// Settings of one rule whose jobs would lack a permission, each with the fix.
+    pub fn find_missing_of(&self, defaults: &JobSettings, rule: &CompilationRule) -> Vec<String> {
+        let mut missing: Vec<String> = Vec::new();
+        for message in rule.targets.iter().flat_map(|spec| self.check_target(defaults, rule, spec)) {
+            if !missing.contains(&message) {
+                missing.push(message);
             }
         }
         missing
@@ -54,7 +63,7 @@ impl StackAccess {
         let layers = [&spec.settings, &rule.settings, defaults];
         if let Some(own_role) = layers.iter().find_map(|settings| settings.role_arn.as_ref()) {
             let arn = own_role.as_str();
-            let is_listed = self.roles.iter().any(|listed| listed == arn);
+            let is_listed = self.roles.iter().any(|listed| covers_arn(listed, arn));
             return if is_listed {
                 Vec::new()
             } else {
@@ -84,8 +93,15 @@ impl StackAccess {
     fn may_be_listed(&self, key: &str) -> bool {
         let is_alias = key.starts_with("alias/") || key.contains(":alias/");
         let id = key.rsplit('/').next().unwrap_or(key);
-        self.kms_keys.iter().any(|listed| is_alias || listed.rsplit('/').next() == Some(id))
+        self.kms_keys
+            .iter()
+            .any(|listed| is_alias || listed.rsplit('/').next().is_some_and(|last| covers_arn(last, id)))
     }
+}
+
+/// Whether an ARN of a policy, in which `*` and `?` are wildcards, covers the other.
+fn covers_arn(listed: &str, arn: &str) -> bool {
+    listed == arn || Glob::new(listed).is_ok_and(|glob| glob.compile_matcher().is_match(arn))
 }
 
 fn describe_missing(rule: &CompilationRule, name: &str, kind: &str, parameter: &str) -> String {
@@ -140,6 +156,17 @@ mod tests {
             assert!(missing[0].starts_with("compilation.rules[0]: rule `edge` "), "{missing:?}");
             assert!(missing[0].contains(&format!("template parameter {parameter}")), "{missing:?}");
         }
+        let wildcards = StackAccess::from_parameters("artifacts", |name| {
+            let account = "eu-west-1:123456789012";
+            Some(match name {
+                "PassableRoleArns" => "arn:aws:iam::123456789012:role/neo-*".to_owned(),
+                "KmsKeyArns" => format!("arn:aws:kms:{account}:key/*"),
+                _ => return None,
+            })
+        });
+        assert_eq!(find_missing(&wildcards, &format!("kms_key_id: '{key}'")), [""; 0]);
+        assert_eq!(find_missing(&wildcards, "role_arn: 'arn:aws:iam::123456789012:role/neo-a'"), [""; 0]);
+        assert_eq!(find_missing(&wildcards, "role_arn: 'arn:aws:iam::123456789012:role/other'").len(), 1);
         let other = "kms_key_id: 'arn:aws:kms:eu-west-1:123456789012:key/other'";
         assert_eq!(find_missing(&full, other).len(), 1, "another key than the listed one");
     }

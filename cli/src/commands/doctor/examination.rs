@@ -3,10 +3,13 @@
 use serde_json::Value;
 use worker::{CallError, CallErrorKind};
 
-use crate::aws::{
-    session::AwsSession,
-    signed_call::{ServiceName, UnsignedRequest, call_operation},
-    stack::{StackDescription, StackResource},
+use crate::{
+    aws::{
+        session::AwsSession,
+        signed_call::{ServiceName, UnsignedRequest, call_operation},
+        stack::StackResource,
+    },
+    stack_description::StackDescription,
 };
 
 /// A stack with its resources.

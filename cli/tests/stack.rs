@@ -1,0 +1,159 @@
+//! `validate` and `plan` against a stack: what its roles may not use.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::{fs, path::PathBuf};
+
+use common::{run_automation, serve_aws};
+use serde_json::Value;
+use support::{build_archive, read_squeezenet};
+
+const CONFIG: &str = "version: 1
+compilation:
+  rules:
+    - name: own
+      keys: \"own/*.tar.gz\"
+      targets: [ { device: ml_c5 } ]
+    - name: team
+      bucket: team-models
+      keys: \"**/*.tar.gz\"
+      output: \"s3://team-artifacts/{job}\"
+      kms_key_id: 1234abcd-12ab-34cd-56ef-1234567890ab
+      vpc: { security_group_ids: [sg-0a1b2c3d4e5f60718], subnets: [subnet-0a1b2c3d4e5f60718] }
+      targets: [ { device: ml_c5 }, { device: jetson_nano } ]
+";
+
+/// The parameters of a stack whose roles may use everything that the configuration names.
+const EVERYTHING: [(&str, &str); 4] = [
+    ("ModelBuckets", "other-models,team-models"),
+    ("ArtifactBuckets", "team-artifacts"),
+    ("KmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+    ("CompilationVpc", "true"),
+];
+
+/// A folder with a configuration and an archive.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("automation.yaml"), CONFIG).unwrap();
+        fs::write(folder.join("model.tar.gz"), build_archive(&[("model.onnx", &read_squeezenet())])).unwrap();
+        Self(folder)
+    }
+
+    /// Runs a command with `--stack` against a stack with these parameters; returns its output, in
+    /// which the folder has no name, and its exit status.
+    fn run_cli(&self, parameters: &[(&str, &str)], args: &[&str]) -> (String, i32) {
+        let pairs = |kind: &str, pairs: &[(&str, &str)]| -> String {
+            let member = |(key, value): &(&str, &str)| {
+                format!("<member><{kind}Key>{key}</{kind}Key><{kind}Value>{value}</{kind}Value></member>")
+            };
+            pairs.iter().map(member).collect()
+        };
+        let outputs = [
+            ("ModelBucketName", "stack-models"),
+            ("ArtifactBucketName", "stack-artifacts"),
+            ("CompilationRoleArn", "arn:aws:iam::123456789012:role/stack-compilation"),
+        ];
+        let stack = format!(
+            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>automation</StackName>
+            <StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/automation/1</StackId>
+            <Parameters>{}</Parameters><Outputs>{}</Outputs></member></Stacks></DescribeStacksResult>
+            </DescribeStacksResponse>",
+            pairs("Parameter", parameters),
+            pairs("Output", &outputs)
+        );
+        let url = serve_aws(move |request| {
+            let body = String::from_utf8_lossy(&request.body);
+            assert_eq!(body, "Action=DescribeStacks&Version=2010-05-15&StackName=automation");
+            ("200 OK", stack.clone())
+        });
+        let config = self.0.join("automation.yaml");
+        let model = self.0.join("model.tar.gz");
+        let args: Vec<_> = args
+            .iter()
+            .map(|arg| match *arg {
+                "CONFIG" => config.to_str().unwrap(),
+                "MODEL" => model.to_str().unwrap(),
+                other => other,
+            })
+            .chain(["--stack", "automation"])
+            .collect();
+        let (text, status) = run_automation(&url, &args);
+        (text.replace(&format!("{}/", self.0.display()), ""), status)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn validate_warns_of_what_the_stack_may_not_use() {
+    let folder = Folder::new("validate-stack");
+    let buckets = &EVERYTHING[..1];
+    insta::assert_snapshot!(folder.run_cli(buckets, &["validate", "CONFIG"]).0);
+    assert_eq!(folder.run_cli(buckets, &["validate", "CONFIG", "--strict"]).1, 1);
+    let (json, status) = folder.run_cli(buckets, &["validate", "CONFIG", "--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let warnings = json["warnings"].as_array().unwrap();
+    assert_eq!((warnings.len(), status), (3, 0), "{json:#}");
+    assert!(warnings.iter().all(|warning| warning["path"] == "compilation.rules[1]"), "{json:#}");
+
+    let (text, status) = folder.run_cli(&EVERYTHING, &["validate", "CONFIG", "--strict"]);
+    assert!(text.contains("is valid: 2 rules (3 targets)\n") && status == 0, "{text}");
+}
+
+#[test]
+fn a_bucket_that_the_stack_rejects_is_an_error() {
+    let folder = Folder::new("validate-bucket");
+    let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
+    assert!(
+        text.contains("`team-models` of rule `team` matches no model bucket of the stack (stack-models)"),
+        "{text}"
+    );
+    assert!(text.contains("is not valid: 1 error") && status == 1, "{text}");
+    let (json, _) = folder.run_cli(&[], &["validate", "CONFIG", "--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["valid"], &json["errors"][0]["path"]), (&false.into(), &"compilation.rules[1].bucket".into()));
+    let (text, status) = folder.run_cli(&[], &["plan", "MODEL", "-c", "CONFIG", "-k", "own/model.tar.gz"]);
+    assert!(text.contains("add the bucket to the template parameter ModelBuckets") && status == 1, "{text}");
+}
+
+#[test]
+fn plan_warns_of_what_its_rule_may_not_use() {
+    let folder = Folder::new("plan-stack");
+    let team = ["plan", "MODEL", "-c", "CONFIG", "--bucket", "team-models"];
+    let (text, status) = folder.run_cli(&EVERYTHING[..1], &team);
+    let warnings: Vec<_> = text.lines().filter(|line| line.ends_with("[permission-missing]")).collect();
+    assert_eq!((warnings.len(), status), (3, 0), "{text}");
+    let (json, _) = folder.run_cli(&EVERYTHING[..1], &[&team[..], &["--json"]].concat());
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["warnings"].as_array().unwrap().len(), 3, "{json:#}");
+    assert_eq!(json["warnings"][0]["code"], "permission-missing");
+    let (text, _) = folder.run_cli(&EVERYTHING, &team);
+    assert!(text.contains("Plan: 2 jobs to start.") && !text.contains("permission-missing"), "{text}");
+}
+
+#[test]
+fn plan_takes_names_from_the_stack() {
+    let folder = Folder::new("plan-names");
+    let own = ["plan", "MODEL", "-c", "CONFIG", "-k", "own/model.tar.gz", "--json"];
+    let (json, status) = folder.run_cli(&EVERYTHING[..1], &own);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["upload"]["bucket"], status), (&"stack-models".into(), 0), "{json:#}");
+    assert_eq!(json["warnings"].as_array().unwrap().len(), 0, "another rule than the one that lacks permissions");
+    let request = &json["targets"][0]["request"];
+    assert_eq!(request["RoleArn"], "arn:aws:iam::123456789012:role/stack-compilation");
+    let output = request["OutputConfig"]["S3OutputLocation"].as_str().unwrap();
+    assert!(output.starts_with("s3://stack-artifacts/"), "{output}");
+    let options =
+        ["--model-bucket", "team-models", "--artifact-bucket", "mine", "--role-arn", "arn:aws:iam::1:role/me"];
+    let (json, _) = folder.run_cli(&EVERYTHING[..1], &[&own[..], &options].concat());
+    assert!(json.contains("s3://mine/") && json.contains("arn:aws:iam::1:role/me"), "options come first: {json}");
+}
