@@ -5,6 +5,7 @@ pub mod compilation_jobs;
 mod concurrent_reads;
 mod convert;
 pub mod images;
+pub mod model_packages;
 pub mod partner_apps;
 mod tags;
 pub mod workteams;

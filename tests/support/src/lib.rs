@@ -3,6 +3,7 @@
 
 mod archives;
 mod compilation_jobs;
+mod model_packages;
 mod objects;
 mod queues;
 pub mod sdk;
@@ -15,6 +16,7 @@ mod workteams;
 pub use archives::{build_archive, build_dynamic_onnx, read_reference_model, read_squeezenet};
 pub use compilation_jobs::{MemoryJobs, ScriptedResponse};
 pub use configuration::ConfigDocument;
+pub use model_packages::MemoryPackages;
 pub use objects::{MemoryObjects, StoredObject};
 pub use queues::{MemoryQueue, MemorySource};
 pub use shared::Shared;
