@@ -40,6 +40,8 @@ pub enum Event {
     FailedCall(String),
     /// The status of an image may have changed.
     ImageState(ImageState),
+    /// The approval of a model package version may have changed.
+    ModelPackageState(ModelPackageState),
     /// A message published to an SNS topic, such as SageMaker's messages to the topic of a work
     /// team.
     TeamMessage(TeamMessage),
@@ -112,6 +114,16 @@ pub struct ImageState {
     pub image_name: String,
 }
 
+/// A hint that the approval status of a model package version changed. The actual status is fetched
+/// from SageMaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelPackageState {
+    /// The name of its group.
+    pub group: String,
+    /// The ARN of the version.
+    pub arn: String,
+}
+
 /// A request to start-compilation to stop a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopRequest {
@@ -159,6 +171,7 @@ impl Message for Event {
             Self::Stop(stop) => Some(stop.job_name.clone()),
             Self::Job(observation) => Some(observation.job_name.clone()),
             Self::ImageState(state) => Some(state.image_name.clone()),
+            Self::ModelPackageState(state) => Some(state.arn.clone()),
             Self::TeamMessage(message) => Some(message.id.clone()),
             Self::LabelingJobState(state) => Some(state.job_name().to_owned()),
         }
@@ -185,6 +198,8 @@ impl Message for Event {
             observation::parse_api_call(&value)
         } else if is("detail-type", "SageMaker Image State Change") {
             parse_image_state(&value)
+        } else if is("detail-type", "SageMaker Model Package State Change") {
+            parse_model_package_state(&value)
         } else if is("detail-type", "SageMaker Ground Truth Labeling Job State Change") {
             parse_labeling_job_state(&value)
         } else if has("job_name") || has("stop") {
@@ -293,6 +308,22 @@ fn parse_image_state(value: &Value) -> Result<Event, EventError> {
         None => Err(EventError::Malformed {
             what: "image state change",
             cause: "it contains neither detail.ImageName nor the ARN of an image".to_owned(),
+        }),
+    }
+}
+
+/// The name of the group is read from the ARN if it is missing: an ARN may not have its capitals.
+fn parse_model_package_state(value: &Value) -> Result<Event, EventError> {
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let arn = text("/detail/ModelPackageArn").or_else(|| text("/resources/0"));
+    let of_arn = || arn?.split_once(":model-package/")?.1.rsplit_once('/').map(|(group, _)| group);
+    match (text("/detail/ModelPackageGroupName").or_else(of_arn), arn) {
+        (Some(group), Some(arn)) => {
+            Ok(Event::ModelPackageState(ModelPackageState { group: group.to_owned(), arn: arn.to_owned() }))
+        }
+        _ => Err(EventError::Malformed {
+            what: "model package state change",
+            cause: "it does not contain the ARN of a version and the name of its group".to_owned(),
         }),
     }
 }
@@ -438,6 +469,7 @@ mod tests {
             r#"{"detail-type":"SageMaker Ground Truth Labeling Job State Change","resources":["arn:aws:sagemaker:eu-west-1:123456789012:labeling-job/x"],"detail":{}}"#,
             r#"{"source":"aws.s3","detail-type":"Object Created","detail":{"bucket":{"name":"b"}}}"#,
             r#"{"detail-type":"SageMaker Compilation Job State Change","detail":{}}"#,
+            r#"{"detail-type":"SageMaker Model Package State Change","detail":{"ModelPackageGroupName":"resnet"}}"#,
             r#"{"version":2,"job_name":"a"}"#,
             r#"{"version":9,"job_name":"a","source":{}}"#,
             r#"{"version":1,"job_name":"a","source":{}}"#,
