@@ -20,9 +20,9 @@ def no_events(harness: Harness) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_events")
 def test_lost_events_of_an_upload_and_a_configuration_are_made_up_for(harness: Harness) -> None:
-    """SEMANTICS found-later: An upload or a configuration whose event never arrived is found within an hour and
-    processed as if it had; an upload only if it was modified after the stack first saw the bucket, and less than 7
-    days ago.
+    """SEMANTICS found-later: An upload, a configuration or an approved model package whose event never arrived is found
+    within an hour and processed as if it had; an upload only if it was modified after the stack first saw the bucket,
+    and less than 7 days ago.
     """
     key, unmatched = harness.object_key("three", "lost"), "no/rule/matches.tar.gz"
     harness.invoke_function("PlanCompilation", {})

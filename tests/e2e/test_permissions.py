@@ -49,6 +49,8 @@ NEEDS: dict[str, Grants] = {
         "s3:GetObject ModelBucket/*",  # a bucket without versioning
         "s3:GetObjectVersion ModelBucket/*",
         "s3:ListBucket ModelBucket",
+        "sagemaker:ListModelPackageGroups *",
+        "sagemaker:ListModelPackages *",
         "sqs:SendMessage RequestsQueue",
         *(f"sqs:SendMessage {name}Queue" for name in QUEUE_OF if name.startswith("Maintain")),  # a missed configuration
         *LEDGER_BATCH,
@@ -64,6 +66,7 @@ NEEDS: dict[str, Grants] = {
         "sagemaker:AddTags compilation-job/*",  # CreateCompilationJob with tags
         "sagemaker:CreateCompilationJob compilation-job/*",
         "sagemaker:DescribeCompilationJob compilation-job/*",
+        "sagemaker:DescribeModelPackage model-package/*",
         "sagemaker:StopCompilationJob compilation-job/*",
         "sqs:SendMessage JobStatesQueue",
     },

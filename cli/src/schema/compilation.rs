@@ -33,13 +33,16 @@ struct DefaultsSchema {
     model: ModelSettingsSchema,
 }
 
-/// Defines which uploads, or which model package version, to compile for which targets.
+/// Defines which uploads, or which model packages, to compile for which targets.
 #[derive(JsonSchema)]
 #[schemars(
     rename = "Rule",
     deny_unknown_fields,
-    extend("oneOf" = one_of_keys("keys", "model_package_version")),
-    extend("if" = { "required": ["model_package_version"], "properties": { "model_package_version": { "type": "string" } } }),
+    extend("oneOf" = one_of_keys(&["keys", "model_package_version", "model_package_group"])),
+    extend("if" = { "anyOf": [
+        { "required": ["model_package_version"], "properties": { "model_package_version": { "type": "string" } } },
+        { "required": ["model_package_group"], "properties": { "model_package_group": { "type": "string" } } }
+    ] }),
     extend("then" = without_upload_keys())
 )]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -60,6 +63,13 @@ struct RuleSchema {
         pattern = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]{9,16}:\d{12}:model-package/[a-zA-Z0-9][a-zA-Z0-9-]{0,62}/\d{1,10}$"
     ))]
     model_package_version: Option<String>,
+    /// A model package group, instead of `keys`: its name, its ARN or a glob over names. The newest
+    /// approved version is compiled as soon as the configuration is active, and every version that is
+    /// approved later.
+    #[schemars(regex(
+        pattern = r"^(arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:model-package-group/[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}|[a-zA-Z0-9*?{},!\[\]-]+)$"
+    ))]
+    model_package_group: Option<String>,
     /// One compilation job per target.
     #[schemars(length(min = 1))]
     targets: Vec<TargetSchema>,
@@ -86,7 +96,7 @@ struct RuleSchema {
 #[schemars(
     rename = "Target",
     deny_unknown_fields,
-    extend("oneOf" = one_of_keys("device", "platform"))
+    extend("oneOf" = one_of_keys(&["device", "platform"]))
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 struct TargetSchema {
@@ -348,6 +358,7 @@ fn without_upload_keys() -> Value {
     };
     let of_target = absent(&["framework_version", "inputs", "symbolic_dims", "batch_size"]);
     let mut of_rule = absent(&[
+        "bucket",
         "framework",
         "framework_version",
         "inputs",

@@ -3,15 +3,16 @@
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-/// Requires exactly one of two keys; `null` counts as absent, as it does for every optional key.
-pub(super) fn one_of_keys(first: &str, second: &str) -> Value {
-    let only = |present: &str, absent: &str| {
-        json!({
-            "required": [present],
-            "properties": { present: { "not": { "type": "null" } }, absent: { "type": "null" } },
-        })
+/// Requires exactly one of the keys; `null` counts as absent, as it does for every optional key.
+pub(super) fn one_of_keys(keys: &[&str]) -> Value {
+    let only = |present: &str| {
+        let others = keys.iter().filter(|key| **key != present);
+        let mut properties: serde_json::Map<_, _> =
+            others.map(|key| ((*key).to_owned(), json!({ "type": "null" }))).collect();
+        properties.insert(present.to_owned(), json!({ "not": { "type": "null" } }));
+        json!({ "required": [present], "properties": properties })
     };
-    json!([only(first, second), only(second, first)])
+    keys.iter().map(|key| only(key)).collect()
 }
 
 /// Characters that AWS allows in no tag: an expression that lists the allowed ones would need

@@ -45,7 +45,7 @@ pub(super) struct WorkteamSchema {
 #[schemars(
     rename = "Members",
     deny_unknown_fields,
-    extend("oneOf" = one_of_keys("cognito", "oidc"))
+    extend("oneOf" = one_of_keys(&["cognito", "oidc"]))
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 struct MembersSchema {
@@ -93,7 +93,7 @@ struct OidcGroupSchema(#[schemars(length(min = 1, max = 63), regex(pattern = r"^
 #[schemars(
     rename = "WorkerAccess",
     deny_unknown_fields,
-    extend("oneOf" = one_of_keys("source_ip", "vpc_source_ip"))
+    extend("oneOf" = one_of_keys(&["source_ip", "vpc_source_ip"]))
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 struct WorkerAccessSchema {

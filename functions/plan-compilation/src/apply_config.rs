@@ -7,19 +7,22 @@ use automation::{
 use jiff::SignedDuration;
 use ledger::LedgerTable;
 use notifications::Channel;
+use sagemaker::model_packages::ModelPackages;
 use tracing::info;
 use worker::{Failure, queue::Sender};
 
-use crate::Planner;
+use crate::{Planner, package_groups::PackageSearch};
 
 /// Age from which the event of a configuration counts as lost.
 const EVENT_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
-impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
     /// Applies the configuration after its event: plans the model packages that it names. The other
     /// functions got the event too.
     pub(crate) async fn apply_config(&self, object: &ObjectCreated) -> Result<(), Failure> {
-        self.plan_model_packages().await?;
+        let named = self.plan_model_packages().await;
+        let approved = self.plan_approved_packages(&mut PackageSearch::default()).await;
+        Failure::merge_results([named, approved])?;
         if let Some(version) = object.version_id.as_ref().or(object.etag.as_ref()) {
             self.ledger.record_applied_config(version).await?;
         }

@@ -13,6 +13,7 @@ use neo::{
     CompilationPlan, CompilationRequest, CompilationRule, ModelSource, NewVersionPolicy, Overrides, PlanInput, Upload,
 };
 use notifications::Channel;
+use sagemaker::model_packages::ModelPackages;
 use tokio::time::timeout;
 use tracing::{info, warn};
 use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender};
@@ -81,7 +82,7 @@ impl Decision {
     }
 }
 
-impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
     /// Decides about an upload; `None` if it is skipped, because a newer upload replaced it, it is
     /// empty, or it is in a bucket that also has other uses and no rule matches it.
     pub(crate) async fn decide_upload(&self, object: &ObjectCreated) -> Result<Option<Decision>, Failure> {

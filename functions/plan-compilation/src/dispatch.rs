@@ -11,6 +11,7 @@ use ledger::{JobRow, LedgerTable, ModelRow, ModelState, Reuse, Sequencer, Versio
 use model_archive::Problem;
 use neo::{CompilationRequest, JobName, JobStatus, ModelId, ModelSource};
 use notifications::{Channel, Notification};
+use sagemaker::model_packages::ModelPackages;
 use tracing::{info, warn};
 use worker::{Failure, queue::Sender};
 
@@ -19,7 +20,7 @@ use crate::{
     decide::{Decision, NO_RULE},
 };
 
-impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
     /// Stores a decision in the ledger, then carries it out.
     pub(crate) async fn record_and_dispatch(
         &self,

@@ -20,8 +20,12 @@ use automation::{
 use jiff::Timestamp;
 use ledger::{Ledger, LedgerTable, ModelRow, Sequencer};
 use model_archive::Problem;
-use neo::{CompilationPlan, CompilationRule, ModelBuckets, ModelId, ModelSource, PackagePlanInput};
+use neo::{
+    CompilationConfig, CompilationPlan, CompilationRule, ModelBuckets, ModelId, ModelPackageArn, ModelSource,
+    PackagePlanInput,
+};
 use notifications::{Channel, Notification, notifier::Notifier};
+use sagemaker::model_packages::ModelPackages;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 use worker::{Clock, Failure, metrics, queue::Sender};
@@ -29,10 +33,11 @@ use worker::{Clock, Failure, metrics, queue::Sender};
 use crate::{
     decide::{Decision, upload_from_event},
     missed_uploads::UploadSearch,
+    package_groups::PackageSearch,
 };
 
 /// Turns uploads and model packages into compilation requests.
-pub struct Planner<O, T, N, Q> {
+pub struct Planner<O, T, N, Q, P> {
     pub config: ConfigSource<O>,
     /// Where uploaded archives are read from.
     pub archives: O,
@@ -40,6 +45,8 @@ pub struct Planner<O, T, N, Q> {
     pub notifier: Notifier<T, N>,
     /// Publishes artifacts and summaries of jobs that ended before the upload.
     pub models: ModelNotifier<T, N, O>,
+    /// SageMaker's model registry.
+    pub packages: P,
     /// The Requests queue.
     pub requests: Q,
     /// The Uploads queue, to which missed uploads are sent.
@@ -55,7 +62,7 @@ pub struct Planner<O, T, N, Q> {
     pub clock: Clock,
 }
 
-impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
     /// Handles one event of the Uploads queue.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {
@@ -70,16 +77,19 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
                 }
                 Failure::merge_results(planned)
             }
+            Event::ModelPackageState(state) => self.plan_changed_package(&state).await,
             Event::S3Test => {
                 info!("S3 test event received: notifications of a bucket are configured");
                 Ok(())
             }
-            _ => Err(Failure::terminal("not an upload event; expected an S3 Object Created event")),
+            _ => Err(Failure::terminal(
+                "not an upload event; expected an S3 Object Created event or an approved model package",
+            )),
         }
     }
 
-    /// Handles an invocation by the schedule: finds uploads and configurations whose event did not
-    /// arrive.
+    /// Handles an invocation by the schedule: finds uploads, configurations and approved model
+    /// packages whose event did not arrive.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
         let applied = match self.apply_missed_config().await {
             Err(Failure::Deferred { cause, .. }) => {
@@ -88,14 +98,33 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
             }
             applied => applied,
         };
+        let packages = self.find_approved_packages().await;
         let mut search = UploadSearch::default();
         let searched = self.find_missed_uploads(&mut search).await;
         let UploadSearch { calls, checked, found } = search;
         let counts = [("UploadsChecked", checked), ("UploadsFound", found)];
         metrics::write_counts(&counts, (self.clock)());
         info!(calls, checked, found, "Search for missed uploads finished");
-        Failure::merge_results([applied, searched.map_err(Failure::from)])?;
+        Failure::merge_results([applied, packages, searched.map_err(Failure::from)])?;
         Ok(json!({ "calls": calls, "checked": checked, "found": found }))
+    }
+
+    /// Plans approved model packages whose event did not arrive.
+    async fn find_approved_packages(&self) -> Result<(), Failure> {
+        let mut search = PackageSearch::default();
+        let planned = self.plan_approved_packages(&mut search).await;
+        let PackageSearch { groups, planned: found, problems } = search;
+        if groups + problems > 0 {
+            metrics::write_counts(&[("PackagesFound", found), ("PackageGroupProblems", problems)], (self.clock)());
+            info!(groups, found, problems, "Search for approved model packages finished");
+        }
+        match planned {
+            Err(Failure::Deferred { cause, .. }) => {
+                warn!(cause, "Search for approved model packages not complete; the next run continues");
+                Ok(())
+            }
+            planned => planned,
+        }
     }
 
     /// Plans one upload, unless this object version was planned before.
@@ -174,21 +203,31 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
         let mut planned = Vec::with_capacity(packages);
         for rule in &compilation.rules {
             let Some(package) = rule.model_package() else { continue };
-            let (source, plan) = neo::plan_package(&PackagePlanInput {
-                package,
-                rule,
-                defaults: &compilation.defaults,
-                artifact_bucket: self.models.artifact_bucket(),
-                model_buckets: &self.model_buckets,
-                region: self.region.as_deref(),
-            });
+            let (source, plan) = self.build_package_plan(compilation, rule, package);
             // A package that cannot be planned does not keep back those of the other rules.
             planned.push(self.plan_model_package(source, rule, &plan, compilation.max_jobs_per_day).await);
         }
         Failure::merge_results(planned)
     }
 
-    async fn plan_model_package(
+    /// What a rule requests for a model package version.
+    pub(crate) fn build_package_plan(
+        &self,
+        compilation: &CompilationConfig,
+        rule: &CompilationRule,
+        package: &ModelPackageArn,
+    ) -> (ModelSource, CompilationPlan) {
+        neo::plan_package(&PackagePlanInput {
+            package,
+            rule,
+            defaults: &compilation.defaults,
+            artifact_bucket: self.models.artifact_bucket(),
+            model_buckets: &self.model_buckets,
+            region: self.region.as_deref(),
+        })
+    }
+
+    pub(crate) async fn plan_model_package(
         &self,
         source: ModelSource,
         rule: &CompilationRule,

@@ -7,5 +7,6 @@ mod dispatch;
 mod handler;
 mod missed_uploads;
 mod own_artifact;
+mod package_groups;
 
 pub use handler::Planner;

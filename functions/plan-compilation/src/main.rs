@@ -1,7 +1,6 @@
 //! Lambda function: plans compilations for uploaded model archives and for model packages.
 
 use automation::{Aws, ModelBuckets, ModelNotifier};
-use plan_compilation::Planner;
 use worker::{Env, Error, env, serve_scheduled_batches};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,12 +10,13 @@ async fn main() -> Result<(), Error> {
     let ledger = aws.ledger(&env.var(env::LEDGER_TABLE));
     let notifier = aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger);
     let model_buckets = ModelBuckets::new(env.var(env::MODEL_BUCKET), env.optional_list(env::MODEL_BUCKETS));
-    let planner = Planner {
+    let planner = plan_compilation::Planner {
         config: aws.config_source(env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY), &model_buckets),
         archives: aws.s3(),
         models: ModelNotifier::new(ledger.clone(), notifier.clone(), aws.s3(), env.var(env::ARTIFACT_BUCKET)),
         ledger,
         notifier,
+        packages: sagemaker::SageMakerClient::from_config(aws.config()),
         requests: aws.queue(env.var(env::REQUESTS_QUEUE_URL)),
         uploads: aws.queue(env.var(env::UPLOADS_QUEUE_URL)),
         config_queues: env.list(env::CONFIG_QUEUE_URLS).into_iter().map(|url| aws.queue(url)).collect(),

@@ -22,6 +22,7 @@ use automation::{
 use jiff::{SignedDuration, Timestamp};
 use ledger::{BucketPass, BucketRow, LedgerTable, ModelState};
 use notifications::Channel;
+use sagemaker::model_packages::ModelPackages;
 use tracing::{info, warn};
 use worker::{CallError, queue::Sender};
 
@@ -71,7 +72,7 @@ struct BucketSearch<'a> {
     pass: Option<BucketPass>,
 }
 
-impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
     /// Continues the passes over all model buckets, one page of each in turn, until they are
     /// complete or the calls of this run are used up.
     ///

@@ -10,11 +10,12 @@ use ledger::LedgerTable;
 use model_archive::Problem;
 use neo::JobName;
 use notifications::Channel;
+use sagemaker::model_packages::ModelPackages;
 use worker::{Failure, queue::Sender};
 
 use crate::Planner;
 
-impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender> Planner<O, T, N, Q> {
+impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
     /// Why the object is an artifact of this stack; `None` if it is not. SageMaker does not mark its
     /// artifacts, so only the location shows it: a bucket for artifacts, or a key that contains the
     /// name of one of our jobs, as the default output does.

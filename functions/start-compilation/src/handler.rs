@@ -6,8 +6,11 @@
 
 use automation::event::{Event, JobObservation, Observer, StopRequest};
 use ledger::{Ledger, LedgerTable, PERMISSION_RETRY};
-use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelSource};
-use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError};
+use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelSource, NOT_APPROVED};
+use sagemaker::{
+    compilation_jobs::{CompilationJobs, CreateJobError},
+    model_packages::ModelPackages,
+};
 use tracing::{info, warn};
 use worker::{CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
@@ -16,9 +19,11 @@ use worker::{CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 const MAX_LOOKS: u32 = 3;
 
 /// Turns compilation requests into jobs.
-pub struct Starter<J, T, Q> {
+pub struct Starter<J, T, Q, P> {
     /// SageMaker's compilation jobs.
     pub jobs: J,
+    /// SageMaker's model registry.
+    pub packages: P,
     pub ledger: Ledger<T>,
     /// The JobStates queue.
     pub job_states: Q,
@@ -26,7 +31,7 @@ pub struct Starter<J, T, Q> {
     pub role_arn: String,
 }
 
-impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
+impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J, T, Q, P> {
     /// Handles one event of the Requests queue.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         match event {
@@ -48,6 +53,10 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
                 self.request_stop(job).await?;
             }
             info!(job, status = %known.status, "Compilation job not started: it has finished, or was stopped before");
+            return self.send_observation(job).await;
+        }
+        if let Some(reason) = self.find_missing_approval(request).await? {
+            self.record_rejection(request, &reason).await?;
             return self.send_observation(job).await;
         }
         match self.jobs.create_job(request, &self.role_arn).await {
@@ -79,6 +88,21 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
             }
         }
         self.send_observation(job).await
+    }
+
+    /// Why a job may not be created: a person may have rejected the model package version while its
+    /// request waited. `None` if it may be created.
+    async fn find_missing_approval(&self, request: &CompilationRequest) -> Result<Option<String>, Failure> {
+        let ModelSource::Package(package) = &request.source else { return Ok(None) };
+        if !request.approved_only {
+            return Ok(None);
+        }
+        let approval = self.packages.find_approval(&package.model_package_version_arn).await?;
+        Ok(match approval.as_deref() {
+            Some("Approved") => None,
+            Some(other) => Some(format!("{NOT_APPROVED}: its approval status is {other}")),
+            None => Some(format!("{NOT_APPROVED}: it was deleted")),
+        })
     }
 
     /// Records that a job was started; a job that was cancelled meanwhile is stopped.
@@ -124,20 +148,20 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender> Starter<J, T, Q> {
         Ok(())
     }
 
-    /// Records a refusal, unless the same request was accepted before and only its response was
+    /// Records why a request is rejected, unless the same request was accepted before and only its response was
     /// lost: that job runs.
     async fn record_rejection(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
         let job = request.job_name.as_str();
         let current = self.jobs.describe_job(job).await?;
         if current.as_ref().is_some_and(|current| is_same_job(request, current)) {
-            info!(job, reason, "Compilation request rejected by SageMaker, but its job was started before");
+            info!(job, reason, "Compilation request rejected, but its job was started before");
             return self.record_started(request).await;
         }
         if current.is_none() && self.may_have_started(request).await? {
             return Err(Failure::busy(format!("SageMaker may not show the job {job} yet, whose response was lost")));
         }
         match self.ledger.mark_job_rejected(request, reason).await? {
-            status if status.is_terminal() => warn!(job, reason, "Compilation request rejected by SageMaker"),
+            status if status.is_terminal() => warn!(job, reason, "Compilation request rejected"),
             status => info!(job, reason, %status, "Compilation request rejected, but its job was started before"),
         }
         Ok(())

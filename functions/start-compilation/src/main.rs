@@ -9,8 +9,10 @@ use worker::{Env, Error, env, serve_batches};
 async fn main() -> Result<(), Error> {
     let aws = Aws::from_env();
     let mut env = Env::default();
+    let sagemaker = SageMakerClient::from_config(aws.config());
     let starter = Starter {
-        jobs: SageMakerClient::from_config(aws.config()),
+        jobs: sagemaker.clone(),
+        packages: sagemaker,
         ledger: aws.ledger(&env.var(env::LEDGER_TABLE)),
         job_states: aws.queue(env.var(env::JOB_STATES_QUEUE_URL)),
         role_arn: env.var(env::COMPILATION_ROLE_ARN),

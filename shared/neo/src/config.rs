@@ -3,6 +3,7 @@
 
 mod job_settings;
 mod output_template;
+mod package_groups;
 mod parse;
 mod values;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub use job_settings::{JobSettings, NewVersionPolicy};
 pub use output_template::{OutputTemplate, OutputTemplateError, PlaceholderValues};
+pub use package_groups::PackageGroupPattern;
 pub(crate) use parse::merge_tags;
 pub(crate) use values::parse_major_minor;
 pub use values::{
@@ -65,14 +67,16 @@ pub enum RuleSource {
     },
     /// One model package version.
     Package(ModelPackageArn),
+    /// The approved versions of model package groups.
+    PackageGroups(PackageGroupPattern),
 }
 
 impl CompilationRule {
-    /// The pattern of the object keys it applies to; `None` for a model package rule.
+    /// The pattern of the object keys it applies to; `None` for a rule for model packages.
     pub fn key_pattern(&self) -> Option<&KeyPattern> {
         match &self.source {
             RuleSource::Uploads { keys, .. } => Some(keys),
-            RuleSource::Package(_) => None,
+            RuleSource::Package(_) | RuleSource::PackageGroups(_) => None,
         }
     }
 
@@ -80,7 +84,7 @@ impl CompilationRule {
     pub fn bucket_pattern(&self) -> Option<&KeyPattern> {
         match &self.source {
             RuleSource::Uploads { bucket, .. } => bucket.as_deref(),
-            RuleSource::Package(_) => None,
+            RuleSource::Package(_) | RuleSource::PackageGroups(_) => None,
         }
     }
 
@@ -89,11 +93,19 @@ impl CompilationRule {
         self.bucket_pattern().map_or(bucket == buckets.own(), |pattern| pattern.is_match(bucket))
     }
 
-    /// The model package version it applies to; `None` for a rule for uploads.
+    /// The model package version it applies to; `None` for another kind of rule.
     pub fn model_package(&self) -> Option<&ModelPackageArn> {
         match &self.source {
-            RuleSource::Uploads { .. } => None,
             RuleSource::Package(package) => Some(package),
+            RuleSource::Uploads { .. } | RuleSource::PackageGroups(_) => None,
+        }
+    }
+
+    /// The model package groups it applies to; `None` for another kind of rule.
+    pub fn package_groups(&self) -> Option<&PackageGroupPattern> {
+        match &self.source {
+            RuleSource::PackageGroups(groups) => Some(groups),
+            RuleSource::Uploads { .. } | RuleSource::Package(_) => None,
         }
     }
 }
@@ -132,6 +144,11 @@ impl CompilationConfig {
     pub fn find_rule(&self, bucket: &str, key: &str, buckets: &ModelBuckets) -> Option<&CompilationRule> {
         let matches_key = |rule: &CompilationRule| rule.key_pattern().is_some_and(|pattern| pattern.is_match(key));
         self.rules.iter().find(|rule| matches_key(rule) && rule.matches_bucket(bucket, buckets))
+    }
+
+    /// The first rule that applies to a model package group.
+    pub fn find_group_rule(&self, group: &str) -> Option<&CompilationRule> {
+        self.rules.iter().find(|rule| rule.package_groups().is_some_and(|groups| groups.is_match(group)))
     }
 
     /// The rules whose `bucket` matches none of the buckets, each with the reason: S3 sends no

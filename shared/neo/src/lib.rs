@@ -20,8 +20,8 @@ mod upload;
 
 pub use config::{
     CompilationConfig, CompilationRule, FrameworkVersion, FrameworkVersionError, InvalidValueError, JobSettings,
-    KmsKeyId, ModelPackageArn, NewVersionPolicy, OutputTemplate, OutputTemplateError, PlaceholderValues, RoleArn,
-    RuleSource, SymbolicDims, TargetSpec, VpcConfig,
+    KmsKeyId, ModelPackageArn, NewVersionPolicy, OutputTemplate, OutputTemplateError, PackageGroupPattern,
+    PlaceholderValues, RoleArn, RuleSource, SymbolicDims, TargetSpec, VpcConfig,
 };
 pub use failure_class::{FailureClass, find_unsupported_operators, suggest_failure_fix};
 pub use input_shapes::{
@@ -32,7 +32,7 @@ pub use job::{JobDescription, JobStatus};
 pub use job_options::JobOptions;
 pub use key_pattern::{KeyPattern, KeyPatternError};
 pub use model_buckets::ModelBuckets;
-pub use model_source::{ModelPackage, ModelSource};
+pub use model_source::{ModelPackage, ModelSource, NOT_APPROVED};
 pub use name::{ContentId, JobName, ModelId};
 pub use overrides::{METADATA_KEYS, Overrides};
 pub use plan::{

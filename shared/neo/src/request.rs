@@ -65,6 +65,9 @@ pub struct CompilationRequest {
     /// is not retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_runtime_seconds_after_timeout: Option<u32>,
+    /// Whether the job is started only if the model package version is still approved then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved_only: bool,
     /// What the inspection and the plan found that may be the cause if the job fails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,

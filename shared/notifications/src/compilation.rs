@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ledger::{ArtifactCheck, JobRow, ModelRow, ModelWait};
 use model_archive::{Problem, limit_problems, limit_warnings};
 use neo::{
-    CompilationRequest, FailureClass, JobName, JobOptions, JobStatus, ModelId, ModelSource, Upload,
+    CompilationRequest, FailureClass, JobName, JobOptions, JobStatus, ModelId, ModelSource, NOT_APPROVED, Upload,
     find_unsupported_operators, read_quota_value, suggest_failure_fix,
 };
 use serde::Serialize;
@@ -190,6 +190,19 @@ impl Notification {
         })
     }
 
+    /// A rule for model package groups that cannot be applied; once per `version` of the configuration.
+    pub fn rule_rejected(rule: &str, problem: Problem, version: Option<&str>, time: Timestamp) -> Self {
+        let id = format!("rule-rejected-{}-{rule}-{}", version.unwrap_or("unversioned"), problem.code);
+        let problems = vec![problem];
+        Self {
+            subject: format_ascii_subject(&format!("Compilation rejected: rule {rule} cannot be applied")),
+            text: text::format_rule_rejected_text(rule, &problems),
+            rule: Some(rule.to_owned()),
+            problems,
+            ..Self::new(NotificationType::CompilationRejected, Severity::Error, id, time)
+        }
+    }
+
     /// The status of a job; `None` for a status that is not published. `next_attempt` is the retry
     /// of a failed job.
     pub fn job_status(row: &JobRow, next_attempt: Option<&CompilationRequest>, time: Timestamp) -> Option<Self> {
@@ -343,6 +356,13 @@ fn waiting_problem(reason: Option<&str>, quota: Option<u64>) -> Problem {
 
 fn rejected_job_problem(row: &JobRow) -> Problem {
     let reason = row.failure_reason.as_deref().unwrap_or("no reason given");
+    if reason.starts_with(NOT_APPROVED) {
+        let rule = row.request.as_ref().map(|request| request.rule.as_str()).unwrap_or_default();
+        let fix = format!(
+            "nothing, if it must not be compiled; otherwise approve the version, and change rule `{rule}` (for example, edit a tag)"
+        );
+        return Problem::new("package-not-approved", reason, fix);
+    }
     let problem = format!("SageMaker rejected the compilation job: {reason}");
     Problem::new("refused-by-sagemaker", problem, suggest_job_fix(row))
 }
@@ -541,11 +561,20 @@ mod tests {
         let mut failed = job("ml_c5", JobStatus::Failed);
         failed.failure_reason = Some("ClientError: InputConfiguration: unable to extract DataInputConfig".to_owned());
         let refused = job("ml_c5", JobStatus::Rejected);
+        let mut unapproved = job("ml_c5", JobStatus::Rejected);
+        unapproved.failure_reason = Some(format!("{NOT_APPROVED}: its approval status is Rejected"));
         let completed = job("ml_m5", JobStatus::Completed);
         let summary = "s3://artifacts/resnet/3-abc/summary.json";
         let mut notifications = Vec::new();
         notifications.extend(Notification::job_status(&failed, None, now));
         notifications.extend(Notification::job_status(&refused, None, now));
+        notifications.extend(Notification::job_status(&unapproved, None, now));
+        let problem = Problem::new(
+            "package-group-missing",
+            "there is no model package group `resnet` in the account and Region of the stack",
+            "create the group, or correct model_package_group in rule `registry`",
+        );
+        notifications.push(Notification::rule_rejected("registry", problem, Some("v2"), now));
         let another = ModelId::new("", arn, "3-def");
         notifications.extend(Notification::reused_artifact(&another, &model, &completed, now));
         notifications.push(Notification::model_summary(&model, &another, &[failed, completed], summary, now));

@@ -19,7 +19,7 @@ use notifications::notifier::Notifier;
 use plan_compilation::Planner;
 use serde_json::json;
 use start_compilation::Starter;
-use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
+use support::{MemoryJobs, MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
 use worker::{CallError, CallErrorKind, Failure, Message};
 
 const CONFIG: &str = "
@@ -70,7 +70,7 @@ impl LedgerTable for ThrottledTable {
     }
 }
 
-type TestPlanner = Planner<MemoryObjects, ThrottledTable, MemoryTopic, MemoryQueue>;
+type TestPlanner = Planner<MemoryObjects, ThrottledTable, MemoryTopic, MemoryQueue, MemoryPackages>;
 
 fn create_planner() -> TestPlanner {
     let objects = MemoryObjects::default();
@@ -83,6 +83,7 @@ fn create_planner() -> TestPlanner {
         archives: objects,
         ledger,
         notifier,
+        packages: MemoryPackages::default(),
         requests: MemoryQueue::default(),
         uploads: MemoryQueue::default(),
         config_queues: Vec::new(),
@@ -93,9 +94,10 @@ fn create_planner() -> TestPlanner {
     }
 }
 
-fn create_starter() -> Starter<MemoryJobs, MemoryTable, MemoryQueue> {
+fn create_starter() -> Starter<MemoryJobs, MemoryTable, MemoryQueue, MemoryPackages> {
     Starter {
         jobs: MemoryJobs::default(),
+        packages: MemoryPackages::default(),
         ledger: Ledger::new(MemoryTable::default(), Timestamp::now),
         job_states: MemoryQueue::default(),
         role_arn: "role".to_owned(),

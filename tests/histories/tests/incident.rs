@@ -20,7 +20,7 @@ use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
 use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage};
 use serde_json::json;
 use start_compilation::Starter;
-use support::{MemoryJobs, MemoryQueue, MemoryTable};
+use support::{MemoryJobs, MemoryPackages, MemoryQueue, MemoryTable};
 use worker::CallError;
 
 const BATCH_SIZE: usize = 50;
@@ -81,6 +81,7 @@ fn request_body(number: usize) -> String {
 async fn batch_that_exceeds_the_deadline_starts_each_job_once() {
     let starter = Starter {
         jobs: SlowCompilationJobs { jobs: MemoryJobs::default(), calls: AtomicUsize::new(0) },
+        packages: MemoryPackages::default(),
         ledger: Ledger::new(MemoryTable::default(), Timestamp::now),
         job_states: MemoryQueue::default(),
         role_arn: "role".to_owned(),

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use ledger::{Ledger, MAX_PERMISSION_WAIT, MIN_REFUSALS, ModelState, Reuse};
 use neo::{CompilationRequest, JobName, ModelId};
 use support::{
-    MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, StoredObject, build_archive, build_dynamic_onnx,
-    crash_after, read_squeezenet,
+    MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, StoredObject, build_archive,
+    build_dynamic_onnx, crash_after, read_squeezenet,
 };
 use worker::{CallErrorKind, Message};
 
@@ -22,7 +22,7 @@ compilation:
     - { name: latest, keys: "latest/**", on_new_version: stop, targets: [ { device: ml_c5 } ] }
 "#;
 
-type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue>;
+type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue, MemoryPackages>;
 
 fn create_planner(config: Option<&str>) -> TestPlanner {
     let clock: Clock = || Timestamp::UNIX_EPOCH;
@@ -39,6 +39,7 @@ fn create_planner(config: Option<&str>) -> TestPlanner {
         ledger,
         notifier,
         models,
+        packages: MemoryPackages::default(),
         requests: MemoryQueue::default(),
         uploads: MemoryQueue::default(),
         config_queues: Vec::new(),
@@ -49,8 +50,13 @@ fn create_planner(config: Option<&str>) -> TestPlanner {
     }
 }
 
-type StepwisePlanner =
-    Planner<Stepwise<MemoryObjects>, Stepwise<MemoryTable>, Stepwise<MemoryTopic>, Stepwise<MemoryQueue>>;
+type StepwisePlanner = Planner<
+    Stepwise<MemoryObjects>,
+    Stepwise<MemoryTable>,
+    Stepwise<MemoryTopic>,
+    Stepwise<MemoryQueue>,
+    MemoryPackages,
+>;
 
 impl TestPlanner {
     /// The same planner, which a test can stop between any two calls.
@@ -64,6 +70,7 @@ impl TestPlanner {
             archives: objects,
             ledger,
             notifier,
+            packages: self.packages.clone(),
             requests: Stepwise(self.requests.clone()),
             uploads: Stepwise(self.uploads.clone()),
             config_queues: Vec::new(),

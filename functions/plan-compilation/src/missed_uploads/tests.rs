@@ -11,7 +11,9 @@ use automation::{
 use ledger::Ledger;
 use neo::{ModelBuckets, ModelId};
 use notifications::notifier::Notifier;
-use support::{MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, Shared, Stepwise, StoredObject, crash_after};
+use support::{
+    MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, Shared, Stepwise, StoredObject, crash_after,
+};
 use worker::{CallErrorKind, Message};
 
 use super::*;
@@ -49,7 +51,7 @@ fn minutes(count: i64) -> i64 {
 fn create_planner<O: Objects + Clone, T: LedgerTable + Clone, Q: Sender + Default>(
     objects: &O,
     table: T,
-) -> Planner<O, T, MemoryTopic, Q> {
+) -> Planner<O, T, MemoryTopic, Q, MemoryPackages> {
     let ledger = Ledger::new(table, now);
     let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
     Planner {
@@ -58,6 +60,7 @@ fn create_planner<O: Objects + Clone, T: LedgerTable + Clone, Q: Sender + Defaul
         archives: objects.clone(),
         ledger,
         notifier,
+        packages: MemoryPackages::default(),
         requests: Q::default(),
         uploads: Q::default(),
         config_queues: vec![Q::default()],
@@ -68,7 +71,7 @@ fn create_planner<O: Objects + Clone, T: LedgerTable + Clone, Q: Sender + Defaul
     }
 }
 
-type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue>;
+type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue, MemoryPackages>;
 
 fn create_memory_planner() -> TestPlanner {
     create_planner(&MemoryObjects::default(), MemoryTable::default())
@@ -105,9 +108,9 @@ impl TestPlanner {
     }
 }
 
-/// SEMANTICS found-later: An upload or a configuration whose event never arrived is found within an
-/// hour and processed as if it had; an upload only if it was modified after the stack first saw the
-/// bucket, and less than 7 days ago.
+/// SEMANTICS found-later: An upload, a configuration or an approved model package whose event never
+/// arrived is found within an hour and processed as if it had; an upload only if it was modified after
+/// the stack first saw the bucket, and less than 7 days ago.
 #[tokio::test]
 async fn lost_events_are_made_up_for_once() {
     let _clock = CLOCK.lock().await;
@@ -203,7 +206,7 @@ async fn missed_uploads_survive_a_crash() {
         TIME.store(0, Ordering::Relaxed);
         let objects = MemoryObjects::default();
         put_config(&objects, 0);
-        let planner: Planner<_, _, _, Stepwise<MemoryQueue>> =
+        let planner: Planner<_, _, _, Stepwise<MemoryQueue>, _> =
             create_planner(&Stepwise(objects.clone()), Stepwise(MemoryTable::default()));
         planner.handle_schedule().await.unwrap();
         let keys: Vec<_> = (0..60).map(|number| format!("{number:02}")).collect();
@@ -285,7 +288,7 @@ impl Objects for LargeBucket {
 /// Runs the search every three minutes for the given number of runs, and returns the numbers of the
 /// objects that were sent, with the minute. Checks the calls of each run.
 async fn search_large_bucket(bucket: &LargeBucket, runs: i64, upload: impl Fn(i64)) -> Vec<(usize, i64)> {
-    let planner: Planner<_, _, _, MemoryQueue> = create_planner(bucket, MemoryTable::default());
+    let planner: Planner<_, _, _, MemoryQueue, _> = create_planner(bucket, MemoryTable::default());
     let mut sent = Vec::new();
     for run in 0..runs {
         TIME.store(minutes(3 * run), Ordering::Relaxed);

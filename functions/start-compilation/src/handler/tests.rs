@@ -1,16 +1,17 @@
 use jiff::{SignedDuration, Timestamp};
 use ledger::{MAX_PERMISSION_WAIT, MIN_REFUSALS, Reuse};
 use serde_json::json;
-use support::{MemoryJobs, MemoryQueue, MemoryTable, ScriptedResponse};
+use support::{MemoryJobs, MemoryPackages, MemoryQueue, MemoryTable, ScriptedResponse};
 use worker::Message;
 
 use super::*;
 
-type TestStarter = Starter<MemoryJobs, MemoryTable, MemoryQueue>;
+type TestStarter = Starter<MemoryJobs, MemoryTable, MemoryQueue, MemoryPackages>;
 
 fn create_starter() -> TestStarter {
     Starter {
         jobs: MemoryJobs::default(),
+        packages: MemoryPackages::default(),
         ledger: Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH),
         job_states: MemoryQueue::default(),
         role_arn: "arn:aws:iam::123456789012:role/neo".to_owned(),
@@ -270,4 +271,63 @@ async fn stop_of_a_job_that_was_lost_changes_nothing() {
     starter.ledger.mark_job_lost(&JobName::from("resnet-ml-c5-abc".to_owned())).await.unwrap();
     starter.handle_event(stop_event()).await.unwrap();
     assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Failed);
+}
+
+/// A request for a version of a model package group.
+fn package_request(number: u32) -> Event {
+    let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/{number}");
+    let body = json!({
+        "version": 1, "job_name": "resnet-ml-c5-abc", "model": "m", "content": "c",
+        "source": { "model_package_version_arn": arn, "version": format!("{number}-abc") },
+        "rule": "registry", "target": { "device": "ml_c5" }, "framework_version": null, "data_input_config": null,
+        "compiler_options": null, "output_location": "s3://artifacts/", "max_runtime_seconds": 900, "tags": {},
+        "attempt": 1, "approved_only": true,
+    });
+    Event::parse(&body.to_string()).unwrap()
+}
+
+/// SEMANTICS approved-only: No job is created for a version of a model package group that is not
+/// approved at that moment; its request is rejected.
+#[tokio::test]
+async fn version_rejected_while_it_waited_is_not_compiled() {
+    for approval in [Some("Rejected"), Some("PendingManualApproval"), None] {
+        let starter = create_starter();
+        starter.packages.add_group("resnet");
+        if let Some(approval) = approval {
+            starter.packages.put_version("resnet", 3, approval, Timestamp::UNIX_EPOCH);
+        }
+        starter.handle_event(package_request(3)).await.unwrap();
+        assert!(starter.jobs.jobs.lock().is_empty());
+        let (status, reason) = find_status(&starter).await.unwrap();
+        assert_eq!(status, JobStatus::Rejected);
+        let expected =
+            approval.map_or("it was deleted".to_owned(), |status| format!("its approval status is {status}"));
+        assert_eq!(reason.unwrap(), format!("{NOT_APPROVED}: {expected}"));
+        assert_eq!(starter.job_states.bodies.lock().len(), 1, "it is reported");
+    }
+}
+
+#[tokio::test]
+async fn approved_version_is_compiled_and_a_named_one_not_checked() {
+    let starter = create_starter();
+    starter.packages.put_version("resnet", 3, "Approved", Timestamp::UNIX_EPOCH);
+    starter.handle_event(package_request(3)).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+    // Rejected after its job was created: the job runs.
+    starter.packages.put_version("resnet", 3, "Rejected", Timestamp::UNIX_EPOCH);
+    starter.handle_event(package_request(3)).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+    let named = create_starter();
+    named.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(*named.packages.calls.lock(), [""; 0]);
+}
+
+#[tokio::test]
+async fn approval_that_cannot_be_read_is_read_again() {
+    let starter = create_starter();
+    starter.packages.put_version("resnet", 3, "Approved", Timestamp::UNIX_EPOCH);
+    starter.packages.failures.lock().push(CallErrorKind::Throttled);
+    assert!(matches!(starter.handle_event(package_request(3)).await, Err(Failure::Deferred { .. })));
+    starter.handle_event(package_request(3)).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }

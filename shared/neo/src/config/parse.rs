@@ -37,11 +37,12 @@ const SETTINGS: [&str; 11] = [
 ];
 /// Keys that apply to a model as a whole, and therefore not to a single target.
 const MODEL_KEYS: [&str; 1] = ["on_new_version"];
-const RULE: [&str; 10] = [
+const RULE: [&str; 11] = [
     "name",
     "bucket",
     "keys",
     "model_package_version",
+    "model_package_group",
     "targets",
     "framework",
     "framework_version",
@@ -49,6 +50,8 @@ const RULE: [&str; 10] = [
     "layout",
     "compiler_options",
 ];
+/// The keys of a rule that say which models it applies to.
+const SOURCES: [&str; 3] = ["keys", "model_package_version", "model_package_group"];
 /// Keys that apply to uploads only: SageMaker takes these settings from a model package itself.
 const UPLOAD_KEYS: [&str; 8] =
     ["bucket", "framework", "framework_version", "inputs", "layout", "symbolic_dims", "batch_size", "on_new_version"];
@@ -123,8 +126,9 @@ impl CompilationReader<'_> {
                 self.report_error_in_key(&item, "name", message);
             }
             if let Some((earlier, _)) = rules.iter().find(|(earlier, _)| earlier.shadows(&rule)) {
+                let what = if rule.package_groups().is_some() { "groups" } else { "keys" };
                 let message = format!(
-                    "rule `{}` is never reached: rule `{}` matches its keys first; reorder the rules or change their keys",
+                    "rule `{}` is never reached: rule `{}` matches its {what} first; reorder the rules or change their {what}",
                     rule.name, earlier.name
                 );
                 self.report_warning(&item, message);
@@ -190,7 +194,7 @@ impl CompilationReader<'_> {
         let layout = fields.get("layout").and_then(|at| self.read_choice(at, &layouts));
         let settings = self.read_settings(&fields);
         let own = fields.get("compiler_options");
-        let is_package = fields.get("model_package_version").is_some();
+        let is_package = SOURCES[1..].iter().any(|source| fields.get(source).is_some());
         let targets = self.require_field(&fields, "targets", "[ { device: ml_c5 } ]").and_then(|at| {
             let items = self.read_items(&at, "a list of targets, such as [ { device: ml_c5 } ]")?;
             if items.is_empty() {
@@ -270,17 +274,27 @@ impl CompilationReader<'_> {
     }
 
     fn read_source(&mut self, fields: &MapFields<'_>) -> Option<RuleSource> {
-        match (fields.get("keys"), fields.get("model_package_version")) {
-            (None, Some(package)) => {
+        let given: Vec<_> = SOURCES.iter().filter_map(|name| Some((*name, fields.get(name)?))).collect();
+        match given[..] {
+            [(_, _), (_, at), ..] => {
+                let names: Vec<_> = given.iter().map(|(name, _)| format!("`{name}`")).collect();
+                let message = format!(
+                    "expected only one of `keys`, `model_package_version` and `model_package_group`, found {}; keep one",
+                    names.join(" and ")
+                );
+                self.report_error(at, message);
+                None
+            }
+            [("model_package_version", package)] => {
                 self.reject_upload_keys(fields);
                 self.parse_text(package, "a model package version ARN").map(RuleSource::Package)
             }
-            (Some(_), Some(package)) => {
-                self.report_error(package, "expected either `keys` or `model_package_version`, found both; remove one");
-                None
+            [("model_package_group", groups)] => {
+                self.reject_upload_keys(fields);
+                self.parse_text(groups, "a model package group").map(RuleSource::PackageGroups)
             }
-            // Model package rules are the exception: a rule with neither key is reported as missing
-            // `keys`.
+            // Model package rules are the exception: a rule with none of the keys is reported as
+            // missing `keys`.
             _ => {
                 let keys = self.require_field(fields, "keys", "\"vision/**/*.tar.gz\"")?;
                 let bucket = match fields.get("bucket") {
@@ -540,8 +554,11 @@ impl CompilationReader<'_> {
 }
 
 impl CompilationRule {
-    /// Whether every upload that the later rule matches is matched by this one.
+    /// Whether everything that the later rule matches is matched by this one.
     fn shadows(&self, later: &Self) -> bool {
+        if let (Some(groups), Some(later_groups)) = (self.package_groups(), later.package_groups()) {
+            return groups.covers(later_groups);
+        }
         let (Some(keys), Some(later_keys)) = (self.key_pattern(), later.key_pattern()) else { return false };
         let (bucket, later_bucket) = (self.bucket_pattern(), later.bucket_pattern());
         keys.covers(later_keys) && (bucket == later_bucket || bucket.is_some_and(|bucket| bucket.as_str() == "*"))

@@ -94,9 +94,9 @@ impl RoleArn {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected a {expected}, such as {example}, found `{found}`")]
 pub struct InvalidValueError {
-    found: String,
-    expected: &'static str,
-    example: &'static str,
+    pub(super) found: String,
+    pub(super) expected: &'static str,
+    pub(super) example: &'static str,
 }
 
 impl FromStr for RoleArn {
@@ -136,6 +136,15 @@ impl ModelPackageArn {
     }
 }
 
+/// Whether a text is a valid name of a model package group (service model 2017-07-24,
+/// `EntityName`).
+pub(super) fn is_package_name(name: &str) -> bool {
+    (1..=PACKAGE_NAME).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
 impl FromStr for ModelPackageArn {
     type Err = InvalidValueError;
 
@@ -143,9 +152,8 @@ impl FromStr for ModelPackageArn {
         let is_versioned_package = |resource: &str| {
             let version = resource.strip_prefix("model-package/").and_then(|version| version.split_once('/'));
             version.is_some_and(|(name, number)| {
-                (1..=PACKAGE_NAME).contains(&name.len())
-                    && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                is_package_name(name.trim_end_matches('-'))
+                    && name.len() <= PACKAGE_NAME
                     && (1..=PACKAGE_NUMBER).contains(&number.len())
                     && number.bytes().all(|byte| byte.is_ascii_digit())
             })

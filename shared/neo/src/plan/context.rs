@@ -280,6 +280,7 @@ impl PlanContext<'_> {
             retries: retries.copied().map_or(DEFAULT_RETRIES, u32::from),
             max_runtime_seconds_after_timeout: longer.copied().map(NonZeroU32::get),
             compiler_options: options,
+            approved_only: self.rule.package_groups().is_some(),
             // Added when the plan is complete.
             warnings: Vec::new(),
             job_name,

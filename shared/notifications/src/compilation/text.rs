@@ -74,6 +74,14 @@ pub(super) fn format_unmatched_file_text(source: &ModelSource, folder: &str, pro
     text
 }
 
+pub(super) fn format_rule_rejected_text(rule: &str, problems: &[Problem]) -> String {
+    let mut text = "No model package is compiled by a rule of the configuration.\n".to_owned();
+    append_problems(&mut text, problems);
+    text.push('\n');
+    append_line(&mut text, "Rule", rule);
+    text
+}
+
 pub(super) fn format_job_text(
     kind: NotificationType,
     name: &str,

@@ -8,7 +8,7 @@ use notifications::notifier::Notifier;
 use plan_compilation::Planner;
 use relay_compilation::JobRelay;
 use start_compilation::Starter;
-use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic};
+use support::{MemoryJobs, MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic};
 use sweep_compilations::Sweeper;
 
 use super::SimulatedStack;
@@ -53,11 +53,13 @@ impl SimulatedStack {
         ControlledEdge<MemoryTable>,
         ControlledEdge<MemoryTopic>,
         ControlledEdge<MemoryQueue>,
+        MemoryPackages,
     > {
         let ledger = self.create_ledger(calls);
         let notifier = self.create_notifier(calls);
         let objects = control_edge(&self.objects, calls);
         Planner {
+            packages: MemoryPackages::default(),
             models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
             config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
             archives: objects,
@@ -76,8 +78,10 @@ impl SimulatedStack {
     pub(super) fn create_starter(
         &self,
         calls: &CallControl,
-    ) -> Starter<ControlledEdge<MemoryJobs>, ControlledEdge<MemoryTable>, ControlledEdge<MemoryQueue>> {
+    ) -> Starter<ControlledEdge<MemoryJobs>, ControlledEdge<MemoryTable>, ControlledEdge<MemoryQueue>, MemoryPackages>
+    {
         Starter {
+            packages: MemoryPackages::default(),
             jobs: control_edge(&self.jobs, calls),
             ledger: self.create_ledger(calls),
             job_states: control_edge(&self.job_states, calls),

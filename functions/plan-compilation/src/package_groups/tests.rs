@@ -1,0 +1,311 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use automation::{
+    ConfigSource, ModelNotifier,
+    event::{Event, ObjectCreated},
+};
+use ledger::Ledger;
+use neo::{CompilationRequest, ModelBuckets};
+use notifications::notifier::Notifier;
+use support::{MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
+use worker::CallErrorKind;
+
+use super::*;
+
+/// When the tests start, in seconds.
+const START: i64 = 1_790_000_000;
+
+/// The simulated clock, in seconds since the start.
+static TIME: AtomicI64 = AtomicI64::new(0);
+
+/// The tests in this file share the simulated clock, which only advances.
+fn now() -> Timestamp {
+    Timestamp::from_second(START + TIME.fetch_add(1, Ordering::Relaxed)).unwrap()
+}
+
+/// Before every rule became active.
+fn long_ago() -> Timestamp {
+    Timestamp::from_second(START - 1_000_000).unwrap()
+}
+
+type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue, MemoryPackages>;
+
+/// A planner with a configuration that has these rules.
+fn create_planner(rules: &str) -> TestPlanner {
+    let objects = MemoryObjects::default();
+    let ledger = Ledger::new(MemoryTable::default(), now);
+    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
+    let planner = Planner {
+        config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+        models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
+        archives: objects,
+        ledger,
+        notifier,
+        packages: MemoryPackages::default(),
+        requests: MemoryQueue::default(),
+        uploads: MemoryQueue::default(),
+        config_queues: Vec::new(),
+        model_buckets: ModelBuckets::new("models", Vec::new()),
+        artifact_buckets: Vec::new(),
+        region: None,
+        clock: now,
+    };
+    planner.put_config("c1", rules);
+    planner
+}
+
+fn rule(groups: &str) -> String {
+    format!("{{ name: registry, model_package_group: '{groups}', targets: [ {{ device: ml_c5 }} ] }}")
+}
+
+impl TestPlanner {
+    fn put_config(&self, version: &str, rules: &str) {
+        let text = format!("version: 1\ncompilation: {{ rules: [ {rules} ] }}");
+        let object = StoredObject {
+            version_id: Some(version.to_owned()),
+            etag: version.to_owned(),
+            bytes: text.into_bytes(),
+            ..StoredObject::default()
+        };
+        self.archives.put_version("config", "automation.yaml", object);
+    }
+
+    /// Handles the event of the configuration.
+    async fn apply(&self, version: &str) {
+        let object = ObjectCreated {
+            bucket: "config".to_owned(),
+            key: "automation.yaml".to_owned(),
+            version_id: Some(version.to_owned()),
+            etag: None,
+            size: None,
+            sequencer: None,
+            replayed_at: None,
+        };
+        self.handle_event(Event::ObjectsCreated(vec![object])).await.unwrap();
+    }
+
+    /// Approves a version that was registered before every rule became active, and handles the event.
+    async fn approve(&self, group: &str, number: u32) {
+        let arn = self.packages.put_version(group, number, "Approved", long_ago());
+        self.send_event(group, arn.as_str()).await.unwrap();
+    }
+
+    async fn send_event(&self, group: &str, arn: &str) -> Result<(), Failure> {
+        let state = ModelPackageState { group: group.to_owned(), arn: arn.to_owned() };
+        self.handle_event(Event::ModelPackageState(state)).await
+    }
+
+    /// The requested versions, such as `resnet/3 for ml_c5`, in order.
+    fn requested(&self) -> Vec<String> {
+        let requests = self.requests.bodies.lock();
+        let requests = requests.iter().map(|body| serde_json::from_str::<CompilationRequest>(body).unwrap());
+        requests.map(|request| format!("{} for {}", request.source.display_name(), request.target)).collect()
+    }
+}
+
+/// SEMANTICS approved-once: A rule with `model_package_group` compiles the newest approved version
+/// when it becomes active, and each version that is approved later, once per target.
+#[tokio::test]
+async fn newest_and_later_approved_versions_are_requested() {
+    let planner = create_planner(&rule("resnet"));
+    for (number, approval) in [(1, "Approved"), (2, "Approved"), (3, "PendingManualApproval"), (4, "Rejected")] {
+        planner.packages.put_version("resnet", number, approval, long_ago());
+    }
+    planner.apply("c1").await;
+    assert_eq!(planner.requested(), ["resnet/2 for ml_c5"], "the newest approved one");
+    planner.approve("resnet", 3).await;
+    planner.approve("resnet", 4).await;
+    assert_eq!(planner.requested()[1..], ["resnet/3 for ml_c5", "resnet/4 for ml_c5"]);
+    let approved = planner.requests.bodies.lock().iter().all(|body| body.contains(r#""approved_only":true"#));
+    assert!(approved, "start-compilation checks it again");
+    assert!(planner.notifier.topic().types().is_empty(), "{:?}", planner.notifier.topic().types());
+}
+
+/// SEMANTICS approved-once: A rule with `model_package_group` compiles the newest approved version
+/// when it becomes active, and each version that is approved later, once per target.
+#[tokio::test]
+async fn repeated_events_and_new_approvals_request_nothing_new() {
+    let planner = create_planner(&rule("resnet"));
+    planner.packages.put_version("resnet", 1, "Approved", long_ago());
+    planner.packages.put_version("resnet", 2, "Approved", long_ago());
+    planner.apply("c1").await;
+    for _ in 0..3 {
+        planner.approve("resnet", 2).await;
+    }
+    for (number, newest) in [(2, "resnet/2"), (1, "resnet/1")] {
+        for approval in ["Rejected", "Approved"] {
+            let arn = planner.packages.put_version("resnet", number, approval, long_ago());
+            planner.send_event("resnet", arn.as_str()).await.unwrap();
+            planner.handle_schedule().await.unwrap();
+            assert_eq!(planner.requested(), ["resnet/2 for ml_c5"], "{newest} is {approval}");
+        }
+    }
+    // Written again, with a change that does not concern the rule.
+    planner.put_config(
+        "c2",
+        &format!("{}, {{ name: all, keys: '**', targets: [ {{ device: ml_m5 }} ] }}", rule("resnet")),
+    );
+    planner.apply("c2").await;
+    assert_eq!(planner.requested().len(), 1);
+}
+
+/// SEMANTICS found-later: An upload, a configuration or an approved model package whose event never
+/// arrived is found within an hour and processed as if it had; an upload only if it was modified after
+/// the stack first saw the bucket, and less than 7 days ago.
+#[tokio::test]
+async fn approved_versions_without_an_event_are_found() {
+    let planner = create_planner(&rule("vision-*"));
+    *planner.packages.page_size.lock() = 2;
+    for number in 1..=5 {
+        planner.packages.put_version("vision-a", number, "PendingManualApproval", long_ago());
+    }
+    planner.packages.put_version("audio", 1, "Approved", long_ago());
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested(), [""; 0]);
+    // An old version, behind pages without an approved one, and two of a new group.
+    planner.packages.put_version("vision-a", 1, "Approved", long_ago());
+    planner.packages.put_version("vision-b", 1, "Approved", now());
+    planner.packages.put_version("vision-b", 2, "Approved", now());
+    for _ in 0..2 {
+        planner.handle_schedule().await.unwrap();
+    }
+    let mut requested = planner.requested();
+    requested.sort();
+    assert_eq!(requested, ["vision-a/1 for ml_c5", "vision-b/1 for ml_c5", "vision-b/2 for ml_c5"]);
+}
+
+#[tokio::test]
+async fn changed_rule_requests_the_newest_version_again() {
+    let planner = create_planner(&rule("resnet"));
+    planner.packages.put_version("resnet", 1, "Approved", long_ago());
+    planner.apply("c1").await;
+    planner.approve("resnet", 2).await;
+    planner.put_config("c2", &rule("resnet").replace("ml_c5", "ml_m5"));
+    planner.apply("c2").await;
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested(), ["resnet/1 for ml_c5", "resnet/2 for ml_c5", "resnet/2 for ml_m5"]);
+}
+
+/// What was approved while there was no rule is not compiled, except the newest.
+#[tokio::test]
+async fn rule_that_is_added_again_begins_anew() {
+    let planner = create_planner(&rule("resnet"));
+    planner.packages.put_version("resnet", 1, "Approved", long_ago());
+    planner.apply("c1").await;
+    planner.put_config("c2", "");
+    planner.apply("c2").await;
+    for number in [2, 3] {
+        planner.packages.put_version("resnet", number, "Approved", now());
+    }
+    planner.handle_schedule().await.unwrap();
+    planner.put_config("c3", &rule("resnet"));
+    planner.apply("c3").await;
+    assert_eq!(planner.requested(), ["resnet/1 for ml_c5", "resnet/3 for ml_c5"]);
+}
+
+#[tokio::test]
+async fn first_rule_that_matches_a_group_applies() {
+    let rules = format!(
+        "{{ name: special, model_package_group: vision-a, targets: [ {{ device: ml_m5 }} ] }}, {}",
+        rule("vision-*")
+    );
+    let planner = create_planner(&rules);
+    for group in ["vision-a", "vision-b"] {
+        planner.packages.put_version(group, 1, "Approved", long_ago());
+    }
+    planner.apply("c1").await;
+    planner.approve("vision-a", 2).await;
+    planner.approve("audio", 1).await;
+    let requested = planner.requested();
+    assert_eq!(requested, ["vision-a/1 for ml_m5", "vision-b/1 for ml_c5", "vision-a/2 for ml_m5"]);
+}
+
+#[tokio::test]
+async fn glob_that_matches_too_many_groups_is_reported() {
+    let planner = create_planner(&rule("*"));
+    for number in 0..=MAX_GROUPS {
+        planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
+    }
+    planner.apply("c1").await;
+    planner.handle_schedule().await.unwrap();
+    planner.approve("g-7", 2).await;
+    assert_eq!(planner.requested(), [""; 0]);
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"], "once per configuration");
+    let text = planner.notifier.topic().published.lock()[0].text.clone();
+    assert!(text.contains("`*` matches 51 model package groups, more than 50"), "{text}");
+    let mut search = PackageSearch::default();
+    planner.plan_approved_packages(&mut search).await.unwrap();
+    assert_eq!(search, PackageSearch { groups: 0, planned: 0, problems: 1 });
+}
+
+#[tokio::test]
+async fn missing_group_is_reported_until_it_exists() {
+    let planner = create_planner(&rule("arn:aws:sagemaker:eu-west-1:123456789012:model-package-group/resnet"));
+    for _ in 0..2 {
+        planner.handle_schedule().await.unwrap();
+    }
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
+    let text = planner.notifier.topic().published.lock()[0].text.clone();
+    assert!(text.contains("there is no model package group"), "{text}");
+    planner.packages.put_version("resnet", 1, "Approved", now());
+    planner.handle_schedule().await.unwrap();
+    planner.packages.put_version("resnet", 2, "Approved", now());
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested(), ["resnet/1 for ml_c5", "resnet/2 for ml_c5"]);
+}
+
+/// Groups that do not exist are checked in turn, too.
+#[tokio::test]
+async fn missing_groups_do_not_keep_back_the_others() {
+    let missing =
+        (0..MAX_GROUPS_PER_RUN).map(|number| rule(&format!("no-{number}")).replace("registry", &format!("r-{number}")));
+    let planner = create_planner(&missing.chain([rule("resnet")]).collect::<Vec<_>>().join(", "));
+    planner.packages.put_version("resnet", 1, "Approved", long_ago());
+    for _ in 0..2 {
+        planner.handle_schedule().await.unwrap();
+    }
+    assert_eq!(planner.requested(), ["resnet/1 for ml_c5"]);
+}
+
+#[tokio::test]
+async fn groups_are_checked_in_turn() {
+    let planner = create_planner(&rule("g-*"));
+    planner.ledger.record_applied_config("c1").await.unwrap();
+    for number in 0..25 {
+        planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
+    }
+    for expected in [10, 20, 25, 25] {
+        planner.handle_schedule().await.unwrap();
+        assert_eq!(planner.requested().len(), expected);
+    }
+    let lists = planner.packages.calls.lock().iter().filter(|call| call.starts_with("ListModelPackages ")).count();
+    assert_eq!(lists, 4 * MAX_GROUPS_PER_RUN);
+}
+
+#[tokio::test]
+async fn throttled_search_is_continued_by_the_next_run() {
+    let planner = create_planner(&rule("g-*"));
+    planner.ledger.record_applied_config("c1").await.unwrap();
+    for number in 0..3 {
+        planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
+    }
+    for calls in 1..=2 {
+        *planner.packages.failures.lock() = vec![CallErrorKind::Throttled];
+        planner.handle_schedule().await.unwrap();
+        assert_eq!(planner.requested(), [""; 0], "{calls}");
+    }
+    *planner.packages.failures.lock() = vec![CallErrorKind::Denied];
+    assert!(planner.handle_schedule().await.is_err(), "someone has to act");
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested().len(), 3);
+}
+
+#[tokio::test]
+async fn event_without_a_matching_rule_calls_nothing() {
+    for rules in [rule("other"), "{ name: a, keys: 'a/**', targets: [ { device: ml_c5 } ] }".to_owned()] {
+        let planner = create_planner(&rules);
+        planner.approve("resnet", 1).await;
+        assert_eq!(planner.requested(), [""; 0]);
+        assert_eq!(*planner.packages.calls.lock(), [""; 0]);
+    }
+}
