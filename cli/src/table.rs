@@ -1,6 +1,7 @@
 //! Tables whose columns are as wide as their content, or as the terminal allows.
 
 use anstyle::Style;
+use document::escape_line;
 
 use crate::{
     error::CliError,
@@ -26,8 +27,9 @@ pub(crate) struct TableCell {
 }
 
 impl TableCell {
+    /// Object keys and reasons of failures come from others: they are shown on one line.
     pub fn with_style(text: impl Into<String>, style: Style) -> Self {
-        Self { text: text.into(), style }
+        Self { text: escape_line(&text.into()).into_owned(), style }
     }
 }
 

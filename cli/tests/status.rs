@@ -135,6 +135,24 @@ fn watch_waits_for_the_newest_version() {
 }
 
 #[test]
+fn hostile_text_is_shown_on_one_line() {
+    let hostile = "a\nFix: run this\t\u{1b}[31m \u{202e}zg.rat";
+    let mut stack = Stack { versions: vec!["v1"], ..Stack::default() };
+    let mut model = model_row("v1", &["job-1"]);
+    model["upload"]["key"] = hostile.into();
+    model["problems"] = json!([{ "code": "p", "problem": hostile, "remedy": hostile }]);
+    stack.rows.insert(model_key("v1"), model);
+    stack.add_job("job-1", job_row("job-1", "FAILED", Some(hostile), 1));
+    for query in [URI, "job-1"] {
+        let stack = Stack { versions: vec!["v1"], rows: stack.rows.clone(), ..Stack::default() };
+        let (text, _) = run_status(stack, &[query]);
+        let shown = r"a\nFix: run this\t\u{1b}[31m \u{202e}zg.rat";
+        assert!(text.contains(shown) && !text.contains("\nFix: run this"), "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text}");
+    }
+}
+
+#[test]
 fn last_replay_is_shown() {
     let at = "2026-11-28T08:00:00Z";
     let mut stack = Stack { versions: vec!["v1"], ..Stack::default() };

@@ -8,7 +8,6 @@ use automation::{
 };
 use jiff::Timestamp;
 use ledger::{Ledger, LedgerTable, ModelFailure};
-use neo::ModelId;
 use serde_json::json;
 use worker::{CallError, queue::Sender};
 
@@ -192,9 +191,8 @@ async fn find_uploads<T: LedgerTable>(
         let jobs = ledger.find_jobs(&names).await?;
         let mut causes = HashMap::with_capacity(plans.len());
         for plan in &plans {
-            let Some(upload) = plan.source.as_upload() else { continue };
             let jobs: Vec<_> = jobs.iter().filter(|job| plan.jobs.contains(&job.name)).cloned().collect();
-            causes.insert(ModelId::new(&upload.bucket, &upload.key, upload.version()), plan.find_failure(&jobs));
+            causes.insert(plan.source.unreplayed_id(), plan.find_failure(&jobs));
         }
         for (mut object, uploaded_at) in uploads {
             let cause = match object.model_id().and_then(|id| causes.get(&id)) {
@@ -217,8 +215,8 @@ fn print_uploads(found: &FoundUploads, out: &mut CliOutput) -> Result<(), CliErr
         let mut table = TextTable::new(["uploaded", "bytes", "answer", "key"]);
         for ReplayedUpload { object, uploaded_at, cause } in found.to_send.iter().take(MAX_SHOWN) {
             let uploaded = uploaded_at.strftime("%F %T UTC").to_string();
-            let (size, key) = (object.size.unwrap_or_default(), document::escape_line(&object.key));
-            table.add_row([uploaded, size.to_string(), cause.as_str().to_owned(), key.to_string()].map(Into::into));
+            let size = object.size.unwrap_or_default().to_string();
+            table.add_row([uploaded, size, cause.as_str().to_owned(), object.key.clone()].map(Into::into));
         }
         table.print_to(out)?;
         if found.to_send.len() > MAX_SHOWN {

@@ -70,6 +70,14 @@ impl ModelSource {
         ModelId::new(&bucket, &key, &version)
     }
 
+    /// The id of this model version before it was replayed.
+    pub fn unreplayed_id(&self) -> ModelId {
+        match self {
+            Self::Upload(upload) => ModelId::new(&upload.bucket, &upload.key, upload.version()),
+            Self::Package(_) => self.model_id(),
+        }
+    }
+
     /// What names and ids are derived from. A package has an empty bucket, which no upload has.
     pub(crate) fn identity_fields(&self) -> [Cow<'_, str>; 3] {
         match self {

@@ -44,7 +44,7 @@ fn find_link(notification: &Notification) -> Option<&str> {
 /// Notifications of one model version, one labeling job or one partner app form a thread.
 fn find_thread(notification: &Notification) -> Option<String> {
     if let Some(model) = &notification.model {
-        return Some(format!("model-{}", model.source.model_id().as_str()));
+        return Some(format!("model-{}", model.source.unreplayed_id().as_str()));
     }
     if let Some(app) = &notification.app {
         return Some(format!("partner-app-{}", app.name));

@@ -451,7 +451,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::notification::MAX_SUBJECT;
+    use crate::{
+        hostile_text::{HOSTILE, assert_harmless},
+        notification::MAX_SUBJECT,
+    };
 
     fn sample_upload() -> Upload {
         Upload {
@@ -699,34 +702,50 @@ mod tests {
     }
 
     #[test]
+    fn replay_has_its_own_id_in_the_thread_of_its_upload() {
+        let first = rejected_model(&[Problem::new("p", "what", "fix")]);
+        let replay = ModelRow { source: first.source.to_replay(Timestamp::MAX).unwrap(), ..first.clone() };
+        let [first, replay] =
+            [first, replay].map(|row| Notification::upload_rejected(&row.source.model_id(), &row, Timestamp::MAX));
+        assert_ne!(first.id, replay.id);
+        let thread = |notification: &Notification| {
+            let message: Value = serde_json::from_str(&notification.sns_message().unwrap()).unwrap();
+            let chat: Value = serde_json::from_str(message["https"].as_str().unwrap()).unwrap();
+            chat["metadata"]["threadId"].clone()
+        };
+        assert!(thread(&first).is_string());
+        assert_eq!(thread(&first), thread(&replay));
+    }
+
+    #[test]
     fn hostile_names_forge_neither_lines_nor_mentions() {
-        let hostile = "a\nFix: run this\t<!channel> <https://evil|Approve> [x](http://evil) \u{202e}zg.rat";
-        for padding in [0, 1024 - hostile.len() - ".tar.gz".len()] {
-            let key = format!("{hostile}{}.tar.gz", "x".repeat(padding));
+        let time = Timestamp::UNIX_EPOCH;
+        for padding in [0, 1024 - HOSTILE.len() - ".tar.gz".len()] {
+            let key = format!("{HOSTILE}{}.tar.gz", "x".repeat(padding));
             let mut failed = job_row("ml_c5", JobStatus::Failed);
             failed.failure_reason = Some(key.clone());
             if let Some(ModelSource::Upload(upload)) = failed.request.as_mut().map(|request| &mut request.source) {
                 upload.key.clone_from(&key);
             }
-            let mut rejected = rejected_model(&[Problem::new("p", format!("{key} is bad"), format!("delete {key}"))]);
-            rejected.source = failed.request.clone().unwrap().source;
-            let time = Timestamp::UNIX_EPOCH;
+            let source = failed.request.clone().unwrap().source;
+            let problem = Problem::new("p", format!("{key} is bad"), format!("delete {key}"));
+            let rejected = ModelRow { source: source.clone(), ..rejected_model(std::slice::from_ref(&problem)) };
+            let completed = JobRow { status: JobStatus::Completed, ..failed.clone() };
+            let wait = ModelWait { since: time, parked_at: time, reason: Some(key.clone()), published: false };
+            let file = Upload { key: key.replace(".tar.gz", ".txt"), ..source.as_upload().unwrap().clone() };
+            let unmatched = ModelRow { source: file.into(), ..rejected.clone() };
+            let another = ModelId::new("models", "other", "v");
             let notifications = [
-                Notification::upload_rejected(&model_id(), &rejected, time),
-                Notification::job_status(&failed, None, time).unwrap(),
-                Notification::model_summary(&rejected, &model_id(), &[failed], SUMMARY, time),
+                Some(Notification::upload_rejected(&model_id(), &rejected, time)),
+                Some(Notification::own_artifact(source.as_upload().unwrap(), problem, time)),
+                Notification::unmatched_file(&unmatched, time),
+                Notification::job_status(&failed, None, time),
+                Some(Notification::compilation_waiting(&model_id(), &rejected, &wait, &[failed.clone()], time)),
+                Notification::reused_artifact(&another, &rejected, &completed, time),
+                Some(Notification::model_summary(&rejected, &model_id(), &[failed], SUMMARY, time)),
             ];
             for notification in notifications {
-                let is_plain = |c: char| c == '\n' || !c.is_control() && c != '\u{202e}';
-                assert!(notification.text.chars().all(is_plain), "{}", notification.text);
-                assert!(!notification.text.contains("\nFix: run this"), "{}", notification.text);
-                for (name, value) in notification.message_attributes() {
-                    assert!(!value.contains(|c: char| c.is_control() || c == '\u{202e}'), "{name}: {value}");
-                }
-                let message: Value = serde_json::from_str(&notification.sns_message().unwrap()).unwrap();
-                let chat: Value = serde_json::from_str(message["https"].as_str().unwrap()).unwrap();
-                let shown = format!("{} {}", chat["content"]["title"], chat["content"]["description"]);
-                assert!(!shown.contains('<') && !shown.contains("]("), "{shown}");
+                assert_harmless(&notification.unwrap());
             }
         }
     }

@@ -74,6 +74,17 @@ impl Notification {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile_text::{HOSTILE, assert_harmless};
+
+    #[test]
+    fn hostile_reasons_forge_neither_lines_nor_mentions() {
+        let time = Timestamp::UNIX_EPOCH;
+        let change = Change { field: "description".to_owned(), from: Some(HOSTILE.to_owned()), to: None };
+        let failed = SettledUpdate::Failed { changes: Vec::new(), reason: HOSTILE.to_owned() };
+        for outcome in [failed, SettledUpdate::Applied { changes: vec![change] }] {
+            assert_harmless(&Notification::image_outcome("training-base", &outcome, time, time));
+        }
+    }
 
     /// The examples in docs/NOTIFICATIONS.md are generated from this snapshot.
     #[test]

@@ -5,6 +5,8 @@ mod chat;
 mod compilation;
 mod console;
 pub mod event_bus;
+#[cfg(test)]
+mod hostile_text;
 mod image;
 mod notification;
 mod notification_type;

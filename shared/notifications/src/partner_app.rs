@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use document::escape_line;
 use jiff::Timestamp;
 use maintenance::{
     Change,
@@ -276,7 +277,7 @@ fn append_release_notes(text: &mut String, app: &ObservedApp) {
     };
     let _ = writeln!(text, "\nNew in {}:", available.version);
     for note in &available.release_notes {
-        let _ = writeln!(text, "- {note}");
+        let _ = writeln!(text, "- {}", escape_line(note));
     }
 }
 
@@ -322,6 +323,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::hostile_text::{HOSTILE, assert_harmless};
 
     const CONFIG: &str = "
 version: 1
@@ -426,6 +428,40 @@ partner_apps:
             })
             .collect();
         insta::assert_json_snapshot!(notifications);
+    }
+
+    #[test]
+    fn hostile_reasons_forge_neither_lines_nor_mentions() {
+        let now = Timestamp::UNIX_EPOCH;
+        let (declared, _) = document::read_document(CONFIG, DeclaredResources::read_sections).unwrap();
+        let mut observed = observed_app("fiddlerstaging", "1.3", Some("1.4"));
+        if let AppObservation::Described(app) = &mut observed
+            && let Some(upgrade) = &mut app.available_upgrade
+        {
+            upgrade.release_notes = vec![HOSTILE.to_owned()];
+        }
+        let observed = [observed];
+        let views = build_views(&declared.partner_apps, &observed, &BTreeMap::new(), now);
+        let app = &views[0];
+        let failures = FailedAttempts {
+            update_id: "1.4".to_owned(),
+            count: 1,
+            last: now,
+            reason: HOSTILE.to_owned(),
+            earlier: 0,
+            config: None,
+            refused: false,
+        };
+        let outcome = UpdateOutcome::UpgradeFailed { from: "1.3".to_owned(), to: "1.4".to_owned(), failures };
+        let problem = Problem::new("p", HOSTILE, HOSTILE);
+        let announcements = [
+            Announcement::UpgradeAvailable { app, to: "1.4".parse().unwrap() },
+            Announcement::UpdateFinished { app, outcome: &outcome, requested_at: now },
+            Announcement::Blocked { app, problem: &problem },
+        ];
+        for announcement in announcements {
+            assert_harmless(&Notification::from_announcement(&announcement, None, now).unwrap());
+        }
     }
 
     #[test]

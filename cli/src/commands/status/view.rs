@@ -1,5 +1,6 @@
 //! The status of uploads and jobs, as text and as JSON.
 
+use document::escape_line;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{JobRow, MAX_COUNTED, ModelRow, ModelState, ParkedSummary};
 use maintenance::time_format::format_age;
@@ -94,6 +95,7 @@ impl StatusView {
 
     pub fn print_to(&self, now: Timestamp, out: &mut CliOutput) -> Result<(), CliError> {
         if let Some(UnplannedVersion { uri, version }) = &self.unplanned {
+            let uri = escape_line(uri);
             out.print_line(format_args!("{uri} {FAINT}version {version}{FAINT:#}: not planned yet\n"))?;
         }
         for (model, jobs) in &self.models {
@@ -134,13 +136,15 @@ fn describe_parked(parked: &ParkedSummary, now: Timestamp) -> Option<String> {
 
 fn print_model(model: &ModelRow, jobs: &[JobRow], now: Timestamp, out: &mut CliOutput) -> Result<(), CliError> {
     let (uri, version) = (model.source.to_uri(), model.source.version());
+    let uri = escape_line(&uri);
     let rule = model.rule.as_deref().map(|rule| format!(", rule {rule}")).unwrap_or_default();
     let is_replay = model.source.as_upload().is_some_and(|upload| upload.replayed_at.is_some());
     let planned = format!("{} {}", if is_replay { "replayed" } else { "planned" }, format_age(model.planned_at, now));
     out.print_line(format_args!("{uri} {FAINT}version {version}{rule}, {planned} ago{FAINT:#}"))?;
     for problem in &model.problems {
-        out.print_line(format_args!("  {ERROR}rejected{ERROR:#}: {} [{}]", problem.problem, problem.code))?;
-        out.print_line(format_args!("    Fix: {}", problem.remedy))?;
+        let (what, fix) = (escape_line(&problem.problem), escape_line(&problem.remedy));
+        out.print_line(format_args!("  {ERROR}rejected{ERROR:#}: {what} [{}]", problem.code))?;
+        out.print_line(format_args!("    Fix: {fix}"))?;
     }
     if !jobs.is_empty() {
         build_job_table(jobs, now).with_indent(2).print_to(out)?;
@@ -183,7 +187,7 @@ fn print_job(job: &JobRow, now: Timestamp, out: &mut CliOutput) -> Result<(), Cl
         let source = request.map(|request| &request.source);
         let reason = job.failure_reason.as_deref().unwrap_or_default();
         let fix = suggest_failure_fix(reason, request.map(|request| request.rule.as_str()), source);
-        out.print_line(format_args!("\nFix: {fix}"))?;
+        out.print_line(format_args!("\nFix: {}", escape_line(&fix)))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@ use model_archive::Problem;
 use serde_json::Value;
 
 use super::*;
+use crate::hostile_text::{HOSTILE, assert_harmless};
 
 fn parse_time(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -188,6 +189,33 @@ fn only_the_same_drift_is_published_under_the_same_id() {
     let id = |change: &[_]| reconciled(change, ApplyOutcome::Planned, WorkteamAction::Update).id;
     assert_eq!(id(&change), id(&change));
     assert_ne!(id(&change), id(&other));
+}
+
+#[test]
+fn hostile_messages_forge_neither_lines_nor_mentions() {
+    let state = LabelingJobState {
+        arn: "arn:aws:sagemaker:eu-west-1:123456789012:labeling-job/chest-ct".to_owned(),
+        status: "Failed".to_owned(),
+    };
+    let failed = LabelingJobDescription {
+        job: labeling_job("chest-ct", 0, 10, "2026-11-20T08:00:00Z"),
+        team_arn: observed_team("radiology").arn,
+        failure_reason: Some(HOSTILE.to_owned()),
+    };
+    let actions = vec![WorkteamAction::Update(WorkteamCall::default())];
+    let item = PlanItem { actions, ..PlanItem::unchanged("radiology") };
+    let refused = Reconciled { item, outcome: ApplyOutcome::Failed(HOSTILE.to_owned()) };
+    let subject = TeamMessage { subject: Some(HOSTILE.to_owned()), ..team_message("m-1", "hello") };
+    for notification in [
+        team_messages(vec![team_message("m-1", HOSTILE)], Vec::new(), &[]),
+        team_messages(vec![subject], Vec::new(), &[]),
+        team_messages(vec![team_message("m-1", "hello")], Vec::new(), &[HOSTILE]),
+        Notification::labeling_job(&state, Some(failed), None, Vec::new(), test_time()),
+        reconciled(&[("description", Some(HOSTILE), None)], ApplyOutcome::Applied, WorkteamAction::Update),
+        Notification::workteam_reconciled(&refused, test_time()).unwrap(),
+    ] {
+        assert_harmless(&notification);
+    }
 }
 
 #[test]

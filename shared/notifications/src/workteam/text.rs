@@ -52,7 +52,7 @@ pub(super) fn format_team_messages(news: &TeamMessages, now: Timestamp) -> (Stri
         text.push('\n');
     }
     for note in &news.notes {
-        let _ = writeln!(text, "Note: {note}\n");
+        let _ = writeln!(text, "Note: {}\n", escape_line(note));
     }
     append_messages(&mut text, &news.messages);
     text.push('\n');
@@ -184,7 +184,7 @@ pub(super) fn describe_labeling_status(status: &LabelingJobStatus) -> String {
         LabelingJobStatus::Failed => "failed".to_owned(),
         LabelingJobStatus::Stopping => "is stopping".to_owned(),
         LabelingJobStatus::Stopped => "was stopped".to_owned(),
-        LabelingJobStatus::Unknown(status) => format!("is {status}"),
+        LabelingJobStatus::Unknown(status) => format!("is {}", escape_line(status)),
     }
 }
 
@@ -218,7 +218,7 @@ pub(super) fn format_labeling_job_text(name: &str, report: &LabelingJobReport, n
         let _ = writeln!(text, "Reason: {}\n", escape_line(reason));
     }
     for note in &report.notes {
-        let _ = writeln!(text, "Note: {note}\n");
+        let _ = writeln!(text, "Note: {}\n", escape_line(note));
     }
     for team in &report.workteams {
         append_team(&mut text, team);
@@ -264,7 +264,7 @@ pub(super) fn format_reconciliation_text(kind: NotificationType, reconciled: &Re
     if let Some(problem) = &item.problem {
         append_problems(&mut text, std::slice::from_ref(problem));
     } else if let Some(reason) = reconciled.outcome.reason() {
-        let _ = writeln!(text, "\nProblem: {reason}");
+        let _ = writeln!(text, "\nProblem: {}", escape_line(reason));
     }
     match kind {
         NotificationType::WorkteamCreated | NotificationType::WorkteamUpdated => {
@@ -273,7 +273,7 @@ pub(super) fn format_reconciliation_text(kind: NotificationType, reconciled: &Re
         _ => append_unapplied_changes(&mut text, &item.changes),
     }
     for note in &item.notes {
-        let _ = writeln!(text, "\nNote: {note}");
+        let _ = writeln!(text, "\nNote: {}", escape_line(note));
     }
     text
 }
