@@ -246,7 +246,8 @@ Examples:
   automation validate automation.yaml && aws s3 cp automation.yaml s3://$ConfigBucketName/
   automation validate automation.yaml --stack sagemaker-automation --strict
 
-With --stack, buckets, keys and networks that the stack's roles may not use are warnings.")]
+With --stack, buckets, keys and networks that the stack's roles may not use are warnings, and so are
+model packages whose archive they may not read.")]
 pub(crate) struct ValidateArgs {
     /// Configuration file, or `-` for standard input
     #[arg(default_value = "automation.yaml")]

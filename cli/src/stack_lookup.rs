@@ -1,7 +1,10 @@
-//! Looks up the stack for a command that otherwise calls no AWS service.
+//! Looks up the stack, and what its rules need, for a command that otherwise calls no AWS service.
+
+use document::ConfigDiagnostic;
+use neo::CompilationConfig;
 
 #[cfg(feature = "aws")]
-use crate::aws::session::AwsSession;
+use crate::aws::{package_archives, session::AwsSession};
 use crate::{args::StackArgs, error::CliError, stack_description::StackDescription};
 
 /// Describes the stack that the command line names; `None` if it names none.
@@ -18,4 +21,31 @@ pub(crate) fn describe_stack(args: &StackArgs) -> Result<Option<StackDescription
 #[cfg(not(feature = "aws"))]
 pub(crate) fn describe_stack(args: &StackArgs) -> Result<Option<StackDescription>, CliError> {
     if args.stack.is_some() { Err(CliError::NoAws) } else { Ok(None) }
+}
+
+/// Warns of rules whose model packages the stack cannot compile; calls nothing without such a rule.
+#[cfg(feature = "aws")]
+pub(crate) fn find_package_warnings(
+    args: &StackArgs,
+    stack: &StackDescription,
+    config: &CompilationConfig,
+) -> Result<Vec<ConfigDiagnostic>, CliError> {
+    if config.rules.iter().all(|rule| rule.key_pattern().is_some()) {
+        return Ok(Vec::new());
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
+    runtime.block_on(async {
+        let session = AwsSession::open(&args.aws).await?;
+        let registry = sagemaker::SageMakerClient::from_config(session.config());
+        Ok(package_archives::find_package_warnings(&registry, &stack.model_buckets(), config).await?)
+    })
+}
+
+#[cfg(not(feature = "aws"))]
+pub(crate) fn find_package_warnings(
+    _: &StackArgs,
+    _: &StackDescription,
+    _: &CompilationConfig,
+) -> Result<Vec<ConfigDiagnostic>, CliError> {
+    Ok(Vec::new())
 }

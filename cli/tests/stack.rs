@@ -6,7 +6,7 @@ mod common;
 use std::{fs, path::PathBuf};
 
 use common::{run_automation, serve_aws};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{build_archive, read_squeezenet};
 
 const CONFIG: &str = "version: 1
@@ -68,6 +68,9 @@ impl Folder {
         );
         let url = serve_aws(move |request| {
             let body = String::from_utf8_lossy(&request.body);
+            if let Some(answer) = answer_registry(&request.operation, &body) {
+                return answer;
+            }
             assert_eq!(body, "Action=DescribeStacks&Version=2010-05-15&StackName=automation");
             ("200 OK", stack.clone())
         });
@@ -107,6 +110,54 @@ fn validate_warns_of_what_the_stack_may_not_use() {
 
     let (text, status) = folder.run_cli(&EVERYTHING, &["validate", "CONFIG", "--strict"]);
     assert!(text.contains("is valid: 2 rules (3 targets)\n") && status == 0, "{text}");
+}
+
+/// Answers as the model registry does, with one approved version in the group `resnet`.
+fn answer_registry(operation: &str, body: &str) -> Option<(&'static str, String)> {
+    let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
+    let groups = json!([{ "ModelPackageGroupName": "resnet" }, { "ModelPackageGroupName": "audio" }]);
+    let answer = match operation {
+        "ListModelPackageGroups" => json!({ "ModelPackageGroupSummaryList": groups }),
+        "ListModelPackages" if body.contains("resnet") => json!({ "ModelPackageSummaryList": [
+            { "ModelPackageArn": arn, "ModelPackageVersion": 3, "CreationTime": 1, "ModelPackageStatus": "Completed" }
+        ] }),
+        "ListModelPackages" => {
+            let error = json!({ "__type": "ValidationException", "message": "Model Package Group does not exist." });
+            return Some(("400 Bad Request", error.to_string()));
+        }
+        "DescribeModelPackage" => json!({ "InferenceSpecification": { "Containers": [
+            { "ModelDataUrl": "s3://team-registry/resnet.tar.gz" }
+        ] } }),
+        _ => return None,
+    };
+    Some(("200 OK", answer.to_string()))
+}
+
+#[test]
+fn validate_warns_of_packages_the_stack_cannot_compile() {
+    let folder = Folder::new("validate-packages");
+    let rules = |extra: &str| {
+        let targets = "targets: [ { device: ml_c5 } ]";
+        let rule = |name: &str, group: &str| {
+            format!("    - {{ name: {name}, model_package_group: '{group}', {extra}{targets} }}\n")
+        };
+        let rules = ["resnet", "res*", "other"].map(|group| rule(&group.replace('*', "-all"), group)).concat();
+        fs::write(folder.0.join("automation.yaml"), format!("version: 1\ncompilation:\n  rules:\n{rules}")).unwrap();
+    };
+    let role = "arn:aws:iam::123456789012:role/neo";
+    rules("");
+    let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
+    assert_eq!(status, 0, "{text}");
+    let unreadable = "compiles resnet/3, whose archive is in the bucket `team-registry`, which the stack's \
+                      compilation role may not read; set `role_arn`";
+    assert_eq!(text.matches(unreadable).count(), 2, "{text}");
+    assert!(text.contains("rule `other` names the model package group `other`, which does not exist"), "{text}");
+    rules(&format!("role_arn: '{role}', "));
+    let (text, _) = folder.run_cli(&[("CompilationRoleArns", role)], &["validate", "CONFIG"]);
+    assert!(!text.contains("team-registry") && text.contains("does not exist"), "{text}");
+    rules("");
+    let (text, _) = folder.run_cli(&[("ModelBuckets", "team-registry")], &["validate", "CONFIG"]);
+    assert!(!text.contains("team-registry"), "{text}");
 }
 
 #[test]

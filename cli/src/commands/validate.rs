@@ -9,7 +9,7 @@ use crate::{
     config_file::{ConfigFile, print_diagnostics},
     error::CliError,
     output::{CliOutput, ERROR, GOOD, WARNING, format_count},
-    stack_lookup::describe_stack,
+    stack_lookup::{describe_stack, find_package_warnings},
     verdict::Verdict,
 };
 
@@ -24,6 +24,7 @@ pub(crate) fn validate_config(args: &ValidateArgs, out: &mut CliOutput) -> Resul
     {
         errors = stack.find_errors(valid);
         warnings.extend(stack.find_access().find_missing(&valid.compilation));
+        warnings.extend(find_package_warnings(&args.stack, &stack, &valid.compilation)?);
         document = document.filter(|_| errors.is_empty());
     }
     if args.json {

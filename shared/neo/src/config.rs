@@ -72,6 +72,12 @@ pub enum RuleSource {
 }
 
 impl CompilationRule {
+    /// Whether a job of the rule runs with the stack's own compilation role.
+    pub fn uses_stack_role(&self, defaults: &JobSettings) -> bool {
+        let has_role = |settings: &JobSettings| settings.role_arn.is_some();
+        !has_role(defaults) && !has_role(&self.settings) && self.targets.iter().any(|spec| !has_role(&spec.settings))
+    }
+
     /// The pattern of the object keys it applies to; `None` for a rule for model packages.
     pub fn key_pattern(&self) -> Option<&KeyPattern> {
         match &self.source {

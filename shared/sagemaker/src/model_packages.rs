@@ -1,6 +1,6 @@
 //! The model registry: model package groups and their approved versions.
 
-use aws_sdk_sagemaker::types::{ModelApprovalStatus, ModelPackageSortBy, SortOrder};
+use aws_sdk_sagemaker::types::{InferenceSpecification, ModelApprovalStatus, ModelPackageSortBy, SortOrder};
 use jiff::Timestamp;
 use neo::ModelPackageArn;
 use worker::{CallError, CallErrorKind};
@@ -96,6 +96,20 @@ impl ModelPackages for SageMakerClient {
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl SageMakerClient {
+    /// The URIs of the archives of a version, as far as they are known; no URI if it does not exist.
+    pub async fn list_archives(&self, package: &ModelPackageArn) -> Result<Vec<String>, CallError> {
+        let response = self.client.describe_model_package().model_package_name(package.as_str()).send().await;
+        let output = match response.map_err(|error| CallError::from_sdk("DescribeModelPackage", error)) {
+            Ok(output) => output,
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let containers = output.inference_specification().map(InferenceSpecification::containers).unwrap_or_default();
+        Ok(containers.iter().filter_map(|container| container.model_data_url()).map(str::to_owned).collect())
     }
 }
 

@@ -1,0 +1,102 @@
+//! Finds rules whose model packages the stack cannot compile.
+
+use document::ConfigDiagnostic;
+use neo::{CompilationConfig, CompilationRule, ModelBuckets, ModelPackageArn, PackageGroupPattern};
+use sagemaker::{SageMakerClient, model_packages::ModelPackages};
+use worker::CallError;
+
+/// Groups of a rule of which a version is read: SageMaker accepts about two list calls a second.
+const MAX_GROUPS: usize = 10;
+
+/// Pages of a list that are read.
+const MAX_PAGES: usize = 10;
+
+/// Warns of rules that name a group that does not exist, and of archives that the stack's own
+/// compilation role may not read: it may read the model buckets.
+pub(crate) async fn find_package_warnings(
+    registry: &SageMakerClient,
+    buckets: &ModelBuckets,
+    config: &CompilationConfig,
+) -> Result<Vec<ConfigDiagnostic>, CallError> {
+    let mut warnings: Vec<ConfigDiagnostic> = Vec::new();
+    for (number, rule) in config.rules.iter().enumerate() {
+        let path = format!("compilation.rules[{number}]");
+        let mut warn = |message: String| {
+            let warning = ConfigDiagnostic { position: None, path: path.clone(), message };
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        };
+        let mut packages: Vec<_> = rule.model_package().cloned().into_iter().collect();
+        for group in list_groups(registry, rule).await? {
+            match find_newest_approved(registry, &group).await? {
+                NewestVersion::Approved(package) => packages.push(package),
+                NewestVersion::NotApproved => {}
+                NewestVersion::NoGroup => warn(format!(
+                    "rule `{}` names the model package group `{group}`, which does not exist; create it, or correct \
+                     model_package_group",
+                    rule.name
+                )),
+            }
+        }
+        if !rule.uses_stack_role(&config.defaults) {
+            continue;
+        }
+        for package in packages {
+            for uri in registry.list_archives(&package).await? {
+                let bucket = uri.strip_prefix("s3://").and_then(|rest| rest.split('/').next());
+                if let Some(bucket) = bucket.filter(|bucket| !buckets.contains(bucket)) {
+                    warn(format!(
+                        "rule `{}` compiles {}, whose archive is in the bucket `{bucket}`, which the stack's \
+                         compilation role may not read; set `role_arn` to a role that may read it",
+                        rule.name,
+                        package.name_and_number()
+                    ));
+                }
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+/// The groups that a rule applies to, [`MAX_GROUPS`] of them at most.
+async fn list_groups(registry: &SageMakerClient, rule: &CompilationRule) -> Result<Vec<String>, CallError> {
+    let pattern = match rule.package_groups() {
+        None => return Ok(Vec::new()),
+        Some(PackageGroupPattern::Group(group)) => return Ok(vec![group.clone()]),
+        Some(pattern) => pattern,
+    };
+    let (mut groups, mut page) = (Vec::new(), None);
+    for _ in 0..MAX_PAGES {
+        let listed = registry.list_groups(page).await?;
+        groups.extend(listed.groups.into_iter().filter(|group| pattern.is_match(group)));
+        page = listed.next;
+        if page.is_none() || groups.len() >= MAX_GROUPS {
+            break;
+        }
+    }
+    groups.truncate(MAX_GROUPS);
+    Ok(groups)
+}
+
+/// What a group has for a rule.
+enum NewestVersion {
+    Approved(ModelPackageArn),
+    NotApproved,
+    NoGroup,
+}
+
+async fn find_newest_approved(registry: &SageMakerClient, group: &str) -> Result<NewestVersion, CallError> {
+    let mut page = None;
+    for _ in 0..MAX_PAGES {
+        let Some(listed) = registry.list_approved(group, page).await? else { return Ok(NewestVersion::NoGroup) };
+        if let Some(newest) = listed.versions.into_iter().next() {
+            return Ok(NewestVersion::Approved(newest.arn));
+        }
+        page = listed.next;
+        if page.is_none() {
+            break;
+        }
+    }
+    Ok(NewestVersion::NotApproved)
+}
