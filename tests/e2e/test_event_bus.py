@@ -18,19 +18,9 @@ RULE = "e2e-bus-rule"
 def event_queue(harness: Harness) -> Iterator[str]:
     """A queue that receives the events of the product: its URL."""
     events, sqs = harness.stack.client("events"), harness.stack.client("sqs")
-    url: str = sqs.create_queue(QueueName=RULE)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = json.dumps({"source": ["sagemaker-automation"]})
     rule = events.put_rule(Name=RULE, EventBusName=EVENT_BUS, EventPattern=pattern)["RuleArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    url, arn = queues.create_receiver(harness.stack, RULE, "events.amazonaws.com", rule)
     events.put_targets(Rule=RULE, EventBusName=EVENT_BUS, Targets=[{"Id": "queue", "Arn": arn}])
     yield url
     events.remove_targets(Rule=RULE, EventBusName=EVENT_BUS, Ids=["queue"])

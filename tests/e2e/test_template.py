@@ -307,6 +307,7 @@ def test_every_incident_has_its_own_alarm() -> None:
     for name, alarm in alarms.items():
         properties = alarm["Properties"]
         assert properties["AlarmActions"] == [{"Ref": "NotificationsTopic"}], name
+        assert {"Namespace", "MetricName"} <= properties.keys(), f"{name}: expected a single metric"
         assert f"${{{name}.Arn}}" in RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"], name
         text = properties["AlarmDescription"]["Fn::Sub"][0]
         [heading] = re.findall(r"Runbook: \$\{Runbook\}#([a-z-]+)$", text)

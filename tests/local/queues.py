@@ -1,5 +1,6 @@
-"""The stack's queues: waits until they are empty, and reads dead-letter queues."""
+"""The stack's queues: waits until they are empty, and reads dead-letter queues. Creates queues of subscribers."""
 
+import json
 import time
 
 from .stack import Stack
@@ -25,6 +26,23 @@ DEAD_LETTER_QUEUES = tuple(f"{source}DeadLetterQueueUrl" for source in SOURCES)
 COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
 QUIET_SECONDS = 1.5  # longer than a message takes to get from one queue to the next
 WAIT_SECONDS = 60.0
+
+
+def create_receiver(stack: Stack, name: str, service: str, source: str) -> tuple[str, str]:
+    """Creates a queue to which a topic or a rule may send, identified by its ARN. Returns its URL and its ARN."""
+    sqs = stack.client("sqs")
+    url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
+    arn = str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return url, arn
 
 
 def count_messages(stack: Stack, url: str) -> int:

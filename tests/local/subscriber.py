@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from . import queues
 from .stack import Stack
 
 Notification = dict[str, Any]
@@ -17,18 +18,8 @@ class Subscriber:
 
     def __init__(self, stack: Stack, name: str, attributes: Mapping[str, str] = MappingProxyType({})) -> None:
         self._sqs, self._sns = stack.client("sqs"), stack.client("sns")
-        self.queue: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = self._sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         topic = stack.env["NotificationsTopicArn"]
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self._sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"Policy": policy})
+        self.queue, arn = queues.create_receiver(stack, name, "sns.amazonaws.com", topic)
         subscribed = self._sns.subscribe(
             TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=dict(attributes), ReturnSubscriptionArn=True
         )
