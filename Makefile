@@ -96,6 +96,8 @@ bench: $(TOOLS) ## measure the functions beside boto3, and the inspector beside 
 	AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo build --quiet --release --locked -p sagemaker $(addprefix -p ,$(FUNCTIONS)) # its features are those of all
 	cargo build --quiet --release --manifest-path tests/bench/bare/Cargo.toml --target-dir target/bench
 	@$(BIN)/python -m tests.bench.functions --binaries target/release --bare target/bench/release/bare-function $(OPTIONS) $(FUNCTIONS)
+	@$(BIN)/python -m tests.bench.functions --binaries target/release --bare target/bench/release/bare-function --tls $(OPTIONS) $(FUNCTIONS)
+	$(if $(filter plan-compilation,$(FUNCTIONS)),@$(BIN)/python -m tests.bench.memory_sizes --binaries target/release)
 
 fuzz: ## run every fuzz target for SECONDS_EACH=60 seconds
 	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-fuzz@0.13.2

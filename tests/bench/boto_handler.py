@@ -12,23 +12,23 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import boto3
 from botocore import xform_name
 
-SERVICES = {"DynamoDB_20120810": "dynamodb", "SageMaker": "sagemaker", "AmazonSQS": "sqs", "AWSEvents": "events"}
+SERVICES = {"EVENTBRIDGE": "events"}  # others are named alike
 
 
 def read_call(call):
     """Returns service, method and arguments of a recorded call."""
-    if target := call["headers"].get("x-amz-target"):
-        service, _, operation = target.partition(".")
-        return SERVICES[service], xform_name(operation), json.loads(call["body"])
-    if call["operation"] == "Publish":
+    service = SERVICES.get(call["service"], call["service"].lower())
+    if "x-amz-target" in call["headers"]:
+        return service, xform_name(call["operation"]), json.loads(call["body"])
+    if service == "sns":
         form = dict(parse_qsl(call["body"]))
-        return "sns", "publish", {name: form[name] for name in ("TopicArn", "Message", "Subject") if name in form}
+        return service, "publish", {name: form[name] for name in ("TopicArn", "Message", "Subject") if name in form}
     location = urlsplit(call["path"])
     bucket, _, key = unquote(location.path).lstrip("/").partition("/")
     arguments = {"Bucket": bucket, "Key": key} if key else {"Bucket": bucket}
     if call["operation"] == "PutObject":
         arguments["Body"] = call["body"].encode()
-    return "s3", xform_name(call["operation"]), arguments
+    return service, xform_name(call["operation"]), arguments
 
 
 def make_calls(calls):

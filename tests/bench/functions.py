@@ -1,7 +1,8 @@
 """Measures the functions, beside a bare function and a boto3 handler that make the same calls.
 
 Each program runs in its own process, as Lambda runs it, against a stand-in for the Lambda Runtime API
-and the services. The programs take turns, so that other load on the machine affects all of them, and
+and the services; with --tls, the services are a millisecond away, over TLS, each with connections of
+its own. The programs take turns, so that other load on the machine affects all of them, and
 medians are compared. Exits with 1 if a ratio is worse than the recorded one (recorded.json).
 
 - cold: from the start of the process to the response to the first event
@@ -24,9 +25,11 @@ from pathlib import Path
 
 from tests.local.environment import CREDENTIALS, ROOT
 
+from .network import create_certificate, open_relay
+from .processor import limit_processor
 from .recorded import check_ratios
 from .scenarios import SCENARIOS, VARIABLES, Scenario
-from .stand_in import Request, Run, StandIn
+from .stand_in import SERVICES, Request, Run, StandIn
 
 LOCAL = ROOT / ".local" / "bench"
 INVOCATIONS = 50
@@ -37,10 +40,11 @@ BUNDLES = ("/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.c
 
 @dataclass
 class Program:
-    """A program and the figures of its runs: milliseconds, and MiB."""
+    """A program, the share of a core that it gets, and the figures of its runs: milliseconds, and MiB."""
 
     name: str
     command: list[str]
+    processor_share: float = 1.0
     cold: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
@@ -57,23 +61,36 @@ class Program:
 class Bench:
     """Runs programs against one stand-in."""
 
-    def __init__(self, stand_in: StandIn, port: int) -> None:
+    def __init__(self, stand_in: StandIn, runtime_port: int, endpoints: dict[str, str], bundle: str | None) -> None:
         self._stand_in = stand_in
-        bundle = next((path for path in BUNDLES if Path(path).exists()), None)
         self._env = {
             **VARIABLES,
             **CREDENTIALS,
-            **({"SSL_CERT_FILE": bundle} if bundle else {}),
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            **({"SSL_CERT_FILE": bundle, "AWS_CA_BUNDLE": bundle} if bundle else {}),
+            **{f"AWS_ENDPOINT_URL_{service}": url for service, url in endpoints.items()},
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
             "AWS_LAMBDA_FUNCTION_NAME": "bench",
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{runtime_port}",
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "PATH": os.environ["PATH"],
         }
+
+    @classmethod
+    async def start(cls, stand_in: StandIn, tls: bool = False) -> "Bench":
+        """Starts the stand-in. With TLS, the services are a round trip of a network away."""
+        port = await stand_in.start()
+        if not tls:
+            bundle = next((path for path in BUNDLES if Path(path).exists()), None)
+            return cls(stand_in, port, dict.fromkeys(SERVICES, f"http://127.0.0.1:{port}"), bundle)
+        bundle = LOCAL / "root-certificate.pem"
+        tls_port = await stand_in.start(create_certificate(bundle))
+        ports = {service: await open_relay(tls_port) for service in SERVICES}
+        return cls(
+            stand_in, port, {service: f"https://127.0.0.1:{ports[service]}" for service in SERVICES}, str(bundle)
+        )
 
     async def run_program(self, program: Program, scenario: Scenario, calls: Path, invocations: int) -> Run:
         """Starts the program, invokes it, and stops it."""
@@ -85,7 +102,8 @@ class Bench:
                 program.command, env={**self._env, "BENCH_CALLS": str(calls)}, cwd=LOCAL, stdout=log, stderr=log
             )
             try:
-                await wait_for_run(run, process)
+                with limit_processor(process.pid, program.processor_share):
+                    await wait_for_run(run, process)
                 peak = 0.0 if run.errors else read_peak_memory(process.pid)
             finally:
                 process.kill()
@@ -121,6 +139,7 @@ def write_calls(run: Run, path: Path) -> None:
         headers = {name: request.headers[name] for name in ("content-type", "x-amz-target") if name in request.headers}
         body = request.body.decode(errors="replace")
         return {
+            "service": request.service,
             "method": request.method,
             "path": request.path,
             "operation": request.operation,
@@ -162,6 +181,7 @@ def compute_ratios(programs: list[Program]) -> dict[str, float]:
         "cold relative to bare": median(ours.cold) / median(bare.cold),
         "50th relative to bare": median(ours.warm) / median(bare.warm),
         "cold relative to boto3": median(ours.cold) / median(boto.cold),
+        "first relative to 50th": median(ours.first) / median(ours.warm),
     }
 
 
@@ -175,7 +195,7 @@ def print_rows(programs: list[Program], binary: Path) -> None:
 async def run_bench(options: argparse.Namespace) -> int:
     LOCAL.mkdir(parents=True, exist_ok=True)
     stand_in = StandIn()
-    bench = Bench(stand_in, await stand_in.start())
+    bench = await Bench.start(stand_in, options.tls)
     measured: dict[str, dict[str, float]] = {}
     print(f"{'':24}" + "".join(f"{name:>9}" for name in ("cold ms", "first ms", "50th ms", "peak MiB", "MB", "zip MB")))
     for scenario in SCENARIOS:
@@ -186,6 +206,8 @@ async def run_bench(options: argparse.Namespace) -> int:
         print_rows(programs, binary)
         ratios = measured[scenario.function] = compute_ratios(programs)
         print("  " + ", ".join(f"{name}: {value:.2f}" for name, value in ratios.items()), flush=True)
+    if options.tls:
+        measured = {f"{name}, over TLS": ratios for name, ratios in measured.items()}
     return check_ratios(measured, options.record)
 
 
@@ -199,6 +221,7 @@ def main() -> int:
     arguments.add_argument("--binaries", type=Path, required=True, help="folder of the functions' release binaries")
     arguments.add_argument("--bare", type=Path, required=True, help="binary of the bare function")
     arguments.add_argument("--runs", type=int, default=11, help="number of runs of each program (default: %(default)s)")
+    arguments.add_argument("--tls", action="store_true", help="calls over TLS, with a round trip of a millisecond")
     arguments.add_argument("--record", action="store_true", help="record the ratios of this run")
     return asyncio.run(run_bench(arguments.parse_args()))
 

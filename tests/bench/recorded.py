@@ -14,7 +14,7 @@ TOLERANCE = 1.25
 def find_regressions(name: str, ratios: Mapping[str, float], recorded: Mapping[str, float]) -> list[str]:
     """Returns a sentence for each ratio that is worse than the recorded one."""
     return [
-        f"{name}: {ratio} is {value:.2f}, recorded: {recorded[ratio]:.2f}"
+        f"{name}: {ratio} is {value:.3f}, recorded: {recorded[ratio]:.3f}"
         for ratio, value in ratios.items()
         if ratio in recorded and value > recorded[ratio] * TOLERANCE
     ]
@@ -25,7 +25,7 @@ def check_ratios(measured: Mapping[str, Mapping[str, float]], record: bool) -> i
     recorded = json.loads(RECORDED.read_text())
     if record:
         for name, ratios in measured.items():
-            recorded[name] = {ratio: round(value, 2) for ratio, value in ratios.items()}
+            recorded[name] = {ratio: round(value, 3) for ratio, value in ratios.items()}
         RECORDED.write_text(json.dumps(recorded, indent=2) + "\n")
         return 0
     worse = [

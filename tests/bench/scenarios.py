@@ -19,15 +19,20 @@ QUEUES = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
 # Variables that the template sets; each function reads its own.
 VARIABLES = {
     "ARTIFACT_BUCKET": "artifacts",
+    "ARTIFACT_BUCKETS": "",
     "COMPILATION_ROLE_ARN": "arn:aws:iam::123456789012:role/compilation",
     "CONFIG_BUCKET": "config",
     "CONFIG_KEY": "automation.yaml",
+    "CONFIG_QUEUE_URLS": f"{QUEUES}MaintainImagesQueue",
+    "EVENT_BUS_NAME": "",
     "FOREIGN_JOB_PREFIX": "",
     "JOB_STATES_QUEUE_URL": f"{QUEUES}JobStatesQueue",
     "LEDGER_TABLE": "ledger",
     "MODEL_BUCKET": "sagemaker-automation-models-123456789012-eu-west-1",
+    "MODEL_BUCKETS": "",
     "NOTIFICATIONS_TOPIC_ARN": TOPIC,
     "REQUESTS_QUEUE_URL": f"{QUEUES}RequestsQueue",
+    "UPLOADS_QUEUE_URL": f"{QUEUES}UploadsQueue",
     "WORKTEAM_BURST_SECONDS": "0",
     "WORKTEAM_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:sagemaker-automation-WorkteamTopic",
 }

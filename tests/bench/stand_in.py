@@ -5,6 +5,7 @@ The protocol is written by hand: a web framework would take longer for a call th
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 RUNTIME = "/2018-06-01/runtime/"
 SECONDS_TO_ANSWER = 300
+# Services by the first part of their header X-Amz-Target. S3 and SNS have none.
+TARGETS = {"DynamoDB_20120810": "DYNAMODB", "SageMaker": "SAGEMAKER", "AmazonSQS": "SQS", "AWSEvents": "EVENTBRIDGE"}
+SERVICES = (*TARGETS.values(), "S3", "SNS")
+# Of a body with a rate: the bytes that are sent at once, and the seconds of delay that are made up for.
+CHUNK = 1 << 16
+BURST = 0.005
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,13 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def service(self) -> str:
+        """The service, as variables like AWS_ENDPOINT_URL_SQS name it."""
+        if target := self.headers.get("x-amz-target"):
+            return TARGETS[target.partition(".")[0]]
+        return "SNS" if self.method == "POST" else "S3"
 
     @property
     def operation(self) -> str:
@@ -39,11 +53,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A response of a service."""
+    """A response of a service, as fast as possible unless it has a rate."""
 
     body: bytes = b"{}"
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/x-amz-json-1.0"})
+    bytes_per_second: float | None = None
 
 
 @dataclass
@@ -78,9 +93,9 @@ class StandIn:
         self.run = Run(b"{}", 0)
         self.answer: Callable[[Request], Answer] = lambda _: Answer()
 
-    async def start(self) -> int:
+    async def start(self, tls: ssl.SSLContext | None = None) -> int:
         """Starts listening and returns the port."""
-        server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), "127.0.0.1", 0, ssl=tls)
         return int(server.sockets[0].getsockname()[1])
 
     def handle(self, request: Request, run: Run) -> Answer | None:
@@ -120,6 +135,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, stand_in: StandIn) -> None:
         self._stand_in, self._run, self._received = stand_in, stand_in.run, b""
         self._transport: Any = None
+        self._sending: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -128,7 +144,24 @@ class _Connection(asyncio.Protocol):
         self._received += data
         while (request := self._take_request()) is not None:
             if (answer := self._stand_in.handle(request, self._run)) is not None:
-                self._transport.write(_format_answer(answer, request.method == "HEAD"))
+                head_only = request.method == "HEAD"
+                self._transport.write(_format_head(answer))
+                if answer.bytes_per_second and not head_only:
+                    self._sending = asyncio.create_task(self._send_body(answer.body, answer.bytes_per_second))
+                elif not head_only:
+                    self._transport.write(answer.body)
+
+    async def _send_body(self, body: bytes, bytes_per_second: float) -> None:
+        """Sends a body at this rate. A client that reads slower does not catch up later."""
+        due = time.perf_counter()
+        for start in range(0, len(body), CHUNK):
+            while self._transport.get_write_buffer_size() > CHUNK:
+                await asyncio.sleep(0.0005)
+            now = time.perf_counter()
+            due = max(due, now - BURST) + CHUNK / bytes_per_second
+            self._transport.write(body[start : start + CHUNK])
+            if due > now:
+                await asyncio.sleep(due - now)
 
     def _take_request(self) -> Request | None:
         head, separator, rest = self._received.partition(b"\r\n\r\n")
@@ -152,10 +185,10 @@ class _Connection(asyncio.Protocol):
         return Request(method, path, headers, body)
 
 
-def _format_answer(answer: Answer, head_only: bool) -> bytes:
+def _format_head(answer: Answer) -> bytes:
     lines = [f"HTTP/1.1 {answer.status} OK", f"content-length: {len(answer.body)}"]
     lines += [f"{name}: {value}" for name, value in answer.headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + (b"" if head_only else answer.body)
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def format_json(value: object, status: int = 200) -> Answer:

@@ -2,17 +2,24 @@
 
 import asyncio
 import json
+import re
+import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from tests.local.environment import ROOT
 
 from . import functions
+from .processor import limit_processor, read_processor_time
 from .recorded import find_regressions
-from .scenarios import SCENARIOS
-from .stand_in import Run, StandIn
+from .scenarios import SCENARIOS, VARIABLES
+from .stand_in import Answer, Run, StandIn
 
 CALL = {
+    "service": "DYNAMODB",
     "method": "POST",
     "path": "/",
     "operation": "GetItem",
@@ -26,16 +33,22 @@ def test_every_function_has_a_scenario() -> None:
     assert {scenario.function for scenario in SCENARIOS} == folders
 
 
+def test_every_variable_of_the_functions_is_set() -> None:
+    constants = (ROOT / "shared/worker/src/env.rs").read_text()
+    assert set(VARIABLES) == set(re.findall(r'pub const \w+: &str = "([A-Z_]+)";', constants))
+
+
 def test_worse_ratio_is_a_regression() -> None:
     [line] = find_regressions("start-compilation", {"cold": 2.0, "50th": 1.1}, {"cold": 1.5, "50th": 1.0})
-    assert line == "start-compilation: cold is 2.00, recorded: 1.50"
+    assert line == "start-compilation: cold is 2.000, recorded: 1.500"
 
 
 def test_ratio_that_was_not_recorded_passes() -> None:
     assert find_regressions("start-compilation", {"cold": 2.0}, {}) == []
 
 
-def test_boto3_handler_makes_the_recorded_calls(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("tls", [False, True])
+def test_boto3_handler_makes_the_recorded_calls(tls: bool, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(functions, "LOCAL", tmp_path)
     calls = tmp_path / "calls.json"
     calls.write_text(json.dumps({"first": [CALL, CALL], "later": [CALL]}))
@@ -43,7 +56,7 @@ def test_boto3_handler_makes_the_recorded_calls(tmp_path: Path, monkeypatch) -> 
 
     async def run_program() -> Run:
         stand_in = StandIn()
-        bench = functions.Bench(stand_in, await stand_in.start())
+        bench = await functions.Bench.start(stand_in, tls)
         return await bench.run_program(program, SCENARIOS[0], calls, 3)
 
     run = asyncio.run(run_program())
@@ -51,3 +64,27 @@ def test_boto3_handler_makes_the_recorded_calls(tmp_path: Path, monkeypatch) -> 
     assert json.loads(run.calls[0][0].body) == json.loads(CALL["body"])
     assert program.cold[0] > program.first[0] > 0
     assert program.peak[0] > 10
+
+
+def test_process_gets_its_share_of_a_core() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        with limit_processor(process.pid, 0.2):
+            time.sleep(1)
+            used = read_processor_time(process.pid)
+        process.kill()
+    assert 0.05 < used < 0.35
+
+
+def test_body_with_a_rate_is_sent_no_faster() -> None:
+    async def read_body() -> float:
+        stand_in = StandIn()
+        stand_in.answer = lambda _: Answer(bytes(1_000_000), bytes_per_second=5e6)
+        reader, writer = await asyncio.open_connection("127.0.0.1", await stand_in.start())
+        start = time.perf_counter()
+        writer.write(b"GET /models/one HTTP/1.1\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(1_000_000) == bytes(1_000_000)
+        writer.close()
+        return time.perf_counter() - start
+
+    assert asyncio.run(read_body()) > 0.18

@@ -9,6 +9,7 @@ use std::{
 
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, body::Bytes};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -26,6 +27,8 @@ struct RecordedCalls {
 
 #[derive(Deserialize)]
 struct RecordedCall {
+    /// Service, as in the name of the variable that has its endpoint: `DYNAMODB`.
+    service: String,
     method: String,
     path: String,
     headers: BTreeMap<String, String>,
@@ -35,12 +38,14 @@ struct RecordedCall {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let recorded: RecordedCalls = serde_json::from_slice(&fs::read(env::var("BENCH_CALLS")?)?)?;
-    let endpoint = env::var("AWS_ENDPOINT_URL")?;
-    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let (recorded, endpoint, client, invoked) = (&recorded, &endpoint, &client, &AtomicBool::new(false));
+    let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+    let client: Client<HttpsConnector<HttpConnector>, Full<Bytes>> =
+        Client::builder(TokioExecutor::new()).build(connector);
+    let (recorded, client, invoked) = (&recorded, &client, &AtomicBool::new(false));
     let invoke = move |_: LambdaEvent<Value>| async move {
         let calls = if invoked.swap(true, Ordering::Relaxed) { &recorded.later } else { &recorded.first };
         for call in calls {
+            let endpoint = env::var(format!("AWS_ENDPOINT_URL_{}", call.service))?;
             let mut request = Request::builder().method(call.method.as_str()).uri(format!("{endpoint}{}", call.path));
             for (name, value) in &call.headers {
                 request = request.header(name, value);
