@@ -32,6 +32,7 @@ fn describe_stack() -> String {
         "<StackName>automation</StackName>
         <StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/automation/1</StackId>
         <Parameters><member><ParameterKey>EventBusName</ParameterKey><ParameterValue>models</ParameterValue></member>
+        <member><ParameterKey>ModelBuckets</ParameterKey><ParameterValue>gone</ParameterValue></member>
         </Parameters><Outputs>{}</Outputs>",
         outputs.concat()
     );
@@ -53,6 +54,8 @@ fn list_resources() -> String {
     list_members("ListStackResources", "StackResourceSummaries", &resources.each_ref().map(String::as_str))
 }
 
+const EVENTS_ON: &str = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
+
 /// Answers as the services of a stack that is in order, or broken.
 fn answer_call(request: &AwsRequest, is_broken: bool) -> (&'static str, String) {
     let body = String::from_utf8_lossy(&request.body);
@@ -66,9 +69,11 @@ fn answer_call(request: &AwsRequest, is_broken: bool) -> (&'static str, String) 
         let schedule = |state: &str| json!({ "Schedules": [{ "Name": "sweep", "State": state }] });
         return choose(schedule("ENABLED"), schedule("DISABLED"));
     }
+    if is_broken && request.line.starts_with("GET /gone") {
+        return ("404 Not Found", "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>".to_owned());
+    }
     if request.line.contains("notification") {
-        let on = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
-        return xml(on, "<NotificationConfiguration/>");
+        return xml(EVENTS_ON, "<NotificationConfiguration/>");
     }
     if request.line.starts_with("GET /config/automation.yaml") {
         return answer(if is_broken { "version: 2\n" } else { "version: 1\n" });

@@ -25,11 +25,10 @@ const SNS_VERSION: &str = "2010-03-31";
 const SAGEMAKER: ServiceName = ServiceName { host: "api.sagemaker", signing: "sagemaker", setting: "SAGEMAKER" };
 
 /// The operations of SageMaker that a function needs first, one per kind of resource.
-const SAGEMAKER_OPERATIONS: [(&str, &str); 6] = [
+const SAGEMAKER_OPERATIONS: [(&str, &str); 5] = [
     ("ListCompilationJobs", "SageMaker.ListCompilationJobs"),
     ("ListModelPackageGroups", "SageMaker.ListModelPackageGroups"),
     ("ListWorkteams", "SageMaker.ListWorkteams"),
-    ("ListLabelingJobs", "SageMaker.ListLabelingJobs"),
     ("ListPartnerApps", "SageMaker.ListPartnerApps"),
     ("ListImages", "SageMaker.ListImages"),
 ];

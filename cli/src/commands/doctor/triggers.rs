@@ -27,7 +27,15 @@ pub(super) async fn check_bucket_events(examination: &Examination<'_>) -> Vec<Fi
     let passed = format!("EventBridge is on for {}", format_count(buckets.len(), "bucket"));
     examine_each("bucket-events", passed, buckets, async |bucket| {
         let answer = s3.get_bucket_notification_configuration().bucket(bucket).send().await;
-        let answer = answer.map_err(|error| CallError::from_sdk("GetBucketNotificationConfiguration", error))?;
+        let answer = match answer.map_err(|error| CallError::from_sdk("GetBucketNotificationConfiguration", error)) {
+            Err(error) if error.code() == Some("NoSuchBucket") => {
+                return Ok(Some(Defect {
+                    problem: format!("there is no bucket {bucket}"),
+                    fix: format!("create the bucket {bucket}, or take it out of the template parameter ModelBuckets"),
+                }));
+            }
+            answer => answer?,
+        };
         Ok(answer.event_bridge_configuration().is_none().then(|| Defect {
             problem: format!("the bucket {bucket} sends no events to EventBridge"),
             fix: format!(
