@@ -7,7 +7,8 @@ use std::{
 
 use configuration::ConfigDocument;
 use jiff::Timestamp;
-use ledger::{Ledger, LedgerTable, ValidConfigRow};
+use ledger::{LedgerTable, ValidConfigRow};
+use maintenance::Change;
 use neo::ModelBuckets;
 use notifications::{Channel, Notification, notifier::Notifier};
 use thiserror::Error;
@@ -43,6 +44,18 @@ impl Config {
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
+}
+
+/// The active configuration, and what it changed.
+#[derive(Debug, Clone)]
+pub struct ConfigHistory {
+    pub active: Config,
+    /// When S3 received the active version.
+    pub uploaded_at: Option<Timestamp>,
+    /// The newest valid version before it, by its S3 version id.
+    pub previous_version: Option<String>,
+    /// What differs from the previous version; without one, all of its entries.
+    pub changes: Vec<Change>,
 }
 
 /// A document that is not valid.
@@ -136,6 +149,25 @@ impl<O: Objects> ConfigSource<O> {
         self.load_newest_valid(self.open_version(None).await?, async { Ok(None) }).await
     }
 
+    /// Loads the active configuration, and compares it with the newest valid version before it.
+    pub async fn load_history(&self) -> Result<ConfigHistory, LoadError> {
+        let active = self.load_active().await?;
+        let uploaded_at = self.open_version(active.version.clone()).await?.last_modified;
+        let mut versions = self.objects.list_versions(&self.bucket, &self.key).await?;
+        versions.truncate(MAX_VERSIONS);
+        let earlier = versions.into_iter().skip_while(|version| Some(version.as_str()) != active.version()).skip(1);
+        let mut previous = None;
+        for version in earlier {
+            if let Some(document) = self.find_document(&version).await? {
+                previous = Some((version, document));
+                break;
+            }
+        }
+        let (previous_version, document) = previous.unzip();
+        let changes = active.document.list_changes(document.as_deref());
+        Ok(ConfigHistory { active, uploaded_at, previous_version, changes })
+    }
+
     /// `latest` is the newest version, `remembered` the one that was valid when it was loaded.
     async fn load_newest_valid(
         &self,
@@ -209,7 +241,7 @@ impl<O: Objects> ConfigSource<O> {
             Err(error) => FoundConfig::Unavailable(error),
         };
         if let FoundConfig::Active(config) = &found {
-            self.record_valid(ledger, config).await?;
+            self.record_valid(config, notifier, now).await?;
         }
         match &found {
             FoundConfig::Active(Config { rejected: Some(rejected), version, .. }) => {
@@ -249,17 +281,66 @@ impl<O: Objects> ConfigSource<O> {
         notifier.publish_once(&notification).await
     }
 
-    /// Remembers the version, once per process.
-    async fn record_valid<T: LedgerTable>(&self, ledger: &Ledger<T>, config: &Config) -> Result<(), CallError> {
+    /// Notifies about a version that is active for the first time, and remembers it. After a crash in
+    /// between, the notification is published again under the same id.
+    async fn record_valid<T: LedgerTable, N: Channel>(
+        &self,
+        config: &Config,
+        notifier: &Notifier<T, N>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let valid = ValidConfigRow { version: config.version.clone() };
         if self.recorded.lock().is_ok_and(|recorded| recorded.as_ref() == Some(&valid)) {
             return Ok(());
         }
-        ledger.record_valid_config(&valid).await?;
+        let ledger = notifier.ledger();
+        let earlier = ledger.find_valid_config().await?;
+        if earlier.as_ref() != Some(&valid) {
+            let earlier = earlier.and_then(|earlier| earlier.version);
+            match self.report_accepted(config, earlier.as_deref(), notifier, now).await {
+                // Another invocation publishes it, or does not finish: then the next one does.
+                Err(Failure::Deferred { .. }) => return Ok(()),
+                published => published?,
+            }
+            ledger.record_valid_config(&valid).await?;
+        }
         if let Ok(mut recorded) = self.recorded.lock() {
             *recorded = Some(valid);
         }
         Ok(())
+    }
+
+    /// Notifies about a version that is active for the first time, and what differs from the earlier
+    /// one.
+    async fn report_accepted<T: LedgerTable, N: Channel>(
+        &self,
+        config: &Config,
+        earlier: Option<&str>,
+        notifier: &Notifier<T, N>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let document = match earlier {
+            Some(version) => self.find_document(version).await?,
+            None => None,
+        };
+        let earlier = earlier.filter(|_| document.is_some());
+        let changes = config.document.list_changes(document.as_deref());
+        let (bucket, key, version) = (&self.bucket, &self.key, config.version());
+        let notification = Notification::config_accepted(bucket, key, version, earlier, changes, now);
+        notifier.publish_once(&notification).await
+    }
+
+    /// Loads one version; `None` if it was deleted, or is not valid any more.
+    async fn find_document(&self, version: &str) -> Result<Option<Arc<ConfigDocument>>, CallError> {
+        let object = match self.open_version(Some(version.to_owned())).await {
+            Ok(object) => object,
+            Err(LoadError::Call(error)) => return Err(error),
+            Err(LoadError::Missing { .. } | LoadError::Invalid(_)) => return Ok(None),
+        };
+        Ok(match self.parse_object(object).await? {
+            ParsedConfig::Valid(document) => Some(document),
+            ParsedConfig::Invalid(_) => None,
+        })
     }
 
     async fn load_last_valid(

@@ -7,10 +7,10 @@ use automation::{
 };
 use configuration::ConfigDocument;
 use jiff::{SignedDuration, Timestamp};
-use ledger::Ledger;
+use ledger::{Ledger, ValidConfigRow};
 use notifications::notifier::Notifier;
 use support::{MemoryObjects, MemoryTable, MemoryTopic, StoredObject};
-use worker::Failure;
+use worker::{CallError, CallErrorKind, Failure};
 
 const GOOD: &str = "version: 1\ncompilation: { rules: [ { name: all, keys: '**', targets: [ { device: ml_c5 } ] } ] }";
 
@@ -125,7 +125,8 @@ async fn active_document_with_shared_locations_keeps_working() {
     // The clock of the function is weeks behind that of S3.
     put_document_at(&objects, "v1", SHARED_LOCATIONS, FIRST_UPLOAD);
     let (active, published) = load_and_report(&objects, &new_notifier()).await;
-    assert_eq!((active.version(), active.rejected.is_none(), published.len()), (Some("v1"), true, 0));
+    assert_eq!((active.version(), active.rejected.is_none()), (Some("v1"), true));
+    assert_eq!(published, [""; 0]);
     assert!(active.document.warnings[0].message.contains("/{job} is appended"), "{:?}", active.document.warnings);
 }
 
@@ -205,4 +206,86 @@ async fn records_wait_while_a_known_configuration_is_missing() {
         let config = source.load_or_report(&notifier, Timestamp::UNIX_EPOCH).await.unwrap();
         assert!(config.is_none(), "expected reconciliation to do nothing");
     }
+}
+
+/// SEMANTICS config-reported: A version of the configuration that becomes active is reported once,
+/// with what differs from the version before.
+#[tokio::test]
+async fn accepted_version_is_reported_once_with_its_changes() {
+    let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+    put_document(&objects, "v1", GOOD);
+    for _ in 0..3 {
+        find_config(&objects, &notifier).await.unwrap();
+    }
+    put_document(&objects, "v2", &GOOD.replace("ml_c5", "ml_m5"));
+    put_document(&objects, "v3", "version: 2");
+    for _ in 0..3 {
+        find_config(&objects, &notifier).await.unwrap();
+    }
+    assert_eq!(notifier.topic().types(), ["config.rejected"]);
+    let texts: Vec<_> = notifier.topic().accepted.lock().iter().map(|published| published.text.clone()).collect();
+    insta::assert_snapshot!(texts.join("---\n"), @r"
+    The configuration s3://config/automation.yaml is valid and active.
+
+    Declared:
+    - rules: all (** for ml_c5)
+    ---
+    The configuration s3://config/automation.yaml is valid and active.
+
+    Changes since version v1:
+    - rule all, targets: removed ml_c5
+    - rule all, targets: added ml_m5
+    ");
+}
+
+#[tokio::test]
+async fn crash_after_publishing_repeats_nothing() {
+    let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+    put_document(&objects, "v1", GOOD);
+    find_config(&objects, &notifier).await.unwrap();
+    put_document(&objects, "v2", GOOD);
+    find_config(&objects, &notifier).await.unwrap();
+    // As if the second version had not been recorded.
+    let row = ValidConfigRow { version: Some("v1".to_owned()) };
+    notifier.ledger().record_valid_config(&row).await.unwrap();
+    find_config(&objects, &notifier).await.unwrap();
+    assert_eq!(notifier.topic().accepted.lock().len(), 2);
+    assert_eq!(notifier.ledger().find_valid_config().await.unwrap().unwrap().version.as_deref(), Some("v2"));
+}
+
+#[tokio::test]
+async fn version_recorded_by_an_earlier_release_is_not_reported() {
+    let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+    put_document(&objects, "v1", GOOD);
+    let row = ValidConfigRow { version: Some("v1".to_owned()) };
+    notifier.ledger().record_valid_config(&row).await.unwrap();
+    find_config(&objects, &notifier).await.unwrap();
+    assert!(notifier.topic().accepted.lock().is_empty());
+}
+
+#[tokio::test]
+async fn version_after_a_deleted_one_is_reported_whole() {
+    let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+    let row = ValidConfigRow { version: Some("deleted".to_owned()) };
+    notifier.ledger().record_valid_config(&row).await.unwrap();
+    put_document(&objects, "v1", GOOD);
+    find_config(&objects, &notifier).await.unwrap();
+    let published = notifier.topic().accepted.lock();
+    assert!(published[0].text.contains("Declared:\n- rules: all (** for ml_c5)"), "{}", published[0].text);
+}
+
+/// Uploads do not wait for the invocation that reports the version.
+#[tokio::test]
+async fn version_reported_elsewhere_delays_nothing() {
+    let (objects, notifier) = (MemoryObjects::default(), new_notifier());
+    put_document(&objects, "v1", GOOD);
+    let found = notifier.ledger().run_once("config-accepted-v1", async {
+        let found = find_config(&objects, &notifier).await.unwrap();
+        assert!(matches!(found, FoundConfig::Active(_)), "{found:?}");
+        Err(CallError::new("Publish", CallErrorKind::Throttled, "the other invocation fails"))
+    });
+    found.await.unwrap_err();
+    assert_eq!(notifier.ledger().find_valid_config().await.unwrap(), None, "so that the next one reports it");
+    find_config(&objects, &notifier).await.unwrap();
+    assert_eq!(notifier.topic().accepted.lock().len(), 1);
 }

@@ -447,6 +447,7 @@ fn suggest_permission_fix(role: Option<&str>, is_upload: bool) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use maintenance::Change;
     use model_archive::Warning;
     use serde_json::{Value, json};
 
@@ -664,6 +665,28 @@ mod tests {
         unreadable.artifact_check = Some(ArtifactCheck::NotReadable);
         all.extend(Notification::job_status(&unchanged, None, now));
         all.push(Notification::model_summary(&compiled_model(), &model_id(), &[unchanged, unreadable], SUMMARY, now));
+        let change = |field: &str, from: Option<&str>, to: Option<&str>| Change {
+            field: field.to_owned(),
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+        };
+        let declared = [
+            change("rules", None, Some("edge-vision (vision/*.tar.gz for ml_c5, jetson_nano)")),
+            change("work teams", None, Some("radiology")),
+        ];
+        let changes = [
+            change("rule edge-vision, targets", Some("ml_c5"), None),
+            change("rule edge-vision, targets", None, Some("jetson_xavier, ml_m5")),
+            change("rule edge-vision, retries", Some("2"), Some("3")),
+            change("partner app comet, application.arguments", Some("token"), Some("token (new value), url (new)")),
+            change("work teams", Some("audit"), None),
+        ];
+        let accepted = |version: &str, previous: Option<&str>, changes: Vec<Change>| {
+            Notification::config_accepted("config", "automation.yaml", Some(version), previous, changes, now)
+        };
+        all.push(accepted("v1", None, declared.to_vec()));
+        all.push(accepted("v2", Some("v1"), changes.to_vec()));
+        all.push(accepted("v3", Some("v2"), Vec::new()));
         all.push(Notification::config_rejected(
             "config",
             "automation.yaml",

@@ -34,6 +34,10 @@ const MAX_MESSAGE: usize = 250 * 1024;
 /// three times, and JSON escapes some characters with six.
 const TRUNCATED_TEXT: usize = 8 * 1024;
 
+/// Changes of a configuration that are listed, so that people read them on a phone; the rest are
+/// counted.
+const MAX_CONFIG_CHANGES: usize = 100;
+
 /// Characters of a failure reason that are kept when a message is too long.
 const TRUNCATED_REASON: usize = 100;
 
@@ -82,13 +86,16 @@ pub struct Notification {
     pub(crate) workteam: Option<WorkteamDetails>,
 }
 
-/// The rejected configuration.
+/// The version of the configuration that was accepted or rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ConfigReport {
     bucket: String,
     key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     version_id: Option<String>,
+    /// The version that was active before, which `changes` are compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_version_id: Option<String>,
 }
 
 impl Notification {
@@ -140,8 +147,36 @@ impl Notification {
                 bucket: bucket.to_owned(),
                 key: key.to_owned(),
                 version_id: version.map(str::to_owned),
+                previous_version_id: None,
             }),
             ..Self::new(NotificationType::ConfigRejected, Severity::Error, id, time)
+        }
+    }
+
+    /// A version of the configuration is active for the first time. `changes` are what differs from
+    /// `previous_version`, or without one, all of its entries.
+    pub fn config_accepted(
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        previous_version: Option<&str>,
+        mut changes: Vec<Change>,
+        time: Timestamp,
+    ) -> Self {
+        let id = format!("config-accepted-{}", version.unwrap_or("unversioned"));
+        let omitted = changes.len().saturating_sub(MAX_CONFIG_CHANGES);
+        changes.truncate(MAX_CONFIG_CHANGES);
+        Self {
+            subject: format_ascii_subject(&format!("Configuration accepted: {key}")),
+            text: text::format_config_accepted_text(bucket, key, previous_version, &changes, omitted),
+            changes,
+            config: Some(ConfigReport {
+                bucket: bucket.to_owned(),
+                key: key.to_owned(),
+                version_id: version.map(str::to_owned),
+                previous_version_id: previous_version.map(str::to_owned),
+            }),
+            ..Self::new(NotificationType::ConfigAccepted, Severity::Info, id, time)
         }
     }
 
@@ -239,4 +274,19 @@ impl Notification {
 pub(crate) fn format_ascii_subject(text: &str) -> String {
     let ascii = any_ascii::any_ascii(text);
     ascii.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_SUBJECT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_changes_is_counted() {
+        let change = Change { field: "images".to_owned(), from: None, to: Some("base".to_owned()) };
+        let changes = vec![change; MAX_CONFIG_CHANGES + 1];
+        let time = Timestamp::UNIX_EPOCH;
+        let accepted = Notification::config_accepted("config", "a.yaml", Some("v2"), Some("v1"), changes, time);
+        assert_eq!(accepted.changes.len(), MAX_CONFIG_CHANGES);
+        assert!(accepted.text.ends_with("… and 1 more; `automation config` lists all\n"), "{}", accepted.text);
+    }
 }

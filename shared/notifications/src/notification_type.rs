@@ -40,6 +40,8 @@ pub enum NotificationType {
     ImageUpdated,
     /// An image could not be updated to match the configuration.
     ImageUpdateFailed,
+    /// A new version of the configuration is active.
+    ConfigAccepted,
     /// The configuration is invalid.
     ConfigRejected,
 }
@@ -70,6 +72,7 @@ impl NotificationType {
             Self::PartnerAppBlocked => "partner_app.blocked",
             Self::ImageUpdated => "image.updated",
             Self::ImageUpdateFailed => "image.update_failed",
+            Self::ConfigAccepted => "config.accepted",
             Self::ConfigRejected => "config.rejected",
         }
     }

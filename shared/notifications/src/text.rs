@@ -74,6 +74,34 @@ pub(crate) fn format_config_rejected_text(
     text
 }
 
+/// `omitted` is the number of changes that are not listed.
+pub(crate) fn format_config_accepted_text(
+    bucket: &str,
+    key: &str,
+    previous_version: Option<&str>,
+    changes: &[Change],
+    omitted: usize,
+) -> String {
+    let mut text = format!("The configuration s3://{bucket}/{} is valid and active.\n", escape_line(key));
+    match previous_version {
+        Some(version) if changes.is_empty() => {
+            let _ = writeln!(text, "\nIt declares the same as version {version}.");
+        }
+        Some(version) => append_changes(&mut text, &format!("Changes since version {version}"), changes),
+        None if changes.is_empty() => text.push_str("\nIt declares nothing.\n"),
+        None => {
+            text.push_str("\nDeclared:\n");
+            for Change { field, to, .. } in changes {
+                let _ = writeln!(text, "- {field}: {}", escape_line(to.as_deref().unwrap_or_default()));
+            }
+        }
+    }
+    if omitted > 0 {
+        let _ = writeln!(text, "… and {} more; `automation config` lists all", format_number(omitted as u64));
+    }
+    text
+}
+
 /// Such as `1 day` or `2,000 objects`.
 pub(crate) fn format_count(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };

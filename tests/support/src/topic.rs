@@ -1,6 +1,6 @@
 //! A topic for notifications in memory, or an event bus.
 
-use notifications::{Channel, Notification};
+use notifications::{Channel, Notification, NotificationType};
 use worker::{CallError, CallErrorKind};
 
 use crate::Shared;
@@ -8,8 +8,10 @@ use crate::Shared;
 /// A channel for notifications.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryTopic {
-    /// The published notifications, oldest first.
+    /// The published notifications, oldest first, without those about accepted configurations.
     pub published: Shared<Vec<Notification>>,
+    /// Those about accepted configurations: every stack publishes one, with its first configuration.
+    pub accepted: Shared<Vec<Notification>>,
     /// How many of the next publications get no response.
     pub failures: Shared<usize>,
     /// Whether every publication is rejected as invalid.
@@ -20,10 +22,15 @@ impl MemoryTopic {
     /// An independent copy.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { published: self.published.fork(), failures: self.failures.fork(), refuses: self.refuses.fork() }
+        Self {
+            published: self.published.fork(),
+            accepted: self.accepted.fork(),
+            failures: self.failures.fork(),
+            refuses: self.refuses.fork(),
+        }
     }
 
-    /// The types of the published notifications, oldest first.
+    /// The types of the published notifications, oldest first, without `config.accepted`.
     pub fn types(&self) -> Vec<&'static str> {
         self.published.lock().iter().map(|notification| notification.kind.as_str()).collect()
     }
@@ -31,6 +38,10 @@ impl MemoryTopic {
 
 impl Channel for MemoryTopic {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
+        if notification.kind == NotificationType::ConfigAccepted {
+            self.accepted.lock().push(notification.clone());
+            return Ok(());
+        }
         let mut failures = self.failures.lock();
         if *failures > 0 {
             *failures -= 1;
