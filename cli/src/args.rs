@@ -147,6 +147,8 @@ pub(crate) enum CliCommand {
     Upload(Box<UploadArgs>),
     /// Show the status of uploads and compilation jobs
     Status(StatusArgs),
+    /// Show the active configuration of the stack, and what it changed
+    Config(ConfigArgs),
     /// Check a deployed stack without changing anything
     Doctor(DoctorArgs),
     /// List messages in a dead-letter queue and redrive them
@@ -507,12 +509,37 @@ impl CliCommand {
             Self::Maintain(args) => args.json,
             Self::Targets(args) => args.json,
             Self::Status(args) => args.json,
+            Self::Config(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Redrive(args) => args.json,
             Self::Replay(args) => args.json,
             Self::Upload(_) | Self::Explain { .. } | Self::Schema | Self::Completions { .. } => false,
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  automation config --stack sagemaker-automation
+  automation config --stack sagemaker-automation --json
+
+Values of partner-app arguments are not shown. S3 does not record who uploaded a version; AWS
+CloudTrail does, if it logs data events of the configuration bucket.
+
+Exit status:
+  0  the active version was shown
+  1  there is no valid version, or another error occurred
+  2  the command line is not valid")]
+pub(crate) struct ConfigArgs {
+    /// The stack's configuration bucket [default: output ConfigBucketName]
+    #[arg(long, value_name = "BUCKET")]
+    pub config_bucket: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub stack: StackArgs,
 }
 
 #[derive(Debug, Args)]

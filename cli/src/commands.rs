@@ -2,6 +2,8 @@
 
 pub(crate) mod completions;
 #[cfg(feature = "aws")]
+pub(crate) mod config;
+#[cfg(feature = "aws")]
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod inspect;

@@ -7,6 +7,7 @@ mod archive;
 mod args;
 #[cfg(feature = "aws")]
 mod aws;
+mod changes;
 mod commands;
 mod config_file;
 #[cfg(feature = "aws")]
@@ -80,6 +81,8 @@ fn dispatch_command(command: CliCommand, out: &mut CliOutput) -> Result<Verdict,
         CliCommand::Maintain(args) => commands::maintain::maintain_resources(&args, out),
         #[cfg(feature = "aws")]
         CliCommand::Status(args) => commands::status::show_status(&args, out),
+        #[cfg(feature = "aws")]
+        CliCommand::Config(args) => commands::config::show_config(&args, out),
         #[cfg(feature = "aws")]
         CliCommand::Doctor(args) => commands::doctor::diagnose_stack(&args, out),
         #[cfg(feature = "aws")]

@@ -309,8 +309,8 @@ fn help_has_examples() {
     let folder = Folder::new("help");
     let mut printed = vec![folder.run_cli(&["--help"])];
     for command in [
-        "inspect", "plan", "validate", "maintain", "targets", "explain", "upload", "status", "doctor", "redrive",
-        "schema", "completions",
+        "inspect", "plan", "validate", "maintain", "targets", "explain", "upload", "status", "config", "doctor",
+        "redrive", "replay", "schema", "completions",
     ] {
         let help = folder.run_cli(&[command, "--help"]);
         let has_example = help.contains(&format!("automation {command} ")) && help.contains("Example");

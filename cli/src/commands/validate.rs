@@ -54,8 +54,7 @@ fn print_summary(
         let errors = format_count(errors, "error");
         return out.print_line(format_args!("{ERROR}{name} is not valid:{ERROR:#} {errors}"));
     };
-    let sections: Vec<_> = describe_sections(document);
-    let sections = if sections.is_empty() { "nothing is declared".to_owned() } else { sections.join(", ") };
+    let sections = describe_sections(document);
     match warnings {
         0 => out.print_line(format_args!("{GOOD}{name} is valid:{GOOD:#} {sections}")),
         count if args.strict => {
@@ -70,7 +69,7 @@ fn print_summary(
 }
 
 /// The number of entries per section, without the sections that have none.
-fn describe_sections(document: &ConfigDocument) -> Vec<String> {
+pub(super) fn describe_sections(document: &ConfigDocument) -> String {
     let counts = count_sections(document);
     let rules = (counts.rules > 0).then(|| {
         let (rules, targets) = (format_count(counts.rules, "rule"), format_count(counts.targets, "target"));
@@ -78,10 +77,11 @@ fn describe_sections(document: &ConfigDocument) -> Vec<String> {
     });
     let others = [(counts.partner_apps, "partner app"), (counts.images, "image"), (counts.workteams, "work team")];
     let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, noun)| format_count(*count, noun));
-    rules.into_iter().chain(others).collect()
+    let sections: Vec<_> = rules.into_iter().chain(others).collect();
+    if sections.is_empty() { "nothing is declared".to_owned() } else { sections.join(", ") }
 }
 
-fn count_sections(document: &ConfigDocument) -> SectionCounts {
+pub(super) fn count_sections(document: &ConfigDocument) -> SectionCounts {
     let rules = &document.compilation.rules;
     SectionCounts {
         rules: rules.len(),
@@ -94,7 +94,7 @@ fn count_sections(document: &ConfigDocument) -> SectionCounts {
 
 /// The number of entries of a document.
 #[derive(Serialize)]
-struct SectionCounts {
+pub(super) struct SectionCounts {
     rules: usize,
     /// Of all rules.
     targets: usize,

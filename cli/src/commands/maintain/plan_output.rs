@@ -3,8 +3,9 @@
 use maintenance::{Change, PlanItem, ResourcePlan};
 
 use crate::{
+    changes::print_change,
     error::CliError,
-    output::{ADDED, CliOutput, FAINT, HEADER, REMOVED, WARNING},
+    output::{CliOutput, FAINT, HEADER},
     problems::print_problems,
 };
 
@@ -62,7 +63,7 @@ pub(super) fn print_plan<A>(
         let (symbol, heading) = (state.symbol(), describe_item(texts, item, *state));
         out.print_line(format_args!("{symbol} {HEADER}{}{HEADER:#}: {heading}", item.name))?;
         for change in &item.changes {
-            print_change(change, out)?;
+            print_change("    ", change, out)?;
         }
         print_problems(out, "    ", item.problem.as_slice())?;
         for note in &item.notes {
@@ -98,15 +99,6 @@ fn print_legend<A>(
     }
     out.print_line(format_args!("{FAINT}{}{FAINT:#}", used.join("   ")))?;
     out.print_line("")
-}
-
-fn print_change(change: &Change, out: &mut CliOutput) -> Result<(), CliError> {
-    let (symbol, style) = match (&change.from, &change.to) {
-        (None, _) => ("+", ADDED),
-        (Some(_), Some(_)) => ("~", WARNING),
-        (Some(_), None) => ("-", REMOVED),
-    };
-    out.print_line(format_args!("    {style}{symbol}{style:#} {change}"))
 }
 
 fn describe_item<A>(texts: &ResourceTexts<A>, item: &PlanItem<A>, state: ItemState) -> &'static str {
