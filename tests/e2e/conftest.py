@@ -45,9 +45,19 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
             stack.bring_up(reporter, CONFIG, FAST_PARAMETERS | PARAMETERS)
         try:
             stack.call_emulator("settings", FAST_JOBS)
+            create_existing_bucket(stack)
             yield stack
         finally:
             stack.tear_down()
+
+
+def create_existing_bucket(stack: Stack) -> None:
+    """Creates the bucket that the stack did not make: without versioning, with EventBridge on."""
+    s3 = stack.client("s3")
+    s3.create_bucket(Bucket=EXISTING_BUCKET)
+    s3.put_bucket_notification_configuration(
+        Bucket=EXISTING_BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,8 @@
 """Models in a bucket that is older than the stack: the template parameter ModelBuckets, and `bucket` of a rule."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.local.models import build_archive, read_light_model
 
 from .harness import EXISTING_BUCKET, KMS_KEY, Harness, wait_until
-
-
-@pytest.fixture(scope="module", autouse=True)
-def existing_bucket(harness: Harness) -> Iterator[None]:
-    """A bucket without versioning, in which EventBridge is on."""
-    s3 = harness.stack.client("s3")
-    s3.create_bucket(Bucket=EXISTING_BUCKET)
-    s3.put_bucket_notification_configuration(
-        Bucket=EXISTING_BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
-    )
-    yield
 
 
 def test_model_in_an_existing_bucket_is_compiled(harness: Harness) -> None:
