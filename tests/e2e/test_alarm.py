@@ -31,16 +31,11 @@ def describe_alarm(harness: Harness, name: str) -> Json:
 
 def run_schedule_once(harness: Harness, function: str) -> None:
     """Lets EventBridge Scheduler invoke a function as its schedule does, as soon as possible."""
-    scheduler, arn = harness.stack.client("scheduler"), harness.stack.resources[function]
-    found = scheduler.get_paginator("list_schedules").paginate(GroupName=harness.stack.resources["ScheduleGroup"])
-    schedules = [
-        scheduler.get_schedule(Name=one["Name"], GroupName=one["GroupName"])
-        for page in found
-        for one in page["Schedules"]
-    ]
-    [target] = [one["Target"] for one in schedules if one["Target"]["Arn"].endswith(f":{arn}")]
+    physical_id = harness.stack.resources[function]
+    targets = [schedule["Target"] for schedule in harness.stack.list_schedules()]
+    [target] = [target for target in targets if target["Arn"].endswith(f":{physical_id}")]
     due = datetime.now(UTC) + timedelta(seconds=1)
-    scheduler.create_schedule(
+    harness.stack.client("scheduler").create_schedule(
         Name=f"once-{function}",
         ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
         FlexibleTimeWindow={"Mode": "OFF"},

@@ -93,6 +93,29 @@ class Stack:
         finally:
             events.enable_rule(Name=name)
 
+    def list_schedules(self) -> list[dict[str, Any]]:
+        """Describes the stack's schedules."""
+        scheduler, group = self.client("scheduler"), self.resources["ScheduleGroup"]
+        pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
+        names = [schedule["Name"] for page in pages for schedule in page["Schedules"]]
+        return [scheduler.get_schedule(Name=name, GroupName=group) for name in names]
+
+    @contextmanager
+    def disable_schedules(self) -> Iterator[None]:
+        """Disables the stack's schedules: a function that fails would send a record to their dead-letter queue."""
+        scheduler, schedules = self.client("scheduler"), self.list_schedules()
+        settings = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+
+        def set_state(state: str) -> None:
+            for schedule in schedules:
+                scheduler.update_schedule(**{name: schedule[name] for name in settings}, State=state)
+
+        set_state("DISABLED")
+        try:
+            yield
+        finally:
+            set_state("ENABLED")
+
     @property
     def _servers(self) -> tuple[Server, Server]:
         return Server("emulator", self.state), Server("ministack", self.state)

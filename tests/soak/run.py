@@ -43,6 +43,7 @@ class Soak:
         try:
             with (
                 self._reporter.start_step("soak", "uploading") as step,
+                self._stack.disable_schedules(),
                 self._inject_faults(),
                 self._shorten_visibility(),
             ):
