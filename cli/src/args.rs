@@ -66,6 +66,14 @@ pub(crate) struct StackArgs {
     pub aws: AwsArgs,
 }
 
+/// How results are printed.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OutputArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// When colors are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorWhen {
@@ -138,11 +146,7 @@ pub(crate) enum CliCommand {
     /// List the supported compilation targets
     Targets(TargetsArgs),
     /// Explain the code of a problem or warning
-    #[command(after_help = "Example:\n  automation explain torch-not-script")]
-    Explain {
-        /// Code, as printed in square brackets at the end of a problem or warning
-        code: String,
-    },
+    Explain(ExplainArgs),
     /// Check a model archive, show its plan, and upload it
     Upload(Box<UploadArgs>),
     /// Show the status of uploads and compilation jobs
@@ -183,9 +187,8 @@ pub(crate) struct InspectArgs {
     /// Size of a dynamic first dimension that no --dim names
     #[arg(long, value_name = "SIZE", value_parser = clap::value_parser!(u32).range(1..=2_147_483_647))]
     pub batch_size: Option<u32>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub aws: AwsArgs,
 }
@@ -235,9 +238,8 @@ pub(crate) struct PlanArgs {
     /// Show the settings of each job, where they come from, and the CreateCompilationJob request
     #[arg(long)]
     pub requests: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub stack: StackArgs,
 }
@@ -257,11 +259,19 @@ pub(crate) struct ValidateArgs {
     /// Fail if there are warnings, too
     #[arg(long)]
     pub strict: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub stack: StackArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  automation explain torch-not-script")]
+pub(crate) struct ExplainArgs {
+    /// Code, as printed in square brackets at the end of a problem or warning
+    pub code: String,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// A resource type that is reconciled with the configuration.
@@ -328,9 +338,8 @@ pub(crate) struct MaintainArgs {
     /// Apply the changes without asking for confirmation
     #[arg(short, long, conflicts_with = "plan")]
     pub yes: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub stack: StackArgs,
 }
@@ -357,9 +366,8 @@ pub(crate) struct TargetsArgs {
     /// Omit retired targets
     #[arg(long)]
     pub current: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -400,9 +408,8 @@ pub(crate) struct StatusArgs {
     /// The stack's ledger table [default: output LedgerTableName]
     #[arg(long)]
     pub table: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub stack: StackArgs,
 }
@@ -451,9 +458,8 @@ pub(crate) struct RedriveArgs {
     /// Maximum number of messages to read
     #[arg(long, default_value_t = 1000, value_name = "COUNT")]
     pub limit: usize,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub stack: StackArgs,
 }
@@ -492,9 +498,8 @@ pub(crate) struct ReplayArgs {
     /// The stack's ledger table [default: output LedgerTableName]
     #[arg(long)]
     pub table: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub stack: StackArgs,
 }
@@ -503,17 +508,19 @@ impl CliCommand {
     /// Whether the command prints JSON.
     pub fn is_json(&self) -> bool {
         match self {
-            Self::Inspect(args) => args.json,
-            Self::Plan(args) => args.json,
-            Self::Validate(args) => args.json,
-            Self::Maintain(args) => args.json,
-            Self::Targets(args) => args.json,
-            Self::Status(args) => args.json,
-            Self::Config(args) => args.json,
-            Self::Doctor(args) => args.json,
-            Self::Redrive(args) => args.json,
-            Self::Replay(args) => args.json,
-            Self::Upload(_) | Self::Explain { .. } | Self::Schema | Self::Completions { .. } => false,
+            Self::Inspect(args) => args.output.json,
+            Self::Plan(args) => args.output.json,
+            Self::Validate(args) => args.output.json,
+            Self::Maintain(args) => args.output.json,
+            Self::Targets(args) => args.output.json,
+            Self::Status(args) => args.output.json,
+            Self::Config(args) => args.output.json,
+            Self::Doctor(args) => args.output.json,
+            Self::Redrive(args) => args.output.json,
+            Self::Replay(args) => args.output.json,
+            Self::Explain(args) => args.output.json,
+            Self::Upload(args) => args.output.json,
+            Self::Schema | Self::Completions { .. } => false,
         }
     }
 }
@@ -535,9 +542,8 @@ pub(crate) struct ConfigArgs {
     /// The stack's configuration bucket [default: output ConfigBucketName]
     #[arg(long, value_name = "BUCKET")]
     pub config_bucket: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub stack: StackArgs,
 }
@@ -558,9 +564,8 @@ Exit status:
   1  a check found a problem or could not be made, or another error occurred
   2  the command line is not valid")]
 pub(crate) struct DoctorArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub stack: StackArgs,
 }
@@ -591,9 +596,11 @@ pub(crate) struct UploadArgs {
     /// Configuration file to plan with [default: the active configuration of the stack]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Follow the jobs until all have finished
-    #[arg(long)]
+    /// Follow the jobs until all have finished; with --json, follow them with `automation status`
+    #[arg(long, conflicts_with = "json")]
     pub watch: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Upload without asking for confirmation
     #[arg(short, long)]
     pub yes: bool,

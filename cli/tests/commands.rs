@@ -339,6 +339,8 @@ fn codes_are_explained() {
         folder.run_cli(&["explain", "[torch-suffix]"]),
         folder.run_cli(&["explain", "upgrade-failed-too-often"]),
         folder.run_cli(&["explain", "Model"]),
+        folder.run_cli(&["explain", "torch-suffix", "--json"]),
+        folder.run_cli(&["explain", "Model", "--json"]),
     ];
     insta::assert_snapshot!(printed.join("\n\n"));
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use common::{AwsRequest, run_automation, serve_aws};
+use serde_json::Value;
 use support::{build_archive, read_squeezenet};
 
 const CONFIG: &str = "version: 1
@@ -61,10 +62,15 @@ impl Folder {
 
     /// Runs the command with an archive of these members; returns its output and exit status.
     fn upload(&self, url: &str, members: &[(&str, &[u8])], destination: &str) -> (String, i32) {
+        self.upload_with(url, members, destination, &[])
+    }
+
+    fn upload_with(&self, url: &str, members: &[(&str, &[u8])], destination: &str, options: &[&str]) -> (String, i32) {
         let (archive, config) = (self.0.join("a.tar.gz"), self.0.join("automation.yaml"));
         fs::write(&archive, build_archive(members)).unwrap();
         let (archive, config) = (archive.to_str().unwrap(), config.to_str().unwrap());
-        run_automation(url, &["upload", archive, destination, "--config", config, "--yes", "-m", "neo-targets=ml_c5"])
+        let args = ["upload", archive, destination, "--config", config, "--yes", "-m", "neo-targets=ml_c5"];
+        run_automation(url, &[&args, options].concat())
     }
 }
 
@@ -107,6 +113,28 @@ fn what_cannot_be_compiled_is_not_sent() {
     let (text, status) = folder.upload(&url, &[("model.onnx", &read_squeezenet())], "models/a.tar.gz");
     assert!(text.contains("Fix: use s3://bucket/key.tar.gz") && status == 2, "{text}");
     assert!(calls.lock().unwrap().is_empty());
+}
+
+#[test]
+fn json_of_upload_has_the_plan() {
+    let folder = Folder::new("upload-json");
+    let (url, calls) = serve_s3(None);
+    let read = |members: &[(&str, &[u8])]| -> (Value, i32) {
+        let (text, status) = folder.upload_with(&url, members, "s3://models/vision/", &["--json"]);
+        (serde_json::from_str(&text).unwrap(), status)
+    };
+    let (json, status) = read(&[("model.onnx", &read_squeezenet())]);
+    assert_eq!((&json["uri"], &json["uploaded"], status), (&"s3://models/vision/a.tar.gz".into(), &true.into(), 0));
+    assert_eq!(json["plan"]["targets"][0]["target"], "ml_c5");
+    let (json, status) = read(&[("readme.txt", b"no model")]);
+    assert_eq!(
+        (&json["uploaded"], &json["plan"]["problems"][0]["code"], status),
+        (&false.into(), &"no-model".into(), 1)
+    );
+    assert_eq!(calls.lock().unwrap().len(), 1);
+    let (text, status) = folder.upload_with(&url, &[], "models", &["--json"]);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&json["error"]["code"], status), (&"usage".into(), 2));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::{
 pub(crate) fn show_config(args: &ConfigArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
     let (place, history) = runtime.block_on(load_history(args))?;
-    if args.json {
+    if args.output.json {
         print_as_json(&place, &history, out)?;
     } else {
         print_history(&place, &history, out)?;

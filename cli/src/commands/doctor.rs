@@ -28,7 +28,7 @@ pub(crate) fn diagnose_stack(args: &DoctorArgs, out: &mut CliOutput) -> Result<V
         let place = session.describe_place(None).await?;
         let findings = examine_stack(&Examination { session: &session, stack, resources }).await;
         let failed = findings.iter().filter(|finding| finding.kind != FindingKind::Passed).count();
-        if args.json {
+        if args.output.json {
             out.print_json(&json!({ "place": place, "findings": findings, "problems": failed }))?;
         } else {
             print_findings(&place, &findings, failed, out)?;

@@ -1,14 +1,20 @@
 //! `automation explain`
 
-use crate::{error::CliError, output::CliOutput, verdict::Verdict};
+use serde_json::json;
+
+use crate::{args::ExplainArgs, error::CliError, output::CliOutput, verdict::Verdict};
 
 /// The page with a section for each code, whose heading is the code.
 const PAGE: &str = include_str!("../../../docs/PROBLEMS.md");
 
-pub(crate) fn explain_code(code: &str, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let code = code.trim_matches(['[', ']']);
-    let section = find_section(code).ok_or_else(|| CliError::UnknownCode(code.to_owned()))?;
-    out.print_line(format_args!("{}", section.replace("**", "")))?;
+pub(crate) fn explain_code(args: &ExplainArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
+    let code = args.code.trim_matches(['[', ']']);
+    let section = find_section(code).ok_or_else(|| CliError::UnknownCode(code.to_owned()))?.replace("**", "");
+    if args.output.json {
+        out.print_json(&json!({ "code": code, "explanation": section }))?;
+    } else {
+        out.print_line(section)?;
+    }
     Ok(Verdict::Good)
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn inspect_model(args: &InspectArgs, out: &mut CliOutput) -> Result<V
     };
     let inputs = inspection.model.as_ref().map(|model| neo::derive_data_input_config(model, &sizes));
     let can_compile = inspection.model.is_some() && inspection.problems.is_empty();
-    if args.json {
+    if args.output.json {
         let (config, open) = match &inputs {
             Some(Ok(inputs)) => (inputs.as_ref().map(|inputs| inputs.shapes.to_json()), Vec::new()),
             Some(Err(open)) => (None, open.clone()),

@@ -35,23 +35,40 @@ const LOCAL_ARTIFACTS: &str = "artifacts";
 const EXAMPLE_ROLE: &str = "arn:aws:iam::123456789012:role/compilation";
 
 pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
-    let Some(document) = load_config(&args.config, args.json, out)? else { return Ok(Verdict::Bad) };
+    let Some(document) = load_config(&args.config, args.output.json, out)? else { return Ok(Verdict::Bad) };
     let stack = describe_stack(&args.stack)?;
     let errors = stack.as_ref().map(|stack| stack.find_errors(&document)).unwrap_or_default();
     if !errors.is_empty() {
-        report_errors(&args.config, "", &errors, args.json, out)?;
+        report_errors(&args.config, "", &errors, args.output.json, out)?;
         return Ok(Verdict::Bad);
     }
-    show_plan_of(&document, stack.as_ref(), args, out)
+    let planned = plan_archive(&document, stack.as_ref(), args)?;
+    if args.output.json {
+        out.print_json(&planned.to_json())?;
+    } else {
+        planned.print_to(args.requests, out)?;
+    }
+    Ok(planned.verdict())
 }
 
-/// Shows the plan with a configuration that is already loaded, for the stack that `--stack` names.
-pub(crate) fn show_plan_of(
+/// What becomes of an archive.
+pub(crate) struct PlannedArchive {
+    /// As the command line names it.
+    name: String,
+    /// The name of the rule that applies.
+    rule: String,
+    /// The role of the requests.
+    role_arn: String,
+    /// The plan, or the problems of the metadata.
+    outcome: Result<(Upload, CompilationPlan), Vec<Problem>>,
+}
+
+/// Inspects and plans an archive, for the stack that `--stack` names.
+pub(crate) fn plan_archive(
     document: &ConfigDocument,
     stack: Option<&StackDescription>,
     args: &PlanArgs,
-    out: &mut CliOutput,
-) -> Result<Verdict, CliError> {
+) -> Result<PlannedArchive, CliError> {
     let key = resolve_key(args);
     let (bucket, model_buckets) = resolve_buckets(args, stack, &document.compilation);
     let Some(rule) = document.compilation.find_rule(&bucket, &key, &model_buckets) else {
@@ -67,44 +84,55 @@ pub(crate) fn show_plan_of(
     })?;
     let upload = build_upload(args, bucket, key, &archive);
     let metadata = archive.object.as_ref().map(|object| object.metadata.clone()).unwrap_or_default();
-    let overrides = match read_overrides(&metadata) {
-        Ok(overrides) => overrides,
-        Err(problems) => {
-            if args.json {
-                out.print_json(&json!({ "rule": rule.name, "problems": problems, "warnings": [], "targets": [] }))?;
-            } else {
-                print_problems(out, "", &problems)?;
-            }
-            return Ok(Verdict::Bad);
-        }
-    };
     let artifact_bucket = args.artifact_bucket.clone().or_else(|| find_output(stack, "ArtifactBucketName"));
-    let region =
-        stack.and_then(StackDescription::region).map(str::to_owned).or_else(|| args.stack.aws.region_or_variable());
-    let mut plan = neo::plan_upload(&PlanInput {
-        upload: &upload,
-        overrides: &overrides,
-        rule,
-        defaults: &document.compilation.defaults,
-        inspection: &archive.inspection,
-        artifact_bucket: artifact_bucket.as_deref().unwrap_or(LOCAL_ARTIFACTS),
-        model_buckets: &model_buckets,
-        region: region.as_deref(),
-    });
-    if let Some(stack) = stack {
-        let missing = stack.find_access().find_missing_of(&document.compilation.defaults, rule).into_iter();
+    let own_region = || args.stack.aws.region_or_variable();
+    let region = stack.and_then(StackDescription::region).map(str::to_owned).or_else(own_region);
+    let outcome = read_overrides(&metadata).map(|overrides| {
+        let mut plan = neo::plan_upload(&PlanInput {
+            upload: &upload,
+            overrides: &overrides,
+            rule,
+            defaults: &document.compilation.defaults,
+            inspection: &archive.inspection,
+            artifact_bucket: artifact_bucket.as_deref().unwrap_or(LOCAL_ARTIFACTS),
+            model_buckets: &model_buckets,
+            region: region.as_deref(),
+        });
+        let access = stack.map(StackDescription::find_access);
+        let missing = access.map(|access| access.find_missing_of(&document.compilation.defaults, rule));
+        let missing = missing.into_iter().flatten();
         plan.warnings.extend(missing.map(|message| Warning::new("permission-missing", message)));
-    }
+        (upload, plan)
+    });
     let role_arn = args.role_arn.clone().or_else(|| find_output(stack, "CompilationRoleArn"));
-    let role_arn = role_arn.as_deref().unwrap_or(EXAMPLE_ROLE);
-    if args.json {
-        out.print_json(&to_json(role_arn, &rule.name, &upload, &plan))?;
-    } else {
-        let uri = upload.s3_uri();
-        out.print_line(format_args!("{} as {uri}, rule {HEADER}{}{HEADER:#}", args.archive, rule.name))?;
-        print_plan(&plan, args.requests.then_some(role_arn), out)?;
+    let role_arn = role_arn.unwrap_or_else(|| EXAMPLE_ROLE.to_owned());
+    Ok(PlannedArchive { name: args.archive.clone(), rule: rule.name.clone(), role_arn, outcome })
+}
+
+impl PlannedArchive {
+    pub fn verdict(&self) -> Verdict {
+        let is_complete = |plan: &CompilationPlan| plan.all_problems().is_empty() && plan.requests().count() > 0;
+        if self.outcome.as_ref().is_ok_and(|(_, plan)| is_complete(plan)) { Verdict::Good } else { Verdict::Bad }
     }
-    Ok(if plan.all_problems().is_empty() && plan.requests().count() > 0 { Verdict::Good } else { Verdict::Bad })
+
+    pub fn to_json(&self) -> Value {
+        match &self.outcome {
+            Ok((upload, plan)) => to_json(&self.role_arn, &self.rule, upload, plan),
+            Err(problems) => json!({ "rule": self.rule, "problems": problems, "warnings": [], "targets": [] }),
+        }
+    }
+
+    /// Prints the plan, with its requests if `requests` is set.
+    pub fn print_to(&self, requests: bool, out: &mut CliOutput) -> Result<(), CliError> {
+        match &self.outcome {
+            Ok((upload, plan)) => {
+                let (uri, rule) = (upload.s3_uri(), &self.rule);
+                out.print_line(format_args!("{} as {uri}, rule {HEADER}{rule}{HEADER:#}", self.name))?;
+                print_plan(plan, requests.then_some(self.role_arn.as_str()), out)
+            }
+            Err(problems) => print_problems(out, "", problems),
+        }
+    }
 }
 
 /// Returns the key that the upload has or will have.

@@ -58,7 +58,7 @@ async fn redrive_and_report(args: &RedriveArgs, out: &mut CliOutput) -> Result<V
         }
     }
     let run = redrive_queue(&queue, args, action, started).await?;
-    if !args.json && !asks {
+    if !args.output.json && !asks {
         print_messages(&run, Timestamp::now(), out)?;
     }
     report_run(args, action, &queue, &run, out)?;
@@ -72,7 +72,7 @@ async fn confirm_listed(
     listed: &RedriveRun,
     out: &mut CliOutput,
 ) -> Result<bool, CliError> {
-    if !args.json {
+    if !args.output.json {
         print_messages(listed, Timestamp::now(), out)?;
     }
     let place = session.describe_place(None).await?;
@@ -89,7 +89,7 @@ fn report_run(
     run: &RedriveRun,
     out: &mut CliOutput,
 ) -> Result<(), CliError> {
-    if !args.json {
+    if !args.output.json {
         print_errors(run, out)?;
         return print_summary(args, action, run, out);
     }

@@ -106,7 +106,7 @@ async fn replay_and_report(args: &ReplayArgs, out: &mut CliOutput) -> Result<Ver
     let listed = list_uploads(&objects, bucket, prefix, args.since).await;
     let listed = listed.map_err(|error| CliError::of_bucket(bucket, None, error))?;
     let found = find_uploads(&objects, &ledger, bucket, &listed, Timestamp::now()).await?;
-    if !args.json {
+    if !args.output.json {
         print_uploads(&found, out)?;
     }
     let mut sent = 0;
@@ -123,7 +123,7 @@ async fn replay_and_report(args: &ReplayArgs, out: &mut CliOutput) -> Result<Ver
             sent = found.to_send.len();
         }
     }
-    if args.json {
+    if args.output.json {
         let [never_answered, rejected, failed] = CAUSES.map(|cause| found.count(cause));
         out.print_json(&json!({
             "bucket": bucket, "prefix": prefix, "uploads": found.to_send.len(), "never_answered": never_answered,

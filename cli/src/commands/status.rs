@@ -46,7 +46,7 @@ async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict,
     loop {
         match read_status(&query, &ledger, &s3).await {
             Ok(view) => {
-                if args.json {
+                if args.output.json {
                     out.print_json(&view.to_json())?;
                 } else {
                     if args.watch && io::stdout().is_terminal() {

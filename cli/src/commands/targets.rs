@@ -16,7 +16,7 @@ pub(crate) fn list_targets(args: &TargetsArgs, out: &mut CliOutput) -> Result<Ve
     if let Some(name) = args.name.as_ref().filter(|name| !TARGETS.iter().any(|row| matches_name(name, row))) {
         return Err(CliError::UnknownTarget(name.clone()));
     }
-    if args.json {
+    if args.output.json {
         out.print_json(&rows.iter().map(|row| to_json(row)).collect::<Vec<_>>())?;
     } else if let Some(row) = rows.iter().find(|row| Some(row.name()) == args.name) {
         print_target(row, out)?;

@@ -4,11 +4,15 @@ mod transfer;
 
 use automation::config::LoadError;
 use configuration::ConfigDocument;
+use serde_json::json;
 use transfer::{ObjectTarget, send_file};
 
-use super::{plan::show_plan_of, status::show_status};
+use super::{
+    plan::{PlannedArchive, plan_archive},
+    status::show_status,
+};
 use crate::{
-    args::{PlanArgs, StatusArgs, UploadArgs},
+    args::{OutputArgs, PlanArgs, StatusArgs, UploadArgs},
     aws::session::AwsSession,
     config_file::load_config,
     confirmation::{confirm_change, require_confirmation},
@@ -20,10 +24,18 @@ use crate::{
 pub(crate) fn upload_model(args: UploadArgs, out: &mut CliOutput) -> Result<Verdict, CliError> {
     require_confirmation(args.yes, "`automation plan`")?;
     let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
-    let Some(uri) = runtime.block_on(plan_and_send(&args, out))? else { return Ok(Verdict::Bad) };
-    out.print_line(format_args!("{GOOD}Uploaded to {uri}{GOOD:#}"))?;
-    if !args.watch {
-        return Ok(Verdict::Good);
+    let Some(CheckedUpload { uri, planned, is_uploaded }) = runtime.block_on(plan_and_send(&args, out))? else {
+        return Ok(Verdict::Bad);
+    };
+    if args.output.json {
+        out.print_json(&json!({ "uri": uri, "uploaded": is_uploaded, "plan": planned.to_json() }))?;
+    } else if is_uploaded {
+        out.print_line(format_args!("{GOOD}Uploaded to {uri}{GOOD:#}"))?;
+    } else {
+        out.print_line("Nothing was uploaded.")?;
+    }
+    if !is_uploaded || !args.watch {
+        return Ok(if is_uploaded { Verdict::Good } else { Verdict::Bad });
     }
     let status = StatusArgs {
         what: Some(uri),
@@ -32,14 +44,22 @@ pub(crate) fn upload_model(args: UploadArgs, out: &mut CliOutput) -> Result<Verd
         watch: true,
         exit_status: true,
         table: None,
-        json: false,
+        output: OutputArgs::default(),
         stack: args.stack,
     };
     show_status(&status, out)
 }
 
-/// Returns the URI of the object; `None` if nothing was uploaded, after printing why.
-async fn plan_and_send(args: &UploadArgs, out: &mut CliOutput) -> Result<Option<String>, CliError> {
+/// An archive that was planned, and uploaded unless it has a problem or the answer was no.
+struct CheckedUpload {
+    /// The URI of the object.
+    uri: String,
+    planned: PlannedArchive,
+    is_uploaded: bool,
+}
+
+/// Returns `None` if the configuration file is not valid, after printing its errors.
+async fn plan_and_send(args: &UploadArgs, out: &mut CliOutput) -> Result<Option<CheckedUpload>, CliError> {
     let session = AwsSession::open_stack(&args.stack).await?;
     let (bucket, key) = find_destination(args, &session)?;
     let Some(document) = load_document(args, &session, out).await? else { return Ok(None) };
@@ -54,26 +74,27 @@ async fn plan_and_send(args: &UploadArgs, out: &mut CliOutput) -> Result<Option<
         version_id: None,
         role_arn: None,
         requests: false,
-        json: false,
+        output: OutputArgs::default(),
         stack: args.stack.clone(),
     };
     // A file is read without calls; the worker threads of the runtime have nothing else to do.
-    let verdict = tokio::task::block_in_place(|| show_plan_of(&document, session.stack(), &plan, out))?;
+    let planned = tokio::task::block_in_place(|| plan_archive(&document, session.stack(), &plan))?;
+    if !args.output.json {
+        planned.print_to(false, out)?;
+    }
     let uri = format!("s3://{bucket}/{key}");
-    if !matches!(verdict, Verdict::Good) {
-        out.print_line("Nothing was uploaded.")?;
-        return Ok(None);
+    let is_complete = matches!(planned.verdict(), Verdict::Good);
+    let is_uploaded = is_complete && (args.yes || confirm_upload(args, &session, &uri).await?);
+    if is_uploaded {
+        let target = ObjectTarget { bucket, key, metadata: args.metadata.iter().cloned().collect() };
+        send_file(session.config(), &args.archive, &target).await?;
     }
-    if !args.yes {
-        let place = session.describe_place(args.config.as_deref().map(|path| path.display().to_string())).await?;
-        if !confirm_change(&place, &format!("Upload {} to {uri}?", args.archive.display()))? {
-            out.print_line("Nothing was uploaded.")?;
-            return Ok(None);
-        }
-    }
-    let target = ObjectTarget { bucket, key, metadata: args.metadata.iter().cloned().collect() };
-    send_file(session.config(), &args.archive, &target).await?;
-    Ok(Some(uri))
+    Ok(Some(CheckedUpload { uri, planned, is_uploaded }))
+}
+
+async fn confirm_upload(args: &UploadArgs, session: &AwsSession, uri: &str) -> Result<bool, CliError> {
+    let place = session.describe_place(args.config.as_deref().map(|path| path.display().to_string())).await?;
+    confirm_change(&place, &format!("Upload {} to {uri}?", args.archive.display()))
 }
 
 /// Loads the configuration to plan with: a file, or the active one.
@@ -83,7 +104,7 @@ async fn load_document(
     out: &mut CliOutput,
 ) -> Result<Option<ConfigDocument>, CliError> {
     if let Some(path) = &args.config {
-        return load_config(path, false, out);
+        return load_config(path, args.output.json, out);
     }
     let source = session.find_config_source(None).ok_or(CliError::MissingOutput {
         what: "stack's configuration bucket",

@@ -27,7 +27,7 @@ pub(crate) fn validate_config(args: &ValidateArgs, out: &mut CliOutput) -> Resul
         warnings.extend(find_package_warnings(&args.stack, &stack, &valid.compilation)?);
         document = document.filter(|_| errors.is_empty());
     }
-    if args.json {
+    if args.output.json {
         out.print_json(&json!({
             "valid": errors.is_empty(),
             "sections": document.as_ref().map(count_sections),

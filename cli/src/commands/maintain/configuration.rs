@@ -42,7 +42,7 @@ pub(super) async fn load_desired_state(
         None if is_in_bucket() => return load_active(run).await.map(Some),
         None => Path::new(CONFIG_FILE),
     };
-    let document = load_config(path, args.json, out)?;
+    let document = load_config(path, args.output.json, out)?;
     Ok(document.map(|document| DesiredState { declared: document.declared, configuration: path.display().to_string() }))
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn export_resources(run: &MaintainRun<'_>, out: &mut CliOutput)
         ManagedResource::PartnerApps => export_apps(&partner_apps::read_all_apps(&service).await?),
         ManagedResource::Images => export_images(&service.read_all_images().await?),
     };
-    if args.json {
+    if args.output.json {
         out.print_json(&document)?;
     } else {
         out.print_line(format_yaml(&document))?;

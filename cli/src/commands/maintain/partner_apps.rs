@@ -47,7 +47,7 @@ pub(super) async fn maintain_apps(
     let at = args.at.unwrap_or(now);
     if args.calendar {
         let events = list_calendar(declared, &observed, &histories, at);
-        if args.json {
+        if args.output.json {
             out.print_json(&events)?;
         } else {
             out.print_line(format_calendar(&events))?;

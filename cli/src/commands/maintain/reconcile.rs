@@ -36,14 +36,14 @@ where
 {
     let args = run.args;
     if run.is_read_only() {
-        if args.json {
+        if args.output.json {
             out.print_json(&plan)?;
         } else {
             print_plan(texts, &plan, out)?;
         }
         return Ok(judge_plan(&plan));
     }
-    if !args.json {
+    if !args.output.json {
         print_plan(texts, &plan, out)?;
     }
     if plan.has_actions()
@@ -54,7 +54,7 @@ where
         return Ok(Verdict::Bad);
     }
     let reconciled = reconcile::apply_plan(plan, Duration::MAX, execute).await;
-    if args.json {
+    if args.output.json {
         out.print_json(&json!({ "items": reconciled }))?;
     } else {
         print_outcomes(&reconciled, out)?;
