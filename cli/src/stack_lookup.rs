@@ -42,6 +42,7 @@ pub(crate) fn find_package_warnings(
 }
 
 #[cfg(not(feature = "aws"))]
+#[expect(clippy::unnecessary_wraps, reason = "like the one that calls AWS")]
 pub(crate) fn find_package_warnings(
     _: &StackArgs,
     _: &StackDescription,

@@ -51,7 +51,7 @@ pub(crate) fn show_plan(args: &PlanArgs, out: &mut CliOutput) -> Result<Verdict,
     Ok(planned.verdict())
 }
 
-/// What becomes of an archive.
+/// The plan of an archive.
 pub(crate) struct PlannedArchive {
     /// As the command line names it.
     name: String,
