@@ -12,10 +12,10 @@ use sagemaker::{
     model_packages::ModelPackages,
 };
 use tracing::{info, warn};
-use worker::{CallErrorKind, Failure, backoff::Backoff, queue::Sender};
+use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
-/// Calls after which a refusal is reported although the response to an earlier call was lost: until
-/// then, SageMaker may not show the job of that call yet. It shows a new job within seconds.
+/// Calls after which a request is rejected although SageMaker may have accepted it: until then, it may
+/// not show a job yet whose response was lost, or an approval. It shows both within seconds.
 const MAX_LOOKS: u32 = 3;
 
 /// Turns compilation requests into jobs.
@@ -55,9 +55,17 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
             info!(job, status = %known.status, "Compilation job not started: it has finished, or was stopped before");
             return self.send_observation(job).await;
         }
-        if let Some(reason) = self.find_missing_approval(request).await? {
-            self.record_rejection(request, &reason).await?;
-            return self.send_observation(job).await;
+        match self.find_missing_approval(request).await {
+            Ok(None) => {}
+            Ok(Some(reason)) => {
+                self.reject_unapproved(request, &reason).await?;
+                return self.send_observation(job).await;
+            }
+            Err(error) if error.kind == CallErrorKind::Denied => {
+                self.reject_unpermitted(request, error.to_string()).await?;
+                return self.send_observation(job).await;
+            }
+            Err(error) => return Err(error.into()),
         }
         match self.jobs.create_job(request, &self.role_arn).await {
             Ok(()) => {
@@ -66,13 +74,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
             }
             Err(CreateJobError::Exists) => self.check_existing_job(request).await?,
             Err(CreateJobError::Rejected(reason)) => self.record_rejection(request, &reason).await?,
-            Err(CreateJobError::NotPermitted(reason)) => {
-                if !self.ledger.record_refusal(job).await? {
-                    warn!(job, reason, "Compilation request not permitted; it is sent again");
-                    return Err(Failure::Deferred { cause: reason, backoff: Backoff::Fixed(PERMISSION_RETRY) });
-                }
-                self.record_rejection(request, &reason).await?;
-            }
+            Err(CreateJobError::NotPermitted(reason)) => self.reject_unpermitted(request, reason).await?,
             Err(CreateJobError::Call(error))
                 if error.kind == CallErrorKind::Quota
                     && self.ledger.park_refused_request(request, &error.message).await? =>
@@ -92,7 +94,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
 
     /// Why a job may not be created: a person may have rejected the model package version while its
     /// request waited. `None` if it may be created.
-    async fn find_missing_approval(&self, request: &CompilationRequest) -> Result<Option<String>, Failure> {
+    async fn find_missing_approval(&self, request: &CompilationRequest) -> Result<Option<String>, CallError> {
         let ModelSource::Package(package) = &request.source else { return Ok(None) };
         if !request.approved_only {
             return Ok(None);
@@ -103,6 +105,31 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
             Some(other) => Some(format!("{NOT_APPROVED}: its approval status is {other}")),
             None => Some(format!("{NOT_APPROVED}: it was deleted")),
         })
+    }
+
+    /// Records that a version is not approved, once SageMaker has said so for some minutes: what it
+    /// describes may be older than the approval, and than a job that another delivery has created.
+    async fn reject_unapproved(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
+        let looks = self.ledger.record_unseen_job(&request.job_name).await?;
+        if (1..=MAX_LOOKS).contains(&looks) {
+            info!(
+                job = request.job_name.as_str(),
+                reason, looks, "Compilation request waits: the version is not approved"
+            );
+            return Err(Failure::Deferred { cause: reason.to_owned(), backoff: Backoff::Fixed(PERMISSION_RETRY) });
+        }
+        self.record_rejection(request, reason).await
+    }
+
+    /// Records that a call is not permitted, once that was so for some minutes: the permission may
+    /// have been given a moment ago.
+    async fn reject_unpermitted(&self, request: &CompilationRequest, reason: String) -> Result<(), Failure> {
+        let job = request.job_name.as_str();
+        if !self.ledger.record_refusal(job).await? {
+            warn!(job, reason, "Compilation request not permitted; it is sent again");
+            return Err(Failure::Deferred { cause: reason, backoff: Backoff::Fixed(PERMISSION_RETRY) });
+        }
+        self.record_rejection(request, &reason).await
     }
 
     /// Records that a job was started; a job that was cancelled meanwhile is stopped.

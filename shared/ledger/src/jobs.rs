@@ -157,7 +157,8 @@ impl<T: LedgerTable> Ledger<T> {
     /// different one if the job was stopped in the meantime.
     pub async fn mark_job_accepted(&self, request: &CompilationRequest) -> Result<JobStatus, CallError> {
         let accept = |row: JobRow, now| {
-            row.status.can_become(JobStatus::Starting).then(|| row.with_status(JobStatus::Starting, now))
+            let accepted = || JobRow { unseen: 0, ..row.clone().with_status(JobStatus::Starting, now) };
+            row.status.can_become(JobStatus::Starting).then(accepted)
         };
         self.advance_job(request, accept).await
     }
@@ -229,8 +230,8 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(true)
     }
 
-    /// Records that SageMaker does not show a job which it accepted, and has not shown before.
-    /// Returns how often that was so.
+    /// Records that SageMaker does not show a job, or an approval, which it may show soon. Returns how
+    /// often that was so since the job was requested or accepted; 0 if it has no row or has ended.
     pub async fn record_unseen_job(&self, name: &JobName) -> Result<u32, CallError> {
         let count = |row: Option<JobRow>| {
             let row = row.filter(|row| !row.status.is_terminal())?;

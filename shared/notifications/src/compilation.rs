@@ -357,11 +357,7 @@ fn waiting_problem(reason: Option<&str>, quota: Option<u64>) -> Problem {
 fn rejected_job_problem(row: &JobRow) -> Problem {
     let reason = row.failure_reason.as_deref().unwrap_or("no reason given");
     if reason.starts_with(NOT_APPROVED) {
-        let rule = row.request.as_ref().map(|request| request.rule.as_str()).unwrap_or_default();
-        let fix = format!(
-            "nothing, if it must not be compiled; otherwise approve the version, and change rule `{rule}` (for example, edit a tag)"
-        );
-        return Problem::new("package-not-approved", reason, fix);
+        return Problem::new("package-not-approved", reason, suggest_job_fix(row));
     }
     let problem = format!("SageMaker rejected the compilation job: {reason}");
     Problem::new("refused-by-sagemaker", problem, suggest_job_fix(row))
@@ -412,6 +408,11 @@ fn suggest_job_fix(row: &JobRow) -> String {
     let source = request.map(|request| &request.source);
     let reason = row.failure_reason.as_deref().unwrap_or_default();
     match row.failure_class() {
+        None if reason.starts_with(NOT_APPROVED) => {
+            "nothing, if the version must not be compiled; otherwise approve it, and name it in a rule with \
+             `model_package_version`"
+                .to_owned()
+        }
         None if FailureClass::from_reason(reason) == FailureClass::Permission => {
             let role = request.and_then(|request| request.role_arn.as_deref());
             suggest_permission_fix(role, source.is_some_and(|source| source.as_upload().is_some()))

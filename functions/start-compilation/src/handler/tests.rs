@@ -296,6 +296,11 @@ async fn version_rejected_while_it_waited_is_not_compiled() {
         if let Some(approval) = approval {
             starter.packages.put_version("resnet", 3, approval, Timestamp::UNIX_EPOCH);
         }
+        claim_package_job(&starter).await;
+        for _ in 0..MAX_LOOKS {
+            let waits = starter.handle_event(package_request(3)).await;
+            assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
+        }
         starter.handle_event(package_request(3)).await.unwrap();
         assert!(starter.jobs.jobs.lock().is_empty());
         let (status, reason) = find_status(&starter).await.unwrap();
@@ -307,6 +312,60 @@ async fn version_rejected_while_it_waited_is_not_compiled() {
     }
 }
 
+async fn claim_package_job(starter: &TestStarter) {
+    let Event::Compilation(planned) = package_request(3) else { panic!() };
+    starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
+}
+
+/// SageMaker may describe a version as it was before its approval.
+#[tokio::test]
+async fn approval_that_is_not_shown_yet_is_waited_for() {
+    let starter = create_starter();
+    claim_package_job(&starter).await;
+    starter.packages.put_version("resnet", 3, "PendingManualApproval", Timestamp::UNIX_EPOCH);
+    for _ in 0..2 {
+        assert!(matches!(starter.handle_event(package_request(3)).await, Err(Failure::Deferred { .. })));
+    }
+    starter.packages.put_version("resnet", 3, "Approved", Timestamp::UNIX_EPOCH);
+    starter.handle_event(package_request(3)).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+/// One delivery creates the job, SageMaker does not show it yet, and the other delivery finds the
+/// version rejected: the job runs.
+#[tokio::test]
+async fn job_of_another_delivery_is_not_rejected() {
+    let starter = create_starter();
+    claim_package_job(&starter).await;
+    starter.packages.put_version("resnet", 3, "Approved", Timestamp::UNIX_EPOCH);
+    let Event::Compilation(request) = package_request(3) else { panic!() };
+    starter.jobs.create_job(&request, &starter.role_arn).await.unwrap();
+    *starter.jobs.lag.lock() = 1;
+    starter.packages.put_version("resnet", 3, "Rejected", Timestamp::UNIX_EPOCH);
+    for _ in 0..=MAX_LOOKS {
+        let _ = starter.handle_event(package_request(3)).await;
+        assert_ne!(find_status(&starter).await.unwrap().0, JobStatus::Rejected);
+        let _ = starter.jobs.describe_job("resnet-ml-c5-abc").await;
+    }
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+/// A version that may not be described is answered like a job that may not be created.
+#[tokio::test]
+async fn approval_that_may_not_be_read_is_answered() {
+    let starter = create_starter();
+    claim_package_job(&starter).await;
+    for _ in 1..MIN_REFUSALS {
+        starter.packages.failures.lock().push(CallErrorKind::Denied);
+        assert!(matches!(starter.handle_event(package_request(3)).await, Err(Failure::Deferred { .. })));
+    }
+    let later = || Timestamp::UNIX_EPOCH + MAX_PERMISSION_WAIT;
+    let starter = TestStarter { ledger: Ledger::new(starter.ledger.table().clone(), later), ..starter };
+    starter.packages.failures.lock().push(CallErrorKind::Denied);
+    starter.handle_event(package_request(3)).await.unwrap();
+    assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Rejected);
+}
+
 #[tokio::test]
 async fn approved_version_is_compiled_and_a_named_one_not_checked() {
     let starter = create_starter();
@@ -315,7 +374,9 @@ async fn approved_version_is_compiled_and_a_named_one_not_checked() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
     // Rejected after its job was created: the job runs.
     starter.packages.put_version("resnet", 3, "Rejected", Timestamp::UNIX_EPOCH);
-    starter.handle_event(package_request(3)).await.unwrap();
+    for _ in 0..=MAX_LOOKS {
+        let _ = starter.handle_event(package_request(3)).await;
+    }
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
     let named = create_starter();
     named.handle_event(request_event("a.tar.gz")).await.unwrap();
