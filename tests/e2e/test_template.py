@@ -1,5 +1,6 @@
 """Checks the template against the source code. These tests need no stack."""
 
+import json
 import os
 import re
 import subprocess
@@ -292,6 +293,21 @@ def test_waiting_messages_survive_the_limits_of_the_platform() -> None:
     }
     assert len(days) == 16
     assert days == {name: 14 if name.endswith("DeadLetterQueue") else 10 for name in days}
+
+
+def test_dashboard_begins_with_what_users_wait_for() -> None:
+    """The first row answers whether uploads are answered, and why not; no widget covers another."""
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = sorted(json.loads(body)["widgets"], key=lambda widget: (widget["y"], widget["x"]))
+    metrics = [widget["properties"]["metrics"][0][1] for widget in widgets[1:5]]
+    assert metrics == ["UploadToAnswerSeconds", "OldestUnfinishedSeconds", "RequestsParked", "JobsFailed"]
+    cells = [
+        (x, y)
+        for widget in widgets
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24
 
 
 def test_every_incident_has_its_own_alarm() -> None:

@@ -61,6 +61,9 @@ pub struct SweepReport {
     pub parked: usize,
     /// For how long the model has been waiting for the quota that waits longest.
     pub oldest_parked_seconds: usize,
+    /// For how long the job has been unfinished that was requested first, of those that this sweep
+    /// read: running ones of this stack, and parked ones.
+    pub oldest_unfinished_seconds: usize,
 }
 
 impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Channel> Sweeper<J, T, Q, N> {
@@ -88,6 +91,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Channel> Sweeper<J, T, Q,
             ("RequestsReleased", report.released),
             ("RequestsParked", report.parked),
             ("OldestParkedSeconds", report.oldest_parked_seconds),
+            ("OldestUnfinishedSeconds", report.oldest_unfinished_seconds),
         ];
         metrics::write_counts(&counts, (self.clock)());
         let failed = result.as_ref().err().map(ToString::to_string);
@@ -101,6 +105,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Channel> Sweeper<J, T, Q,
             released = report.released,
             parked = report.parked,
             oldest_parked_seconds = report.oldest_parked_seconds,
+            oldest_unfinished_seconds = report.oldest_unfinished_seconds,
             failed,
             "Sweep finished"
         );

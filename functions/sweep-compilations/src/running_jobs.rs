@@ -39,6 +39,10 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
                 JobOwner::Others => &mut position.foreign_described_until,
             };
             for job in self.ledger.next_running_jobs(owner, *reached, count).await? {
+                if let (JobOwner::Stack, Some(first)) = (owner, job.statuses.first()) {
+                    let age = usize::try_from(now.duration_since(first.at).as_secs()).unwrap_or(0);
+                    report.oldest_unfinished_seconds = report.oldest_unfinished_seconds.max(age);
+                }
                 if !self.describe_running_job(&job, now, budget, report).await? {
                     return Ok(());
                 }

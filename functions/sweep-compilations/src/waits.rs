@@ -40,6 +40,7 @@ impl<J: Sync, T: LedgerTable, Q: Sync, N: Channel> Sweeper<J, T, Q, N> {
         report.parked = parked.count;
         let age = parked.oldest.map_or(0, |oldest| now.duration_since(oldest).as_secs());
         report.oldest_parked_seconds = usize::try_from(age).unwrap_or(0);
+        report.oldest_unfinished_seconds = report.oldest_parked_seconds;
         Ok(())
     }
 

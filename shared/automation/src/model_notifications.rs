@@ -2,15 +2,18 @@
 //! Each is published once, whichever function gets to it first.
 
 use jiff::Timestamp;
-use ledger::{JobRow, Ledger, LedgerTable, ModelRow, ModelState};
+use ledger::{Execution, JobRow, Ledger, LedgerTable, ModelRow, ModelState};
 use neo::{JobStatus, ModelId};
 use notifications::{Channel, Notification, notifier::Notifier};
-use worker::Failure;
+use worker::{Failure, metrics};
 
 use crate::objects::Objects;
 
 /// The file name of a summary's object.
 const SUMMARY: &str = "summary.json";
+
+/// Metric of the seconds from the plan of an upload to its summary, once per model.
+const UPLOAD_TO_ANSWER: &str = "UploadToAnswerSeconds";
 
 /// Publishes notifications about models.
 #[derive(Debug, Clone)]
@@ -114,7 +117,11 @@ impl<T: LedgerTable, N: Channel, O: Objects> ModelNotifier<T, N, O> {
         let document = serde_json::to_vec_pretty(&summary).map_err(Failure::terminal)?;
         // The object is written first, so that it exists when the notification names it.
         let write = self.objects.write_object(&self.artifact_bucket, &key, "application/json", document);
-        self.ledger.run_once(&format!("{}#object", summary.id), write).await?;
+        let written = self.ledger.run_once(&format!("{}#object", summary.id), write).await?;
+        if written == Execution::Ran {
+            let seconds = usize::try_from(now.duration_since(model.planned_at).as_secs()).unwrap_or(0);
+            metrics::write_counts(&[(UPLOAD_TO_ANSWER, seconds)], now);
+        }
         self.notifier.publish_once(&summary).await
     }
 }
