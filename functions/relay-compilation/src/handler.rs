@@ -7,14 +7,19 @@ use automation::{
     event::{Event, JobObservation},
     objects::Objects,
 };
+use jiff::SignedDuration;
 use ledger::{Execution, JobRow, Ledger, LedgerTable};
-use neo::{CompilationRequest, JobName};
+use neo::{CompilationRequest, JobName, JobStatus};
 use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::compilation_jobs::CompilationJobs;
 use tracing::info;
 use worker::{CallError, CallErrorKind, Clock, Failure, metrics, queue::Sender};
 
 use crate::artifact::check_artifact;
+
+/// How long after an event SageMaker may not show the status that the event reports. After that,
+/// nothing is expected of the event any more.
+const SHOWN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Records job statuses in the ledger and publishes notifications about them.
 pub struct JobRelay<J, T, N, Q, O> {
@@ -45,14 +50,22 @@ impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobR
     }
 
     async fn relay_status(&self, observation: JobObservation) -> Result<(), Failure> {
-        let lag = observation.at.map(|at| (self.clock)().duration_since(at).as_millis());
-        let (job, seen_by) = (observation.job_name, observation.seen_by);
-        let Some(row) = self.record_current_status(&job).await? else {
+        let age = observation.at.map(|at| (self.clock)().duration_since(at));
+        let lag_ms = age.map(|age| age.as_millis());
+        let (job, seen_by, event_status) = (observation.job_name, observation.seen_by, observation.status);
+        let row = self.record_current_status(&job).await?;
+        let status = row.as_ref().map_or(JobStatus::Unknown, |row| row.status);
+        info!(job, ?seen_by, %status, ?event_status, lag_ms, "Compilation job observed");
+        if event_status.is_some_and(|later| status.can_become(later))
+            && (row.is_some() || self.foreign.includes_job(&job))
+            && age.is_some_and(|age| age.abs() < SHOWN_AFTER)
+        {
+            return Err(Failure::busy(format!("SageMaker does not show the reported status of the job {job} yet")));
+        }
+        let Some(row) = row else {
             info!(job, ?seen_by, "Compilation job not reported: it is not selected, or no longer exists");
             return Ok(());
         };
-        let event_status = observation.status;
-        info!(job, ?seen_by, status = %row.status, ?event_status, lag_ms = lag, "Compilation job observed");
         let mut next = row.next_attempt();
         if let Some(attempt) = &next
             && !self.ledger.replace_failed_job(&row, attempt).await?

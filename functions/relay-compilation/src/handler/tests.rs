@@ -104,6 +104,30 @@ async fn each_status_is_published_once() {
     assert_eq!(relay.notifier.topic().types()[2..], ["compilation.failed", "model.summary"]);
 }
 
+/// `DescribeCompilationJob` still returns the status before the one that an event reports.
+#[tokio::test]
+async fn event_waits_until_sagemaker_shows_its_status() {
+    let (relay, [request, _]) = create_relay().await;
+    observe_status(&relay, &request, JobStatus::InProgress).await.unwrap();
+    let event = |job_name: &str, age: SignedDuration| {
+        Event::Job(JobObservation {
+            job_name: job_name.to_owned(),
+            seen_by: Observer::StateChange,
+            status: Some(JobStatus::Completed),
+            at: Some(Timestamp::UNIX_EPOCH - age),
+        })
+    };
+    for job in [request.job_name.as_str(), "nightly"] {
+        let waits = relay.handle_event(event(job, SignedDuration::from_secs(3))).await;
+        assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
+        relay.handle_event(event(job, SignedDuration::from_mins(2))).await.unwrap();
+    }
+    assert_eq!(relay.notifier.topic().types(), ["compilation.started"]);
+    observe_status(&relay, &request, JobStatus::Completed).await.unwrap();
+    relay.handle_event(event(request.job_name.as_str(), SignedDuration::ZERO)).await.unwrap();
+    assert_eq!(relay.notifier.topic().types(), ["compilation.started", "compilation.completed"]);
+}
+
 /// SEMANTICS one-summary: When the last target of a model finishes, one summary of the whole model
 /// is published.
 #[tokio::test]
