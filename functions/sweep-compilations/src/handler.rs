@@ -122,9 +122,11 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Channel> Sweeper<J, T, Q,
         let released = self.ledger.release_parked_requests(&self.requests, MAX_RELEASED).await;
         report.released = *released.as_ref().unwrap_or(&0);
         let published = self.publish_waits(now).await;
-        let mut position = self.ledger.read_sweep_position().await?.unwrap_or_else(|| SweepRow::new(now));
+        let known = self.ledger.read_sweep_position().await?;
+        let is_first = known.is_none();
+        let mut position = known.unwrap_or_else(|| SweepRow::new(now));
         let described = self.describe_running_jobs(now, &mut position, &mut budget, report).await;
-        let listed = self.list_recent_jobs(now, &mut position, &mut budget, report).await;
+        let listed = self.list_recent_jobs(now, is_first, &mut position, &mut budget, report).await;
         (report.calls, report.throttled) = (budget.calls, budget.throttled);
         let recorded = self.ledger.record_sweep_position(position).await;
         counted.and(moved).and(released).map(drop).and(published).and(described).and(listed).and(recorded)

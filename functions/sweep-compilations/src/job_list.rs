@@ -27,6 +27,9 @@ const LISTED_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// SageMaker's lists.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
+/// The difference of two times of SageMaker's clock, at least.
+const TICK: SignedDuration = SignedDuration::from_millis(1);
+
 /// Pages per sweep.
 const MAX_PAGES: usize = 8;
 
@@ -35,6 +38,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
     pub(crate) async fn list_recent_jobs(
         &self,
         now: Timestamp,
+        is_first: bool,
         position: &mut SweepRow,
         budget: &mut CallBudget,
         report: &mut SweepReport,
@@ -60,9 +64,19 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, N: Sync> Sweeper<J, T, Q, N>
             if page.is_none() {
                 // Times of SageMaker's clock: this one may differ from it.
                 let times = listed.jobs.iter().filter_map(|job| job.modified_at.max(job.created_at));
-                newest = times.max().unwrap_or(newest);
+                let shown = times.max();
+                newest = shown.unwrap_or(newest);
+                self.send_new_statuses(listed.jobs, position.until, report).await?;
+                if is_first {
+                    // What SageMaker shows by now is the past. What it shows later is not, even if
+                    // this clock is ahead.
+                    let past = shown.map_or(Timestamp::UNIX_EPOCH, |shown| shown + OVERLAP + TICK);
+                    position.until = position.until.min(past);
+                    newest = newest.min(position.until);
+                }
+            } else {
+                self.send_new_statuses(listed.jobs, position.until, report).await?;
             }
-            self.send_new_statuses(listed.jobs, position.until, report).await?;
             let pass = position.listing.take();
             let started_at = pass.as_ref().map_or(newest, |pass| pass.started_at);
             if is_last {

@@ -84,7 +84,7 @@ async fn pass_over_the_list_continues_at_the_stored_page() {
     // On page 51.
     sweeper.add_old_job("theirs", JobStatus::Completed, SignedDuration::from_secs(960 + 50_005));
     sweeper.jobs.modified_at.lock().insert("theirs".to_owned(), now());
-    let first = now() + SignedDuration::from_mins(1);
+    let shown = now() - SignedDuration::from_secs(960);
     let mut sweeps = Vec::new();
     // The first sweep reads 8 pages, each later one the newest page and 7 others.
     for sweep in 1..=12 {
@@ -93,13 +93,13 @@ async fn pass_over_the_list_continues_at_the_stored_page() {
         }
         let position = sweeper.ledger.read_sweep_position().await.unwrap().unwrap();
         assert_eq!(position.listing.is_none(), sweep == 12, "expected 85 pages to take 12 sweeps");
-        assert_eq!(position.until, first);
+        assert_eq!(position.until, shown + SignedDuration::from_mins(15) + SignedDuration::from_millis(1));
     }
     assert_eq!(sweeps, [8]);
     sweeper.run_next_sweep().await;
     let position = sweeper.ledger.read_sweep_position().await.unwrap().unwrap();
     // The newest time on the newest page.
-    assert_eq!(position.listing.unwrap().started_at, first - SignedDuration::from_secs(960 + 60));
+    assert_eq!(position.listing.unwrap().started_at, shown);
 }
 
 /// One sweep runs on a machine whose clock is an hour ahead.
@@ -117,6 +117,38 @@ async fn clock_that_was_ahead_hides_no_job() {
     sweeper.add_old_job("after", JobStatus::Completed, SignedDuration::ZERO);
     sweeper.run_next_sweep().await;
     assert!(sweeper.take_sent().contains(&observation_body("after")));
+}
+
+/// The clock of the first sweep is an hour ahead of SageMaker's, or behind it, and that of the later
+/// ones too, or not.
+#[tokio::test]
+async fn first_sweep_with_a_wrong_clock_hides_no_job() {
+    let _clock = CLOCK.lock().await;
+    for (difference, is_corrected) in [(3_600, false), (3_600, true), (-3_600, false), (-3_600, true)] {
+        for has_past in [false, true] {
+            let sweeper = create_sweeper(now);
+            if has_past {
+                sweeper.add_old_job("past", JobStatus::Completed, SignedDuration::from_mins(100));
+            }
+            let correct = now();
+            TIME.fetch_add(difference, Ordering::Relaxed);
+            sweeper.run_next_sweep().await;
+            if is_corrected {
+                TIME.fetch_add(-difference, Ordering::Relaxed);
+            }
+            for minutes in 1..4 {
+                let age = now().duration_since(correct) - SignedDuration::from_mins(minutes);
+                sweeper.add_old_job(&format!("new-{minutes}"), JobStatus::Completed, age);
+                sweeper.run_next_sweep().await;
+            }
+            let case = format!("{difference} s, corrected: {is_corrected}, past: {has_past}");
+            let sent: BTreeSet<_> = sweeper.take_sent().into_iter().collect();
+            assert_eq!(sent, observations(["new-1", "new-2", "new-3"]).into_iter().collect(), "{case}");
+            if !is_corrected {
+                TIME.fetch_add(-difference, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 #[tokio::test]
