@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use automation::{
     config::{Config, ConfigSource},
-    event::Event,
+    event::{Event, ImageState},
     objects::Objects,
     reconcile::{self, APPLY_LIMIT, ItemFailures},
 };
@@ -20,18 +20,23 @@ use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::images::{self, Images};
 use serde_json::{Value, json};
 use tracing::info;
-use worker::{CallError, Clock, Failure};
+use worker::{CallError, Clock, Failure, queue::Sender};
 
 /// Problems that another notification reports, or that disappear without a fix.
-const NOT_NOTIFIED: [&str; 2] = ["image-update-failed", "image-unreadable"];
+const NOT_NOTIFIED: [&str; 2] = ["image-update-failed", UNREADABLE];
+
+/// The code of the problem of an image that could not be read, for a reason that passes.
+const UNREADABLE: &str = "image-unreadable";
 
 /// Keeps images in the desired state.
-pub struct ImageMaintainer<I, O, T, N> {
+pub struct ImageMaintainer<I, O, T, N, Q> {
     /// SageMaker's images.
     pub images: I,
     pub config: ConfigSource<O>,
     pub ledger: Ledger<T>,
     pub notifier: Notifier<T, N>,
+    /// The function's own queue.
+    pub queue: Q,
     /// How long a run may read resources: [`sagemaker::READ_LIMIT`].
     pub read_limit: Duration,
     pub clock: Clock,
@@ -42,10 +47,14 @@ struct ImageRun {
     summary: Value,
     /// An image for which a later run has to do more soon.
     unsettled: Option<String>,
+    /// The images that could not be read, for a reason that passes.
+    unread: Vec<String>,
+    /// An image of which an update is not seen to have ended.
+    pending: Option<String>,
     failures: ItemFailures,
 }
 
-impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T, N> {
+impl<I: Images, O: Objects, T: LedgerTable, N: Channel, Q: Sender> ImageMaintainer<I, O, T, N, Q> {
     /// Handles the schedule: reconciles all declared images.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
         reconcile::finish_scheduled_run(self.reconcile_all().await)
@@ -56,6 +65,9 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T,
             return Ok(json!({ "idle": "no configuration" }));
         };
         let run = self.reconcile_images(&config, |_| true).await?;
+        // The next scheduled run is hours away.
+        let events = run.unread.into_iter().map(|image_name| ImageState { image_name }.to_body());
+        self.queue.send_bodies(events.collect()).await?;
         run.failures.into_result().map(|()| run.summary)
     }
 
@@ -64,13 +76,15 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T,
     /// hours only.
     pub async fn handle_event(&self, event: Event) -> Result<(), Failure> {
         let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else { return Ok(()) };
+        // The event of an end may arrive before SageMaker shows it, and no other event follows.
+        let awaits_end = matches!(event, Event::ImageState(_));
         let run = match event {
             Event::ObjectsCreated(_) => self.reconcile_images(&config, |_| true).await?,
             Event::ImageState(state) => self.reconcile_images(&config, |image| image.name == state.image_name).await?,
             _ => return Err(Failure::terminal("not a configuration change or an image event")),
         };
         run.failures.into_result()?;
-        match run.unsettled {
+        match run.unsettled.or(run.pending.filter(|_| awaits_end)) {
             Some(image) => Err(Failure::busy(format!("image {image} is not updated yet"))),
             None => Ok(()),
         }
@@ -83,7 +97,8 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T,
         let failures = ItemFailures::default();
         if declared.is_empty() {
             info!("Images not reconciled: no such image is declared");
-            return Ok(ImageRun { summary: json!({ "idle": "no such image is declared" }), unsettled: None, failures });
+            let summary = json!({ "idle": "no such image is declared" });
+            return Ok(ImageRun { summary, unsettled: None, unread: Vec::new(), pending: None, failures });
         }
         let reading = images::read_images(&self.images, &declared, self.read_limit).await;
         let names: Vec<_> = declared.iter().map(|image| image.name.as_str()).collect();
@@ -106,7 +121,15 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T,
         let mut summary = reconcile::summarize_outcomes(&applied);
         summary["read_calls"] = reading.calls.into();
         info!(read_calls = reading.calls, images = declared.len(), "Declared images reconciled");
-        Ok(ImageRun { summary, unsettled: find_unsettled(&applied, known), failures })
+        let unread = applied.iter().filter(|done| is_unreadable(&done.item)).map(|done| done.item.name.clone());
+        let pending = names.iter().find(|name| known.get(**name).is_some_and(|history| history.pending.is_some()));
+        Ok(ImageRun {
+            summary,
+            unsettled: find_unsettled(&applied, known),
+            unread: unread.collect(),
+            pending: pending.map(ToString::to_string),
+            failures,
+        })
     }
 
     /// Publishes the outcome of an image's update before recording it: if the function crashes in
@@ -194,6 +217,10 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel> ImageMaintainer<I, O, T,
     }
 }
 
+fn is_unreadable(item: &PlanItem<ImageAction>) -> bool {
+    item.problem.as_ref().is_some_and(|problem| problem.code == UNREADABLE)
+}
+
 /// The first image that a later run has to check soon.
 fn find_unsettled(applied: &[Reconciled<ImageAction>], known: &BTreeMap<String, UpdateHistory>) -> Option<String> {
     let requests_update =
@@ -203,7 +230,7 @@ fn find_unsettled(applied: &[Reconciled<ImageAction>], known: &BTreeMap<String, 
         ApplyOutcome::Planned | ApplyOutcome::Applied => {
             !requests_update(item) && known.get(&item.name).is_some_and(UpdateHistory::is_unanswered)
         }
-        ApplyOutcome::Failed(_) => item.problem.as_ref().is_some_and(|problem| problem.code == "image-unreadable"),
+        ApplyOutcome::Failed(_) => is_unreadable(item),
         ApplyOutcome::Unchanged => false,
     };
     applied.iter().find(is_unsettled).map(|done| done.item.name.clone())

@@ -20,6 +20,7 @@ async fn main() -> Result<(), Error> {
         config: aws.config_source(env.var(env::CONFIG_BUCKET), env.var(env::CONFIG_KEY), &model_buckets),
         notifier: aws.notifier(env.var(env::NOTIFICATIONS_TOPIC_ARN), env.optional_var(env::EVENT_BUS_NAME), &ledger),
         ledger,
+        queue: aws.queue(env.var(env::IMAGES_QUEUE_URL)),
         read_limit: READ_LIMIT,
         clock: Timestamp::now,
     };

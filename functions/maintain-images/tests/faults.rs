@@ -1,13 +1,14 @@
 //! Updates of images that are refused, lost, or of no effect.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 
 use std::time::Duration;
 
+use automation::event::{Event, ImageState};
 use common::ImageAccount;
 use sagemaker_emulator::{DropTiming, ScriptedFault};
-use worker::Failure;
+use worker::{Failure, Message};
 
 const NEW_NAME: &str = "  - { name: base, display_name: New }";
 
@@ -231,4 +232,35 @@ async fn hanging_image_does_not_keep_the_others_waiting() {
     assert_eq!(count_calls(&account), 1, "the other image is updated");
     account.deliver_config_event().await.unwrap();
     assert_eq!(count_calls(&account), 2);
+}
+
+/// The next scheduled run is hours away: an image that a scheduled run could not read is read again
+/// within seconds.
+#[tokio::test]
+async fn image_that_the_schedule_could_not_read_is_read_again_soon() {
+    let mut account = ImageAccount::new(NEW_NAME).await;
+    account.maintainer.read_limit = Duration::from_millis(500);
+    account.emulator.add_fault(ScriptedFault::delay_request("DescribeImage", 1, Duration::from_mins(1)));
+    account.run_schedule().await;
+    let [body] = &std::mem::take(&mut *account.maintainer.queue.bodies.lock())[..] else { panic!("one message") };
+    assert_eq!(count_calls(&account), 0);
+    account.maintainer.handle_event(Event::parse(body).unwrap()).await.unwrap();
+    assert_eq!(count_calls(&account), 1);
+    account.finish_updates();
+    account.run_schedule().await;
+    assert!(account.maintainer.queue.bodies.lock().is_empty(), "every image was read");
+}
+
+/// The event of the end of an update can arrive before `DescribeImage` shows the end.
+#[tokio::test]
+async fn image_event_waits_until_the_end_is_shown() {
+    let account = ImageAccount::new(NEW_NAME).await;
+    account.emulator.add_fault(ScriptedFault::fail_update("base", 1, "the image is locked"));
+    account.run_schedule().await;
+    let event = || Event::ImageState(ImageState { image_name: "base".to_owned() });
+    let waits = account.maintainer.handle_event(event()).await;
+    assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
+    account.finish_updates();
+    account.maintainer.handle_event(event()).await.unwrap();
+    assert_eq!(account.published_types(), ["image.update_failed"]);
 }

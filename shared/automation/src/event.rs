@@ -49,6 +49,9 @@ pub enum Event {
     LabelingJobState(LabelingJobState),
 }
 
+/// The type of SageMaker's events about images.
+const IMAGE_STATE_CHANGE: &str = "SageMaker Image State Change";
+
 /// One object of an `Object Created` event. Members that the event omits are fetched from S3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectCreated {
@@ -112,6 +115,13 @@ impl ObjectCreated {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageState {
     pub image_name: String,
+}
+
+impl ImageState {
+    /// The body of the SQS message, in the form of SageMaker's event.
+    pub fn to_body(&self) -> String {
+        json!({ "detail-type": IMAGE_STATE_CHANGE, "detail": { "ImageName": self.image_name } }).to_string()
+    }
 }
 
 /// A hint that the approval status of a model package version changed. The actual status is fetched
@@ -196,7 +206,7 @@ impl Message for Event {
             observation::parse_state_change(&value)
         } else if is("detail-type", "AWS API Call via CloudTrail") {
             observation::parse_api_call(&value)
-        } else if is("detail-type", "SageMaker Image State Change") {
+        } else if is("detail-type", IMAGE_STATE_CHANGE) {
             parse_image_state(&value)
         } else if is("detail-type", "SageMaker Model Package State Change") {
             parse_model_package_state(&value)

@@ -12,6 +12,8 @@ pub const EVENT_BUS_NAME: &str = "EVENT_BUS_NAME";
 pub const UPLOADS_QUEUE_URL: &str = "UPLOADS_QUEUE_URL";
 /// Queues of configuration changes for all functions but plan-compilation, separated by commas.
 pub const CONFIG_QUEUE_URLS: &str = "CONFIG_QUEUE_URLS";
+/// Queue of configuration changes and events of images.
+pub const IMAGES_QUEUE_URL: &str = "IMAGES_QUEUE_URL";
 /// Queue of compilation requests.
 pub const REQUESTS_QUEUE_URL: &str = "REQUESTS_QUEUE_URL";
 /// Queue of compilation jobs whose status may have changed.

@@ -16,7 +16,7 @@ use sagemaker::{READ_LIMIT, SageMakerClient};
 use sagemaker_emulator::{Emulator, EmulatorSettings, Owner, RequestOutcome};
 use serde_json::Value;
 use support::{
-    MemoryObjects, MemoryTable, MemoryTopic, StoredObject,
+    MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject,
     sdk::{Client, connect_client},
 };
 use worker::{Failure, Message};
@@ -37,7 +37,7 @@ pub struct ImageAccount {
     pub emulator: Emulator,
     pub client: Client,
     pub objects: MemoryObjects,
-    pub maintainer: ImageMaintainer<SageMakerClient, MemoryObjects, MemoryTable, MemoryTopic>,
+    pub maintainer: ImageMaintainer<SageMakerClient, MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue>,
 }
 
 impl ImageAccount {
@@ -60,6 +60,7 @@ impl ImageAccount {
             config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
             notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
             ledger,
+            queue: MemoryQueue::default(),
             read_limit: READ_LIMIT,
             clock: current_time,
         };
