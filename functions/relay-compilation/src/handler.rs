@@ -132,6 +132,9 @@ impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobR
             // It was deleted after its end was recorded.
             (Some(row), None) if row.status.is_terminal() => Ok(Some(row)),
             // SageMaker may not find a job that it has just accepted.
+            (Some(row), None) if self.ledger.may_be_unseen(&row) => {
+                Err(Failure::busy(format!("SageMaker does not show the job {name} yet")))
+            }
             (Some(_), None) => Err(Failure::Transient(format!("SageMaker has no compilation job named {name}").into())),
             // A job not started by this stack that was deleted meanwhile: there is nothing to
             // report.

@@ -315,9 +315,14 @@ async fn foreign_job_missing_in_sagemaker_is_not_reported() {
 
 /// SageMaker may not show a job yet that it has just accepted.
 #[tokio::test]
-async fn own_job_missing_in_sagemaker_is_a_transient_failure() {
-    let (relay, [first, _]) = create_relay().await;
-    assert!(matches!(deliver_hint(&relay, first.job_name.as_str()).await, Err(Failure::Transient(_))));
+async fn own_job_missing_in_sagemaker_is_looked_up_again() {
+    let (relay, [first, second]) = create_relay().await;
+    let waits = deliver_hint(&relay, first.job_name.as_str()).await;
+    assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up by a new job: {waits:?}");
+    observe_status(&relay, &second, JobStatus::Starting).await.unwrap();
+    relay.jobs.jobs.lock().clear();
+    let waits = deliver_hint(&relay, second.job_name.as_str()).await;
+    assert!(matches!(waits, Err(Failure::Transient(_))), "it was deleted: {waits:?}");
 }
 
 #[tokio::test]
