@@ -5,16 +5,19 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from tests.e2e.harness import EXISTING_BUCKET
 from tests.local.environment import DEFAULT_STATE, ROOT, isolate_process
 from tests.local.errors import LocalError
 from tests.local.processes import treat_signals_as_interrupt
-from tests.local.stack import Stack
+from tests.local.stack import FAST_PARAMETERS, Stack
 from tests.local.terminal import Reporter
 
 from .load import Load
 from .run import Soak
 
 CONFIG: Path = ROOT / "tests/e2e/automation.yaml"
+# A rule of this configuration is for the bucket.
+PARAMETERS = FAST_PARAMETERS | {"ModelBuckets": EXISTING_BUCKET}
 
 
 def main() -> int:
@@ -32,7 +35,7 @@ def main() -> int:
             reporter.print_heading(
                 f"Soak test: {load.uploads} uploads with three targets each, at most {load.quota} concurrent jobs"
             )
-            stack.bring_up(reporter, CONFIG)
+            stack.bring_up(reporter, CONFIG, PARAMETERS)
             try:
                 soak = Soak(stack, load, reporter)
                 passed = soak.run_load()
