@@ -18,15 +18,17 @@ const EVENT_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
     /// Applies the configuration after its event: plans the model packages that it names. The other
-    /// functions got the event too.
+    /// functions got the event too. The registry does not keep back the configuration: what is approved
+    /// is searched again by each run.
     pub(crate) async fn apply_config(&self, object: &ObjectCreated) -> Result<(), Failure> {
         let named = self.plan_model_packages().await;
         let approved = self.plan_approved_packages(&mut PackageSearch::default()).await;
-        Failure::merge_results([named, approved])?;
-        if let Some(version) = object.version_id.as_ref().or(object.etag.as_ref()) {
+        if named.is_ok()
+            && let Some(version) = object.version_id.as_ref().or(object.etag.as_ref())
+        {
             self.ledger.record_applied_config(version).await?;
         }
-        Ok(())
+        Failure::merge_results([named, approved])
     }
 
     /// Applies the configuration if its version is not the one that was applied last, and sends it

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use automation::{event::ModelPackageState, objects::Objects};
 use jiff::Timestamp;
-use ledger::{LedgerTable, PackageGroupRow, PackageRule};
+use ledger::{LedgerTable, PackageRule, PackageVersions};
 use model_archive::Problem;
 use neo::{CompilationConfig, CompilationRule, ModelSource, PackageGroupPattern};
 use notifications::{Channel, Notification};
@@ -43,7 +43,7 @@ pub(crate) struct PackageSearch {
     pub groups: usize,
     /// Versions that were planned.
     pub planned: usize,
-    /// Rules for a group that does not exist, or for too many groups.
+    /// Rules for too many groups, and groups that do not exist or that SageMaker does not list.
     pub problems: usize,
 }
 
@@ -53,6 +53,12 @@ struct RuleGroup<'a> {
     /// Its name, or the ARN that the rule names.
     group: String,
     active_since: Timestamp,
+}
+
+impl RuleGroup<'_> {
+    fn name(&self) -> &str {
+        neo::group_name(&self.group)
+    }
 }
 
 impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
@@ -89,17 +95,17 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         let (groups, mut results) = self.find_rule_groups(compilation, &rules, config.version(), search).await?;
         let mut waiting = Vec::with_capacity(groups.len());
         for group in groups {
-            let row = self.ledger.find_package_group(&group.rule.name, &group.group).await?;
+            let row = self.ledger.find_package_group(group.name()).await?;
             waiting.push((row.map(|row| row.checked_at), group));
         }
         waiting.sort_by_key(|(checked_at, _)| *checked_at);
         for (_, group) in waiting.into_iter().take(MAX_GROUPS_PER_RUN) {
             search.groups += 1;
             match self.plan_group(compilation, &group).await {
-                Ok(Some(planned)) => search.planned += planned,
-                Ok(None) => {
+                Ok(Ok(planned)) => search.planned += planned,
+                Ok(Err(problem)) => {
                     search.problems += 1;
-                    results.push(self.report_rule_problem(group.rule, missing_group(&group), config.version()).await);
+                    results.push(self.report_rule_problem(group.rule, problem, config.version()).await);
                 }
                 // The group remains the one that was not checked for the longest time.
                 Err(Failure::Deferred { cause, backoff }) => {
@@ -123,14 +129,20 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     ) -> Result<(Vec<RuleGroup<'a>>, Vec<Result<(), Failure>>), Failure> {
         let with_groups = || compilation.rules.iter().filter_map(|rule| Some((rule, rule.package_groups()?)));
         let has_glob = with_groups().any(|(_, pattern)| matches!(pattern, PackageGroupPattern::Glob(_)));
-        let all = if has_glob { self.list_all_groups().await? } else { Vec::new() };
+        let listed = if has_glob { self.list_all_groups().await } else { Ok(Vec::new()) };
         let (mut groups, mut results, mut too_many) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (rule, pattern) in with_groups() {
             let matched: Vec<_> = match pattern {
                 PackageGroupPattern::Group(group) => vec![group.clone()],
-                PackageGroupPattern::Glob(pattern) => {
-                    all.iter().filter(|group| pattern.is_match(group)).cloned().collect()
-                }
+                PackageGroupPattern::Glob(pattern) => match &listed {
+                    Ok(all) => all.iter().filter(|group| pattern.is_match(group)).cloned().collect(),
+                    Err(error) if error.kind.is_refusal() => {
+                        search.problems += 1;
+                        results.push(self.report_rule_problem(rule, refused_groups(rule, error), version).await);
+                        continue;
+                    }
+                    Err(_) => continue,
+                },
             };
             if matched.len() > MAX_GROUPS {
                 search.problems += 1;
@@ -140,37 +152,53 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             }
             let Some(PackageRule { active_since, .. }) = rules.get(&rule.name) else { continue };
             let is_first = |group: &String| {
-                let name = group.rsplit('/').next().unwrap_or(group);
-                compilation.find_group_rule(name).is_some_and(|first| first.name == rule.name)
+                compilation.find_group_rule(neo::group_name(group)).is_some_and(|first| first.name == rule.name)
             };
             let own = matched.into_iter().filter(is_first);
             groups.extend(own.map(|group| RuleGroup { rule, group, active_since: *active_since }));
         }
-        self.ledger.mark_package_rules(&too_many).await?;
+        match listed {
+            Ok(_) => self.ledger.mark_package_rules(&too_many).await?,
+            Err(error) if error.kind.is_refusal() => {}
+            Err(error) => results.push(Err(error.into())),
+        }
         Ok((groups, results))
     }
 
-    /// Plans the approved versions of a group that were not planned yet. Returns their number; `None`
-    /// if there is no such group.
+    /// Plans the approved versions of a group that were not planned yet. Returns their number, or why
+    /// they are not known.
     async fn plan_group(
         &self,
         compilation: &CompilationConfig,
         matched: &RuleGroup<'_>,
-    ) -> Result<Option<usize>, Failure> {
+    ) -> Result<Result<usize, Problem>, Failure> {
         let RuleGroup { rule, group, .. } = matched;
-        let listed = self.list_all_approved(group).await?;
-        let approved = listed.as_deref().unwrap_or_default();
-        let mut row = self.open_group(matched, approved).await?;
-        let is_changed = row.planned.as_ref().is_some_and(|planned| {
+        let listed = match self.list_all_approved(group).await {
+            Err(error) if !error.kind.is_refusal() => return Err(error.into()),
+            listed => listed,
+        };
+        self.ledger.record_group_check(matched.name(), (self.clock)()).await?;
+        let approved = match listed {
+            Ok(Some(approved)) => approved,
+            // All versions of a group that is created later are approved later.
+            Ok(None) => {
+                self.open_group(matched, &[]).await?;
+                return Ok(Err(missing_group(rule, group)));
+            }
+            Err(error) => return Ok(Err(refused_group(rule, group, &error))),
+        };
+        let mut versions = self.open_group(matched, &approved).await?;
+        let is_changed = versions.planned.as_ref().is_some_and(|planned| {
             let (source, _) = self.build_package_plan(compilation, rule, &planned.model_package_version_arn);
             source.version() != planned.version
         });
-        if is_changed && let Some(newest) = approved.last() {
-            row.handled.remove(&newest.number);
+        let newest = approved.last().map(|newest| newest.number);
+        if is_changed && let Some(newest) = newest {
+            versions.handled.remove(&newest);
         }
         let (mut results, mut count) = (Vec::new(), 0);
-        for ApprovedVersion { arn, number, .. } in approved {
-            if row.handled.contains(number) {
+        for ApprovedVersion { arn, number, .. } in &approved {
+            if versions.handled.contains(number) {
                 continue;
             }
             let (source, plan) = self.build_package_plan(compilation, rule, arn);
@@ -180,35 +208,38 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             {
                 info!(package = arn.as_str(), rule = rule.name, "Approved model package planned");
                 count += 1;
-                row.handled.insert(*number);
-                row.planned = Some(package);
+                versions.handled.insert(*number);
+                // An older version does not show that the newest was planned with the changed rule.
+                if newest == Some(*number) {
+                    versions.planned = Some(package);
+                }
             }
             results.push(planned);
         }
-        row.checked_at = (self.clock)();
-        self.ledger.record_package_group(&rule.name, group, &row).await?;
+        self.ledger.record_package_versions(matched.name(), &versions).await?;
         Failure::merge_results(results)?;
-        Ok(listed.is_some().then_some(count))
+        Ok(Ok(count))
     }
 
-    /// The row of a group. When its rule became active, all versions that were approved by then need
-    /// nothing, except the newest.
+    /// What is known about the versions of a group. When its rule became active, all versions that
+    /// were approved by then need nothing, except the newest.
     async fn open_group(
         &self,
         matched: &RuleGroup<'_>,
         approved: &[ApprovedVersion],
-    ) -> Result<PackageGroupRow, CallError> {
-        let RuleGroup { rule, group, active_since } = matched;
-        let known = self.ledger.find_package_group(&rule.name, group).await?;
-        if let Some(row) = known.filter(|row| row.active_since == *active_since) {
-            return Ok(row);
+    ) -> Result<PackageVersions, CallError> {
+        let RuleGroup { rule, active_since, .. } = matched;
+        let known = self.ledger.find_package_group(matched.name()).await?.and_then(|row| row.versions);
+        let is_own = |known: &PackageVersions| known.rule == rule.name && known.active_since == *active_since;
+        if let Some(versions) = known.filter(is_own) {
+            return Ok(versions);
         }
         let older = &approved[..approved.len().saturating_sub(1)];
         let earlier = older.iter().filter(|version| version.created_at < *active_since);
         let handled = earlier.map(|version| version.number).collect();
-        let row = PackageGroupRow { active_since: *active_since, checked_at: (self.clock)(), handled, planned: None };
-        self.ledger.record_package_group(&rule.name, group, &row).await?;
-        Ok(row)
+        let versions = PackageVersions { rule: rule.name.clone(), active_since: *active_since, handled, planned: None };
+        self.ledger.record_package_versions(matched.name(), &versions).await?;
+        Ok(versions)
     }
 
     async fn list_all_groups(&self) -> Result<Vec<String>, CallError> {
@@ -259,12 +290,30 @@ fn name_groups(compilation: &CompilationConfig) -> BTreeMap<String, String> {
     named.map(|(rule, groups)| (rule.name.clone(), groups.as_str().to_owned())).collect()
 }
 
-fn missing_group(matched: &RuleGroup<'_>) -> Problem {
-    let RuleGroup { rule, group, .. } = matched;
+fn missing_group(rule: &CompilationRule, group: &str) -> Problem {
     Problem::new(
         "package-group-missing",
         format!("there is no model package group `{group}` in the account and Region of the stack"),
         format!("create the group, or correct model_package_group in rule `{}`", rule.name),
+    )
+}
+
+fn refused_group(rule: &CompilationRule, group: &str, error: &CallError) -> Problem {
+    Problem::new(
+        "package-group-refused",
+        format!("SageMaker does not list the versions of the model package group `{group}`: {}", error.message),
+        format!(
+            "allow plan-compilation to list the versions, or correct model_package_group in rule `{}`: the group must be in the account and Region of the stack",
+            rule.name
+        ),
+    )
+}
+
+fn refused_groups(rule: &CompilationRule, error: &CallError) -> Problem {
+    Problem::new(
+        "package-groups-refused",
+        format!("SageMaker does not list the model package groups: {}", error.message),
+        format!("allow plan-compilation to list the groups, or name one group in rule `{}`", rule.name),
     )
 }
 

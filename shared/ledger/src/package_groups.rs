@@ -33,18 +33,27 @@ pub struct PackageRule {
     pub has_too_many_groups: bool,
 }
 
-/// A model package group, as one rule compiles it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A model package group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageGroupRow {
+    /// When SageMaker was last asked for the versions.
+    pub checked_at: Timestamp,
+    /// `None` if it has never listed them.
+    pub versions: Option<PackageVersions>,
+}
+
+/// The versions of a model package group, as the rule compiles them that applies to the group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageVersions {
+    /// The name of the rule.
+    pub rule: String,
     /// The rule's [`PackageRule::active_since`]. A rule that was removed and added again is active from
     /// then on.
     pub active_since: Timestamp,
-    /// When the versions were listed last.
-    pub checked_at: Timestamp,
     /// Numbers of the approved versions that need nothing more: they were planned, or approved
     /// before the rule became active.
     pub handled: BTreeSet<u32>,
-    /// The version that was planned last. Its [`ModelPackage::version`] shows whether the rule was
+    /// The newest version when it was planned. Its [`ModelPackage::version`] shows whether the rule was
     /// changed since.
     pub planned: Option<ModelPackage>,
 }
@@ -90,23 +99,33 @@ impl<T: LedgerTable> Ledger<T> {
         self.update_row(RULES_KEY, mark).await.map(drop)
     }
 
-    /// The row of a group; `None` if the rule has never seen the group.
-    pub async fn find_package_group(&self, rule: &str, group: &str) -> Result<Option<PackageGroupRow>, CallError> {
-        self.read_row(&group_key(rule, group)).await
+    /// The row of the group with this name; `None` if no rule has seen the group.
+    pub async fn find_package_group(&self, group: &str) -> Result<Option<PackageGroupRow>, CallError> {
+        self.read_row(&group_key(group)).await
+    }
+
+    /// Records that SageMaker was asked for the versions of a group.
+    pub async fn record_group_check(&self, group: &str, checked_at: Timestamp) -> Result<(), CallError> {
+        let check =
+            |current: Option<PackageGroupRow>| Some(PackageGroupRow { checked_at, ..current.unwrap_or_default() });
+        self.update_row(&group_key(group), check).await.map(drop)
     }
 
     /// Records what was planned for a group. What another invocation recorded as planned meanwhile is
     /// kept.
-    pub async fn record_package_group(&self, rule: &str, group: &str, row: &PackageGroupRow) -> Result<(), CallError> {
+    pub async fn record_package_versions(&self, group: &str, versions: &PackageVersions) -> Result<(), CallError> {
         let merge = |current: Option<PackageGroupRow>| {
-            let current = current.filter(|current| current.active_since == row.active_since);
-            let handled = current.iter().flat_map(|current| &current.handled).chain(&row.handled).copied().collect();
-            Some(PackageGroupRow { handled, ..row.clone() })
+            let current = current.unwrap_or_default();
+            let same = current
+                .versions
+                .filter(|current| current.rule == versions.rule && current.active_since == versions.active_since);
+            let handled = same.iter().flat_map(|same| &same.handled).chain(&versions.handled).copied().collect();
+            Some(PackageGroupRow { versions: Some(PackageVersions { handled, ..versions.clone() }), ..current })
         };
-        self.update_row(&group_key(rule, group), merge).await.map(drop)
+        self.update_row(&group_key(group), merge).await.map(drop)
     }
 }
 
-fn group_key(rule: &str, group: &str) -> String {
-    format!("package-group#{rule}#{group}")
+fn group_key(group: &str) -> String {
+    format!("package-group#{group}")
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use job_settings::{JobSettings, NewVersionPolicy};
 pub use output_template::{OutputTemplate, OutputTemplateError, PlaceholderValues};
-pub use package_groups::PackageGroupPattern;
+pub use package_groups::{PackageGroupPattern, group_name};
 pub(crate) use parse::merge_tags;
 pub(crate) use values::parse_major_minor;
 pub use values::{

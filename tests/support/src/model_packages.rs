@@ -1,7 +1,7 @@
 //! The model registry in memory.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use neo::ModelPackageArn;
@@ -26,6 +26,8 @@ pub struct MemoryPackages {
     pub calls: Shared<Vec<String>>,
     /// Errors of the next calls, the last one first.
     pub failures: Shared<Vec<CallErrorKind>>,
+    /// Names of groups whose versions the caller may not list.
+    pub denied: Shared<BTreeSet<String>>,
     /// Items per page, before the filter; 0 for all of them.
     pub page_size: Shared<usize>,
 }
@@ -72,6 +74,9 @@ impl ModelPackages for MemoryPackages {
     async fn list_approved(&self, group: &str, page: Option<String>) -> Result<Option<ApprovedPage>, CallError> {
         self.record_call("ListModelPackages", group)?;
         let name = group.rsplit('/').next().unwrap_or(group);
+        if self.denied.lock().contains(name) {
+            return Err(CallError::new("ListModelPackages", CallErrorKind::Denied, "not authorized"));
+        }
         let Some(versions) = self.groups.lock().get(name).cloned() else { return Ok(None) };
         // As SageMaker does, cuts the page before it is filtered.
         let (versions, next) = self.cut_page(versions.into_iter().rev().collect(), page.as_deref());

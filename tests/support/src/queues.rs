@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
 use worker::{
-    CallError,
+    CallError, CallErrorKind,
     delivery_history::DeliveryHistory,
     queue::{Sender, SourceQueue},
 };
@@ -16,18 +16,23 @@ use crate::Shared;
 pub struct MemoryQueue {
     /// Bodies, oldest first.
     pub bodies: Shared<Vec<String>>,
+    /// How the next calls fail, the last one first; `None` for a call that succeeds.
+    pub failures: Shared<Vec<Option<CallErrorKind>>>,
 }
 
 impl MemoryQueue {
     /// An independent copy.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { bodies: self.bodies.fork() }
+        Self { bodies: self.bodies.fork(), failures: self.failures.fork() }
     }
 }
 
 impl Sender for MemoryQueue {
     async fn send_bodies(&self, bodies: Vec<String>) -> Result<(), CallError> {
+        if let Some(kind) = self.failures.lock().pop().flatten() {
+            return Err(CallError::new("SendMessageBatch", kind, "SQS rejects the call"));
+        }
         self.bodies.lock().extend(bodies);
         Ok(())
     }

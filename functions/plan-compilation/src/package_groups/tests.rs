@@ -186,6 +186,20 @@ async fn changed_rule_requests_the_newest_version_again() {
     assert_eq!(planner.requested(), ["resnet/1 for ml_c5", "resnet/2 for ml_c5", "resnet/2 for ml_m5"]);
 }
 
+#[tokio::test]
+async fn changed_rule_requests_the_newest_version_after_a_failure() {
+    let planner = create_planner(&rule("resnet"));
+    planner.packages.put_version("resnet", 5, "PendingManualApproval", long_ago());
+    planner.packages.put_version("resnet", 6, "Approved", long_ago());
+    planner.apply("c1").await;
+    planner.put_config("c2", &rule("resnet").replace("ml_c5", "ml_m5"));
+    let arn = planner.packages.put_version("resnet", 5, "Approved", long_ago());
+    *planner.requests.failures.lock() = vec![Some(CallErrorKind::Throttled), None];
+    planner.send_event("resnet", arn.as_str()).await.unwrap_err();
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested(), ["resnet/6 for ml_c5", "resnet/5 for ml_m5", "resnet/6 for ml_m5"]);
+}
+
 /// What was approved while there was no rule is not compiled, except the newest.
 #[tokio::test]
 async fn rule_that_is_added_again_begins_anew() {
@@ -294,10 +308,62 @@ async fn throttled_search_is_continued_by_the_next_run() {
         planner.handle_schedule().await.unwrap();
         assert_eq!(planner.requested(), [""; 0], "{calls}");
     }
-    *planner.packages.failures.lock() = vec![CallErrorKind::Denied];
-    assert!(planner.handle_schedule().await.is_err(), "someone has to act");
     planner.handle_schedule().await.unwrap();
     assert_eq!(planner.requested().len(), 3);
+}
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target does
+/// not prevent the others from being processed.
+#[tokio::test]
+async fn refused_groups_do_not_keep_back_anything() {
+    let names = (0..MAX_GROUPS_PER_RUN).map(|number| format!("no-{number}"));
+    let denied = names.clone().map(|name| rule(&name).replace("registry", &format!("r-{name}")));
+    let planner = create_planner(&denied.chain([rule("resnet")]).collect::<Vec<_>>().join(", "));
+    *planner.packages.denied.lock() = names.collect();
+    for name in ["no-1", "resnet"] {
+        for number in [1, 2] {
+            planner.packages.put_version(name, number, "Approved", long_ago());
+        }
+    }
+    planner.apply("c1").await;
+    assert_eq!(planner.ledger.find_applied_config().await.unwrap().as_deref(), Some("c1"));
+    for _ in 0..2 {
+        planner.handle_schedule().await.unwrap();
+    }
+    assert_eq!(planner.requested(), ["resnet/2 for ml_c5"]);
+    assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"; MAX_GROUPS_PER_RUN]);
+    let text = planner.notifier.topic().published.lock()[0].text.clone();
+    assert!(text.contains("SageMaker does not list the versions of the model package group `no-0`: "), "{text}");
+    // As soon as it is listed, the rule begins with the newest version.
+    planner.packages.denied.lock().clear();
+    for _ in 0..2 {
+        planner.handle_schedule().await.unwrap();
+    }
+    assert_eq!(planner.requested(), ["resnet/2 for ml_c5", "no-1/2 for ml_c5"]);
+}
+
+#[tokio::test]
+async fn refused_list_of_groups_is_reported_and_names_apply() {
+    let planner = create_planner(&format!("{}, {}", rule("g-*").replace("registry", "globs"), rule("resnet")));
+    planner.packages.put_version("resnet", 1, "Approved", long_ago());
+    *planner.packages.failures.lock() = vec![CallErrorKind::Denied];
+    planner.apply("c1").await;
+    assert_eq!(planner.requested(), ["resnet/1 for ml_c5"]);
+    let published = planner.notifier.topic().published.lock();
+    assert_eq!(published.len(), 1);
+    for part in ["SageMaker does not list the model package groups: ", "Rule         globs"] {
+        assert!(published[0].text.contains(part), "{}", published[0].text);
+    }
+}
+
+#[tokio::test]
+async fn throttled_registry_does_not_keep_back_the_configuration() {
+    let planner = create_planner(&rule("resnet"));
+    *planner.packages.failures.lock() = vec![CallErrorKind::Throttled];
+    let head = planner.archives.find_object("config", "automation.yaml").await.unwrap().unwrap();
+    assert_eq!(head.version_id.as_deref(), Some("c1"));
+    planner.apply_missed_config().await.unwrap_err();
+    assert_eq!(planner.ledger.find_applied_config().await.unwrap().as_deref(), Some("c1"));
 }
 
 #[tokio::test]

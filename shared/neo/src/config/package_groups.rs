@@ -45,8 +45,8 @@ impl PackageGroupPattern {
     }
 }
 
-/// The name in an ARN; a name is returned unchanged.
-fn group_name(group: &str) -> &str {
+/// The name of a model package group that is named or given by its ARN.
+pub fn group_name(group: &str) -> &str {
     group.rsplit('/').next().unwrap_or(group)
 }
 
