@@ -37,7 +37,14 @@ pub(crate) fn find_package_warnings(
     runtime.block_on(async {
         let session = AwsSession::open(&args.aws).await?;
         let registry = sagemaker::SageMakerClient::from_config(session.config());
-        Ok(package_archives::find_package_warnings(&registry, &stack.model_buckets(), config).await?)
+        match package_archives::find_package_warnings(&registry, &stack.model_buckets(), config).await {
+            Err(error) if error.kind.is_refusal() => Ok(vec![ConfigDiagnostic {
+                position: None,
+                path: "compilation.rules".to_owned(),
+                message: format!("the model packages of the rules are not checked: {error}"),
+            }]),
+            warnings => Ok(warnings?),
+        }
     })
 }
 

@@ -121,6 +121,10 @@ fn answer_registry(operation: &str, body: &str) -> Option<(&'static str, String)
         "ListModelPackages" if body.contains("resnet") => json!({ "ModelPackageSummaryList": [
             { "ModelPackageArn": arn, "ModelPackageVersion": 3, "CreationTime": 1, "ModelPackageStatus": "Completed" }
         ] }),
+        "ListModelPackages" if body.contains("secret") => {
+            let error = json!({ "__type": "AccessDeniedException", "message": "not authorized" });
+            return Some(("400 Bad Request", error.to_string()));
+        }
         "ListModelPackages" => {
             let error = json!({ "__type": "ValidationException", "message": "Model Package Group does not exist." });
             return Some(("400 Bad Request", error.to_string()));
@@ -158,6 +162,19 @@ fn validate_warns_of_packages_the_stack_cannot_compile() {
     rules("");
     let (text, _) = folder.run_cli(&[("ModelBuckets", "team-registry")], &["validate", "CONFIG"]);
     assert!(!text.contains("team-registry"), "{text}");
+}
+
+#[test]
+fn validate_warns_if_model_packages_may_not_be_listed() {
+    let folder = Folder::new("validate-denied");
+    let rule = "{ name: registry, model_package_group: secret, targets: [ { device: ml_c5 } ] }";
+    let document = format!("version: 1\ncompilation: {{ rules: [ {rule} ] }}\n");
+    fs::write(folder.0.join("automation.yaml"), document).unwrap();
+    let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
+    assert!(
+        text.contains("the model packages of the rules are not checked: ListModelPackages") && status == 0,
+        "{text}"
+    );
 }
 
 #[test]

@@ -91,6 +91,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     /// Handles an invocation by the schedule: finds uploads, configurations and approved model
     /// packages whose event did not arrive.
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
+        let mut search = UploadSearch::default();
+        let searched = self.find_missed_uploads(&mut search).await;
         let applied = match self.apply_missed_config().await {
             Err(Failure::Deferred { cause, .. }) => {
                 warn!(cause, "Missed configuration not applied yet; the next run tries again");
@@ -99,8 +101,6 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             applied => applied,
         };
         let packages = self.find_approved_packages().await;
-        let mut search = UploadSearch::default();
-        let searched = self.find_missed_uploads(&mut search).await;
         let UploadSearch { calls, checked, found } = search;
         let counts = [("UploadsChecked", checked), ("UploadsFound", found)];
         metrics::write_counts(&counts, (self.clock)());

@@ -9,10 +9,12 @@
 //! A version is recorded after it was planned: after a crash in between, it is planned again, which
 //! changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use automation::{event::ModelPackageState, objects::Objects};
-use jiff::Timestamp;
 use ledger::{LedgerTable, PackageRule, PackageVersions};
 use model_archive::Problem;
 use neo::{CompilationConfig, CompilationRule, ModelSource, PackageGroupPattern};
@@ -30,7 +32,16 @@ const MAX_GROUPS: usize = 50;
 /// (aws-solutions/deepracer-on-aws issue 87).
 const MAX_GROUPS_PER_RUN: usize = 10;
 
-/// Pages of 100 groups that are read: more groups than this are not known to rules with a glob.
+/// Versions of a group that are planned in one run: the next one continues.
+const MAX_PLANS: usize = 100;
+
+/// No group begins later in a run, which the search for uploads precedes.
+const MAX_RUN: Duration = Duration::from_secs(30);
+
+/// Pause between the pages of the list of groups.
+const PAGE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Pages of 100 groups that are read, newest first: more groups than this are not known to rules with a glob.
 const MAX_GROUP_PAGES: usize = 20;
 
 /// Pages of 100 versions of a group that are read, newest first.
@@ -52,7 +63,7 @@ struct RuleGroup<'a> {
     rule: &'a CompilationRule,
     /// Its name, or the ARN that the rule names.
     group: String,
-    active_since: Timestamp,
+    known: PackageRule,
 }
 
 impl RuleGroup<'_> {
@@ -74,7 +85,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             return Ok(());
         };
         let rules = self.ledger.open_package_rules(&name_groups(compilation)).await?;
-        let Some(known) = rules.get(&rule.name).filter(|known| !known.has_too_many_groups) else {
+        let Some(known) = rules.into_iter().find(|known| known.name == rule.name && !known.has_too_many_groups) else {
             info!(package = state.arn, rule = rule.name, "Model package skipped: its rule matches too many groups");
             return Ok(());
         };
@@ -82,17 +93,18 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             Some(PackageGroupPattern::Group(group)) => group.clone(),
             _ => state.group.clone(),
         };
-        let matched = RuleGroup { rule, group, active_since: known.active_since };
-        self.plan_group(compilation, &matched).await.map(drop)
+        let matched = RuleGroup { rule, group, known };
+        self.plan_group(compilation, &matched, Some(state)).await.map(drop)
     }
 
     /// Plans what is approved in the groups of all rules, as far as one run goes: those first that
     /// were not checked for the longest time.
     pub(crate) async fn plan_approved_packages(&self, search: &mut PackageSearch) -> Result<(), Failure> {
         let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else { return Ok(()) };
+        let started = Instant::now();
         let compilation = &config.document.compilation;
         let rules = self.ledger.open_package_rules(&name_groups(compilation)).await?;
-        let (groups, mut results) = self.find_rule_groups(compilation, &rules, config.version(), search).await?;
+        let (groups, mut results) = self.find_rule_groups(compilation, rules, config.version(), search).await?;
         let mut waiting = Vec::with_capacity(groups.len());
         for group in groups {
             let row = self.ledger.find_package_group(group.name()).await?;
@@ -100,8 +112,11 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         }
         waiting.sort_by_key(|(checked_at, _)| *checked_at);
         for (_, group) in waiting.into_iter().take(MAX_GROUPS_PER_RUN) {
+            if started.elapsed() > MAX_RUN {
+                break;
+            }
             search.groups += 1;
-            match self.plan_group(compilation, &group).await {
+            match self.plan_group(compilation, &group, None).await {
                 Ok(Ok(planned)) => search.planned += planned,
                 Ok(Err(problem)) => {
                     search.problems += 1;
@@ -123,7 +138,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     async fn find_rule_groups<'a>(
         &self,
         compilation: &'a CompilationConfig,
-        rules: &BTreeMap<String, PackageRule>,
+        mut rules: Vec<PackageRule>,
         version: Option<&str>,
         search: &mut PackageSearch,
     ) -> Result<(Vec<RuleGroup<'a>>, Vec<Result<(), Failure>>), Failure> {
@@ -150,27 +165,30 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
                 results.push(self.report_rule_problem(rule, too_many_groups(pattern, &matched), version).await);
                 continue;
             }
-            let Some(PackageRule { active_since, .. }) = rules.get(&rule.name) else { continue };
             let is_first = |group: &String| {
                 compilation.find_group_rule(neo::group_name(group)).is_some_and(|first| first.name == rule.name)
             };
-            let own = matched.into_iter().filter(is_first);
-            groups.extend(own.map(|group| RuleGroup { rule, group, active_since: *active_since }));
+            groups.extend(matched.into_iter().filter(is_first).map(|group| (rule, group)));
         }
         match listed {
-            Ok(_) => self.ledger.mark_package_rules(&too_many).await?,
+            Ok(_) => rules = self.ledger.mark_package_rules(&too_many).await?,
             Err(error) if error.kind.is_refusal() => {}
             Err(error) => results.push(Err(error.into())),
         }
-        Ok((groups, results))
+        let groups = groups.into_iter().filter_map(|(rule, group)| {
+            let known = rules.iter().find(|known| known.name == rule.name)?.clone();
+            Some(RuleGroup { rule, group, known })
+        });
+        Ok((groups.collect(), results))
     }
 
     /// Plans the approved versions of a group that were not planned yet. Returns their number, or why
-    /// they are not known.
+    /// they are not known. `changed` is the version that the event is about.
     async fn plan_group(
         &self,
         compilation: &CompilationConfig,
         matched: &RuleGroup<'_>,
+        changed: Option<&ModelPackageState>,
     ) -> Result<Result<usize, Problem>, Failure> {
         let RuleGroup { rule, group, .. } = matched;
         let listed = match self.list_all_approved(group).await {
@@ -196,10 +214,21 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         if is_changed && let Some(newest) = newest {
             versions.handled.remove(&newest);
         }
+        // The list does not say when a version was approved; the event does.
+        let known_times = matched.known.unchanged_since..=versions.opened_at;
+        if let Some(changed) = changed
+            && changed.changed_at.is_some_and(|at| known_times.contains(&at))
+            && let Some(version) = approved.iter().find(|known| known.arn.as_str().eq_ignore_ascii_case(&changed.arn))
+        {
+            versions.handled.remove(&version.number);
+        }
         let (mut results, mut count) = (Vec::new(), 0);
         for ApprovedVersion { arn, number, .. } in &approved {
             if versions.handled.contains(number) {
                 continue;
+            }
+            if results.len() == MAX_PLANS {
+                break;
             }
             let (source, plan) = self.build_package_plan(compilation, rule, arn);
             let planned = self.plan_model_package(source.clone(), rule, &plan, compilation.max_jobs_per_day).await;
@@ -221,23 +250,29 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         Ok(Ok(count))
     }
 
-    /// What is known about the versions of a group. When its rule became active, all versions that
-    /// were approved by then need nothing, except the newest.
+    /// What is known about the versions of a group. When a rule sees it first, all versions that were
+    /// registered before the rule applied to it need nothing, except the newest.
     async fn open_group(
         &self,
         matched: &RuleGroup<'_>,
         approved: &[ApprovedVersion],
     ) -> Result<PackageVersions, CallError> {
-        let RuleGroup { rule, active_since, .. } = matched;
+        let RuleGroup { rule, known: PackageRule { active_since, unchanged_since, .. }, .. } = matched;
         let known = self.ledger.find_package_group(matched.name()).await?.and_then(|row| row.versions);
         let is_own = |known: &PackageVersions| known.rule == rule.name && known.active_since == *active_since;
         if let Some(versions) = known.filter(is_own) {
             return Ok(versions);
         }
         let older = &approved[..approved.len().saturating_sub(1)];
-        let earlier = older.iter().filter(|version| version.created_at < *active_since);
+        let earlier = older.iter().filter(|version| version.created_at < *unchanged_since);
         let handled = earlier.map(|version| version.number).collect();
-        let versions = PackageVersions { rule: rule.name.clone(), active_since: *active_since, handled, planned: None };
+        let versions = PackageVersions {
+            rule: rule.name.clone(),
+            active_since: *active_since,
+            opened_at: (self.clock)(),
+            handled,
+            planned: None,
+        };
         self.ledger.record_package_versions(matched.name(), &versions).await?;
         Ok(versions)
     }
@@ -251,6 +286,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             if page.is_none() {
                 return Ok(groups);
             }
+            tokio::time::sleep(PAGE_PAUSE).await;
         }
         warn!(groups = groups.len(), "Model package groups not listed completely: there are too many");
         Ok(groups)
@@ -284,8 +320,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     }
 }
 
-/// What each rule for groups names, by the name of the rule.
-fn name_groups(compilation: &CompilationConfig) -> BTreeMap<String, String> {
+/// The name of each rule for groups, and what it names.
+fn name_groups(compilation: &CompilationConfig) -> Vec<(String, String)> {
     let named = compilation.rules.iter().filter_map(|rule| Some((rule, rule.package_groups()?)));
     named.map(|(rule, groups)| (rule.name.clone(), groups.as_str().to_owned())).collect()
 }

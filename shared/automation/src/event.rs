@@ -132,6 +132,8 @@ pub struct ModelPackageState {
     pub group: String,
     /// The ARN of the version.
     pub arn: String,
+    /// When the event was sent.
+    pub changed_at: Option<Timestamp>,
 }
 
 /// A request to start-compilation to stop a job.
@@ -329,7 +331,8 @@ fn parse_model_package_state(value: &Value) -> Result<Event, EventError> {
     let of_arn = || arn?.split_once(":model-package/")?.1.rsplit_once('/').map(|(group, _)| group);
     match (text("/detail/ModelPackageGroupName").or_else(of_arn), arn) {
         (Some(group), Some(arn)) => {
-            Ok(Event::ModelPackageState(ModelPackageState { group: group.to_owned(), arn: arn.to_owned() }))
+            let changed_at = text("/time").and_then(|time| time.parse().ok());
+            Ok(Event::ModelPackageState(ModelPackageState { group: group.to_owned(), arn: arn.to_owned(), changed_at }))
         }
         _ => Err(EventError::Malformed {
             what: "model package state change",

@@ -1,6 +1,6 @@
 //! The rules for model package groups, and which versions of each group have been planned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use neo::ModelPackage;
@@ -17,26 +17,29 @@ const RULES_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// The active rules for model package groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct PackageRulesRow {
-    /// By name.
-    rules: BTreeMap<String, PackageRule>,
+    /// In the order of the configuration: the first rule that matches a group applies to it.
+    rules: Vec<PackageRule>,
     seen_at: Timestamp,
 }
 
 /// A rule for model package groups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageRule {
+    pub name: String,
     /// What the rule names. With other groups, it is active from then on.
     pub groups: String,
     pub active_since: Timestamp,
+    /// Since when it applies to the groups that it applies to now: what the rules before it name can
+    /// change, and whether it applies to more groups than a rule may.
+    pub unchanged_since: Timestamp,
     /// Whether it applies to more groups than a rule may: none of them is compiled.
-    #[serde(default)]
     pub has_too_many_groups: bool,
 }
 
 /// A model package group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageGroupRow {
-    /// When SageMaker was last asked for the versions.
+    /// When SageMaker was last requested to list the versions.
     pub checked_at: Timestamp,
     /// `None` if it has never listed them.
     pub versions: Option<PackageVersions>,
@@ -50,6 +53,8 @@ pub struct PackageVersions {
     /// The rule's [`PackageRule::active_since`]. A rule that was removed and added again is active from
     /// then on.
     pub active_since: Timestamp,
+    /// When the rule saw the versions first.
+    pub opened_at: Timestamp,
     /// Numbers of the approved versions that need nothing more: they were planned, or approved
     /// before the rule became active.
     pub handled: BTreeSet<u32>,
@@ -62,23 +67,13 @@ impl LedgerRow for PackageRulesRow {}
 impl LedgerRow for PackageGroupRow {}
 
 impl<T: LedgerTable> Ledger<T> {
-    /// The rules that are active now, by name; `named` says which groups each of them names. A rule
+    /// The rules that are active now; `named` has the name of each, and which groups it names. A rule
     /// that was not active at the last check, or named other groups, is active from now on.
-    pub async fn open_package_rules(
-        &self,
-        named: &BTreeMap<String, String>,
-    ) -> Result<BTreeMap<String, PackageRule>, CallError> {
+    pub async fn open_package_rules(&self, named: &[(String, String)]) -> Result<Vec<PackageRule>, CallError> {
         let now = (self.clock)();
         let open = |row: Option<PackageRulesRow>| {
             let current = row.unwrap_or_default();
-            let rules: BTreeMap<_, _> = named
-                .iter()
-                .map(|(name, groups)| {
-                    let known = current.rules.get(name).filter(|known| known.groups == *groups).cloned();
-                    let new = PackageRule { groups: groups.clone(), active_since: now, has_too_many_groups: false };
-                    (name.clone(), known.unwrap_or(new))
-                })
-                .collect();
+            let rules: Vec<_> = (0..named.len()).map(|index| open_rule(&current.rules, named, index, now)).collect();
             let is_recorded = rules == current.rules;
             let is_fresh = rules.is_empty() || now.duration_since(current.seen_at) < RULES_AGE;
             (!is_recorded || !is_fresh).then_some(PackageRulesRow { rules, seen_at: now })
@@ -86,17 +81,22 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(self.update_row(RULES_KEY, open).await?.row.unwrap_or_default().rules)
     }
 
-    /// Records which rules apply to too many groups.
-    pub async fn mark_package_rules(&self, too_many: &BTreeSet<String>) -> Result<(), CallError> {
+    /// Records which rules apply to too many groups. Returns all rules.
+    pub async fn mark_package_rules(&self, too_many: &BTreeSet<String>) -> Result<Vec<PackageRule>, CallError> {
+        let now = (self.clock)();
         let mark = |row: Option<PackageRulesRow>| {
             let current = row?;
             let mut marked = current.clone();
-            for (name, rule) in &mut marked.rules {
-                rule.has_too_many_groups = too_many.contains(name);
+            for rule in &mut marked.rules {
+                let has_too_many_groups = too_many.contains(&rule.name);
+                if rule.has_too_many_groups && !has_too_many_groups {
+                    rule.unchanged_since = now;
+                }
+                rule.has_too_many_groups = has_too_many_groups;
             }
             (marked != current).then_some(marked)
         };
-        self.update_row(RULES_KEY, mark).await.map(drop)
+        Ok(self.update_row(RULES_KEY, mark).await?.row.unwrap_or_default().rules)
     }
 
     /// The row of the group with this name; `None` if no rule has seen the group.
@@ -104,7 +104,7 @@ impl<T: LedgerTable> Ledger<T> {
         self.read_row(&group_key(group)).await
     }
 
-    /// Records that SageMaker was asked for the versions of a group.
+    /// Records that SageMaker was requested to list the versions of a group.
     pub async fn record_group_check(&self, group: &str, checked_at: Timestamp) -> Result<(), CallError> {
         let check =
             |current: Option<PackageGroupRow>| Some(PackageGroupRow { checked_at, ..current.unwrap_or_default() });
@@ -116,14 +116,38 @@ impl<T: LedgerTable> Ledger<T> {
     pub async fn record_package_versions(&self, group: &str, versions: &PackageVersions) -> Result<(), CallError> {
         let merge = |current: Option<PackageGroupRow>| {
             let current = current.unwrap_or_default();
-            let same = current
-                .versions
-                .filter(|current| current.rule == versions.rule && current.active_since == versions.active_since);
-            let handled = same.iter().flat_map(|same| &same.handled).chain(&versions.handled).copied().collect();
+            let is_same =
+                |known: &&PackageVersions| known.rule == versions.rule && known.active_since == versions.active_since;
+            let same = current.versions.as_ref().filter(is_same);
+            // This invocation has an older configuration.
+            if same.is_none() && current.versions.as_ref().is_some_and(|known| known.opened_at > versions.opened_at) {
+                return None;
+            }
+            let handled = same.into_iter().flat_map(|same| &same.handled).chain(&versions.handled).copied().collect();
             Some(PackageGroupRow { versions: Some(PackageVersions { handled, ..versions.clone() }), ..current })
         };
         self.update_row(&group_key(group), merge).await.map(drop)
     }
+}
+
+/// The rule at this index of `named`, which is active now.
+fn open_rule(current: &[PackageRule], named: &[(String, String)], index: usize, now: Timestamp) -> PackageRule {
+    let (name, groups) = &named[index];
+    let new = PackageRule {
+        name: name.clone(),
+        groups: groups.clone(),
+        active_since: now,
+        unchanged_since: now,
+        has_too_many_groups: false,
+    };
+    let is_same = |known: &PackageRule| known.name == *name && known.groups == *groups;
+    let Some(position) = current.iter().position(is_same) else { return new };
+    let known = &current[position];
+    let before = current[..position].iter().map(|rule| &rule.groups);
+    if before.eq(named[..index].iter().map(|(_, groups)| groups)) {
+        return known.clone();
+    }
+    PackageRule { unchanged_since: now, ..known.clone() }
 }
 
 fn group_key(group: &str) -> String {

@@ -18,7 +18,7 @@ pub const NOT_APPROVED: &str = "the model package version is not approved any mo
 pub enum ModelSource {
     /// An archive in the model bucket.
     Upload(Upload),
-    /// A model package version that a rule names.
+    /// A model package version that a rule names, or that is approved in a group that a rule names.
     Package(ModelPackage),
 }
 

@@ -1,6 +1,8 @@
 //! The model registry: model package groups and their approved versions.
 
-use aws_sdk_sagemaker::types::{InferenceSpecification, ModelApprovalStatus, ModelPackageSortBy, SortOrder};
+use aws_sdk_sagemaker::types::{
+    InferenceSpecification, ModelApprovalStatus, ModelPackageGroupSortBy, ModelPackageSortBy, SortOrder,
+};
 use jiff::Timestamp;
 use neo::ModelPackageArn;
 use worker::{CallError, CallErrorKind};
@@ -37,7 +39,8 @@ pub struct ApprovedPage {
 
 /// The model registry operations of SageMaker.
 pub trait ModelPackages: Sync {
-    /// A page of all model package groups of the account and Region; `None` for the first page.
+    /// A page of all model package groups of the account and Region, newest first; `None` for the first
+    /// page.
     fn list_groups(&self, page: Option<String>) -> impl Future<Output = Result<GroupPage, CallError>> + Send;
 
     /// A page of the approved versions of a group, which is named or given by its ARN; `None` if
@@ -57,7 +60,13 @@ pub trait ModelPackages: Sync {
 
 impl ModelPackages for SageMakerClient {
     async fn list_groups(&self, page: Option<String>) -> Result<GroupPage, CallError> {
-        let list = self.client.list_model_package_groups().max_results(PAGE_SIZE).set_next_token(page);
+        let list = self
+            .client
+            .list_model_package_groups()
+            .sort_by(ModelPackageGroupSortBy::CreationTime)
+            .sort_order(SortOrder::Descending)
+            .max_results(PAGE_SIZE)
+            .set_next_token(page);
         let output = list.send().await.map_err(|error| CallError::from_sdk("ListModelPackageGroups", error))?;
         let groups = output.model_package_group_summary_list().iter();
         let groups = groups.filter_map(|group| group.model_package_group_name()).map(str::to_owned).collect();

@@ -37,6 +37,10 @@ impl MemoryPackages {
         self.groups.lock().entry(group.to_owned()).or_default();
     }
 
+    pub fn remove_group(&self, group: &str) {
+        self.groups.lock().remove(group);
+    }
+
     /// Registers a version, or changes its approval status. Returns its ARN.
     pub fn put_version(&self, group: &str, number: u32, approval: &str, created_at: Timestamp) -> ModelPackageArn {
         let version = MemoryVersion { approval: approval.to_owned(), created_at };

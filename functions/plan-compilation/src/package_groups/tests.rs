@@ -4,6 +4,7 @@ use automation::{
     ConfigSource, ModelNotifier,
     event::{Event, ObjectCreated},
 };
+use jiff::Timestamp;
 use ledger::Ledger;
 use neo::{CompilationRequest, ModelBuckets};
 use notifications::notifier::Notifier;
@@ -91,7 +92,12 @@ impl TestPlanner {
     }
 
     async fn send_event(&self, group: &str, arn: &str) -> Result<(), Failure> {
-        let state = ModelPackageState { group: group.to_owned(), arn: arn.to_owned() };
+        self.send_event_of(group, arn, now()).await
+    }
+
+    /// Handles an event about a version whose status changed at this time.
+    async fn send_event_of(&self, group: &str, arn: &str, changed_at: Timestamp) -> Result<(), Failure> {
+        let state = ModelPackageState { group: group.to_owned(), arn: arn.to_owned(), changed_at: Some(changed_at) };
         self.handle_event(Event::ModelPackageState(state)).await
     }
 
@@ -232,6 +238,94 @@ async fn first_rule_that_matches_a_group_applies() {
     planner.approve("audio", 1).await;
     let requested = planner.requested();
     assert_eq!(requested, ["vision-a/1 for ml_m5", "vision-b/1 for ml_c5", "vision-a/2 for ml_m5"]);
+}
+
+/// A rule that did not apply to a group begins with its newest version, like a new rule.
+#[tokio::test]
+async fn rule_that_takes_over_a_group_begins_with_the_newest() {
+    let special = "{ name: special, model_package_group: vision-a, targets: [ { device: ml_m5 } ] }";
+    let both = format!("{special}, {}", rule("vision-*"));
+    let planner = create_planner(&both);
+    for group in ["vision-a", "vision-b"] {
+        planner.packages.put_version(group, 1, "Approved", long_ago());
+    }
+    planner.apply("c1").await;
+    for number in [2, 3] {
+        planner.packages.put_version("vision-a", number, "Approved", now());
+    }
+    planner.handle_schedule().await.unwrap();
+    // The rule handled this group before, so all of its versions count.
+    for number in [2, 3] {
+        planner.packages.put_version("vision-b", number, "Approved", long_ago());
+    }
+    planner.put_config("c2", &rule("vision-*"));
+    planner.apply("c2").await;
+    let mut requested = planner.requested().split_off(4);
+    requested.sort();
+    assert_eq!(requested, ["vision-a/3 for ml_c5", "vision-b/2 for ml_c5", "vision-b/3 for ml_c5"]);
+    // There and back again.
+    planner.put_config("c3", &both);
+    planner.apply("c3").await;
+    for number in [4, 5] {
+        planner.packages.put_version("vision-a", number, "Approved", now());
+    }
+    planner.handle_schedule().await.unwrap();
+    planner.put_config("c4", &rule("vision-*"));
+    planner.apply("c4").await;
+    assert_eq!(planner.requested()[7..], ["vision-a/4 for ml_m5", "vision-a/5 for ml_m5", "vision-a/5 for ml_c5"]);
+}
+
+#[tokio::test]
+async fn glob_that_matches_fewer_groups_begins_with_the_newest() {
+    let planner = create_planner(&rule("*"));
+    for number in 0..=MAX_GROUPS {
+        planner.packages.add_group(&format!("g-{number}"));
+    }
+    planner.apply("c1").await;
+    for number in [1, 2] {
+        planner.packages.put_version("g-0", number, "Approved", now());
+    }
+    planner.packages.remove_group("g-50");
+    for _ in 0..6 {
+        planner.handle_schedule().await.unwrap();
+    }
+    assert_eq!(planner.requested(), ["g-0/2 for ml_c5"]);
+}
+
+/// The list does not say when a version was approved, and both were registered before.
+#[tokio::test]
+async fn approvals_before_the_first_list_of_a_group_count() {
+    let planner = create_planner(&rule("vision-*"));
+    planner.apply("c1").await;
+    let approve = |number| (planner.packages.put_version("vision-a", number, "Approved", long_ago()), now());
+    let approved = [approve(3), approve(4)];
+    for (arn, changed_at) in approved.iter().rev() {
+        planner.send_event_of("vision-a", arn.as_str(), *changed_at).await.unwrap();
+    }
+    assert_eq!(planner.requested(), ["vision-a/4 for ml_c5", "vision-a/3 for ml_c5"]);
+}
+
+#[tokio::test]
+async fn many_versions_are_planned_in_several_runs() {
+    let planner = create_planner(&rule("resnet"));
+    planner.packages.add_group("resnet");
+    planner.apply("c1").await;
+    for number in 1..=250 {
+        planner.packages.put_version("resnet", number, "Approved", now());
+    }
+    for expected in [100, 200, 250, 250] {
+        planner.handle_schedule().await.unwrap();
+        assert_eq!(planner.requested().len(), expected);
+    }
+}
+
+#[tokio::test]
+async fn throttled_list_of_groups_does_not_keep_back_names() {
+    let planner = create_planner(&format!("{}, {}", rule("g-*").replace("registry", "globs"), rule("resnet")));
+    planner.packages.put_version("resnet", 1, "Approved", long_ago());
+    *planner.packages.failures.lock() = vec![CallErrorKind::Throttled];
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested(), ["resnet/1 for ml_c5"]);
 }
 
 #[tokio::test]

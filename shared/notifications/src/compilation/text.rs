@@ -75,7 +75,7 @@ pub(super) fn format_unmatched_file_text(source: &ModelSource, folder: &str, pro
 }
 
 pub(super) fn format_rule_rejected_text(rule: &str, problems: &[Problem]) -> String {
-    let mut text = "No model package is compiled by a rule of the configuration.\n".to_owned();
+    let mut text = format!("Rule `{}` does not compile all of its model packages.\n", escape_line(rule));
     append_problems(&mut text, problems);
     text.push('\n');
     append_line(&mut text, "Rule", rule);
