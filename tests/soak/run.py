@@ -145,9 +145,6 @@ class Soak:
         requested = {
             (job.get("InputConfig", {}).get("S3Uri", ""), str(job["OutputConfig"].get("TargetDevice"))) for job in jobs
         }
-        # A scheduled run that was killed is reported here; the next run does its work.
-        while queues.take_messages(self._stack, self._stack.env["SchedulesDeadLetterQueueUrl"]):
-            pass
         counts = {name: queues.count_messages(self._stack, self._stack.env[name]) for name in queues.DEAD_LETTER_QUEUES}
         dead_letters = " ".join(f"{name}: {count}" for name, count in counts.items() if count)
         self.rows = [
