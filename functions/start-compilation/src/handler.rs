@@ -4,6 +4,8 @@
 //! The job's name is the idempotency key: it is derived from the request, and SageMaker accepts
 //! each name once.
 
+use std::time::Duration;
+
 use automation::event::{Event, JobObservation, Observer, StopRequest};
 use ledger::{Ledger, LedgerTable, PERMISSION_RETRY};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelSource, NOT_APPROVED};
@@ -17,6 +19,9 @@ use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender}
 /// Calls after which a request is rejected although SageMaker may have accepted it: until then, it may
 /// not show a job yet whose response was lost, or an approval. It shows both within seconds.
 const MAX_LOOKS: u32 = 3;
+
+/// How long a request waits whose version is not approved.
+const APPROVAL_RETRY: Duration = Duration::from_secs(5);
 
 /// Turns compilation requests into jobs.
 pub struct Starter<J, T, Q, P> {
@@ -107,7 +112,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         })
     }
 
-    /// Records that a version is not approved, once SageMaker has said so for some minutes: what it
+    /// Records that a version is not approved, once SageMaker has said so several times: what it
     /// describes may be older than the approval, and than a job that another delivery has created.
     async fn reject_unapproved(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
         let looks = self.ledger.record_unseen_job(&request.job_name).await?;
@@ -116,7 +121,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
                 job = request.job_name.as_str(),
                 reason, looks, "Compilation request waits: the version is not approved"
             );
-            return Err(Failure::Deferred { cause: reason.to_owned(), backoff: Backoff::Fixed(PERMISSION_RETRY) });
+            return Err(Failure::Deferred { cause: reason.to_owned(), backoff: Backoff::Fixed(APPROVAL_RETRY) });
         }
         self.record_rejection(request, reason).await
     }
