@@ -26,6 +26,7 @@ VARIABLES = {
     "CONFIG_QUEUE_URLS": f"{QUEUES}MaintainImagesQueue",
     "EVENT_BUS_NAME": "",
     "FOREIGN_JOB_PREFIX": "",
+    "IMAGES_QUEUE_URL": f"{QUEUES}MaintainImagesQueue",
     "JOB_STATES_QUEUE_URL": f"{QUEUES}JobStatesQueue",
     "LEDGER_TABLE": "ledger",
     "MODEL_BUCKET": "sagemaker-automation-models-123456789012-eu-west-1",
