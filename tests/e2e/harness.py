@@ -16,6 +16,7 @@ from tests.local.stack import Stack
 from tests.local.subscriber import Notification, Subscriber
 
 SECONDS = 60.0
+THROTTLED_TRIES = 10
 KMS_KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"  # in KmsKeyArns
 EXISTING_BUCKET = "e2e-partner-models"  # in the template parameter ModelBuckets
 THREE_TARGETS = {"jetson_nano", "ml_c5", "LINUX_ARM64_NVIDIA"}
@@ -74,9 +75,15 @@ class Harness:
         return body
 
     def run_automation(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs the command `automation` with the variables of .local/env."""
-        command = [str(target_dir() / "automation"), *arguments]
-        return subprocess.run(command, env=os.environ | self.stack.env, capture_output=True, text=True, timeout=120)
+        """Runs the command `automation` with the variables of .local/env, again while it is throttled: the emulator
+        throttles lists, as SageMaker does."""
+        command, env = [str(target_dir() / "automation"), *arguments], os.environ | self.stack.env
+        for _ in range(THROTTLED_TRIES):
+            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+            if not done.stderr.startswith("error: AWS is throttling"):
+                break
+            time.sleep(1)
+        return done
 
     def wait_until_idle(self) -> None:
         """Waits until all queues are empty, and receives all notifications."""
