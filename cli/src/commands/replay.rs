@@ -174,16 +174,7 @@ async fn find_uploads<T: LedgerTable>(
         let mut uploads = Vec::with_capacity(batch.len());
         for listed in batch {
             let Some(head) = objects.find_object(bucket, &listed.key).await? else { continue };
-            let object = ObjectCreated {
-                bucket: bucket.to_owned(),
-                key: listed.key.clone(),
-                version_id: head.version_id,
-                etag: Some(head.etag),
-                size: Some(head.size),
-                sequencer: None,
-                replayed_at: None,
-            };
-            uploads.push((object, listed.last_modified));
+            uploads.push((ObjectCreated::from_head(bucket, &listed.key, head), listed.last_modified));
         }
         let ids: Vec<_> = uploads.iter().filter_map(|(object, _)| object.model_id()).collect();
         let plans = ledger.find_last_plans(&ids).await?;

@@ -1,9 +1,6 @@
 //! Applies a configuration, whether its event arrived or not.
 
-use automation::{
-    event::ObjectCreated,
-    objects::{ObjectHead, Objects},
-};
+use automation::{event::ObjectCreated, objects::Objects};
 use jiff::SignedDuration;
 use ledger::LedgerTable;
 use notifications::Channel;
@@ -37,17 +34,14 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     pub(crate) async fn apply_missed_config(&self) -> Result<(), Failure> {
         let (bucket, key) = (self.config.bucket(), self.config.key());
         let Some(head) = self.archives.find_object(bucket, key).await? else { return Ok(()) };
-        let ObjectHead { version_id, etag, size, last_modified, kms_key: _ } = head;
-        let modified = last_modified.unwrap_or_default();
-        let version = version_id.as_ref().unwrap_or(&etag);
+        let modified = head.last_modified.unwrap_or_default();
+        let version = head.version_id.as_ref().unwrap_or(&head.etag);
         let is_applied = self.ledger.find_applied_config().await?.as_ref() == Some(version);
         if is_applied || (self.clock)().duration_since(modified) < EVENT_DELAY {
             return Ok(());
         }
         info!(version, "Configuration found that was not applied");
-        let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        let (etag, size) = (Some(etag), Some(size));
-        let object = ObjectCreated { bucket, key, version_id, etag, size, sequencer: None, replayed_at: None };
+        let object = ObjectCreated::from_head(bucket, key, head);
         let body = object.to_body(modified, "Reconciliation");
         for queue in &self.config_queues {
             queue.send_bodies(vec![body.clone()]).await?;

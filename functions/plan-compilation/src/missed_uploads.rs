@@ -169,17 +169,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             }
             Err(error) => return Err(error),
         };
-        let Some(head) = head else { return Ok(None) };
-        let object = ObjectCreated {
-            bucket: bucket.to_owned(),
-            key: listed.key.clone(),
-            version_id: head.version_id,
-            etag: Some(head.etag),
-            size: Some(head.size),
-            sequencer: None,
-            replayed_at: None,
-        };
-        Ok(Some((object, listed.last_modified)))
+        Ok(head.map(|head| (ObjectCreated::from_head(bucket, &listed.key, head), listed.last_modified)))
     }
 
     /// Sends the uploads for which the ledger has no decision that was carried out. Returns their

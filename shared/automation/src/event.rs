@@ -14,6 +14,8 @@ use worker::Message;
 
 pub use observation::{JobObservation, Observer};
 
+use crate::objects::ObjectHead;
+
 /// Characters of an unrecognized body that are quoted in the error.
 const MAX_QUOTED: usize = 200;
 
@@ -72,7 +74,21 @@ pub struct ObjectCreated {
 }
 
 impl ObjectCreated {
-    /// The model id of the upload, whether it is replayed or not; `None` if the event contains neither a version id nor an entity tag.
+    /// An object that S3 shows, for an event that did not arrive.
+    pub fn from_head(bucket: &str, key: &str, head: ObjectHead) -> Self {
+        Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version_id: head.version_id,
+            etag: Some(head.etag),
+            size: Some(head.size),
+            sequencer: None,
+            replayed_at: None,
+        }
+    }
+
+    /// The model id of the upload, whether it is replayed or not; `None` if the event contains neither
+    /// a version id nor an entity tag.
     pub fn model_id(&self) -> Option<ModelId> {
         let version = self.version_id.as_ref().or(self.etag.as_ref())?;
         Some(ModelId::new(&self.bucket, &self.key, version))
