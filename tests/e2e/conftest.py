@@ -3,7 +3,6 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -13,10 +12,9 @@ from tests.local.processes import treat_signals_as_interrupt
 from tests.local.stack import FAST_PARAMETERS, Stack
 from tests.local.terminal import Reporter
 
-from .harness import EXISTING_BUCKET, KMS_KEY, Harness
+from .harness import CONFIG, EXISTING_BUCKET, KMS_KEY, Harness
 
 STATE = DEFAULT_STATE / "e2e"
-CONFIG = Path(__file__).with_name("automation.yaml")
 OWN_SERVERS = ("MINISTACK_PORT", "SAGEMAKER_PORT", "SAGEMAKER_ENDPOINT")
 PARAMETERS = {"ModelBuckets": EXISTING_BUCKET, "KmsKeyArns": KMS_KEY}
 FAST_JOBS = {"starting_ms": 50, "in_progress_ms": 150, "stopping_ms": 50}

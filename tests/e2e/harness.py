@@ -5,8 +5,10 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import yaml
 from boto3.dynamodb.types import TypeDeserializer
 
 from tests.local import queues
@@ -15,6 +17,7 @@ from tests.local.models import build_archive, read_light_model
 from tests.local.stack import Stack
 from tests.local.subscriber import Notification, Subscriber
 
+CONFIG = Path(__file__).with_name("automation.yaml")
 SECONDS = 60.0
 THROTTLED_TRIES = 10
 KMS_KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"  # in KmsKeyArns
@@ -84,6 +87,18 @@ class Harness:
                 break
             time.sleep(1)
         return done
+
+    def upload_config(self, document: Json) -> None:
+        """Uploads a configuration."""
+        self._put_config(yaml.safe_dump(document, sort_keys=False).encode())
+
+    def restore_config(self) -> None:
+        """Uploads the configuration with which the stack was started."""
+        self._put_config(CONFIG.read_bytes())
+
+    def _put_config(self, body: bytes) -> None:
+        bucket = self.stack.env["ConfigBucketName"]
+        self.stack.client("s3").put_object(Bucket=bucket, Key="automation.yaml", Body=body)
 
     def wait_until_idle(self) -> None:
         """Waits until all queues are empty, and receives all notifications."""

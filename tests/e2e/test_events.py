@@ -14,8 +14,7 @@ from tests.local.processes import HOST, Server, find_free_port
 from tests.local.sample_events import FOLDER, write_sample_events
 from tests.local.stack import CONFIG_KEY, EXAMPLE_CONFIG
 
-from .conftest import CONFIG
-from .harness import Harness, wait_until
+from .harness import CONFIG, Harness, wait_until
 
 ROW = re.compile(r"^\| \[(.+)\.json\]\(\1\.json\) \| (\S+) \| `(.+)` \| `(.+)` \|$", re.MULTILINE)
 # In the order of the table: a job is requested before its status is observed.

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import CONFIG
-from .harness import Harness, wait_until
+from .harness import CONFIG, Harness, wait_until
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/image"
@@ -17,10 +16,7 @@ IMAGE = {"name": "training-base", "display_name": "Training base", "description"
 def upload_config(harness: Harness, images: list[Json]) -> None:
     """Uploads a configuration with these images."""
     document = {**yaml.safe_load(CONFIG.read_text()), "images": images}
-    body = yaml.safe_dump(document, sort_keys=False).encode()
-    harness.stack.client("s3").put_object(
-        Bucket=harness.stack.env["ConfigBucketName"], Key="automation.yaml", Body=body
-    )
+    harness.upload_config(document)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,7 +26,7 @@ def image(harness: Harness) -> Iterator[None]:
     harness.stack.client("sagemaker").create_image(ImageName=IMAGE["name"], RoleArn=ROLE, Description="old")
     assert wait_until(lambda: describe_image(harness)["ImageStatus"] == "CREATED")
     yield
-    harness.stack.client("s3").upload_file(str(CONFIG), harness.stack.env["ConfigBucketName"], "automation.yaml")
+    harness.restore_config()
     harness.wait_until_idle()
 
 

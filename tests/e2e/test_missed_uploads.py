@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import CONFIG
-from .harness import Harness, wait_until
+from .harness import CONFIG, Harness, wait_until
 
 EVENT_DELAY = 90.0  # what is younger than a minute may still get its event
 

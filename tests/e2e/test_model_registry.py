@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import CONFIG
-from .harness import Harness, target_name, wait_until
+from .harness import CONFIG, Harness, target_name, wait_until
 
 GROUP = "e2e-registry-resnet"
 GLOB = "e2e-registry-*"
@@ -20,17 +19,14 @@ def upload_config(harness: Harness, group: str, device: str = "ml_c5") -> None:
     document = yaml.safe_load(CONFIG.read_text())
     rule = {"name": "registry", "model_package_group": group, "targets": [{"device": device}]}
     document["compilation"]["rules"].append(rule)
-    body = yaml.safe_dump(document, sort_keys=False).encode()
-    harness.stack.client("s3").put_object(
-        Bucket=harness.stack.env["ConfigBucketName"], Key="automation.yaml", Body=body
-    )
+    harness.upload_config(document)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def restore_config(harness: Harness) -> Iterator[None]:
     harness.stack.client("sagemaker").create_model_package_group(ModelPackageGroupName=GROUP)
     yield
-    harness.stack.client("s3").upload_file(str(CONFIG), harness.stack.env["ConfigBucketName"], "automation.yaml")
+    harness.restore_config()
     harness.wait_until_idle()
 
 

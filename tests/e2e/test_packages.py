@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import CONFIG
-from .harness import Harness, target_name
+from .harness import CONFIG, Harness, target_name
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/e2e-resnet/3"
 Json = dict[str, Any]
@@ -19,16 +18,13 @@ def upload_config(harness: Harness, *devices: str) -> None:
     targets = [{"device": device} for device in devices]
     rule = {"name": "registry", "model_package_version": ARN, "targets": targets}
     document["compilation"]["rules"].append(rule)
-    body = yaml.safe_dump(document, sort_keys=False).encode()
-    harness.stack.client("s3").put_object(
-        Bucket=harness.stack.env["ConfigBucketName"], Key="automation.yaml", Body=body
-    )
+    harness.upload_config(document)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def restore_config(harness: Harness) -> Iterator[None]:
     yield
-    harness.stack.client("s3").upload_file(str(CONFIG), harness.stack.env["ConfigBucketName"], "automation.yaml")
+    harness.restore_config()
     harness.wait_until_idle()
 
 

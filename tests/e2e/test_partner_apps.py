@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import CONFIG
-from .harness import Harness, wait_until
+from .harness import CONFIG, Harness, wait_until
 
 Json = dict[str, Any]
 VERSIONS = [{"version": "1.3"}, {"version": "1.4", "release_notes": ["Faster explanations"]}]
@@ -33,10 +32,7 @@ APPS = [
 def upload_config(harness: Harness, apps: list[Json]) -> None:
     """Uploads a configuration with these apps."""
     document = {**yaml.safe_load(CONFIG.read_text()), "partner_apps": apps}
-    body = yaml.safe_dump(document, sort_keys=False).encode()
-    harness.stack.client("s3").put_object(
-        Bucket=harness.stack.env["ConfigBucketName"], Key="automation.yaml", Body=body
-    )
+    harness.upload_config(document)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,7 +48,7 @@ def apps(harness: Harness) -> Iterator[None]:
         )
     assert wait_until(lambda: {app["Status"] for app in describe_apps(harness).values()} == {"Available"})
     yield
-    harness.stack.client("s3").upload_file(str(CONFIG), harness.stack.env["ConfigBucketName"], "automation.yaml")
+    harness.restore_config()
     harness.wait_until_idle()
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from .conftest import CONFIG
-from .harness import SECONDS, THREE_TARGETS, Harness, target_name
+from .harness import CONFIG, SECONDS, THREE_TARGETS, Harness, target_name
 
 RULE = {"name": "added-later", "keys": "replay/**/*.tar.gz", "targets": [{"device": "ml_c5"}]}
 
@@ -14,17 +13,14 @@ RULE = {"name": "added-later", "keys": "replay/**/*.tar.gz", "targets": [{"devic
 @pytest.fixture(scope="module", autouse=True)
 def restore_config(harness: Harness) -> Iterator[None]:
     yield
-    harness.stack.client("s3").upload_file(str(CONFIG), harness.stack.env["ConfigBucketName"], "automation.yaml")
+    harness.restore_config()
     harness.wait_until_idle()
 
 
 def add_rule(harness: Harness) -> None:
     document = yaml.safe_load(CONFIG.read_text())
     document["compilation"]["rules"].append(RULE)
-    body = yaml.safe_dump(document, sort_keys=False).encode()
-    harness.stack.client("s3").put_object(
-        Bucket=harness.stack.env["ConfigBucketName"], Key="automation.yaml", Body=body
-    )
+    harness.upload_config(document)
 
 
 def run_replay(harness: Harness, key: str, *arguments: str) -> str:

@@ -9,8 +9,7 @@ import yaml
 
 from tests.local.stack import EXAMPLE_CONFIG
 
-from .conftest import CONFIG
-from .harness import Harness, wait_until
+from .harness import CONFIG, Harness, wait_until
 
 EXAMPLE = yaml.safe_load(EXAMPLE_CONFIG.read_text())["workteams"]
 CHANGES = {"CreateWorkteam", "UpdateWorkteam", "DeleteWorkteam"}
@@ -20,10 +19,7 @@ Json = dict[str, Any]
 def upload_config(harness: Harness, teams: list[Json]) -> None:
     """Uploads a configuration with these teams."""
     document = {**yaml.safe_load(CONFIG.read_text()), "workteams": teams}
-    body = yaml.safe_dump(document, sort_keys=False).encode()
-    harness.stack.client("s3").put_object(
-        Bucket=harness.stack.env["ConfigBucketName"], Key="automation.yaml", Body=body
-    )
+    harness.upload_config(document)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,7 +30,7 @@ def radiology(harness: Harness) -> Iterator[str]:
     arrived = harness.subscriber.wait_until(lambda _: bool(notifications_of_type(harness, "workteam.created")), 60)
     assert arrived, harness.subscriber.received
     yield name
-    harness.stack.client("s3").upload_file(str(CONFIG), harness.stack.env["ConfigBucketName"], "automation.yaml")
+    harness.restore_config()
     harness.wait_until_idle()
 
 
