@@ -46,6 +46,14 @@ impl Reuse {
             Self::Running => status == JobStatus::Completed || !status.is_terminal() && status != JobStatus::Stopping,
         }
     }
+
+    /// Whether a request can reuse the job of this row. A job whose attempts need an approval, and one
+    /// whose attempts do not, can only be reused by the other kind of request after it has completed:
+    /// until then, the approval would decide about both, or about none.
+    fn allows_job(self, job: &JobRow, request: &CompilationRequest) -> bool {
+        let is_same_kind = job.request.as_ref().is_none_or(|own| own.approved_only == request.approved_only);
+        self.allows_status(job.status) && (is_same_kind || job.status == JobStatus::Completed)
+    }
 }
 
 impl<T: LedgerTable> Ledger<T> {
@@ -69,7 +77,7 @@ impl<T: LedgerTable> Ledger<T> {
             let current: Option<Versioned<ContentRow>> = self.table.get_row(&key).await?;
             if let Some(Versioned { row: ContentRow { job }, .. }) = &current
                 && job != own
-                && self.join_job(job, &request.model, reuse).await?
+                && self.join_job(job, request, reuse).await?
             {
                 return Ok(job.clone());
             }
@@ -103,18 +111,19 @@ impl<T: LedgerTable> Ledger<T> {
         self.update_row(&job_key(name), withdraw).await.map(drop)
     }
 
-    /// Lets a model share an earlier job if the status of the job allows it at the time of the
+    /// Lets the model of a request share an earlier job if the job allows it at the time of the
     /// write, and if not too many models share it. The model is not added to a job that has
     /// completed: no event of that job follows.
-    async fn join_job(&self, job: &JobName, model: &ModelId, reuse: Reuse) -> Result<bool, CallError> {
+    async fn join_job(&self, job: &JobName, request: &CompilationRequest, reuse: Reuse) -> Result<bool, CallError> {
+        let model = &request.model;
         let add_model = |row: Option<JobRow>| {
-            let mut row = row.filter(|row| reuse.allows_status(row.status))?;
+            let mut row = row.filter(|row| reuse.allows_job(row, request))?;
             let has_room = !row.status.is_terminal() && row.models.len() < MAX_MODELS;
             (has_room && row.models.insert(model.clone())).then_some(row)
         };
         let row = self.update_row(&job_key(job), add_model).await?.row;
         Ok(row.is_some_and(|row| {
-            reuse.allows_status(row.status) && (row.status.is_terminal() || row.models.contains(model))
+            reuse.allows_job(&row, request) && (row.status.is_terminal() || row.models.contains(model))
         }))
     }
 

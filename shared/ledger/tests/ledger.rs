@@ -74,6 +74,26 @@ async fn same_bytes_are_compiled_again_only_after_a_failure() {
     assert_eq!(ledger.claim_job(&third, Reuse::Running).await.unwrap(), third.job_name);
 }
 
+/// A job that waits for an approval and one that does not are created for one reason each. Once
+/// completed, either is an artifact that both can use.
+#[tokio::test]
+async fn jobs_that_need_an_approval_are_shared_once_completed() {
+    for approved_only in [true, false] {
+        let ledger = new_ledger();
+        let first = CompilationRequest { approved_only, ..compilation_request("v1") };
+        let second = CompilationRequest { approved_only: !approved_only, ..compilation_request("v2") };
+        let third = CompilationRequest { approved_only: !approved_only, ..compilation_request("v3") };
+        ledger.claim_job(&first, Reuse::Running).await.unwrap();
+        assert_eq!(ledger.claim_job(&second, Reuse::Running).await.unwrap(), second.job_name, "{approved_only}");
+        assert_eq!(ledger.claim_job(&third, Reuse::Running).await.unwrap(), second.job_name, "{approved_only}");
+        let waiting = ledger.find_job(&first.job_name).await.unwrap().unwrap();
+        assert_eq!(waiting.models, BTreeSet::from([first.model.clone()]), "{approved_only}");
+        let completed = CompilationRequest { approved_only, ..compilation_request("v4") };
+        ledger.record_observation(&described_job(&second.job_name, JobStatus::Completed)).await.unwrap();
+        assert_eq!(ledger.claim_job(&completed, Reuse::Running).await.unwrap(), second.job_name, "{approved_only}");
+    }
+}
+
 /// SEMANTICS never-backwards: The status of a job never moves backwards in the ledger, regardless
 /// of the order in which it is observed.
 #[tokio::test]
