@@ -39,9 +39,13 @@ impl StackDescription {
         ModelBuckets::new(own, listed.filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
-    /// The errors for which this stack would reject the configuration.
+    /// The errors for which this stack would reject the configuration, or a rule of it.
     pub fn find_errors(&self, document: &ConfigDocument) -> Vec<ConfigDiagnostic> {
-        document.compilation.find_unknown_buckets(&self.model_buckets())
+        let mut errors = document.compilation.find_unknown_buckets(&self.model_buckets());
+        if let (Some(account), Some(region)) = (self.account(), self.region()) {
+            errors.extend(document.compilation.find_foreign_groups(account, region));
+        }
+        errors
     }
 }
 

@@ -115,7 +115,9 @@ fn validate_warns_of_what_the_stack_may_not_use() {
 /// Answers as the model registry does, with one approved version in the group `resnet`.
 fn answer_registry(operation: &str, body: &str) -> Option<(&'static str, String)> {
     let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/3";
-    let groups = json!([{ "ModelPackageGroupName": "resnet" }, { "ModelPackageGroupName": "audio" }]);
+    let names =
+        ["resnet", "audio"].map(str::to_owned).into_iter().chain((0..=50).map(|number| format!("many-{number}")));
+    let groups = names.map(|name| json!({ "ModelPackageGroupName": name })).collect::<Vec<_>>();
     let answer = match operation {
         "ListModelPackageGroups" => json!({ "ModelPackageGroupSummaryList": groups }),
         "ListModelPackages" if body.contains("resnet") => json!({ "ModelPackageSummaryList": [
@@ -145,7 +147,7 @@ fn validate_warns_of_packages_the_stack_cannot_compile() {
         let rule = |name: &str, group: &str| {
             format!("    - {{ name: {name}, model_package_group: '{group}', {extra}{targets} }}\n")
         };
-        let rules = ["resnet", "res*", "other"].map(|group| rule(&group.replace('*', "-all"), group)).concat();
+        let rules = ["resnet", "res*", "other", "many*"].map(|group| rule(&group.replace('*', "-all"), group)).concat();
         fs::write(folder.0.join("automation.yaml"), format!("version: 1\ncompilation:\n  rules:\n{rules}")).unwrap();
     };
     let role = "arn:aws:iam::123456789012:role/neo";
@@ -156,12 +158,43 @@ fn validate_warns_of_packages_the_stack_cannot_compile() {
                       compilation role may not read; set `role_arn`";
     assert_eq!(text.matches(unreadable).count(), 2, "{text}");
     assert!(text.contains("rule `other` names the model package group `other`, which does not exist"), "{text}");
+    let many = "model_package_group of rule `many-all` matches more than 50 model package groups, so that none of them is \
+                compiled; write a narrower glob, or several rules";
+    assert!(text.contains(many), "{text}");
     rules(&format!("role_arn: '{role}', "));
     let (text, _) = folder.run_cli(&[("CompilationRoleArns", role)], &["validate", "CONFIG"]);
     assert!(!text.contains("team-registry") && text.contains("does not exist"), "{text}");
     rules("");
     let (text, _) = folder.run_cli(&[("ModelBuckets", "team-registry")], &["validate", "CONFIG"]);
     assert!(!text.contains("team-registry"), "{text}");
+}
+
+/// The stack could neither list nor compile their versions.
+#[test]
+fn groups_of_another_account_or_region_are_errors() {
+    let folder = Folder::new("foreign-groups");
+    let write_rule = |place: &str| {
+        let group = format!("arn:aws:sagemaker:{place}:model-package-group/resnet");
+        let rule = format!("{{ name: registry, model_package_group: '{group}', targets: [ {{ device: ml_c5 }} ] }}");
+        let document = format!("version: 1\ncompilation: {{ rules: [ {rule} ] }}\n");
+        fs::write(folder.0.join("automation.yaml"), document).unwrap();
+    };
+    for (place, account, region) in [
+        ("us-east-1:123456789012", "123456789012", "us-east-1"),
+        ("eu-west-1:210987654321", "210987654321", "eu-west-1"),
+    ] {
+        write_rule(place);
+        let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
+        let expected = format!(
+            "`arn:aws:sagemaker:{place}:model-package-group/resnet` of rule `registry` is not in the account 123456789012 \
+             and Region eu-west-1 of the stack; name a group of that account and Region, or add the rule to a stack in \
+             account {account} and Region {region}\n"
+        );
+        assert!(text.contains(&expected) && status == 1, "{text}");
+    }
+    write_rule("eu-west-1:123456789012");
+    let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
+    assert_eq!(status, 0, "{text}");
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! Finds rules whose model packages the stack cannot compile.
 
 use document::ConfigDiagnostic;
-use neo::{CompilationConfig, CompilationRule, ModelBuckets, ModelPackageArn, PackageGroupPattern};
+use neo::{CompilationConfig, CompilationRule, MAX_RULE_GROUPS, ModelBuckets, ModelPackageArn, PackageGroupPattern};
 use sagemaker::{SageMakerClient, model_packages::ModelPackages};
 use worker::CallError;
 
 /// Groups of a rule of which a version is read: SageMaker accepts about two list calls a second.
-const MAX_GROUPS: usize = 10;
+const MAX_READ_GROUPS: usize = 10;
 
 /// Pages of a list that are read.
 const MAX_PAGES: usize = 10;
 
-/// Warns of rules that name a group that does not exist, and of archives that the stack's own
+/// Warns of rules that name a group that does not exist or match too many groups, and of archives that the stack's own
 /// compilation role may not read: it may read the model buckets.
 pub(crate) async fn find_package_warnings(
     registry: &SageMakerClient,
@@ -28,7 +28,17 @@ pub(crate) async fn find_package_warnings(
             }
         };
         let mut packages: Vec<_> = rule.model_package().cloned().into_iter().collect();
-        for group in list_groups(registry, rule).await? {
+        let mut groups = list_groups(registry, rule).await?;
+        if groups.len() > MAX_RULE_GROUPS {
+            warn(format!(
+                "model_package_group of rule `{}` matches more than {MAX_RULE_GROUPS} model package groups, so that none of \
+                 them is compiled; write a narrower glob, or several rules",
+                rule.name
+            ));
+            continue;
+        }
+        groups.truncate(MAX_READ_GROUPS);
+        for group in groups {
             match find_newest_approved(registry, &group).await? {
                 NewestVersion::Approved(package) => packages.push(package),
                 NewestVersion::NotApproved => {}
@@ -59,7 +69,7 @@ pub(crate) async fn find_package_warnings(
     Ok(warnings)
 }
 
-/// The groups that a rule applies to, [`MAX_GROUPS`] of them at most.
+/// The groups that a rule applies to; more than [`MAX_RULE_GROUPS`] are not listed completely.
 async fn list_groups(registry: &SageMakerClient, rule: &CompilationRule) -> Result<Vec<String>, CallError> {
     let pattern = match rule.package_groups() {
         None => return Ok(Vec::new()),
@@ -71,11 +81,10 @@ async fn list_groups(registry: &SageMakerClient, rule: &CompilationRule) -> Resu
         let listed = registry.list_groups(page).await?;
         groups.extend(listed.groups.into_iter().filter(|group| pattern.is_match(group)));
         page = listed.next;
-        if page.is_none() || groups.len() >= MAX_GROUPS {
+        if page.is_none() || groups.len() > MAX_RULE_GROUPS {
             break;
         }
     }
-    groups.truncate(MAX_GROUPS);
     Ok(groups)
 }
 

@@ -47,13 +47,13 @@ async fn load_history(args: &ConfigArgs) -> Result<(ConfigPlace, ConfigHistory),
 }
 
 fn print_as_json(place: &ConfigPlace, history: &ConfigHistory, out: &mut CliOutput) -> Result<(), CliError> {
-    let ConfigHistory { active, uploaded_at, previous_version, changes } = history;
+    let ConfigHistory { active, previous_version, changes } = history;
     let rejected = active.rejected.as_ref();
     out.print_json(&json!({
         "bucket": place.bucket,
         "key": place.key,
         "version_id": active.version(),
-        "uploaded_at": uploaded_at,
+        "uploaded_at": active.uploaded_at(),
         "sections": count_sections(&active.document),
         "previous_version_id": previous_version,
         "changes": changes,
@@ -62,13 +62,13 @@ fn print_as_json(place: &ConfigPlace, history: &ConfigHistory, out: &mut CliOutp
 }
 
 fn print_history(place: &ConfigPlace, history: &ConfigHistory, out: &mut CliOutput) -> Result<(), CliError> {
-    let ConfigHistory { active, uploaded_at, previous_version, changes } = history;
+    let ConfigHistory { active, previous_version, changes } = history;
     let (bucket, key) = (&place.bucket, &place.key);
     let version = describe_version(active.version());
     out.print_line(format_args!("{HEADER}s3://{bucket}/{key}{HEADER:#}: {version} is active"))?;
-    if let Some(at) = uploaded_at {
-        let age = format_age(*at, Timestamp::now());
-        out.print_line(format_args!("  uploaded  {} {FAINT}({age} ago){FAINT:#}", format_time(*at)))?;
+    if let Some(at) = active.uploaded_at() {
+        let age = format_age(at, Timestamp::now());
+        out.print_line(format_args!("  uploaded  {} {FAINT}({age} ago){FAINT:#}", format_time(at)))?;
     }
     out.print_line(format_args!("  declares  {}", describe_sections(&active.document)))?;
     if let Some(rejected) = &active.rejected {

@@ -14,6 +14,7 @@ use std::slice;
 
 use automation::{
     ConfigSource, ModelNotifier,
+    config::Config,
     event::{Event, ObjectCreated},
     objects::Objects,
 };
@@ -93,26 +94,19 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     pub async fn handle_schedule(&self) -> Result<Value, Failure> {
         let mut search = UploadSearch::default();
         let searched = self.find_missed_uploads(&mut search).await;
-        let applied = match self.apply_missed_config().await {
-            Err(Failure::Deferred { cause, .. }) => {
-                warn!(cause, "Missed configuration not applied yet; the next run tries again");
-                Ok(())
-            }
-            applied => applied,
-        };
-        let packages = self.find_approved_packages().await;
+        let reconciled = self.reconcile_config().await;
         let UploadSearch { calls, checked, found } = search;
         let counts = [("UploadsChecked", checked), ("UploadsFound", found)];
         metrics::write_counts(&counts, (self.clock)());
         info!(calls, checked, found, "Search for missed uploads finished");
-        Failure::merge_results([applied, packages, searched.map_err(Failure::from)])?;
+        Failure::merge_results([reconciled, searched.map_err(Failure::from)])?;
         Ok(json!({ "calls": calls, "checked": checked, "found": found }))
     }
 
     /// Plans approved model packages whose event did not arrive.
-    async fn find_approved_packages(&self) -> Result<(), Failure> {
+    pub(crate) async fn find_approved_packages(&self, config: &Config) -> Result<(), Failure> {
         let mut search = PackageSearch::default();
-        let planned = self.plan_approved_packages(&mut search).await;
+        let planned = self.plan_approved_packages(config, &mut search).await;
         let PackageSearch { groups, planned: found, problems } = search;
         if groups + problems > 0 {
             metrics::write_counts(&[("PackagesFound", found), ("PackageGroupProblems", problems)], (self.clock)());
@@ -190,13 +184,9 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         }
     }
 
-    /// Plans the model packages that the active configuration names. What was requested before is
-    /// not requested again.
-    pub(crate) async fn plan_model_packages(&self) -> Result<(), Failure> {
-        let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else {
-            info!("Model packages not planned: there is no valid configuration");
-            return Ok(());
-        };
+    /// Plans the model packages that a configuration names. What was requested before is not
+    /// requested again.
+    pub(crate) async fn plan_model_packages(&self, config: &Config) -> Result<(), Failure> {
         let compilation = &config.document.compilation;
         let packages = compilation.rules.iter().filter(|rule| rule.model_package().is_some()).count();
         info!(packages, "Planning the model packages that the configuration names");

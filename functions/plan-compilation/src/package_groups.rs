@@ -14,19 +14,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use automation::{event::ModelPackageState, objects::Objects};
-use ledger::{LedgerTable, PackageRule, PackageVersions};
+use automation::{config::Config, event::ModelPackageState, objects::Objects};
+use ledger::{LedgerTable, PackageGroupList, PackageRule, PackageVersions};
 use model_archive::Problem;
-use neo::{CompilationConfig, CompilationRule, ModelSource, PackageGroupPattern};
+use neo::{CompilationConfig, CompilationRule, MAX_RULE_GROUPS, ModelSource, PackageGroupPattern};
 use notifications::{Channel, Notification};
 use sagemaker::model_packages::{ApprovedVersion, ModelPackages};
 use tracing::{info, warn};
 use worker::{CallError, Failure, queue::Sender};
 
 use crate::Planner;
-
-/// Model package groups that a rule may apply to.
-const MAX_GROUPS: usize = 50;
 
 /// Groups whose versions are listed in one run: SageMaker accepts about two list calls a second
 /// (aws-solutions/deepracer-on-aws issue 87).
@@ -41,8 +38,11 @@ const MAX_RUN: Duration = Duration::from_secs(30);
 /// Pause between the pages of the list of groups.
 const PAGE_PAUSE: Duration = Duration::from_millis(500);
 
-/// Pages of 100 groups that are read, newest first: more groups than this are not known to rules with a glob.
+/// Pages of 100 groups that are read in one run, newest first.
 const MAX_GROUP_PAGES: usize = 20;
+
+/// Groups that are known to rules with a glob.
+const MAX_LISTED_GROUPS: usize = 100 * MAX_GROUP_PAGES;
 
 /// Pages of 100 versions of a group that are read, newest first.
 const MAX_VERSION_PAGES: usize = 10;
@@ -84,7 +84,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             info!(package = state.arn, "Model package skipped: no rule matches its group");
             return Ok(());
         };
-        let rules = self.ledger.open_package_rules(&name_groups(compilation)).await?;
+        let rules = self.open_rules(&config).await?;
         let Some(known) = rules.into_iter().find(|known| known.name == rule.name && !known.has_too_many_groups) else {
             info!(package = state.arn, rule = rule.name, "Model package skipped: its rule matches too many groups");
             return Ok(());
@@ -94,29 +94,30 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             _ => state.group.clone(),
         };
         let matched = RuleGroup { rule, group, known };
-        self.plan_group(compilation, &matched, Some(state)).await.map(drop)
+        let row = self.ledger.find_package_groups(&BTreeSet::from([matched.name()])).await?.into_values().next();
+        self.plan_group(compilation, &matched, row.and_then(|row| row.versions), Some(state)).await.map(drop)
     }
 
     /// Plans what is approved in the groups of all rules, as far as one run goes: those first that
     /// were not checked for the longest time.
-    pub(crate) async fn plan_approved_packages(&self, search: &mut PackageSearch) -> Result<(), Failure> {
-        let Some(config) = self.config.load_or_report(&self.notifier, (self.clock)()).await? else { return Ok(()) };
+    pub(crate) async fn plan_approved_packages(
+        &self,
+        config: &Config,
+        search: &mut PackageSearch,
+    ) -> Result<(), Failure> {
         let started = Instant::now();
         let compilation = &config.document.compilation;
-        let rules = self.ledger.open_package_rules(&name_groups(compilation)).await?;
+        let rules = self.open_rules(config).await?;
         let (groups, mut results) = self.find_rule_groups(compilation, rules, config.version(), search).await?;
-        let mut waiting = Vec::with_capacity(groups.len());
-        for group in groups {
-            let row = self.ledger.find_package_group(group.name()).await?;
-            waiting.push((row.map(|row| row.checked_at), group));
-        }
-        waiting.sort_by_key(|(checked_at, _)| *checked_at);
-        for (_, group) in waiting.into_iter().take(MAX_GROUPS_PER_RUN) {
+        let mut rows = self.ledger.find_package_groups(&groups.iter().map(RuleGroup::name).collect()).await?;
+        let mut waiting: Vec<_> = groups.into_iter().map(|group| (rows.remove(group.name()), group)).collect();
+        waiting.sort_by_key(|(row, _)| row.as_ref().map(|row| row.checked_at));
+        for (row, group) in waiting.into_iter().take(MAX_GROUPS_PER_RUN) {
             if started.elapsed() > MAX_RUN {
                 break;
             }
             search.groups += 1;
-            match self.plan_group(compilation, &group, None).await {
+            match self.plan_group(compilation, &group, row.and_then(|row| row.versions), None).await {
                 Ok(Ok(planned)) => search.planned += planned,
                 Ok(Err(problem)) => {
                     search.problems += 1;
@@ -133,6 +134,16 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         Failure::merge_results(results)
     }
 
+    /// The active rules for groups.
+    ///
+    /// # Errors
+    /// [`Failure::Deferred`] if a newer configuration is active than this one.
+    async fn open_rules(&self, config: &Config) -> Result<Vec<PackageRule>, Failure> {
+        let named = name_groups(&config.document.compilation);
+        let rules = self.ledger.open_package_rules(&named, config.uploaded_at()).await?;
+        rules.ok_or_else(|| Failure::busy("a newer configuration is active"))
+    }
+
     /// The groups of all rules, each with the first rule that matches it. Rules that match too many
     /// groups are reported.
     async fn find_rule_groups<'a>(
@@ -144,7 +155,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     ) -> Result<(Vec<RuleGroup<'a>>, Vec<Result<(), Failure>>), Failure> {
         let with_groups = || compilation.rules.iter().filter_map(|rule| Some((rule, rule.package_groups()?)));
         let has_glob = with_groups().any(|(_, pattern)| matches!(pattern, PackageGroupPattern::Glob(_)));
-        let listed = if has_glob { self.list_all_groups().await } else { Ok(Vec::new()) };
+        let listed = if has_glob { self.list_all_groups().await } else { Ok(BTreeSet::new()) };
         let (mut groups, mut results, mut too_many) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (rule, pattern) in with_groups() {
             let matched: Vec<_> = match pattern {
@@ -159,7 +170,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
                     Err(_) => continue,
                 },
             };
-            if matched.len() > MAX_GROUPS {
+            if matched.len() > MAX_RULE_GROUPS {
                 search.problems += 1;
                 too_many.insert(rule.name.clone());
                 results.push(self.report_rule_problem(rule, too_many_groups(pattern, &matched), version).await);
@@ -171,23 +182,26 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             groups.extend(matched.into_iter().filter(is_first).map(|group| (rule, group)));
         }
         match listed {
-            Ok(_) => rules = self.ledger.mark_package_rules(&too_many).await?,
+            Ok(_) => rules = self.ledger.mark_package_rules(&rules, &too_many).await?,
             Err(error) if error.kind.is_refusal() => {}
             Err(error) => results.push(Err(error.into())),
         }
         let groups = groups.into_iter().filter_map(|(rule, group)| {
-            let known = rules.iter().find(|known| known.name == rule.name)?.clone();
+            let named = rule.package_groups()?.as_str();
+            let known = rules.iter().find(|known| known.name == rule.name && known.groups == named)?.clone();
             Some(RuleGroup { rule, group, known })
         });
         Ok((groups.collect(), results))
     }
 
     /// Plans the approved versions of a group that were not planned yet. Returns their number, or why
-    /// they are not known. `changed` is the version that the event is about.
+    /// they are not known. `known` is what is recorded about the group, `changed` the version that the
+    /// event is about.
     async fn plan_group(
         &self,
         compilation: &CompilationConfig,
         matched: &RuleGroup<'_>,
+        known: Option<PackageVersions>,
         changed: Option<&ModelPackageState>,
     ) -> Result<Result<usize, Problem>, Failure> {
         let RuleGroup { rule, group, .. } = matched;
@@ -198,14 +212,11 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         self.ledger.record_group_check(matched.name(), (self.clock)()).await?;
         let approved = match listed {
             Ok(Some(approved)) => approved,
-            // All versions of a group that is created later are approved later.
-            Ok(None) => {
-                self.open_group(matched, &[]).await?;
-                return Ok(Err(missing_group(rule, group)));
-            }
+            Ok(None) => return self.open_missing_group(matched, known).await,
             Err(error) => return Ok(Err(refused_group(rule, group, &error))),
         };
-        let mut versions = self.open_group(matched, &approved).await?;
+        let opened = self.open_group(matched, known, &approved).await?;
+        let mut versions = opened.clone();
         let is_changed = versions.planned.as_ref().is_some_and(|planned| {
             let (source, _) = self.build_package_plan(compilation, rule, &planned.model_package_version_arn);
             source.version() != planned.version
@@ -245,51 +256,94 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             }
             results.push(planned);
         }
-        self.ledger.record_package_versions(matched.name(), &versions).await?;
+        if versions != opened {
+            self.ledger.record_package_versions(matched.name(), &versions).await?;
+        }
         Failure::merge_results(results)?;
         Ok(Ok(count))
     }
 
+    async fn open_missing_group(
+        &self,
+        matched: &RuleGroup<'_>,
+        known: Option<PackageVersions>,
+    ) -> Result<Result<usize, Problem>, Failure> {
+        // It was deleted since the groups were listed.
+        if matches!(matched.rule.package_groups(), Some(PackageGroupPattern::Glob(_))) {
+            return Ok(Ok(0));
+        }
+        // All versions of a group that is created later are approved later.
+        self.open_group(matched, known, &[]).await?;
+        Ok(Err(missing_group(matched.rule, &matched.group)))
+    }
+
     /// What is known about the versions of a group. When a rule sees it first, all versions that were
     /// registered before the rule applied to it need nothing, except the newest.
+    ///
+    /// # Errors
+    /// [`Failure::Deferred`] if the rule was replaced.
     async fn open_group(
         &self,
         matched: &RuleGroup<'_>,
+        known: Option<PackageVersions>,
         approved: &[ApprovedVersion],
-    ) -> Result<PackageVersions, CallError> {
-        let RuleGroup { rule, known: PackageRule { active_since, unchanged_since, .. }, .. } = matched;
-        let known = self.ledger.find_package_group(matched.name()).await?.and_then(|row| row.versions);
-        let is_own = |known: &PackageVersions| known.rule == rule.name && known.active_since == *active_since;
-        if let Some(versions) = known.filter(is_own) {
-            return Ok(versions);
-        }
+    ) -> Result<PackageVersions, Failure> {
+        let rule = &matched.known;
+        let known = match known {
+            Some(versions) if versions.are_of(rule) => return Ok(versions),
+            known => known,
+        };
         let older = &approved[..approved.len().saturating_sub(1)];
-        let earlier = older.iter().filter(|version| version.created_at < *unchanged_since);
-        let handled = earlier.map(|version| version.number).collect();
+        let earlier = older.iter().filter(|version| version.created_at < rule.unchanged_since);
         let versions = PackageVersions {
             rule: rule.name.clone(),
-            active_since: *active_since,
+            active_since: rule.active_since,
             opened_at: (self.clock)(),
-            handled,
+            handled: earlier.map(|version| version.number).collect(),
             planned: None,
         };
-        self.ledger.record_package_versions(matched.name(), &versions).await?;
-        Ok(versions)
+        let opened = self.ledger.open_package_versions(matched.name(), rule, known.as_ref(), &versions).await?;
+        opened.ok_or_else(|| Failure::busy("the rule for the group was replaced"))
     }
 
-    async fn list_all_groups(&self) -> Result<Vec<String>, CallError> {
-        let (mut groups, mut page) = (Vec::new(), None);
+    /// The names of the groups of the account and Region. If SageMaker throttles the list, the next run
+    /// continues with the page that is missing.
+    async fn list_all_groups(&self) -> Result<BTreeSet<String>, CallError> {
+        let new_list = || PackageGroupList { started_at: (self.clock)(), ..PackageGroupList::default() };
+        let stored = self.ledger.find_group_list().await?;
+        let (is_stored, mut is_first) = (stored.is_some(), true);
+        let mut list = stored.unwrap_or_else(new_list);
         for _ in 0..MAX_GROUP_PAGES {
-            let listed = self.packages.list_groups(page).await?;
-            groups.extend(listed.groups);
-            page = listed.next;
-            if page.is_none() {
-                return Ok(groups);
+            match self.packages.list_groups(list.next.clone()).await {
+                Ok(page) => {
+                    list.groups.extend(page.groups);
+                    list.next = page.next;
+                }
+                // SageMaker does not accept the token any more.
+                Err(error) if error.kind.is_refusal() && is_stored && is_first => {
+                    (list, is_first) = (new_list(), false);
+                    continue;
+                }
+                Err(error) => {
+                    if list.next.is_some() {
+                        self.ledger.record_group_list(&list).await?;
+                    }
+                    return Err(error);
+                }
+            }
+            is_first = false;
+            if list.next.is_none() || list.groups.len() >= MAX_LISTED_GROUPS {
+                break;
             }
             tokio::time::sleep(PAGE_PAUSE).await;
         }
-        warn!(groups = groups.len(), "Model package groups not listed completely: there are too many");
-        Ok(groups)
+        if list.next.is_some() {
+            warn!(groups = list.groups.len(), "Model package groups not listed completely: there are too many");
+        }
+        if is_stored {
+            self.ledger.record_group_list(&PackageGroupList::default()).await?;
+        }
+        Ok(list.groups)
     }
 
     /// The approved versions of a group, the oldest first; `None` if there is no such group.
@@ -356,7 +410,7 @@ fn refused_groups(rule: &CompilationRule, error: &CallError) -> Problem {
 fn too_many_groups(pattern: &PackageGroupPattern, matched: &[String]) -> Problem {
     Problem::new(
         "package-groups-too-many",
-        format!("`{}` matches {} model package groups, more than {MAX_GROUPS}", pattern.as_str(), matched.len()),
+        format!("`{}` matches {} model package groups, more than {MAX_RULE_GROUPS}", pattern.as_str(), matched.len()),
         "write a narrower glob in model_package_group, or several rules".to_owned(),
     )
 }

@@ -37,6 +37,7 @@ pub struct Config {
     /// A later version that was rejected.
     pub rejected: Option<RejectedConfig>,
     version: Option<String>,
+    uploaded_at: Option<Timestamp>,
 }
 
 impl Config {
@@ -44,14 +45,17 @@ impl Config {
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
+
+    /// When S3 received the active document.
+    pub fn uploaded_at(&self) -> Option<Timestamp> {
+        self.uploaded_at
+    }
 }
 
 /// The active configuration, and what it changed.
 #[derive(Debug, Clone)]
 pub struct ConfigHistory {
     pub active: Config,
-    /// When S3 received the active version.
-    pub uploaded_at: Option<Timestamp>,
     /// The newest valid version before it, by its S3 version id.
     pub previous_version: Option<String>,
     /// What differs from the previous version; without one, all of its entries.
@@ -152,7 +156,6 @@ impl<O: Objects> ConfigSource<O> {
     /// Loads the active configuration, and compares it with the newest valid version before it.
     pub async fn load_history(&self) -> Result<ConfigHistory, LoadError> {
         let active = self.load_active().await?;
-        let uploaded_at = self.open_version(active.version.clone()).await?.last_modified;
         let mut versions = self.objects.list_versions(&self.bucket, &self.key).await?;
         versions.truncate(MAX_VERSIONS);
         let earlier = versions.into_iter().skip_while(|version| Some(version.as_str()) != active.version()).skip(1);
@@ -165,7 +168,7 @@ impl<O: Objects> ConfigSource<O> {
         }
         let (previous_version, document) = previous.unzip();
         let changes = active.document.list_changes(document.as_deref());
-        Ok(ConfigHistory { active, uploaded_at, previous_version, changes })
+        Ok(ConfigHistory { active, previous_version, changes })
     }
 
     /// `latest` is the newest version, `remembered` the one that was valid when it was loaded.
@@ -179,9 +182,9 @@ impl<O: Objects> ConfigSource<O> {
         if let Some((_, config)) = cached.filter(|(known, _)| *known == identity) {
             return Ok(config);
         }
-        let version = latest.version_id.clone();
+        let (version, uploaded_at) = (latest.version_id.clone(), latest.last_modified);
         let config = match self.parse_object(latest).await? {
-            ParsedConfig::Valid(document) => Config { document, rejected: None, version },
+            ParsedConfig::Valid(document) => Config { document, rejected: None, version, uploaded_at },
             ParsedConfig::Invalid(error) => self.load_last_valid(RejectedConfig { version, error }, remembered).await?,
         };
         if let Ok(mut last) = self.last.lock() {
@@ -362,8 +365,9 @@ impl<O: Objects> ConfigSource<O> {
                 Err(LoadError::Missing { .. }) => continue,
                 Err(error) => return Err(error),
             };
+            let uploaded_at = object.last_modified;
             if let ParsedConfig::Valid(document) = self.parse_object(object).await? {
-                return Ok(Config { document, rejected: Some(rejected), version: Some(version) });
+                return Ok(Config { document, rejected: Some(rejected), version: Some(version), uploaded_at });
             }
         }
         Err(LoadError::Invalid(rejected))

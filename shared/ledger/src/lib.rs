@@ -27,7 +27,7 @@ pub use dynamodb::DynamoTable;
 pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};
 pub use idempotency::Execution;
 pub use jobs::{JobOwner, Reuse};
-pub use package_groups::{PackageGroupRow, PackageRule, PackageVersions};
+pub use package_groups::{PackageGroupList, PackageGroupRow, PackageRule, PackageVersions};
 pub use refusals::{MAX_PERMISSION_WAIT, MIN_REFUSALS, PERMISSION_RETRY};
 pub use rows::{
     Arrival, ArrivalsRow, ArtifactCheck, ClaimRow, ContentRow, JobRow, ListingPass, ModelFailure, ModelRow, ModelState,

@@ -1,6 +1,6 @@
 //! The rules for model package groups, and which versions of each group have been planned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use neo::ModelPackage;
@@ -10,15 +10,25 @@ use worker::CallError;
 use crate::{Ledger, LedgerRow, LedgerTable};
 
 const RULES_KEY: &str = "package-rules";
+const LIST_KEY: &str = "package-group-list";
 
 /// Age from which the row of the rules is written again, so that it does not expire.
 const RULES_AGE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long an invocation lasts at most (Lambda developer guide, "Quotas"). After that, nothing has a
+/// configuration any more that was replaced.
+const MAX_INVOCATION: SignedDuration = SignedDuration::from_mins(15);
+
+/// Age from which the list of groups is read from its beginning.
+const MAX_LIST_AGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The active rules for model package groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct PackageRulesRow {
     /// In the order of the configuration: the first rule that matches a group applies to it.
     rules: Vec<PackageRule>,
+    /// When S3 received the configuration that has these rules.
+    configured_at: Option<Timestamp>,
     seen_at: Timestamp,
 }
 
@@ -39,6 +49,8 @@ pub struct PackageRule {
 /// A model package group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageGroupRow {
+    /// Its name.
+    pub group: String,
     /// When SageMaker was last requested to list the versions.
     pub checked_at: Timestamp,
     /// `None` if it has never listed them.
@@ -63,31 +75,71 @@ pub struct PackageVersions {
     pub planned: Option<ModelPackage>,
 }
 
+impl PackageVersions {
+    /// Whether they are those of this rule, since it is active.
+    pub fn are_of(&self, rule: &PackageRule) -> bool {
+        self.rule == rule.name && self.active_since == rule.active_since
+    }
+}
+
+/// The list of the model package groups of the account and Region, as far as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageGroupList {
+    pub started_at: Timestamp,
+    /// Names of groups.
+    pub groups: BTreeSet<String>,
+    /// Token of the next page; `None` before the first page, and after the last one.
+    pub next: Option<String>,
+}
+
 impl LedgerRow for PackageRulesRow {}
 impl LedgerRow for PackageGroupRow {}
+impl LedgerRow for PackageGroupList {}
 
 impl<T: LedgerTable> Ledger<T> {
     /// The rules that are active now; `named` has the name of each, and which groups it names. A rule
     /// that was not active at the last check, or named other groups, is active from now on.
-    pub async fn open_package_rules(&self, named: &[(String, String)]) -> Result<Vec<PackageRule>, CallError> {
+    ///
+    /// `configured_at` is when S3 received the configuration. Returns `None` if a newer one is active:
+    /// an invocation that still has the older one would end its rules, and later start them again. An
+    /// older one is active again if the newer one was deleted, which shows when no invocation can have
+    /// it from before.
+    pub async fn open_package_rules(
+        &self,
+        named: &[(String, String)],
+        configured_at: Option<Timestamp>,
+    ) -> Result<Option<Vec<PackageRule>>, CallError> {
         let now = (self.clock)();
-        let open = |row: Option<PackageRulesRow>| {
-            let current = row.unwrap_or_default();
-            let rules: Vec<_> = (0..named.len()).map(|index| open_rule(&current.rules, named, index, now)).collect();
-            let is_recorded = rules == current.rules;
-            let is_fresh = rules.is_empty() || now.duration_since(current.seen_at) < RULES_AGE;
-            (!is_recorded || !is_fresh).then_some(PackageRulesRow { rules, seen_at: now })
+        let is_replaced = |current: &PackageRulesRow| {
+            current.configured_at > configured_at && now.duration_since(current.seen_at) < MAX_INVOCATION
         };
-        Ok(self.update_row(RULES_KEY, open).await?.row.unwrap_or_default().rules)
+        let open = |row: Option<PackageRulesRow>| {
+            let is_unused = row.is_none() && named.is_empty();
+            let current = row.unwrap_or_default();
+            if is_unused || is_replaced(&current) {
+                return None;
+            }
+            let rules: Vec<_> = (0..named.len()).map(|index| open_rule(&current.rules, named, index, now)).collect();
+            let is_recorded = rules == current.rules && configured_at == current.configured_at;
+            let is_fresh = rules.is_empty() || now.duration_since(current.seen_at) < RULES_AGE;
+            (!is_recorded || !is_fresh).then_some(PackageRulesRow { rules, configured_at, seen_at: now })
+        };
+        let row = self.update_row(RULES_KEY, open).await?.row.unwrap_or_default();
+        Ok((!is_replaced(&row)).then_some(row.rules))
     }
 
-    /// Records which rules apply to too many groups. Returns all rules.
-    pub async fn mark_package_rules(&self, too_many: &BTreeSet<String>) -> Result<Vec<PackageRule>, CallError> {
+    /// Records which of these rules apply to too many groups. Returns all rules.
+    pub async fn mark_package_rules(
+        &self,
+        rules: &[PackageRule],
+        too_many: &BTreeSet<String>,
+    ) -> Result<Vec<PackageRule>, CallError> {
         let now = (self.clock)();
         let mark = |row: Option<PackageRulesRow>| {
             let current = row?;
             let mut marked = current.clone();
-            for rule in &mut marked.rules {
+            // Another invocation may have replaced the others.
+            for rule in marked.rules.iter_mut().filter(|rule| rules.iter().any(|known| known.is_same_as(rule))) {
                 let has_too_many_groups = too_many.contains(&rule.name);
                 if rule.has_too_many_groups && !has_too_many_groups {
                     rule.unchanged_since = now;
@@ -99,34 +151,85 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(self.update_row(RULES_KEY, mark).await?.row.unwrap_or_default().rules)
     }
 
-    /// The row of the group with this name; `None` if no rule has seen the group.
-    pub async fn find_package_group(&self, group: &str) -> Result<Option<PackageGroupRow>, CallError> {
-        self.read_row(&group_key(group)).await
+    /// The rows of the groups with these names, by name. A group that no rule has seen has no row.
+    pub async fn find_package_groups(
+        &self,
+        names: &BTreeSet<&str>,
+    ) -> Result<BTreeMap<String, PackageGroupRow>, CallError> {
+        let keys: Vec<_> = names.iter().map(|name| group_key(name)).collect();
+        let rows = self.table.get_rows::<PackageGroupRow>(&keys).await?;
+        Ok(rows.into_iter().map(|row| (row.group.clone(), row)).collect())
     }
 
     /// Records that SageMaker was requested to list the versions of a group.
     pub async fn record_group_check(&self, group: &str, checked_at: Timestamp) -> Result<(), CallError> {
-        let check =
-            |current: Option<PackageGroupRow>| Some(PackageGroupRow { checked_at, ..current.unwrap_or_default() });
+        let check = |current: Option<PackageGroupRow>| {
+            let current = current.unwrap_or_default();
+            Some(PackageGroupRow { group: group.to_owned(), checked_at, ..current })
+        };
         self.update_row(&group_key(group), check).await.map(drop)
     }
 
+    /// Records which versions of a group need nothing, when its rule begins with it; `known` is what
+    /// was recorded before. Returns what is recorded now: `None` if the rule was replaced meanwhile, so
+    /// that this invocation has an older configuration.
+    pub async fn open_package_versions(
+        &self,
+        group: &str,
+        rule: &PackageRule,
+        known: Option<&PackageVersions>,
+        versions: &PackageVersions,
+    ) -> Result<Option<PackageVersions>, CallError> {
+        // A newer configuration replaces the rules first, and then what its rules apply to.
+        let rules = self.read_row::<PackageRulesRow>(RULES_KEY).await?.unwrap_or_default().rules;
+        if !rules.iter().any(|current| current.is_same_as(rule)) {
+            return Ok(None);
+        }
+        let open = |current: Option<PackageGroupRow>| {
+            let current = current.unwrap_or_default();
+            let is_unchanged = current.versions.as_ref() == known;
+            is_unchanged.then(|| PackageGroupRow {
+                group: group.to_owned(),
+                versions: Some(versions.clone()),
+                ..current
+            })
+        };
+        let row = self.update_row(&group_key(group), open).await?.row;
+        Ok(row.and_then(|row| row.versions).filter(|versions| versions.are_of(rule)))
+    }
+
     /// Records what was planned for a group. What another invocation recorded as planned meanwhile is
-    /// kept.
+    /// kept, and so is what is recorded for another rule.
     pub async fn record_package_versions(&self, group: &str, versions: &PackageVersions) -> Result<(), CallError> {
         let merge = |current: Option<PackageGroupRow>| {
-            let current = current.unwrap_or_default();
-            let is_same =
-                |known: &&PackageVersions| known.rule == versions.rule && known.active_since == versions.active_since;
-            let same = current.versions.as_ref().filter(is_same);
-            // This invocation has an older configuration.
-            if same.is_none() && current.versions.as_ref().is_some_and(|known| known.opened_at > versions.opened_at) {
-                return None;
-            }
-            let handled = same.into_iter().flat_map(|same| &same.handled).chain(&versions.handled).copied().collect();
+            let current = current?;
+            let same = current
+                .versions
+                .as_ref()
+                .filter(|known| known.rule == versions.rule && known.active_since == versions.active_since)?;
+            let handled = same.handled.union(&versions.handled).copied().collect();
             Some(PackageGroupRow { versions: Some(PackageVersions { handled, ..versions.clone() }), ..current })
         };
         self.update_row(&group_key(group), merge).await.map(drop)
+    }
+
+    /// The list of groups that an earlier run did not read to its end.
+    pub async fn find_group_list(&self) -> Result<Option<PackageGroupList>, CallError> {
+        let now = (self.clock)();
+        let list: Option<PackageGroupList> = self.read_row(LIST_KEY).await?;
+        Ok(list.filter(|list| list.next.is_some() && now.duration_since(list.started_at) < MAX_LIST_AGE))
+    }
+
+    /// Records how far the list of groups was read.
+    pub async fn record_group_list(&self, list: &PackageGroupList) -> Result<(), CallError> {
+        self.update_row(LIST_KEY, |_| Some(list.clone())).await.map(drop)
+    }
+}
+
+impl PackageRule {
+    /// Whether it is this rule, since it is active.
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.name == other.name && self.groups == other.groups && self.active_since == other.active_since
     }
 }
 

@@ -94,6 +94,30 @@ async fn jobs_that_need_an_approval_are_shared_once_completed() {
     }
 }
 
+/// A newer configuration was deleted: the older one is active again, once no invocation can have it
+/// from before.
+#[tokio::test]
+async fn older_configuration_is_refused_for_the_time_of_an_invocation() {
+    let table = MemoryTable::default();
+    let named = [("registry".to_owned(), "resnet".to_owned())];
+    let (older, newer) = (Some(Timestamp::from_second(1).unwrap()), Some(Timestamp::from_second(2).unwrap()));
+    let clocks: [(Clock, bool); 3] = [
+        (|| Timestamp::from_second(100).unwrap(), false),
+        (|| Timestamp::from_second(100 + 899).unwrap(), false),
+        (|| Timestamp::from_second(100 + 900).unwrap(), true),
+    ];
+    let first = Ledger::new(table.clone(), clocks[0].0);
+    assert_eq!(first.open_package_rules(&[], older).await.unwrap(), Some(Vec::new()));
+    let opened = first.open_package_rules(&named, newer).await.unwrap().unwrap();
+    for (clock, is_accepted) in clocks {
+        let ledger = Ledger::new(table.clone(), clock);
+        assert_eq!(ledger.open_package_rules(&[], older).await.unwrap(), is_accepted.then(Vec::new));
+        if !is_accepted {
+            assert_eq!(ledger.open_package_rules(&named, newer).await.unwrap(), Some(opened.clone()));
+        }
+    }
+}
+
 /// SEMANTICS never-backwards: The status of a job never moves backwards in the ledger, regardless
 /// of the order in which it is observed.
 #[tokio::test]

@@ -7,13 +7,13 @@ mod package_groups;
 mod parse;
 mod values;
 
-use document::{ConfigDiagnostic, MapFields, Reader};
+use document::{ConfigDiagnostic, MapFields, Reader, arn::ArnScope};
 use model_archive::Framework;
 use serde_json::Value;
 
 pub use job_settings::{JobSettings, NewVersionPolicy};
 pub use output_template::{OutputTemplate, OutputTemplateError, PlaceholderValues};
-pub use package_groups::{PackageGroupPattern, group_name};
+pub use package_groups::{MAX_RULE_GROUPS, PackageGroupPattern, group_name};
 pub(crate) use parse::merge_tags;
 pub(crate) use values::parse_major_minor;
 pub use values::{
@@ -176,5 +176,24 @@ impl CompilationConfig {
             })
         });
         unknown.collect()
+    }
+
+    /// Rules for model package groups that are not in this account and Region: the stack can neither
+    /// list nor compile their versions.
+    pub fn find_foreign_groups(&self, account: &str, region: &str) -> Vec<ConfigDiagnostic> {
+        let foreign = self.rules.iter().enumerate().filter_map(|(index, rule)| {
+            let group = rule.package_groups()?.as_str();
+            let scope = ArnScope::from_arn(group)?;
+            (scope.account != account || scope.region != region).then(|| ConfigDiagnostic {
+                position: None,
+                path: format!("compilation.rules[{index}].model_package_group"),
+                message: format!(
+                    "`{group}` of rule `{}` is not in the account {account} and Region {region} of the stack; name a \
+                     group of that account and Region, or add the rule to a stack in account {} and Region {}",
+                    rule.name, scope.account, scope.region
+                ),
+            })
+        });
+        foreign.collect()
     }
 }

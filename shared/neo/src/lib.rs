@@ -20,8 +20,8 @@ mod upload;
 
 pub use config::{
     CompilationConfig, CompilationRule, FrameworkVersion, FrameworkVersionError, InvalidValueError, JobSettings,
-    KmsKeyId, ModelPackageArn, NewVersionPolicy, OutputTemplate, OutputTemplateError, PackageGroupPattern,
-    PlaceholderValues, RoleArn, RuleSource, SymbolicDims, TargetSpec, VpcConfig, group_name,
+    KmsKeyId, MAX_RULE_GROUPS, ModelPackageArn, NewVersionPolicy, OutputTemplate, OutputTemplateError,
+    PackageGroupPattern, PlaceholderValues, RoleArn, RuleSource, SymbolicDims, TargetSpec, VpcConfig, group_name,
 };
 pub use failure_class::{FailureClass, find_unsupported_operators, suggest_failure_fix};
 pub use input_shapes::{

@@ -26,6 +26,8 @@ pub struct MemoryPackages {
     pub calls: Shared<Vec<String>>,
     /// Errors of the next calls, the last one first.
     pub failures: Shared<Vec<CallErrorKind>>,
+    /// Calls that are throttled once, as in `calls`.
+    pub throttled: Shared<BTreeSet<String>>,
     /// Names of groups whose versions the caller may not list.
     pub denied: Shared<BTreeSet<String>>,
     /// Items per page, before the filter; 0 for all of them.
@@ -49,8 +51,10 @@ impl MemoryPackages {
     }
 
     fn record_call(&self, operation: &'static str, subject: &str) -> Result<(), CallError> {
-        self.calls.lock().push(format!("{operation} {subject}"));
-        let failure = self.failures.lock().pop();
+        let call = format!("{operation} {subject}");
+        let is_throttled = self.throttled.lock().remove(&call);
+        self.calls.lock().push(call);
+        let failure = if is_throttled { Some(CallErrorKind::Throttled) } else { self.failures.lock().pop() };
         failure.map_or(Ok(()), |kind| Err(CallError::new(operation, kind, "SageMaker rejects the call")))
     }
 

@@ -630,6 +630,7 @@ async fn unreadable_object_is_rejected_after_ten_minutes() {
             "arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
         ),
         ("is not authorized to perform: kms:Decrypt on the resource", "KmsKeyArns"),
+        ("arn:aws:kms:eu-west-1:123456789012:key/1234abcd is disabled.", "check that the key is enabled"),
         ("The operation is not valid for the object's storage class", "--storage-class STANDARD"),
     ] {
         let planner = create_planner(Some(CONFIG));

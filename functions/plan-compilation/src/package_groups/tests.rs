@@ -65,6 +65,7 @@ impl TestPlanner {
         let object = StoredObject {
             version_id: Some(version.to_owned()),
             etag: version.to_owned(),
+            last_modified: Some(now()),
             bytes: text.into_bytes(),
             ..StoredObject::default()
         };
@@ -99,6 +100,19 @@ impl TestPlanner {
     async fn send_event_of(&self, group: &str, arn: &str, changed_at: Timestamp) -> Result<(), Failure> {
         let state = ModelPackageState { group: group.to_owned(), arn: arn.to_owned(), changed_at: Some(changed_at) };
         self.handle_event(Event::ModelPackageState(state)).await
+    }
+
+    /// The active configuration, as an invocation has it.
+    async fn load_active(&self) -> Config {
+        self.config.load_or_report(&self.notifier, now()).await.unwrap().unwrap()
+    }
+
+    /// The problems that were published: each with its code, what it is and how to fix it.
+    fn problems(&self) -> Vec<[String; 3]> {
+        let published = self.notifier.topic().published.lock();
+        let documents = published.iter().map(|one| serde_json::to_value(one).unwrap());
+        let problems = documents.flat_map(|one| one["problems"].as_array().unwrap().clone());
+        problems.map(|one| ["code", "problem", "remedy"].map(|name| one[name].as_str().unwrap().to_owned())).collect()
     }
 
     /// The requested versions, such as `resnet/3 for ml_c5`, in order.
@@ -278,7 +292,7 @@ async fn rule_that_takes_over_a_group_begins_with_the_newest() {
 #[tokio::test]
 async fn glob_that_matches_fewer_groups_begins_with_the_newest() {
     let planner = create_planner(&rule("*"));
-    for number in 0..=MAX_GROUPS {
+    for number in 0..=MAX_RULE_GROUPS {
         planner.packages.add_group(&format!("g-{number}"));
     }
     planner.apply("c1").await;
@@ -331,7 +345,7 @@ async fn throttled_list_of_groups_does_not_keep_back_names() {
 #[tokio::test]
 async fn glob_that_matches_too_many_groups_is_reported() {
     let planner = create_planner(&rule("*"));
-    for number in 0..=MAX_GROUPS {
+    for number in 0..=MAX_RULE_GROUPS {
         planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
     }
     planner.apply("c1").await;
@@ -341,8 +355,8 @@ async fn glob_that_matches_too_many_groups_is_reported() {
     assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"], "once per configuration");
     let text = planner.notifier.topic().published.lock()[0].text.clone();
     assert!(text.contains("`*` matches 51 model package groups, more than 50"), "{text}");
-    let mut search = PackageSearch::default();
-    planner.plan_approved_packages(&mut search).await.unwrap();
+    let (mut search, config) = (PackageSearch::default(), planner.load_active().await);
+    planner.plan_approved_packages(&config, &mut search).await.unwrap();
     assert_eq!(search, PackageSearch { groups: 0, planned: 0, problems: 1 });
 }
 
@@ -450,13 +464,178 @@ async fn refused_list_of_groups_is_reported_and_names_apply() {
     }
 }
 
+/// Every page is throttled once: no run reads the whole list.
+#[tokio::test]
+async fn throttled_list_of_groups_is_continued_by_the_next_run() {
+    let planner = create_planner(&rule("g-*"));
+    for number in 0..3 {
+        planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
+    }
+    *planner.packages.page_size.lock() = 1;
+    let call = |page: &str| format!("ListModelPackageGroups {page}");
+    *planner.packages.throttled.lock() = ["", "1", "2"].map(call).into();
+    for _ in 0..3 {
+        planner.handle_schedule().await.unwrap();
+        assert_eq!(planner.requested(), [""; 0]);
+    }
+    planner.handle_schedule().await.unwrap();
+    let pages = ["", "", "1", "1", "2", "2"].map(call);
+    assert_eq!(planner.packages.calls.lock()[..6], pages);
+    assert_eq!(planner.requested(), ["g-0/1 for ml_c5", "g-1/1 for ml_c5", "g-2/1 for ml_c5"]);
+    // The next list begins with the first page.
+    planner.packages.calls.lock().clear();
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.packages.calls.lock()[..3], ["", "1", "2"].map(call));
+}
+
+#[tokio::test]
+async fn list_of_groups_begins_anew_if_its_page_is_refused() {
+    let planner = create_planner(&rule("g-*"));
+    for number in 0..2 {
+        planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
+    }
+    *planner.packages.page_size.lock() = 1;
+    *planner.packages.throttled.lock() = ["ListModelPackageGroups 1".to_owned()].into();
+    planner.handle_schedule().await.unwrap();
+    *planner.packages.failures.lock() = vec![CallErrorKind::Invalid];
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested(), ["g-0/1 for ml_c5", "g-1/1 for ml_c5"]);
+    assert_eq!(planner.problems(), [[""; 3]; 0]);
+}
+
+/// A run reads the configuration once, and the rows of the groups in one request.
+#[tokio::test]
+async fn a_run_reads_the_configuration_once() {
+    let planner = create_planner(&rule("g-*"));
+    for number in 0..3 {
+        planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
+    }
+    for expected in 1..=2 {
+        planner.handle_schedule().await.unwrap();
+        assert_eq!(*planner.archives.opened.lock(), expected);
+    }
+}
+
+/// An invocation that has an older configuration neither ends the rules of the newer one, nor takes
+/// over its groups.
+#[tokio::test]
+async fn replaced_configuration_changes_no_rule() {
+    let special = rule("vgg").replace("registry", "special").replace("ml_c5", "ml_m5");
+    let planner = create_planner(&format!("{special}, {}", rule("v*")));
+    planner.packages.put_version("vgg", 1, "Approved", long_ago());
+    planner.apply("c1").await;
+    let replaced = planner.load_active().await;
+    planner.put_config("c2", &rule("v*"));
+    planner.apply("c2").await;
+    let (rules, search) = (planner.open_rules(&replaced).await, &mut PackageSearch::default());
+    assert!(matches!(rules, Err(Failure::Deferred { .. })), "{rules:?}");
+    let planned = planner.plan_approved_packages(&replaced, search).await;
+    assert!(matches!(planned, Err(Failure::Deferred { .. })), "{planned:?}");
+    for number in [2, 3] {
+        planner.packages.put_version("vgg", number, "Approved", now());
+    }
+    planner.handle_schedule().await.unwrap();
+    let requested = planner.requested();
+    assert_eq!(requested, ["vgg/1 for ml_m5", "vgg/1 for ml_c5", "vgg/2 for ml_c5", "vgg/3 for ml_c5"]);
+}
+
+/// The rule was opened before the newer configuration was applied, its group after that.
+#[tokio::test]
+async fn replaced_rule_takes_over_no_group() {
+    let special = rule("vgg").replace("registry", "special");
+    let planner = create_planner(&special);
+    planner.packages.put_version("vgg", 1, "Approved", long_ago());
+    let replaced = planner.load_active().await;
+    let known = planner.open_rules(&replaced).await.unwrap().remove(0);
+    planner.put_config("c2", &rule("vgg").replace("ml_c5", "ml_m5"));
+    planner.apply("c2").await;
+    let compilation = &replaced.document.compilation;
+    let matched = RuleGroup { rule: &compilation.rules[0], group: "vgg".to_owned(), known };
+    let planned = planner.plan_group(compilation, &matched, None, None).await;
+    assert!(matches!(planned, Err(Failure::Deferred { .. })), "{planned:?}");
+    assert_eq!(planner.requested(), ["vgg/1 for ml_m5"]);
+}
+
+/// A rule that names a version needs no approval, a rule for its group does: neither shares the job of
+/// the other before it has completed.
+#[tokio::test]
+async fn rules_with_and_without_approval_share_no_waiting_job() {
+    let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/1";
+    let named = format!("{{ name: named, model_package_version: '{arn}', targets: [ {{ device: ml_c5 }} ] }}");
+    for rules in [[&named, &rule("resnet")], [&rule("resnet"), &named]] {
+        let planner = create_planner(&rules.map(String::as_str).join(", "));
+        planner.packages.put_version("resnet", 1, "Approved", long_ago());
+        planner.apply("c1").await;
+        let bodies = planner.requests.bodies.lock().clone();
+        let requests = bodies.iter().map(|body| serde_json::from_str::<CompilationRequest>(body).unwrap());
+        let requests: Vec<_> = requests.map(|request| (request.rule, request.approved_only)).collect();
+        assert_eq!(requests, [("named".to_owned(), false), ("registry".to_owned(), true)]);
+    }
+}
+
+#[tokio::test]
+async fn group_deleted_since_it_was_listed_is_no_problem() {
+    let planner = create_planner(&rule("g-*"));
+    let config = planner.load_active().await;
+    let known = planner.open_rules(&config).await.unwrap().remove(0);
+    let compilation = &config.document.compilation;
+    let matched = RuleGroup { rule: &compilation.rules[0], group: "g-1".to_owned(), known };
+    let planned = planner.plan_group(compilation, &matched, None, None).await.unwrap().unwrap();
+    assert_eq!((planned, planner.requested()), (0, Vec::new()));
+}
+
+/// What people read about a rule that applies to no group, or to too many.
+#[tokio::test]
+async fn groups_that_cannot_be_compiled_are_answered() {
+    let missing = "arn:aws:sagemaker:eu-west-1:123456789012:model-package-group/vgg";
+    for (groups, count, code, problem, fix) in [
+        (
+            "g-*",
+            51,
+            "package-groups-too-many",
+            "`g-*` matches 51 model package groups, more than 50",
+            "write a narrower glob in model_package_group, or several rules",
+        ),
+        (
+            "g-*",
+            500,
+            "package-groups-too-many",
+            "`g-*` matches 500 model package groups, more than 50",
+            "write a narrower glob in model_package_group, or several rules",
+        ),
+        (
+            "vgg",
+            1,
+            "package-group-missing",
+            "there is no model package group `vgg` in the account and Region of the stack",
+            "create the group, or correct model_package_group in rule `registry`",
+        ),
+        (
+            missing,
+            1,
+            "package-group-missing",
+            &format!("there is no model package group `{missing}` in the account and Region of the stack"),
+            "create the group, or correct model_package_group in rule `registry`",
+        ),
+    ] {
+        let planner = create_planner(&rule(groups));
+        *planner.packages.page_size.lock() = 100;
+        for number in 0..count {
+            planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
+        }
+        planner.apply("c1").await;
+        planner.handle_schedule().await.unwrap();
+        assert_eq!(planner.problems(), [[code, problem, fix]], "once");
+        assert_eq!(planner.requested(), [""; 0]);
+    }
+}
+
 #[tokio::test]
 async fn throttled_registry_does_not_keep_back_the_configuration() {
     let planner = create_planner(&rule("resnet"));
     *planner.packages.failures.lock() = vec![CallErrorKind::Throttled];
-    let head = planner.archives.find_object("config", "automation.yaml").await.unwrap().unwrap();
-    assert_eq!(head.version_id.as_deref(), Some("c1"));
-    planner.apply_missed_config().await.unwrap_err();
+    TIME.fetch_add(60, Ordering::Relaxed);
+    planner.reconcile_config().await.unwrap();
     assert_eq!(planner.ledger.find_applied_config().await.unwrap().as_deref(), Some("c1"));
 }
 

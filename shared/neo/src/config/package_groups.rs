@@ -10,6 +10,9 @@ use crate::KeyPattern;
 /// The characters that make a text a glob.
 const GLOB_CHARACTERS: &str = "*?[]{}";
 
+/// Model package groups that a rule may apply to: a glob that is wider than intended costs money.
+pub const MAX_RULE_GROUPS: usize = 50;
+
 /// A model package group, or a glob over the names of groups.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PackageGroupPattern {
