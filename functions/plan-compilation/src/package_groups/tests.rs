@@ -529,8 +529,8 @@ async fn replaced_configuration_changes_no_rule() {
     planner.apply("c2").await;
     let (rules, search) = (planner.open_rules(&replaced).await, &mut PackageSearch::default());
     assert!(matches!(rules, Err(Failure::Deferred { .. })), "{rules:?}");
-    let planned = planner.plan_approved_packages(&replaced, search).await;
-    assert!(matches!(planned, Err(Failure::Deferred { .. })), "{planned:?}");
+    let result = planner.plan_approved_packages(&replaced, search).await;
+    assert!(matches!(result, Err(Failure::Deferred { .. })), "{result:?}");
     for number in [2, 3] {
         planner.packages.put_version("vgg", number, "Approved", now());
     }
@@ -551,8 +551,8 @@ async fn replaced_rule_takes_over_no_group() {
     planner.apply("c2").await;
     let compilation = &replaced.document.compilation;
     let matched = RuleGroup { rule: &compilation.rules[0], group: "vgg".to_owned(), known };
-    let planned = planner.plan_group(compilation, &matched, None, None).await;
-    assert!(matches!(planned, Err(Failure::Deferred { .. })), "{planned:?}");
+    let result = planner.plan_group(compilation, &matched, None, None).await;
+    assert!(matches!(result, Err(Failure::Deferred { .. })), "{result:?}");
     assert_eq!(planner.requested(), ["vgg/1 for ml_m5"]);
 }
 
@@ -580,8 +580,8 @@ async fn group_deleted_since_it_was_listed_is_no_problem() {
     let known = planner.open_rules(&config).await.unwrap().remove(0);
     let compilation = &config.document.compilation;
     let matched = RuleGroup { rule: &compilation.rules[0], group: "g-1".to_owned(), known };
-    let planned = planner.plan_group(compilation, &matched, None, None).await.unwrap().unwrap();
-    assert_eq!((planned, planner.requested()), (0, Vec::new()));
+    let count = planner.plan_group(compilation, &matched, None, None).await.unwrap().unwrap();
+    assert_eq!((count, planner.requested()), (0, Vec::new()));
 }
 
 /// What people read about a rule that applies to no group, or to too many.
