@@ -32,7 +32,7 @@ fn describe_stack() -> String {
         "<StackName>automation</StackName>
         <StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/automation/1</StackId>
         <Parameters><member><ParameterKey>EventBusName</ParameterKey><ParameterValue>models</ParameterValue></member>
-        <member><ParameterKey>ModelBuckets</ParameterKey><ParameterValue>gone</ParameterValue></member>
+        <member><ParameterKey>ModelBuckets</ParameterKey><ParameterValue>gone,abroad</ParameterValue></member>
         </Parameters><Outputs>{}</Outputs>",
         outputs.concat()
     );
@@ -71,6 +71,10 @@ fn answer_call(request: &AwsRequest, is_broken: bool) -> (&'static str, String) 
     }
     if is_broken && request.line.starts_with("GET /gone") {
         return ("404 Not Found", "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>".to_owned());
+    }
+    if is_broken && request.line.starts_with("GET /abroad") {
+        let error = "<Error><Code>PermanentRedirect</Code><Endpoint>abroad.s3.amazonaws.com</Endpoint></Error>";
+        return ("301 Moved Permanently", error.to_owned());
     }
     if request.line.contains("notification") {
         return xml(EVENTS_ON, "<NotificationConfiguration/>");

@@ -34,6 +34,15 @@ pub(super) async fn check_bucket_events(examination: &Examination<'_>) -> Vec<Fi
                     fix: format!("create the bucket {bucket}, or take it out of the template parameter ModelBuckets"),
                 }));
             }
+            // S3 names the endpoint of the other Region.
+            Err(error) if error.code() == Some("PermanentRedirect") => {
+                return Ok(Some(Defect {
+                    problem: format!("the bucket {bucket} is in another Region, whose uploads the stack does not get"),
+                    fix: format!(
+                        "take the bucket {bucket} out of the template parameter ModelBuckets, and deploy a stack in its Region"
+                    ),
+                }));
+            }
             answer => answer?,
         };
         Ok(answer.event_bridge_configuration().is_none().then(|| Defect {
