@@ -52,7 +52,7 @@ def message_attributes(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_filter_policies_of_the_page_select_what_it_says() -> None:
-    policies = re.findall(r"```json\n(.*?)```", notifications.PAGE.read_text(), re.DOTALL)
+    policies = re.findall(r"```json\n(.*?)```", notifications.read_head(), re.DOTALL)
     attention, rule, team, resources, alarms = (json.loads(policy) for policy in policies)
 
     def selects(policy: Any, document: dict[str, Any]) -> bool:

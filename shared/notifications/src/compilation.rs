@@ -710,6 +710,20 @@ mod tests {
         insta::assert_json_snapshot!(sample_notifications());
     }
 
+    /// The examples of both in docs/NOTIFICATIONS.md.
+    #[test]
+    fn chat_and_bus_receive_the_same_notification() {
+        let time = Timestamp::from_second(1_790_000_000).unwrap();
+        let completed = Notification::job_status(&job_row("ml_c5", JobStatus::Completed), None, time).unwrap();
+        let message: Value = serde_json::from_str(&completed.sns_message().unwrap()).unwrap();
+        let chat: Value = serde_json::from_str(message["https"].as_str().unwrap()).unwrap();
+        let entry = crate::event_bus::build_entry("models", &completed).unwrap();
+        let detail: Value = serde_json::from_str(entry.detail().unwrap()).unwrap();
+        assert_eq!(detail, serde_json::to_value(&completed).unwrap());
+        let event = json!({ "source": entry.source(), "detail-type": entry.detail_type(), "detail": detail });
+        insta::assert_json_snapshot!(json!({ "chat": chat, "event": event }));
+    }
+
     #[test]
     fn sns_accepts_every_message() {
         for notification in sample_notifications() {

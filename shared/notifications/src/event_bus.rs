@@ -26,25 +26,29 @@ impl EventBridgeBus {
 }
 
 impl Channel for EventBridgeBus {
-    /// Publishes the document as the `detail` of an event whose `detail-type` is the type of the
-    /// notification. A notification that fits into an SNS message is smaller than the largest entry
-    /// (256 KiB, EventBridge API Reference, `PutEvents`).
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
-        let invalid = |cause: String| CallError::new("PutEvents", CallErrorKind::Invalid, cause);
-        let document = notification.document().map_err(|error| invalid(error.to_string()))?;
-        let entry = PutEventsRequestEntry::builder()
-            .event_bus_name(&self.name)
-            .source(SOURCE)
-            .detail_type(notification.kind.as_str())
-            .time(DateTime::from_millis(notification.time.as_millisecond()))
-            .detail(document)
-            .build();
+        let entry = build_entry(&self.name, notification)?;
         let answer = self.client.put_events().entries(entry).send().await;
         let answer = answer.map_err(|error| CallError::from_sdk("PutEvents", error))?;
         answer.entries().iter().try_for_each(check_entry)?;
         tracing::info!(kind = notification.kind.as_str(), id = notification.id, "Notification sent to the event bus");
         Ok(())
     }
+}
+
+/// The document is the `detail` of an event whose `detail-type` is the type of the notification. A
+/// notification that fits into an SNS message is smaller than the largest entry (256 KiB, EventBridge
+/// API Reference, `PutEvents`).
+pub(crate) fn build_entry(bus: &str, notification: &Notification) -> Result<PutEventsRequestEntry, CallError> {
+    let invalid = |cause: String| CallError::new("PutEvents", CallErrorKind::Invalid, cause);
+    let document = notification.document().map_err(|error| invalid(error.to_string()))?;
+    let entry = PutEventsRequestEntry::builder()
+        .event_bus_name(bus)
+        .source(SOURCE)
+        .detail_type(notification.kind.as_str())
+        .time(DateTime::from_millis(notification.time.as_millisecond()))
+        .detail(document);
+    Ok(entry.build())
 }
 
 /// `PutEvents` itself succeeds even if it accepts no entry.
