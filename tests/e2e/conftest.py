@@ -12,11 +12,16 @@ from tests.local.processes import treat_signals_as_interrupt
 from tests.local.stack import FAST_PARAMETERS, Stack
 from tests.local.terminal import Reporter
 
-from .harness import CONFIG, EXISTING_BUCKET, KMS_KEY, Harness
+from .harness import ARTIFACT_BUCKET, CONFIG, EXISTING_BUCKET, KMS_KEY, Harness
 
 STATE = DEFAULT_STATE / "e2e"
 OWN_SERVERS = ("MINISTACK_PORT", "SAGEMAKER_PORT", "SAGEMAKER_ENDPOINT")
-PARAMETERS = {"ModelBuckets": EXISTING_BUCKET, "KmsKeyArns": KMS_KEY}
+PARAMETERS = {
+    "ModelBuckets": EXISTING_BUCKET,
+    "ArtifactBuckets": ARTIFACT_BUCKET,
+    "KmsKeyArns": KMS_KEY,
+    "CompilationVpc": "true",
+}
 FAST_JOBS = {"starting_ms": 50, "in_progress_ms": 150, "stopping_ms": 50}
 
 
@@ -43,15 +48,16 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
             stack.bring_up(reporter, CONFIG, FAST_PARAMETERS | PARAMETERS)
         try:
             stack.call_emulator("settings", FAST_JOBS)
-            create_existing_bucket(stack)
+            create_existing_buckets(stack)
             yield stack
         finally:
             stack.tear_down()
 
 
-def create_existing_bucket(stack: Stack) -> None:
-    """Creates the bucket that the stack did not make: without versioning, with EventBridge on."""
+def create_existing_buckets(stack: Stack) -> None:
+    """Creates the buckets that the stack did not make: without versioning, the one for models with EventBridge on."""
     s3 = stack.client("s3")
+    s3.create_bucket(Bucket=ARTIFACT_BUCKET)
     s3.create_bucket(Bucket=EXISTING_BUCKET)
     s3.put_bucket_notification_configuration(
         Bucket=EXISTING_BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}

@@ -22,6 +22,7 @@ SECONDS = 60.0
 THROTTLED_TRIES = 10
 KMS_KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"  # in KmsKeyArns
 EXISTING_BUCKET = "e2e-partner-models"  # in the template parameter ModelBuckets
+ARTIFACT_BUCKET = "e2e-partner-artifacts"  # in the template parameter ArtifactBuckets
 THREE_TARGETS = {"jetson_nano", "ml_c5", "LINUX_ARM64_NVIDIA"}
 Json = dict[str, Any]
 

@@ -1,8 +1,10 @@
-"""Models in a bucket that is older than the stack: the template parameter ModelBuckets, and `bucket` of a rule."""
+"""Buckets that are older than the stack, keys and networks: the template parameters ModelBuckets, ArtifactBuckets,
+KmsKeyArns and CompilationVpc.
+"""
 
 from tests.local.models import build_archive, read_light_model
 
-from .harness import EXISTING_BUCKET, KMS_KEY, Harness, wait_until
+from .harness import ARTIFACT_BUCKET, EXISTING_BUCKET, KMS_KEY, SECONDS, Harness, wait_until
 
 
 def test_model_in_an_existing_bucket_is_compiled(harness: Harness) -> None:
@@ -19,7 +21,7 @@ def test_model_in_an_existing_bucket_is_compiled(harness: Harness) -> None:
 
 
 def test_model_under_a_key_of_ones_own_is_compiled(harness: Harness) -> None:
-    """The template parameter KmsKeyArns lets plan-compilation decrypt the upload."""
+    """The template parameter KmsKeyArns lets plan-compilation decrypt the upload. `pytest -rP` prints the flow."""
     key = harness.object_key("incoming", "encrypted")
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KMS_KEY}
     body = build_archive(**{"model.onnx": read_light_model("squeezenet")})
@@ -27,6 +29,9 @@ def test_model_under_a_key_of_ones_own_is_compiled(harness: Harness) -> None:
     assert [job["status"] for job in harness.wait_for_summary(key)["jobs"]] == ["COMPLETED"]
     [request] = harness.requests_for(key, EXISTING_BUCKET)
     assert request["OutputConfig"]["KmsKeyId"] == KMS_KEY
+    for notification in harness.notifications_about(key):
+        print(f"{notification['type']:<22} {notification['subject']}")
+    print(harness.run_automation("status", f"s3://{EXISTING_BUCKET}/{key}").stdout)
 
 
 def test_model_under_another_key_waits_for_the_permission(harness: Harness) -> None:
@@ -45,6 +50,35 @@ def test_model_under_another_key_waits_for_the_permission(harness: Harness) -> N
     assert any(row.startswith("refused#") for row in harness.read_ledger())
     assert harness.notifications_about(key) == []
     harness.stack.client("sqs").purge_queue(QueueUrl=uploads)
+
+
+def test_artifact_in_a_bucket_of_ones_own_is_compiled_in_a_vpc(harness: Harness) -> None:
+    key = harness.object_key("output", "squeezenet")
+    harness.upload_archive(key)
+    [job] = harness.wait_for_summary(key)["jobs"]
+    artifact = job["artifact"].removeprefix(f"s3://{ARTIFACT_BUCKET}/")
+    assert job["status"] == "COMPLETED" and "artifact_check" not in job
+    assert harness.stack.client("s3").head_object(Bucket=ARTIFACT_BUCKET, Key=artifact)["ContentLength"]
+    [request] = harness.requests_for(key)
+    expected = {"SecurityGroupIds": ["sg-0a1b2c3d4e5f60718"], "Subnets": ["subnet-0a1b2c3d4e5f60718"]}
+    assert request["VpcConfig"] == expected
+    # plan-compilation looks up the artifact before it reuses it.
+    before = len(harness.notifications_about(key, "model.summary"))
+    harness.upload_archive(key)
+    assert harness.subscriber.wait_until(
+        lambda _: len(harness.notifications_about(key, "model.summary")) > before, SECONDS
+    )
+    assert len(harness.requests_for(key)) == 1
+
+
+def test_output_to_an_unlisted_bucket_names_the_missing_permission(harness: Harness) -> None:
+    key = harness.object_key("elsewhere", "squeezenet")
+    harness.upload_archive(key)
+    assert harness.subscriber.wait_until(
+        lambda _: bool(harness.notifications_about(key, "compilation.failed")), SECONDS
+    )
+    [failed] = harness.notifications_about(key, "compilation.failed")
+    assert "is not authorized to perform: s3:PutObject on resource: arn:aws:s3:::e2e-elsewhere/" in failed["text"]
 
 
 def test_invalid_archive_in_an_existing_bucket_is_rejected(harness: Harness) -> None:

@@ -6,7 +6,7 @@ AWS would refuse.
 
 from typing import Any
 
-from .test_template import FUNCTIONS, RESOURCES
+from .test_template import FUNCTIONS, RESOURCES, TEMPLATE
 
 Json = dict[str, Any]
 Grants = set[str]  # "action resource", or "action resource if condition of the template"
@@ -241,6 +241,10 @@ def test_conditions_of_permissions() -> None:
 
 
 def test_every_function_runs_in_the_given_network() -> None:
+    network = {"SubnetIds": {"Ref": "FunctionSubnetIds"}, "SecurityGroupIds": {"Ref": "FunctionSecurityGroupIds"}}
+    given = TEMPLATE["Globals"]["Function"]["VpcConfig"]
+    assert given == {"Fn::If": ["HasFunctionSubnets", network, {"Ref": "AWS::NoValue"}]}
+    assert not [name for name in FUNCTIONS.values() if "VpcConfig" in RESOURCES[name]["Properties"]]
     for function in FUNCTIONS.values():
         managed = RESOURCES[f"{function}Role"]["Properties"]["ManagedPolicyArns"]
         assert managed == {

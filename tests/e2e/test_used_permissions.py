@@ -24,7 +24,6 @@ NOT_DEPLOYED = (
     "HasPassableRoles",
     "HasCompilationRoles",
     "HasImageRoles",
-    "HasArtifactBuckets",
 )
 
 

@@ -8,10 +8,13 @@ import pytest
 import yaml
 
 from tests.local.stack import EXAMPLE_CONFIG
+from tests.local.subscriber import Subscriber
 
 from .harness import CONFIG, Harness, wait_until
+from .test_emails import receive_all, subscription_attributes
 
-EXAMPLE = yaml.safe_load(EXAMPLE_CONFIG.read_text())["workteams"]
+TAGS = {"owner": "e2e", "site": "north"}
+EXAMPLE = [team | {"tags": TAGS} for team in yaml.safe_load(EXAMPLE_CONFIG.read_text())["workteams"]]
 CHANGES = {"CreateWorkteam", "UpdateWorkteam", "DeleteWorkteam"}
 Json = dict[str, Any]
 
@@ -32,6 +35,14 @@ def radiology(harness: Harness) -> Iterator[str]:
     yield name
     harness.restore_config()
     harness.wait_until_idle()
+
+
+@pytest.fixture(scope="module")
+def labeling_email(harness: Harness) -> Iterator[Subscriber]:
+    """A subscriber with the filter of the template parameter LabelingEmail."""
+    subscriber = Subscriber(harness.stack, "e2e-labeling", subscription_attributes("LabelingEmailSubscription"))
+    yield subscriber
+    subscriber.close()
 
 
 def notifications_of_type(harness: Harness, kind: str, text: str = "") -> list[Json]:
@@ -82,7 +93,17 @@ def test_team_matches_the_example_configuration(harness: Harness, radiology: str
     assert team["NotificationConfiguration"]["NotificationTopicArn"] == harness.stack.env["WorkteamTopicArn"]
 
 
-def test_notification_reports_open_jobs_and_portal_link(harness: Harness, radiology: str) -> None:
+def test_labeling_email_has_no_message_without_objects(harness: Harness, labeling_email: Subscriber) -> None:
+    harness.send_messages("WorkteamQueue", build_envelope(harness, "e2e-nothing-left", "nothing is left"))
+    published = wait_for_notification(harness, "workteam.notification", "nothing is left")
+    assert published["attributes"]["objects_left"] == "0"
+    harness.wait_until_idle()
+    assert receive_all(labeling_email) == []
+
+
+def test_notification_reports_open_jobs_and_portal_link(
+    harness: Harness, radiology: str, labeling_email: Subscriber
+) -> None:
     script = {"name": "chest-xray", "workteam": radiology, "objects": 2000, "labeled": 1260, "workers_per_object": 3}
     harness.stack.call_emulator("labeling_jobs", script)
     news = wait_for_notification(harness, "workteam.notification", "chest-xray")
@@ -95,6 +116,11 @@ def test_notification_reports_open_jobs_and_portal_link(harness: Harness, radiol
     assert news["workteams"][0]["labeling_jobs"][0]["pending"] == 740
     state = wait_for_notification(harness, "labeling_job.state", "is in progress")
     assert (state["labeling_job"]["status"], state["workteams"][0]["name"]) == ("InProgress", radiology)
+    harness.wait_until_idle()
+    about_labeling = [n for n in harness.subscriber.received if n["type"] in (news["type"], state["type"])]
+    with_work = [n["subject"] for n in about_labeling if n["attributes"].get("objects_left") != "0"]
+    assert sorted(receive_all(labeling_email)) == sorted(with_work)
+    assert {news["subject"], state["subject"]} <= set(with_work) and len(with_work) < len(about_labeling)
 
 
 def test_ten_duplicates_give_one_notification(harness: Harness) -> None:
@@ -145,6 +171,22 @@ def test_second_run_changes_nothing_and_drift_is_corrected(harness: Harness, rad
     reconcile(harness)
     assert describe_team(harness, radiology)["Description"] == EXAMPLE[0]["description"]
     wait_for_notification(harness, "workteam.updated", "description: Changed by hand → Radiologists")
+
+
+def list_tags(harness: Harness, name: str) -> dict[str, str]:
+    arn = describe_team(harness, name)["WorkteamArn"]
+    tags = harness.stack.client("sagemaker").list_tags(ResourceArn=arn)["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def test_tags_are_set_with_the_team_and_kept(harness: Harness, radiology: str) -> None:
+    assert list_tags(harness, radiology) == TAGS
+    changed = [{"Key": "owner", "Value": "someone"}, {"Key": "theirs", "Value": "kept"}]
+    arn = describe_team(harness, radiology)["WorkteamArn"]
+    harness.stack.client("sagemaker").add_tags(ResourceArn=arn, Tags=changed)
+    reconcile(harness)
+    assert list_tags(harness, radiology) == TAGS | {"theirs": "kept"}
+    harness.wait_until_idle()
 
 
 def test_update_that_removes_most_groups_is_refused(harness: Harness, radiology: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core import iam_evaluator
+from ministack.services import iam as iam_service
 
 from .environment import ACCOUNT, REGION
 
@@ -53,6 +54,11 @@ def find_role_denial(role: str, checks: Iterable[Check]) -> str | None:
     """Like `find_denial`, for what AWS does with a role, identified by its ARN."""
     policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], ACCOUNT)
     return _find_denial_of(iam_evaluator.PrincipalInfo(role, "AssumedRole", ACCOUNT, policies), checks)
+
+
+def is_known_role(role: str) -> bool:
+    """Whether the account has a role, identified by its ARN."""
+    return iam_service._roles.get_scoped(ACCOUNT, None, role.rpartition("/")[2]) is not None
 
 
 def _find_denial_of(principal: iam_evaluator.PrincipalInfo, checks: Iterable[Check]) -> str | None:

@@ -48,6 +48,25 @@ def find_resource(operation: str, request: Json) -> str:
     raise ValueError(f"{operation}: no known member names its resource; add it to _NAME_MEMBERS")
 
 
+def list_role_checks(request: Json) -> Iterator[iam.Check]:
+    """Lists what a compilation job does with its role."""
+    if archive := request.get("InputConfig", {}).get("S3Uri"):
+        yield "s3:GetObject", archive.replace("s3://", "arn:aws:s3:::"), {}
+    output = request.get("OutputConfig", {})
+    location = output.get("S3OutputLocation", "").replace("s3://", "arn:aws:s3:::").rstrip("/")
+    yield "s3:PutObject", f"{location}/model.tar.gz", {}
+    if (key := output.get("KmsKeyId", "")).startswith("arn:"):
+        yield "kms:GenerateDataKey", key, {}
+    if "VpcConfig" in request:
+        yield "ec2:CreateNetworkInterface", "*", {}
+
+
+def find_job_denial(request: Json) -> str | None:
+    """Returns why the role of a compilation job does not suffice; None for a role that the account does not have."""
+    role = request.get("RoleArn", "")
+    return iam.find_role_denial(role, list_role_checks(request)) if iam.is_known_role(role) else None
+
+
 def list_checks(operation: str, request: Json) -> Iterator[iam.Check]:
     """Lists what IAM checks for a call: the action, and what the caller does through SageMaker."""
     resource = find_resource(operation, request)
@@ -70,11 +89,20 @@ async def answer(headers: dict[str, str], path: str, body: bytes) -> Answer:
     if denial := iam.find_denial(iam.read_access_key(headers), list_checks(operation, request)):
         refusal = json.dumps({"__type": "AccessDeniedException", "Message": denial}).encode()
         return 400, [(b"content-type", b"application/x-amz-json-1.1")], refusal
+    if operation == "CreateCompilationJob" and (denial := find_job_denial(request)):
+        await asyncio.to_thread(_fail_job, request["CompilationJobName"], f"ClientError: {denial}")
     status, answered, content = await asyncio.to_thread(_forward, headers, path, body)
     if operation == "CreateCompilationJob" and status == 200:
         resource = find_resource(operation, request)
         _tags[resource] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
     return status, answered, content
+
+
+def _fail_job(name: str, reason: str) -> None:
+    """Lets a job fail: the emulator knows no roles."""
+    fault = {"fail_job": {"name_contains": name, "failure_reason": reason, "count": 1}}
+    status, _, answered = _forward({"content-type": "application/json"}, "/_control/faults", json.dumps(fault).encode())
+    assert status == 200, answered
 
 
 def _forward(headers: dict[str, str], path: str, body: bytes) -> Answer:
