@@ -186,7 +186,7 @@ impl<'l> Inspector<'l> {
         }
         self.unsupported.add_file(path, file_type);
         let Some(recognized) = recognize_file(path, file_type, head) else {
-            if is_archive(path) {
+            if file_type.is_archive() {
                 self.nested.push(path);
             }
             return Ok(0);
@@ -239,6 +239,7 @@ impl<'l> Inspector<'l> {
     /// The result for an archive that was read to its end.
     fn finish_inspection(mut self) -> Inspection {
         self.warn_about_paths();
+        let has_sound_file = self.candidates.has_sound_file();
         let refuted = self.candidates.highest_certainty() == Some(Certainty::Refuted);
         match self.candidates.choose_framework() {
             // A file that only has the name of a model: say what it is.
@@ -248,7 +249,7 @@ impl<'l> Inspector<'l> {
             Ok(None) => self.add_problem(self.no_model_problem()),
             Err(problem) => self.add_problem(problem),
         }
-        self.unsupported.explain_snapshot(&mut self.inspection);
+        self.unsupported.explain_snapshot(&mut self.inspection, has_sound_file);
         self.report_backslashes();
         self.warn_about_companions();
         self.inspection
@@ -332,6 +333,9 @@ impl<'l> Inspector<'l> {
                 "create the archive with `tar -czf model.tar.gz <model files>`",
             );
         }
+        if let Some(lost) = self.unsupported.lost_problem().filter(|_| self.nested.is_empty()) {
+            return lost;
+        }
         if self.unsupported.has_model() || (!self.unsupported.is_empty() && self.nested.is_empty()) {
             return self.unsupported.describe_problem();
         }
@@ -375,9 +379,4 @@ fn not_a_file_problem(TarMember { path, kind, link_target, .. }: &TarMember) -> 
 /// Whether macOS's `tar` or Finder added the file.
 fn is_mac_metadata(path: &str) -> bool {
     path.split('/').any(|part| part.starts_with("._") || part == "__MACOSX" || part == ".DS_Store")
-}
-
-fn is_archive(path: &str) -> bool {
-    let name = path.to_ascii_lowercase();
-    [".tar.gz", ".tgz", ".tar", ".zip", ".gz"].iter().any(|suffix| name.ends_with(suffix))
 }

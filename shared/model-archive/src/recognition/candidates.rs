@@ -152,6 +152,16 @@ impl Candidates {
         }
     }
 
+    /// Whether one of the files among which the model is chosen may be it.
+    pub fn has_sound_file(&self) -> bool {
+        let framework = self.choose_framework().ok().flatten();
+        let highest = self.highest_certainty();
+        self.formats.iter().any(|(format, files)| {
+            let counts = framework.map_or(files.certainty() == highest, |framework| format.framework() == framework);
+            counts && files.chosen_group().is_some_and(FileGroup::has_sound_file)
+        })
+    }
+
     /// Chooses the model of this framework.
     pub fn choose_model(mut self, framework: Framework, contents: &ArchiveContents<'_>) -> ModelChoice {
         let ignored = |format: &Format| {

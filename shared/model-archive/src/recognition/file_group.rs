@@ -81,6 +81,11 @@ impl FileGroup {
         }
     }
 
+    /// Whether nothing is known against one of the files.
+    pub fn has_sound_file(&self) -> bool {
+        self.count > self.listed.len() as u64 || self.listed.iter().any(|file| file.note.is_none())
+    }
+
     /// The number of files.
     pub fn count(&self) -> u64 {
         self.count

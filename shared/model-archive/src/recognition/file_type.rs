@@ -13,15 +13,15 @@ const MAGIC: [(usize, &[u8], FileType); 19] = [
     (0, b"\x1f\x8b", FileType::Gzip),
     (0, b"\x1f\xc2\x8b", FileType::GzipDecodedAsText),
     (0, b"\x1f\xef\xbf\xbd", FileType::GzipDecodedAsText),
-    (0, b"\x1f\x9d", FileType::Other("a file that `compress` wrote")),
+    (0, b"\x1f\x9d", FileType::Archive("a file that `compress` wrote")),
     (0, b"PK\x03\x04", FileType::Zip),
     (0, b"PK\x05\x06", FileType::Zip),
     (0, b"BZh", FileType::Compressed("a bzip2 file")),
     (0, b"\xfd7zXZ\0", FileType::Compressed("an xz file")),
-    (0, b"\x28\xb5\x2f\xfd", FileType::Other("a Zstandard file")),
+    (0, b"\x28\xb5\x2f\xfd", FileType::Archive("a Zstandard file")),
     (0, b"H4sI", FileType::Base64Gzip),
-    (0, b"7z\xbc\xaf\x27\x1c", FileType::Other("a 7-Zip file")),
-    (0, b"Rar!", FileType::Other("a RAR file")),
+    (0, b"7z\xbc\xaf\x27\x1c", FileType::Archive("a 7-Zip file")),
+    (0, b"Rar!", FileType::Archive("a RAR file")),
     (0, b"\x80\x02", FileType::Pickle),
     (0, b"\x80\x03", FileType::Pickle),
     (0, b"\x80\x04", FileType::Pickle),
@@ -42,6 +42,8 @@ pub(crate) enum FileType {
     Base64Gzip,
     /// Compressed in a format that joblib writes as well.
     Compressed(&'static str),
+    /// Another archive or compressed file, which no framework reads.
+    Archive(&'static str),
     Tar,
     Zip,
     Pickle,
@@ -109,6 +111,11 @@ impl FileType {
         )
     }
 
+    /// Whether other files may be inside.
+    pub fn is_archive(self) -> bool {
+        matches!(self, Self::Gzip | Self::Compressed(_) | Self::Archive(_) | Self::Tar | Self::Zip)
+    }
+
     /// How to fix a file of this type, if the type alone says so.
     pub fn suggested_fix(self) -> Option<&'static str> {
         Some(match self {
@@ -125,7 +132,7 @@ impl FileType {
                 "download the model again: this is a server's response, not the model file"
             }
             Self::GitLfsPointer => "download the file with `git lfs pull` and archive that file",
-            Self::Zip | Self::Tar => "extract the file and archive the model in it",
+            Self::Zip | Self::Tar | Self::Archive(_) => "extract the file and archive the model in it",
             Self::MarkedJson => "remove the byte order mark: `sed -i '1s/^\\xEF\\xBB\\xBF//' <file>`",
             Self::Json | Self::Text => "archive the model file itself: this file only has its name",
             Self::Unsupported(unsupported) => unsupported.fix,
@@ -154,7 +161,7 @@ impl fmt::Display for FileType {
             Self::Zeros => "nothing but zeros",
             Self::Model(format) => return f.write_str(&format.with_article()),
             Self::Unsupported(unsupported) => unsupported.name,
-            Self::Compressed(description) | Self::Other(description) => description,
+            Self::Compressed(description) | Self::Archive(description) | Self::Other(description) => description,
             Self::Unknown => "unknown data",
         })
     }

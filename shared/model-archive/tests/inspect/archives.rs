@@ -67,6 +67,15 @@ fn archive_without_model_lists_its_members() {
     let inspection = inspect_members(&[("inner/model.tar.gz", &inner)]);
     assert_eq!(problem_codes(&inspection), ["nested-archive"]);
     assert!(inspection.problems[0].problem.contains("`inner/model.tar.gz`"));
+    // SageMaker's own training writes a zip file without a suffix.
+    let zip = b"PK\x03\x04\x14\0\0\0\0\0";
+    for (path, content) in
+        [("model_algo-1", &zip[..]), ("m.task", zip), ("m.tar.bz2", b"BZh91AY"), ("m.7z", b"7z\xbc\xaf\x27\x1c")]
+    {
+        let inspection = inspect_members(&[("notes.txt", b"x"), (path, content)]);
+        assert_eq!(problem_codes(&inspection), ["nested-archive"], "{path}");
+        assert!(inspection.problems[0].problem.contains(path), "{inspection:?}");
+    }
 }
 
 #[test]

@@ -299,6 +299,40 @@ fn several_lost_files_are_one_problem() {
 }
 
 #[test]
+fn lost_files_of_other_names_are_named() {
+    let config = br#"{"model_type": "bert", "architectures": ["B"]}"#;
+    for (path, content, looks, fixes) in [
+        ("pytorch_model.bin", LFS, "is a Git LFS pointer", &["git lfs pull"][..]),
+        (
+            "model.safetensors",
+            LFS,
+            "is a Git LFS pointer, not a safetensors file",
+            &["git lfs pull", "load the weights into the model"],
+        ),
+        ("m.mlmodel", LFS, "is a Git LFS pointer, not a Core ML model", &["git lfs pull", "was converted"]),
+        ("model.bin", PAGE, "is an HTML or XML page", &["download the model again"]),
+        ("model.bin", b"", "is an empty file", &["ls -l"]),
+        ("model", b"", "is an empty file", &["ls -l"]),
+        ("inner.tar.gz", LFS, "is a Git LFS pointer", &["git lfs pull"]),
+    ] {
+        for beside in ["notes.txt", "__init__.py"] {
+            let inspection = inspect_members(&[(beside, b""), (path, content)]);
+            for fix in fixes {
+                assert_only_problem(&inspection, "model-invalid", &format!(": `{path}` {looks}"), fix);
+            }
+        }
+        let beside_model = inspect_members(&[(path, content), ("m.onnx", &onnx())]);
+        assert_eq!(beside_model.problems, [], "{path}");
+        let inspection = inspect_members(&[("config.json", config), (path, content)]);
+        assert_only_problem(&inspection, "model-invalid", looks, fixes[0]);
+        assert_only_problem(&inspection, "model-invalid", looks, "optimum-cli export onnx");
+    }
+    let weights = inspect_members(&[("w.safetensors", b"\x02\0\0\0\0\0\0\0{}"), ("optimizer.bin", LFS)]);
+    assert_eq!(problem_codes(&weights), ["model-unsupported"]);
+    assert_eq!(problem_codes(&inspect_members(&[("__init__.py", b""), ("index.html", PAGE)])), ["no-model"]);
+}
+
+#[test]
 fn named_framework_is_chosen_among_candidates() {
     let (onnx, tflite) = (onnx(), suite_member("tflite", "image/model.tflite"));
     let archive = tar_gz(&[("m.onnx", &onnx), ("m.tflite", &tflite)]);
@@ -431,7 +465,22 @@ fn snapshot_of_hugging_face_is_exported() {
     }
     let inspection = inspect_members(&[("config.json", config), ("onnx/model.onnx", &onnx())]);
     assert_eq!(inspection.problems, []);
+    let (onnx, script) = (onnx(), suite_member("pytorch", "traced/model.pt"));
+    let sound = read_fixture("keras/refused/dense.h5");
     let architecture = br#"{"class_name": "Sequential", "config": []}"#;
+    // Several sound models need no export.
+    for files in [
+        [("config.json", &config[..]), ("encoder.onnx", &onnx), ("decoder.onnx", &onnx)],
+        [("config.json", config), ("a.pth", &script), ("b.pth", &script)],
+        [("model.json", architecture), ("a.h5", &sound), ("best.h5", &sound)],
+        [("model.json", architecture), ("a.h5", &sound), ("m.onnx", &onnx)],
+    ] {
+        let inspection = inspect_members(&files);
+        assert_eq!(inspection.problems.len(), 1, "{inspection:#?}");
+        assert!(inspection.problems[0].remedy.contains("one archive for each"), "{:?}", inspection.problems);
+    }
+    let two = [("config.json", &config[..]), ("a.h5", &weights), ("b.h5", &weights)];
+    assert_only_problem(&inspect_members(&two), "several-models", "", "optimum-cli export onnx");
     let inspection = inspect_members(&[("model.json", architecture), ("w.h5", &weights)]);
     assert_only_problem(&inspection, "keras-weights-only", "", "keras.models.model_from_json");
 }
