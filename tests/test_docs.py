@@ -52,6 +52,18 @@ def test_every_page_is_in_the_book() -> None:
     assert sorted(listed) == sorted(pages)
 
 
+def test_pages_of_the_book_link_to_each_other_by_title() -> None:
+    """The book does not contain the files outside docs/, and its readers do not know file names."""
+    links = {
+        f"{page.name}: [{text}]({target})"
+        for page in PAGES
+        if page.parent == ROOT / "docs"
+        for text, target in re.findall(r"\[([^\]]*)\]\(([^)\s]+)\)", read_prose(page))
+        if target.startswith("../") or text.endswith(".md")
+    }
+    assert links == set()
+
+
 def test_every_parameter_of_the_template_is_documented() -> None:
     section = re.search(r"^Parameters:\n(.*?)^\S", (ROOT / "template.yaml").read_text(), re.MULTILINE | re.DOTALL)
     assert section
