@@ -97,7 +97,7 @@ def test_other_objects_of_an_existing_bucket_are_ignored(harness: Harness) -> No
     assert [notification for key in keys for notification in harness.notifications_about(key)] == []
 
 
-def test_rule_of_an_existing_bucket_does_not_apply_to_the_own_one(harness: Harness) -> None:
+def test_rule_of_an_existing_bucket_is_not_for_the_own_one(harness: Harness) -> None:
     key = harness.object_key("incoming", "own-bucket")
     harness.upload_archive(key)
     assert harness.subscriber.wait_until(lambda _: bool(harness.notifications_about(key)), 60)

@@ -18,7 +18,7 @@ def no_events(harness: Harness) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_events")
-def test_lost_events_of_an_upload_and_a_configuration_are_made_up_for(harness: Harness) -> None:
+def test_upload_and_configuration_are_found_without_events(harness: Harness) -> None:
     """SEMANTICS found-later: An upload, a configuration or an approved model package whose event never arrived is found
     within an hour and processed as if it had; an upload only if it was modified after the stack first saw the bucket,
     and less than 7 days ago.

@@ -162,7 +162,8 @@ def expect_grants(function: str) -> Grants:
     grants |= {f"xray:{action} * if HasTracing" for action in ("PutTraceSegments", "PutTelemetryRecords")}
     grants |= {f"logs:{action} {function}Logs" for action in ("CreateLogStream", "PutLogEvents")}
     if queue := QUEUE_OF.get(function):
-        # Lambda receives and deletes; the function sends a record again, changes when it is visible, and dead-letters.
+        # Lambda receives and deletes; the function sends a record again, changes when it is
+        # visible, and dead-letters.
         actions = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
         grants |= {f"sqs:{action} {queue}Queue" for action in (*actions, "GetQueueUrl", "SendMessage")}
         grants |= {f"sqs:{action} {queue}DeadLetterQueue" for action in ("GetQueueUrl", "SendMessage")}

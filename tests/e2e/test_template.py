@@ -59,7 +59,8 @@ def variables_read_by(folder: Path) -> set[str]:
 
 
 def variables_set_for(logical_id: str) -> set[str]:
-    return set(RESOURCES[logical_id]["Properties"]["Environment"]["Variables"])
+    own, common = RESOURCES[logical_id]["Properties"], TEMPLATE["Globals"]["Function"]
+    return {name for properties in (own, common) for name in properties["Environment"]["Variables"]}
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
@@ -191,7 +192,7 @@ def test_flags_of_the_builder_do_not_reach_the_functions() -> None:
     assert passed_on == ["RUSTFLAGS="], "empty, which outranks every configuration file"
 
 
-def test_functions_that_publish_may_use_the_event_bus_and_no_other() -> None:
+def test_only_functions_that_publish_may_use_the_event_bus() -> None:
     bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
     allowed = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": {"Fn::Sub": bus}}
     publishing = {f"{name}Role" for name in FUNCTIONS.values() if "NOTIFICATIONS_TOPIC_ARN" in variables_set_for(name)}
@@ -273,8 +274,9 @@ def test_waiting_messages_survive_the_limits_of_the_platform() -> None:
     """SEMANTICS waiting-survives: A message can wait for days and be sent on any number of times: no limit of the
     platform ends it without a cause, and an alarm reports a message that is not received for an hour.
     """
-    # Lambda ends a chain of about 16 invocations through queues unless the function allows recursion. SQS deletes a
-    # message at the end of its retention, and does not reset its age when it moves it to a dead-letter queue.
+    # Lambda ends a chain of about 16 invocations through queues unless the function allows
+    # recursion. SQS deletes a message at the end of its retention, and does not reset its age when
+    # it moves it to a dead-letter queue.
     readers = list_queue_readers()
     assert len(readers) == 7
     for function, queue in readers.items():
