@@ -57,9 +57,9 @@ impl AwsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "AWS options")]
 pub(crate) struct StackArgs {
-    /// CloudFormation stack whose outputs name the table, the buckets, the topics and the queues, and
-    /// whose parameters say what its roles may use [default: the outputs in environment variables,
-    /// such as LedgerTableName]
+    /// CloudFormation stack whose outputs name the table, the buckets, the topics and the queues,
+    /// and whose parameters say what its roles may use [default: the outputs in environment
+    /// variables, such as LedgerTableName]
     #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,
     #[command(flatten)]

@@ -122,7 +122,8 @@ impl AwsSession {
     }
 }
 
-/// Describes a version of the configuration, which has no version ID in a bucket without versioning.
+/// Describes a version of the configuration, which has no version ID in a bucket without
+/// versioning.
 pub(crate) fn describe_version(version: Option<&str>) -> String {
     format!("version {}", version.unwrap_or("null"))
 }

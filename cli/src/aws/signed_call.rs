@@ -1,5 +1,5 @@
-//! Signed calls of the few operations for which a whole SDK client would be compiled: the one of AWS
-//! CloudFormation takes as long as the rest of the CLI.
+//! Signed calls of the few operations for which a whole SDK client would be compiled: the one of
+//! AWS CloudFormation takes as long as the rest of the CLI.
 
 use std::time::Duration;
 
@@ -144,8 +144,8 @@ pub(crate) async fn call_operation(
     call.invoke(request).await.map_err(|error| CallError::from_sdk(operation, error))
 }
 
-/// The endpoint: that of the environment or the profile, for the service or for all services, or the
-/// Region's.
+/// The endpoint: that of the environment or the profile, for the service or for all services, or
+/// the Region's.
 fn endpoint_url(config: &SdkConfig, service: ServiceName, region: &str) -> String {
     let service_id = service.setting.to_lowercase();
     let key =

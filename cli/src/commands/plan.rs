@@ -148,8 +148,9 @@ fn resolve_key(args: &PlanArgs) -> String {
     }
 }
 
-/// Returns the bucket that the upload has or will have, and the model buckets of the stack. Without a
-/// stack, a bucket that a rule names is an existing one, unless it is known to be the stack's own.
+/// Returns the bucket that the upload has or will have, and the model buckets of the stack. Without
+/// a stack, a bucket that a rule names is an existing one, unless it is known to be the stack's
+/// own.
 fn resolve_buckets(
     args: &PlanArgs,
     stack: Option<&StackDescription>,

@@ -62,13 +62,13 @@ struct FoundUploads {
 }
 
 impl FoundUploads {
-    fn count(&self, cause: ReplayCause) -> usize {
+    fn count_cause(&self, cause: ReplayCause) -> usize {
         self.to_send.iter().filter(|upload| upload.cause == cause).count()
     }
 
     /// The counts, such as "3 uploads (1 never answered, 2 rejected, 0 failed)".
-    fn describe(&self) -> String {
-        let counts = CAUSES.map(|cause| format!("{} {}", self.count(cause), cause.as_str()));
+    fn format_counts(&self) -> String {
+        let counts = CAUSES.map(|cause| format!("{} {}", self.count_cause(cause), cause.as_str()));
         format!("{} ({})", format_count(self.to_send.len(), "upload"), counts.join(", "))
     }
 }
@@ -114,7 +114,7 @@ async fn replay_and_report(args: &ReplayArgs, out: &mut CliOutput) -> Result<Ver
     if !found.to_send.is_empty() && !args.dry_run {
         if asks {
             let place = session.describe_place(None).await?;
-            let question = format!("Send {} of {bucket} to the Uploads queue?", found.describe());
+            let question = format!("Send {} of {bucket} to the Uploads queue?", found.format_counts());
             is_declined = !confirm_change(&place, &question)?;
         }
         if !is_declined {
@@ -124,17 +124,17 @@ async fn replay_and_report(args: &ReplayArgs, out: &mut CliOutput) -> Result<Ver
         }
     }
     if args.output.json {
-        let [never_answered, rejected, failed] = CAUSES.map(|cause| found.count(cause));
+        let [never_answered, rejected, failed] = CAUSES.map(|cause| found.count_cause(cause));
         out.print_json(&json!({
             "bucket": bucket, "prefix": prefix, "uploads": found.to_send.len(), "never_answered": never_answered,
             "rejected": rejected, "failed": failed, "unchanged": found.unchanged, "sent": sent,
         }))?;
     } else if args.dry_run {
-        out.print_line(format_args!("{} would be sent", found.describe()))?;
+        out.print_line(format_args!("{} would be sent", found.format_counts()))?;
     } else if is_declined {
         out.print_line("Nothing was changed.")?;
     } else {
-        out.print_line(format_args!("{GOOD}{} sent{GOOD:#}", found.describe()))?;
+        out.print_line(format_args!("{GOOD}{} sent{GOOD:#}", found.format_counts()))?;
     }
     Ok(if is_declined { Verdict::Bad } else { Verdict::Good })
 }

@@ -50,8 +50,8 @@ struct RuleSchema {
     /// Identifies the rule in notifications and tags.
     #[schemars(regex(pattern = r"\S"))]
     name: String,
-    /// The bucket of the uploads, or a glob over names: one of the template parameter `ModelBuckets`.
-    /// Default: the stack's own model bucket.
+    /// The bucket of the uploads, or a glob over names: one of the template parameter
+    /// `ModelBuckets`. Default: the stack's own model bucket.
     #[schemars(length(min = 1), regex(pattern = r"^[a-z0-9.*?{},!\[\]-]+$"))]
     bucket: Option<String>,
     /// A glob over object keys: `*` matches within one folder, `**` crosses folders, `{a,b}`
@@ -64,8 +64,8 @@ struct RuleSchema {
     ))]
     model_package_version: Option<String>,
     /// A model package group, instead of `keys`: its name, its ARN or a glob over names. The newest
-    /// approved version is compiled as soon as the configuration is active, and every version that is
-    /// approved later.
+    /// approved version is compiled as soon as the configuration is active, and every version that
+    /// is approved later.
     #[schemars(regex(
         pattern = r"^(arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:model-package-group/[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}|[a-zA-Z0-9*?{},!\[\]-]+)$"
     ))]

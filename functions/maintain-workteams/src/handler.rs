@@ -33,8 +33,8 @@ pub struct WorkteamMaintainer<O, W, T, N> {
     pub ledger: Ledger<T>,
     /// ARN of the topic that `notifications: stack` stands for.
     pub stack_topic: String,
-    /// How long the tags of the teams may be read. A run reads them before and after it changes teams:
-    /// half of [`sagemaker::READ_LIMIT`].
+    /// How long the tags of the teams may be read. A run reads them before and after it changes
+    /// teams: half of [`sagemaker::READ_LIMIT`].
     pub read_limit: Duration,
     pub clock: Clock,
 }
@@ -171,8 +171,9 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
         Err(error)
     }
 
-    /// The reason of a refusal, with the fix if a permission is missing that the template gives only on
-    /// request: SageMaker reads and updates the user pool of a team with the caller's permissions.
+    /// The reason of a refusal, with the fix if a permission is missing that the template gives
+    /// only on request: SageMaker reads and updates the user pool of a team with the caller's
+    /// permissions.
     fn explain_refusal(&self, team: &str, error: &CallError, run: &TeamRun<'_>) -> String {
         let is_own_permission = error.message.contains("sagemaker:");
         let declared = run.declared.iter().find(|declared| declared.name == team);

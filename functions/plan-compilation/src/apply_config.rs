@@ -15,8 +15,8 @@ const EVENT_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
     /// Applies the configuration after its event: plans the model packages that it names. The other
-    /// functions got the event too. The registry does not keep back the configuration: what is approved
-    /// is searched again by each run.
+    /// functions got the event too. The registry does not keep back the configuration: what is
+    /// approved is searched again by each run.
     pub(crate) async fn apply_config(&self, object: &ObjectCreated) -> Result<(), Failure> {
         let config = self.load_config().await?;
         let named = self.record_applied(config.as_ref(), object).await;

@@ -23,8 +23,8 @@ use crate::Planner;
 /// The code of an upload that no rule matches.
 pub(crate) const NO_RULE: &str = "no-rule";
 
-/// How long an archive may take to be read: less than the function's timeout in template.yaml, so that
-/// there is time to answer.
+/// How long an archive may take to be read: less than the function's timeout in template.yaml, so
+/// that there is time to answer.
 const READ_LIMIT: Duration = Duration::from_secs(280);
 
 /// The requests and problems that result from an upload or a model package.
@@ -269,7 +269,8 @@ fn replay_fix(bucket: &str, key: &str) -> String {
     format!("upload the archive again, or run `automation replay s3://{bucket}/{key}`")
 }
 
-/// The reasons differ only in the message of S3. `key` is the KMS key of the object, if it is known.
+/// The reasons differ only in the message of S3. `key` is the KMS key of the object, if it is
+/// known.
 fn unreadable_object_problem(object: &ObjectCreated, reason: &str, key: Option<&str>) -> Problem {
     let uri = format!("s3://{}/{}", object.bucket, object.key);
     let replay = replay_fix(&object.bucket, &object.key);

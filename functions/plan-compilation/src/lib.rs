@@ -8,5 +8,7 @@ mod handler;
 mod missed_uploads;
 mod own_artifact;
 mod package_groups;
+#[cfg(test)]
+mod tests;
 
 pub use handler::Planner;

@@ -7,8 +7,8 @@
 //! cost more than their place in the list.
 //!
 //! An object that has no decision in the ledger is sent to the Uploads queue like an event. This is
-//! done before the position is recorded: after a crash in between, the object is sent again, and the
-//! ledger lets only one of the two messages have an effect.
+//! done before the position is recorded: after a crash in between, the object is sent again, and
+//! the ledger lets only one of the two messages have an effect.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -35,8 +35,9 @@ const MAX_CALLS: usize = 50;
 /// No call begins later in a run: runs do not overlap.
 const MAX_RUN: Duration = Duration::from_mins(2);
 
-/// Ages at which an object is due. Most events arrive and are processed within a minute. S3 dates an
-/// upload in parts to its start, and it is not listed before its end, so it is due several times.
+/// Ages at which an object is due. Most events arrive and are processed within a minute. S3 dates
+/// an upload in parts to its start, and it is not listed before its end, so it is due several
+/// times.
 const DUE_AGES: [SignedDuration; 4] = [
     SignedDuration::from_mins(1),
     SignedDuration::from_mins(30),
@@ -47,8 +48,8 @@ const DUE_AGES: [SignedDuration; 4] = [
 /// Age from which an object is not considered any more.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The stack's own bucket counts as seen this long before its first run: what was uploaded while the
-/// stack was being deployed is meant for it.
+/// The stack's own bucket counts as seen this long before its first run: what was uploaded while
+/// the stack was being deployed is meant for it.
 const DEPLOYMENT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The result of a run.

@@ -16,9 +16,9 @@ use worker::{Failure, queue::Sender};
 use crate::Planner;
 
 impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planner<O, T, N, Q, P> {
-    /// Why the object is an artifact of this stack; `None` if it is not. SageMaker does not mark its
-    /// artifacts, so only the location shows it: a bucket for artifacts, or a key that contains the
-    /// name of one of our jobs, as the default output does.
+    /// Why the object is an artifact of this stack; `None` if it is not. SageMaker does not mark
+    /// its artifacts, so only the location shows it: a bucket for artifacts, or a key that contains
+    /// the name of one of our jobs, as the default output does.
     pub(crate) async fn find_own_artifact(&self, object: &ObjectCreated) -> Result<Option<Problem>, Failure> {
         if let Some(problem) = self.find_artifact_bucket(object) {
             return Ok(Some(problem));

@@ -16,8 +16,8 @@ use sagemaker::{
 use tracing::{info, warn};
 use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender};
 
-/// Calls after which a request is rejected although SageMaker may have accepted it: until then, it may
-/// not show a job yet whose response was lost, or an approval. It shows both within seconds.
+/// Calls after which a request is rejected although SageMaker may have accepted it: until then, it
+/// may not show a job yet whose response was lost, or an approval. It shows both within seconds.
 const MAX_LOOKS: u32 = 3;
 
 /// How long a request waits whose version is not approved.
@@ -165,8 +165,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         self.send_observation(job).await
     }
 
-    /// Asks SageMaker to stop a job. The role may stop only jobs with the tags of the stack, so a job
-    /// that does not exist is refused too; it needs no stop.
+    /// Asks SageMaker to stop a job. The role may stop only jobs with the tags of the stack, so a
+    /// job that does not exist is refused too; it needs no stop.
     async fn request_stop(&self, job: &str) -> Result<(), Failure> {
         match self.jobs.stop_job(job).await {
             Err(error) if error.kind == CallErrorKind::Denied && self.jobs.describe_job(job).await?.is_none() => Ok(()),
@@ -180,8 +180,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         Ok(())
     }
 
-    /// Records why a request is rejected, unless the same request was accepted before and only its response was
-    /// lost: that job runs.
+    /// Records why a request is rejected, unless the same request was accepted before and only its
+    /// response was lost: that job runs.
     async fn record_rejection(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
         let job = request.job_name.as_str();
         let current = self.jobs.describe_job(job).await?;
@@ -199,8 +199,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         Ok(())
     }
 
-    /// Whether an earlier call may have created the job without a response. Counts how often this was
-    /// asked: SageMaker shows the job soon, or never.
+    /// Whether an earlier call may have created the job without a response. Counts how often this
+    /// was asked: SageMaker shows the job soon, or never.
     async fn may_have_started(&self, request: &CompilationRequest) -> Result<bool, Failure> {
         let row = self.ledger.find_job(&request.job_name).await?;
         let was_lost = row.is_some_and(|row| row.status == JobStatus::Requested && row.unseen > 0);
@@ -228,8 +228,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
     }
 }
 
-/// SageMaker may not find a job that it has just accepted, and a job that it does not find cannot be
-/// stopped.
+/// SageMaker may not find a job that it has just accepted, and a job that it does not find cannot
+/// be stopped.
 fn not_shown_yet(job: &str) -> Failure {
     Failure::Transient(format!("the job {job} cannot be stopped yet: DescribeCompilationJob does not return it").into())
 }

@@ -23,8 +23,8 @@ use crate::{
 /// Age of the oldest jobs that are listed.
 const LISTED_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Overlap of each pass over the list with the previous one: longer than clock skew and the delay of
-/// SageMaker's lists.
+/// Overlap of each pass over the list with the previous one: longer than clock skew and the delay
+/// of SageMaker's lists.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
 /// The difference of two times of SageMaker's clock, at least.

@@ -1,12 +1,12 @@
 //! Finds compilation jobs whose status changes were not reported.
 //!
-//! Events are for speed, the sweep is for truth: if no event ever arrived, every status change would
-//! still be published, only later. Its order follows from what a busy account does to it:
+//! Events are for speed, the sweep is for truth: if no event ever arrived, every status change
+//! would still be published, only later. Its order follows from what a busy account does to it:
 //!
-//! 1. **Parked requests first.** A throttled or slow SageMaker must not keep them waiting: releasing
-//!    them needs no call to SageMaker.
-//! 2. **Own running jobs next**, looked up by name, 20 per sweep in turn. Their number is bounded by
-//!    the account's quota; the number of past jobs is not.
+//! 1. **Parked requests first.** A throttled or slow SageMaker must not keep them waiting:
+//!    releasing them needs no call to SageMaker.
+//! 2. **Own running jobs next**, looked up by name, 20 per sweep in turn. Their number is bounded
+//!    by the account's quota; the number of past jobs is not.
 //! 3. **The list of jobs last**, newest first, to find jobs not started by this stack. SageMaker
 //!    filters after it has cut the pages, and lists past jobs of years: an account with history
 //!    would otherwise use up every sweep with pages that are empty.

@@ -106,8 +106,8 @@ pub struct ConfigSource<O> {
     key: String,
     /// The last result, with the identity of the latest document at that time.
     last: Mutex<Option<(ObjectIdentity, Config)>>,
-    /// Documents that were uploaded later, by the clock of S3, are checked for what earlier releases
-    /// accepted.
+    /// Documents that were uploaded later, by the clock of S3, are checked for what earlier
+    /// releases accepted.
     checks_since: OnceLock<Timestamp>,
     /// The version that this process recorded in the ledger as valid.
     recorded: Mutex<Option<ValidConfigRow>>,
@@ -128,8 +128,8 @@ impl<O: Objects> ConfigSource<O> {
         }
     }
 
-    /// Rejects rules for buckets that the stack does not know. A configuration is valid or invalid as
-    /// a whole, so every function of the stack checks it.
+    /// Rejects rules for buckets that the stack does not know. A configuration is valid or invalid
+    /// as a whole, so every function of the stack checks it.
     #[must_use]
     pub fn with_model_buckets(mut self, buckets: ModelBuckets) -> Self {
         self.model_buckets = Some(buckets);
@@ -147,8 +147,8 @@ impl<O: Objects> ConfigSource<O> {
     }
 
     /// Loads the active configuration: the latest version if it is valid, otherwise the last valid
-    /// one. Unless [`load_and_report`](Self::load_and_report) was called before, every version counts
-    /// as in use.
+    /// one. Unless [`load_and_report`](Self::load_and_report) was called before, every version
+    /// counts as in use.
     pub async fn load_active(&self) -> Result<Config, LoadError> {
         self.load_newest_valid(self.open_version(None).await?, async { Ok(None) }).await
     }
@@ -196,8 +196,8 @@ impl<O: Objects> ConfigSource<O> {
     /// Loads the active configuration and reports a rejected version.
     ///
     /// # Errors
-    /// [`Failure::Deferred`] if there is none now, but there was one: what needs it waits, and is not
-    /// rejected.
+    /// [`Failure::Deferred`] if there is none now, but there was one: what needs it waits, and is
+    /// not rejected.
     pub async fn load_and_report<T: LedgerTable, N: Channel>(
         &self,
         notifier: &Notifier<T, N>,
@@ -284,8 +284,8 @@ impl<O: Objects> ConfigSource<O> {
         notifier.publish_once(&notification).await
     }
 
-    /// Notifies about a version that is active for the first time, and remembers it. After a crash in
-    /// between, the notification is published again under the same id.
+    /// Notifies about a version that is active for the first time, and remembers it. After a crash
+    /// in between, the notification is published again under the same id.
     async fn record_valid<T: LedgerTable, N: Channel>(
         &self,
         config: &Config,
@@ -313,8 +313,8 @@ impl<O: Objects> ConfigSource<O> {
         Ok(())
     }
 
-    /// Notifies about a version that is active for the first time, and what differs from the earlier
-    /// one.
+    /// Notifies about a version that is active for the first time, and what differs from the
+    /// earlier one.
     async fn report_accepted<T: LedgerTable, N: Channel>(
         &self,
         config: &Config,

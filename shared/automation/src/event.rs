@@ -68,8 +68,8 @@ pub struct ObjectCreated {
     pub size: Option<u64>,
     /// Orders the events of one key, as described by [`Sequencer`](ledger::Sequencer).
     pub sequencer: Option<String>,
-    /// When `automation replay` sent it, for an upload that was rejected or failed; `None` for an event
-    /// of S3.
+    /// When `automation replay` sent it, for an upload that was rejected or failed; `None` for an
+    /// event of S3.
     pub replayed_at: Option<Timestamp>,
 }
 
@@ -87,8 +87,8 @@ impl ObjectCreated {
         }
     }
 
-    /// The model id of the upload, whether it is replayed or not; `None` if the event contains neither
-    /// a version id nor an entity tag.
+    /// The model id of the upload, whether it is replayed or not; `None` if the event contains
+    /// neither a version id nor an entity tag.
     pub fn model_id(&self) -> Option<ModelId> {
         let version = self.version_id.as_ref().or(self.etag.as_ref())?;
         Some(ModelId::new(&self.bucket, &self.key, version))
@@ -272,8 +272,8 @@ fn parse_s3_notification(value: Value) -> Result<Event, EventError> {
         .map(Event::ObjectsCreated)
 }
 
-/// Decodes the form encoding of keys in S3 notifications and in lists. (Keys in EventBridge events are not
-/// encoded.)
+/// Decodes the form encoding of keys in S3 notifications and in lists. (Keys in EventBridge events
+/// are not encoded.)
 pub(crate) fn decode_key(key: &str) -> Result<String, String> {
     let spaced = key.replace('+', " ");
     match percent_decode_str(&spaced).decode_utf8() {

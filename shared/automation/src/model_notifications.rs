@@ -102,8 +102,8 @@ impl<T: LedgerTable, N: Channel, O: Objects> ModelNotifier<T, N, O> {
     ///
     /// The model is read first and its jobs after it. A job that has ended is never replaced by
     /// another attempt, so if each job that the model names has ended, the model names them for
-    /// good. The function that records the last end reads this too, so one of the readers finds that
-    /// all have ended.
+    /// good. The function that records the last end reads this too, so one of the readers finds
+    /// that all have ended.
     async fn publish_summary(&self, id: &ModelId, now: Timestamp) -> Result<(), Failure> {
         let Some(model) = self.ledger.find_model(id).await? else { return Ok(()) };
         let jobs = self.ledger.find_jobs(&model.jobs).await?;

@@ -57,8 +57,8 @@ pub struct ListedObject {
     pub etag: String,
     /// Size in bytes.
     pub size: u64,
-    /// When it was uploaded, in whole seconds. S3 dates an upload in parts to its start (user guide,
-    /// "Working with object metadata").
+    /// When it was uploaded, in whole seconds. S3 dates an upload in parts to its start (user
+    /// guide, "Working with object metadata").
     pub last_modified: Timestamp,
 }
 

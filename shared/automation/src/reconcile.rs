@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use tracing::{error, info, warn};
 use worker::{CallError, Failure, metrics};
 
-/// How long after the first item a function begins to apply another one. Together with the limit for
-/// reading, a run ends before the shortest timeout of these functions (template.yaml), however slow
-/// SageMaker is.
+/// How long after the first item a function begins to apply another one. Together with the limit
+/// for reading, a run ends before the shortest timeout of these functions (template.yaml), however
+/// slow SageMaker is.
 pub const APPLY_LIMIT: Duration = Duration::from_secs(20);
 
 /// Applies a plan; `execute` makes one call. The first call of an item that fails ends this item,

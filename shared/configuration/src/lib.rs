@@ -54,8 +54,8 @@ impl ConfigDocument {
         Ok(Self { compilation, declared, warnings, source: DocumentText(text.to_owned()) })
     }
 
-    /// Lists what differs from an earlier version, by section and entry; without one, everything that
-    /// is declared. The values of arguments of partner apps are never shown.
+    /// Lists what differs from an earlier version, by section and entry; without one, everything
+    /// that is declared. The values of arguments of partner apps are never shown.
     pub fn list_changes(&self, earlier: Option<&Self>) -> Vec<Change> {
         // A document that was parsed once is parsed again without an error.
         let read = |document: &Self| document.source.0.parse::<YamlNode>().map(|node| node.to_json());

@@ -18,8 +18,9 @@ impl LedgerRow for ConfigChecksRow {}
 
 impl<T: LedgerTable> Ledger<T> {
     /// When the document that was in use when the stack first loaded its configuration with these
-    /// checks was uploaded, by the clock of S3. `newest` is the upload time of the newest document, if
-    /// there is one: it is in use if the stack has not done so before. Every later document is new.
+    /// checks was uploaded, by the clock of S3. `newest` is the upload time of the newest document,
+    /// if there is one: it is in use if the stack has not done so before. Every later document is
+    /// new.
     pub async fn record_config_checks(&self, newest: Option<Timestamp>) -> Result<Timestamp, CallError> {
         let since = newest.unwrap_or(Timestamp::UNIX_EPOCH);
         // Written each time, so that the row does not expire while it is used.

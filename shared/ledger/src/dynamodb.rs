@@ -54,13 +54,13 @@ const BY_LIST: &str = "by-list";
 /// Partitions of the index per list: DynamoDB writes at most 1,000 units a second to a partition.
 const SHARDS: u64 = 4;
 
-fn partition(list: List, shard: u64) -> String {
+fn partition_key(list: List, shard: u64) -> String {
     format!("{}#{shard}", list.as_str())
 }
 
 /// All partitions of a list; earlier releases wrote to the first one.
-fn partitions(list: List) -> Vec<String> {
-    let shards = (0..SHARDS).map(|shard| partition(list, shard));
+fn partition_keys(list: List) -> Vec<String> {
+    let shards = (0..SHARDS).map(|shard| partition_key(list, shard));
     std::iter::once(list.as_str().to_owned()).chain(shards).collect()
 }
 
@@ -99,8 +99,8 @@ fn new_write_id() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
-/// Whether a conditional write failed because it had succeeded before: the SDK sends a request again
-/// whose response was lost, and its condition then fails on the item that it wrote itself.
+/// Whether a conditional write failed because it had succeeded before: the SDK sends a request
+/// again whose response was lost, and its condition then fails on the item that it wrote itself.
 fn is_own_write<R>(error: &SdkError<PutItemError, R>, write_id: &str) -> bool {
     let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else { return false };
     let stored = failed.item().and_then(|item| item.get("write_id"));
@@ -202,7 +202,7 @@ impl LedgerTable for DynamoTable {
     }
 
     async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
-        let queries = partitions(list).into_iter().map(|partition| self.query_partition(partition, range, count));
+        let queries = partition_keys(list).into_iter().map(|partition| self.query_partition(partition, range, count));
         let mut rows: Vec<(i64, R)> = try_join_all(queries).await?.into_iter().flatten().collect();
         rows.sort_by_key(|(at, _)| *at);
         if range == ListRange::Newest {
@@ -213,7 +213,7 @@ impl LedgerTable for DynamoTable {
 
     async fn count_rows(&self, list: List, max: usize) -> Result<usize, CallError> {
         let mut count = 0;
-        for partition in partitions(list) {
+        for partition in partition_keys(list) {
             let mut start_key = None;
             while count < max {
                 let query = self.build_query(partition.clone(), ListRange::first()).select(Select::Count);
@@ -243,7 +243,7 @@ impl LedgerTable for DynamoTable {
             write_id: new_write_id(),
             expires_at: expires_at.as_second(),
             row,
-            list: entry.map(|entry| partition(entry.list, shard_of(pk))),
+            list: entry.map(|entry| partition_key(entry.list, shard_of(pk))),
             at: entry.map(|entry| entry.position),
         };
         let put = self

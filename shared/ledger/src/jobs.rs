@@ -239,8 +239,9 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(true)
     }
 
-    /// Records that SageMaker does not show a job, or an approval, which it may show soon. Returns how
-    /// often that was so since the job was requested or accepted; 0 if it has no row or has ended.
+    /// Records that SageMaker does not show a job, or an approval, which it may show soon. Returns
+    /// how often that was so since the job was requested or accepted; 0 if it has no row or has
+    /// ended.
     pub async fn record_unseen_job(&self, name: &JobName) -> Result<u32, CallError> {
         let count = |row: Option<JobRow>| {
             let row = row.filter(|row| !row.status.is_terminal())?;
@@ -255,8 +256,8 @@ impl<T: LedgerTable> Ledger<T> {
         job.arn.is_none() && (self.clock)().duration_since(job.updated_at) <= VISIBLE_AFTER
     }
 
-    /// Whether a model shares a job that neither is one of these nor was superseded. A model without
-    /// a row is about to get one.
+    /// Whether a model shares a job that neither is one of these nor was superseded. A model
+    /// without a row is about to get one.
     pub async fn is_needed_by_others(&self, job: &JobRow, models: &[ModelId]) -> Result<bool, CallError> {
         for model in job.models.iter().filter(|model| !models.contains(model)) {
             if self.find_model(model).await?.is_none_or(|row| row.state != ModelState::Superseded) {

@@ -30,8 +30,8 @@ impl<T: LedgerTable> Ledger<T> {
         self.update_row(&model_key(id), create).await.map(|updated| updated.row.unwrap_or(row))
     }
 
-    /// The rows of the last replays of these uploads, or of the upload itself if it was not replayed;
-    /// uploads without a row are skipped.
+    /// The rows of the last replays of these uploads, or of the upload itself if it was not
+    /// replayed; uploads without a row are skipped.
     pub async fn find_last_plans(&self, uploads: &[ModelId]) -> Result<Vec<ModelRow>, CallError> {
         let mut plans = self.find_models(uploads).await?;
         let last_replay = |plan: &ModelRow| Some(plan.source.to_replay(plan.last_replay?)?.model_id());

@@ -12,6 +12,16 @@
 //! The models take turns: a model with many targets does not delay the others. Each request gets
 //! the turn after the last one of its model, but none that has passed already; the list is ordered
 //! by turn. A turn that is lost when a function crashes does no harm.
+//!
+//! What breaks if this is changed:
+//!
+//! - A request that leaves the list before it was sent: a crash in between loses the job, and its
+//!   model never gets a summary.
+//! - A row for all requests, as in the first release: it is full after 3,000 of them, every release
+//!   contends for it, and a job that was cancelled is started nevertheless.
+//! - A release without turns, oldest request first: one model with 500 targets delays all others.
+//! - A release by finished jobs alone: if the end of the last running job is missed, nothing starts
+//!   any more. This is why the sweep releases too.
 
 use neo::{CompilationRequest, JobName, JobStatus, ModelId};
 use serde::{Deserialize, Serialize};
@@ -163,7 +173,8 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(())
     }
 
-    /// Parks requests anew that an earlier release parked, all of them in one row. Returns how many.
+    /// Parks requests anew that an earlier release parked, all of them in one row. Returns how
+    /// many.
     pub async fn move_old_parked_requests(&self) -> Result<usize, CallError> {
         let Some(old) = self.read_row::<OldParkedRow>(OLD_PARKED_KEY).await? else { return Ok(0) };
         let moved: Vec<_> = old.models.into_iter().flat_map(|parked| parked.jobs).take(MAX_MOVED).collect();

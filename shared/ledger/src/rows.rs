@@ -112,7 +112,8 @@ pub struct JobRow {
     pub arn: Option<String>,
     /// The `s3://` URI of the artifact.
     pub artifact: Option<String>,
-    /// What a look at the artifact showed that a reader of its URI must know; `None` if it is there.
+    /// What a look at the artifact showed that a reader of its URI must know; `None` if it is
+    /// there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_check: Option<ArtifactCheck>,
     /// How many jobs had this name before, and were deleted; only for a job not started by this
@@ -330,9 +331,9 @@ impl JobRow {
         Some(self.ended_at?.as_second() - self.started_at?.as_second())
     }
 
-    /// The request for the attempt that follows this one: the job failed for a reason other than its
-    /// model, and its rule allows another attempt. `None` if the job will not run again. Depends on
-    /// nothing but the row.
+    /// The request for the attempt that follows this one: the job failed for a reason other than
+    /// its model, and its rule allows another attempt. `None` if the job will not run again.
+    /// Depends on nothing but the row.
     pub fn next_attempt(&self) -> Option<CompilationRequest> {
         let reason = self.failure_reason.as_deref().filter(|_| self.status == JobStatus::Failed)?;
         self.request.as_ref()?.next_attempt(FailureClass::from_reason(reason))
@@ -395,8 +396,8 @@ pub enum ClaimRow {
 /// The position of the sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepRow {
-    /// Of the listed jobs, every one modified before this time of SageMaker's clock was compared with
-    /// the ledger. At first, this is the time of the first sweep.
+    /// Of the listed jobs, every one modified before this time of SageMaker's clock was compared
+    /// with the ledger. At first, this is the time of the first sweep.
     pub until: Timestamp,
     /// Running jobs of this stack are described in turn, the least recently updated first: the
     /// last one that was described was updated at this time.

@@ -145,8 +145,8 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(ParkedSummary { count, oldest })
     }
 
-    /// Reads which jobs of a model wait; `None` if none does, which is recorded: unless a request is
-    /// being parked right now, whose row is written last.
+    /// Reads which jobs of a model wait; `None` if none does, which is recorded: unless a request
+    /// is being parked right now, whose row is written last.
     async fn confirm_waiting(&self, model: &ModelId) -> Result<Option<WaitingModel>, CallError> {
         let key = waiting_key(model);
         let current: Option<Versioned<WaitingRow>> = self.table.get_row(&key).await?;

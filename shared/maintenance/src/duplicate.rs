@@ -2,9 +2,9 @@
 
 use document::{LocatedNode, Reader};
 
-/// Reports an entry if an earlier one has the same name, which is the value of `key`. SageMaker's ARNs
-/// have names in lower case: names that differ only in case are the same. Earlier releases accepted
-/// these.
+/// Reports an entry if an earlier one has the same name, which is the value of `key`. SageMaker's
+/// ARNs have names in lower case: names that differ only in case are the same. Earlier releases
+/// accepted these.
 pub(crate) fn report_duplicate<'n>(
     reader: &mut Reader,
     entry: &LocatedNode<'_>,

@@ -101,8 +101,8 @@ pub enum ApplyOutcome {
     Planned,
     /// The resource was updated to match the configuration.
     Applied,
-    /// A temporary condition prevented the update, such as throttling, or there was no response. The
-    /// next run tries again.
+    /// A temporary condition prevented the update, such as throttling, or there was no response.
+    /// The next run tries again.
     #[serde(rename = "later")]
     Deferred(String),
     /// The resource could not be updated.

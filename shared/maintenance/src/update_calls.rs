@@ -108,7 +108,8 @@ impl UpdateCalls {
     }
 
     /// Whether an update failure that the resource shows is that of this attempt: it may still be
-    /// that of an earlier one. Only times of the service are compared: its clock can differ from ours.
+    /// that of an earlier one. Only times of the service are compared: its clock can differ from
+    /// ours.
     pub(crate) fn owns_failure(&self, requested_at: Timestamp, modified: Option<Timestamp>, now: Timestamp) -> bool {
         match (self.modified_before, modified) {
             (Some(before), Some(modified)) => before != modified,

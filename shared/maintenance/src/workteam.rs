@@ -40,8 +40,8 @@ pub struct Workteam {
 }
 
 impl Workteam {
-    /// The ARN of the team's Cognito user pool, in the account and Region of `stack_topic`; `None` for
-    /// a team of another identity provider.
+    /// The ARN of the team's Cognito user pool, in the account and Region of `stack_topic`; `None`
+    /// for a team of another identity provider.
     pub fn user_pool_arn(&self, stack_topic: &str) -> Option<String> {
         let pool = self.members.iter().find_map(|group| match group {
             MemberGroup::Cognito { user_pool, .. } => Some(user_pool),

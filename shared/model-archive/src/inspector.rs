@@ -55,7 +55,8 @@ pub fn inspect_archive_for<R: Read>(
     mut archive: R,
     limits: &Limits,
 ) -> Result<Inspection, InspectError> {
-    // Not generic from here on: a caller that is optimised for size would compile its own inspector.
+    // Not generic from here on: a caller that is optimised for size would compile its own
+    // inspector.
     inspect_reader(expected, &mut archive, limits)
 }
 
@@ -274,7 +275,8 @@ impl<'l> Inspector<'l> {
         self.inspection.warnings.extend(choice.warnings);
     }
 
-    /// On Linux, a name with backslashes is one name, not a path: a `SavedModel` has no folder then.
+    /// On Linux, a name with backslashes is one name, not a path: a `SavedModel` has no folder
+    /// then.
     fn report_backslashes(&mut self) {
         if self.backslashes.is_empty() {
             return;

@@ -79,8 +79,8 @@ pub fn limit_problems(problems: &[Problem]) -> Vec<Problem> {
 /// Warnings that are stored and published; the rest are only counted.
 const MAX_WARNINGS: usize = 10;
 
-/// Total length of the texts of warnings that are stored and published, in bytes: ten requests, each
-/// with its warnings, fit into one `SendMessageBatch` (256 KiB).
+/// Total length of the texts of warnings that are stored and published, in bytes: ten requests,
+/// each with its warnings, fit into one `SendMessageBatch` (256 KiB).
 const MAX_WARNING_BYTES: usize = 6 * 1024;
 
 /// Keeps the first warnings, shortens their texts, and counts the others in a last entry. A list

@@ -129,8 +129,8 @@ impl FailureClass {
     }
 }
 
-/// How to fix the failure of a job, naming the rule and the model to change. Some faults have a more
-/// precise fix than others of their class.
+/// How to fix the failure of a job, naming the rule and the model to change. Some faults have a
+/// more precise fix than others of their class.
 pub fn suggest_failure_fix(reason: &str, rule: Option<&str>, source: Option<&ModelSource>) -> String {
     let rule = rule.map_or_else(|| "the rule".to_owned(), |name| format!("the rule `{name}` of automation.yaml"));
     let Some(fix) = patterns::find_pattern(reason).and_then(|pattern| pattern.fix) else {

@@ -34,8 +34,8 @@ impl ModelBuckets {
         self.iter().any(|known| known.eq_ignore_ascii_case(bucket))
     }
 
-    /// Whether an object can be a model: in an existing bucket, only archives are considered, whatever
-    /// the keys of the rules are.
+    /// Whether an object can be a model: in an existing bucket, only archives are considered,
+    /// whatever the keys of the rules are.
     pub fn may_hold_model(&self, bucket: &str, key: &str) -> bool {
         key.ends_with(".tar.gz") || !self.is_existing(bucket)
     }

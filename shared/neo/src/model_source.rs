@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ModelId, ModelPackageArn, Upload};
 
-/// Begins the reason for which a request is rejected whose model package version is not approved any
-/// more.
+/// Begins the reason for which a request is rejected whose model package version is not approved
+/// any more.
 pub const NOT_APPROVED: &str = "the model package version is not approved any more";
 
 /// What is compiled. The API accepts exactly one of the two (service model 2017-07-24,

@@ -237,7 +237,15 @@ mod tests {
             package.model_id().to_string(),
             ContentId::new(&package, &of_package).as_str().to_owned(),
         ];
-        insta::assert_snapshot!(names.join("\n"));
+        insta::assert_snapshot!(names.join("\n"), @"
+        resnet-50-v1-5-jetson-nano-xb7lwqepit3v4qt7
+        resnet-50-v1-5-linux-arm64-nvidia-6w34qmuvzfaos24u-r2
+        5l33axbblyi4ng57
+        bc3ng7umn54ioz5i
+        resnet-50-3-ml-c5-yusczeaxxebya2yn
+        lj7bmebumgqf3fhu
+        3pssboavu5w6sw5o
+        ");
     }
 
     #[test]

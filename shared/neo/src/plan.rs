@@ -96,8 +96,8 @@ fn without_duplicates<'i, T: Clone + Eq + Hash + 'i>(items: impl Iterator<Item =
     items.filter(|item| seen.insert(*item)).cloned().collect()
 }
 
-/// The problems that prevent compilation whatever the archive contains; empty if that depends on its
-/// content.
+/// The problems that prevent compilation whatever the archive contains; empty if that depends on
+/// its content.
 pub fn find_problems_before_inspection(input: &PlanInput<'_>) -> Vec<Problem> {
     let of_upload = input.find_upload_problems();
     if !of_upload.is_empty() {

@@ -16,8 +16,8 @@ pub struct Upload {
     pub etag: String,
     /// In bytes.
     pub size: u64,
-    /// When it was replayed, after it was rejected or failed: it then counts as another version of the
-    /// same bytes, with an answer of its own.
+    /// When it was replayed, after it was rejected or failed: it then counts as another version of
+    /// the same bytes, with an answer of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed_at: Option<Timestamp>,
 }

@@ -1,12 +1,12 @@
-//! The message for chat clients, in AWS's schema for custom notifications: Slack, Microsoft Teams and
-//! Amazon Chime receive it through Amazon Q Developer in chat applications.
+//! The message for chat clients, in AWS's schema for custom notifications: Slack, Microsoft Teams
+//! and Amazon Chime receive it through Amazon Q Developer in chat applications.
 
 use serde_json::{Value, json};
 
 use crate::{Notification, workteam::WorkteamDetails};
 
-/// Longest title in characters (Amazon Q Developer in chat applications administrator guide, "Custom
-/// notifications").
+/// Longest title in characters (Amazon Q Developer in chat applications administrator guide,
+/// "Custom notifications").
 const MAX_TITLE: usize = 250;
 
 /// Longest text in characters (Slack API reference, "Section block"; Amazon Q accepts 8,000).

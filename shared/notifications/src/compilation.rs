@@ -171,8 +171,8 @@ impl Notification {
         }
     }
 
-    /// A file that no rule matches; `None` for an archive, which is reported as a rejected model. The
-    /// id is the same for all files of a folder and day: a bucket may hold many other files.
+    /// A file that no rule matches; `None` for an archive, which is reported as a rejected model.
+    /// The id is the same for all files of a folder and day: a bucket may hold many other files.
     pub fn unmatched_file(row: &ModelRow, time: Timestamp) -> Option<Self> {
         let upload = row.source.as_upload()?;
         let key = upload.key.to_ascii_lowercase();
@@ -190,7 +190,8 @@ impl Notification {
         })
     }
 
-    /// A rule for model package groups that cannot be applied; once per `version` of the configuration.
+    /// A rule for model package groups that cannot be applied; once per `version` of the
+    /// configuration.
     pub fn rule_rejected(rule: &str, problem: Problem, version: Option<&str>, time: Timestamp) -> Self {
         let id = format!("rule-rejected-{}-{rule}-{}", version.unwrap_or("unversioned"), problem.code);
         let problems = vec![problem];

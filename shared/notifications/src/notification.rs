@@ -202,8 +202,8 @@ impl Notification {
         .collect()
     }
 
-    /// The number of objects left to label; `None` if it is not known, or if the notification is not
-    /// about open work.
+    /// The number of objects left to label; `None` if it is not known, or if the notification is
+    /// not about open work.
     pub(crate) fn objects_left(&self) -> Option<u64> {
         self.workteam.as_ref()?.objects_left()
     }

@@ -19,17 +19,17 @@ impl SageMakerClient {
         Self::new(Client::new(config))
     }
 
-    /// Like [`from_config`](Self::from_config), for a caller that has to make many calls in the time
-    /// of one invocation: each call is repeated at most once.
+    /// Like [`from_config`](Self::from_config), for a caller that has to make many calls in the
+    /// time of one invocation: each call is repeated at most once.
     pub fn with_one_retry(config: &SdkConfig) -> Self {
         let retries = RetryConfig::standard().with_max_attempts(2);
         Self::new(Client::from_conf(config::Builder::from(config).retry_config(retries).build()))
     }
 }
 
-/// For a change that SageMaker does not recognize when it is repeated. If the response is lost and the
-/// SDK repeats the request, SageMaker refuses the second one because of the first: a success would be
-/// taken for a refusal.
+/// For a change that SageMaker does not recognize when it is repeated. If the response is lost and
+/// the SDK repeats the request, SageMaker refuses the second one because of the first: a success
+/// would be taken for a refusal.
 pub(crate) fn without_retries() -> config::Builder {
     Config::builder().retry_config(RetryConfig::disabled())
 }

@@ -72,8 +72,8 @@ pub trait CompilationJobs: Sync {
 
     /// A page of all jobs of the account and Region, newest first; `None` for the first page.
     ///
-    /// No filter is set: SageMaker cuts a page first and filters it afterwards, so a filter saves no
-    /// call.
+    /// No filter is set: SageMaker cuts a page first and filters it afterwards, so a filter saves
+    /// no call.
     fn list_newest(&self, page: Option<String>) -> impl Future<Output = Result<JobPage, CallError>> + Send;
 }
 

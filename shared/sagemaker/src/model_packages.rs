@@ -39,8 +39,8 @@ pub struct ApprovedPage {
 
 /// The model registry operations of SageMaker.
 pub trait ModelPackages: Sync {
-    /// A page of all model package groups of the account and Region, newest first; `None` for the first
-    /// page.
+    /// A page of all model package groups of the account and Region, newest first; `None` for the
+    /// first page.
     fn list_groups(&self, page: Option<String>) -> impl Future<Output = Result<GroupPage, CallError>> + Send;
 
     /// A page of the approved versions of a group, which is named or given by its ARN; `None` if
@@ -109,7 +109,8 @@ impl ModelPackages for SageMakerClient {
 }
 
 impl SageMakerClient {
-    /// The URIs of the archives of a version, as far as they are known; no URI if it does not exist.
+    /// The URIs of the archives of a version, as far as they are known; no URI if it does not
+    /// exist.
     pub async fn list_archives(&self, package: &ModelPackageArn) -> Result<Vec<String>, CallError> {
         let response = self.client.describe_model_package().model_package_name(package.as_str()).send().await;
         let output = match response.map_err(|error| CallError::from_sdk("DescribeModelPackage", error)) {

@@ -51,8 +51,8 @@ pub trait Workteams: Sync {
 }
 
 /// All private teams of the account and Region, with the tags of those for which tags are declared.
-/// Tags that cannot be read, or not within the time limit, do not prevent the other teams from being
-/// read.
+/// Tags that cannot be read, or not within the time limit, do not prevent the other teams from
+/// being read.
 ///
 /// # Errors
 /// If the teams cannot be listed.

@@ -8,11 +8,22 @@
 //! only, and work stops before the invocation's deadline: there is always time left to settle the
 //! records and to return which of them failed. Handlers do not retry: they return a [`Failure`],
 //! and the retries belong to the queue. A wait that is not the record's fault, such as throttling,
-//! is a delayed copy, because it must not use up one of the deliveries that SQS counts. For the same
-//! reason, a record that shared its invocation with others and reached the deadline is delayed, not
-//! failed: the others may have slowed it down. This ends after [`MAX_INTERRUPTIONS`] times, because
-//! it may also be the record itself that never ends. The last delivery is moved to the dead-letter
-//! queue here and not by SQS, because SQS would not record the cause.
+//! is a delayed copy, because it must not use up one of the deliveries that SQS counts. For the
+//! same reason, a record that shared its invocation with others and reached the deadline is
+//! delayed, not failed: the others may have slowed it down. This ends after [`MAX_INTERRUPTIONS`]
+//! times, because it may also be the record itself that never ends. The last delivery is moved to
+//! the dead-letter queue here and not by SQS, because SQS would not record the cause.
+//!
+//! What breaks if this is changed:
+//!
+//! - A handler that waits and retries in a loop delays the other records of its batch, until the
+//!   deadline interrupts all of them.
+//! - A throttled record that fails instead of being delayed is dead-lettered after half an hour,
+//!   although nothing is wrong with it.
+//! - Work that may go on until less than [`SETTLE_TIME`] before the deadline leaves no time to say
+//!   which records succeeded: SQS repeats all of them.
+//! - A delayed copy that is sent without the delivery history begins at its first delivery again:
+//!   a record that always fails would go around forever.
 
 use std::{
     any::Any,
@@ -122,8 +133,8 @@ where
     Ok(response)
 }
 
-/// The time until the deadline of the invocation. AWS sends a deadline in the future; one in the past
-/// is not a deadline: `cargo lambda watch` sends a duration instead.
+/// The time until the deadline of the invocation. AWS sends a deadline in the future; one in the
+/// past is not a deadline: `cargo lambda watch` sends a duration instead.
 pub fn time_left(context: &Context) -> Duration {
     static WARNING: Once = Once::new();
     context.deadline().duration_since(SystemTime::now()).ok().filter(|left| !left.is_zero()).unwrap_or_else(|| {

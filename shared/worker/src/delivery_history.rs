@@ -1,8 +1,8 @@
 //! What a record carries about its earlier deliveries.
 //!
 //! SQS counts the deliveries of a message. A delayed record is a new message, whose count starts
-//! again, so the counts go on in attributes of the copy. Otherwise, a record that fails and waits in
-//! turns would never reach the dead-letter queue.
+//! again, so the counts go on in attributes of the copy. Otherwise, a record that fails and waits
+//! in turns would never reach the dead-letter queue.
 
 use aws_lambda_events::sqs::SqsMessage;
 use jiff::Timestamp;

@@ -158,9 +158,9 @@ const CODES: &[(CallErrorKind, &[&str])] = &[
     ),
 ];
 
-/// Classifies an error response. A listed code decides. Otherwise, a 3xx or 4xx status means that the
-/// call did not take effect, and any other status that this is unknown. Responses to HEAD requests have
-/// no code.
+/// Classifies an error response. A listed code decides. Otherwise, a 3xx or 4xx status means that
+/// the call did not take effect, and any other status that this is unknown. Responses to HEAD
+/// requests have no code.
 fn classify_answer(code: Option<&str>, status: Option<u16>) -> CallErrorKind {
     let listed = CODES.iter().find(|(_, codes)| code.is_some_and(|code| codes.contains(&code)));
     match (listed, status) {

@@ -24,7 +24,8 @@ pub fn write_count_of(name: &str, dimension: (&str, &str), now: Timestamp) {
 }
 
 fn write_line(counts: &[(&str, usize)], dimension: Option<(&str, &str)>, now: Timestamp) {
-    // Outside Lambda, no one reads them: they would only be among the output of a test or of the CLI.
+    // Outside Lambda, no one reads them: they would only be among the output of a test or of the
+    // CLI.
     let Some(function) = lambda_function_name() else { return };
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|_| "INFO".to_owned());
     let line = embedded_line(&function, &level, counts, dimension, now);

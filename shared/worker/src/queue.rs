@@ -48,8 +48,8 @@ pub trait SourceQueue: Sync {
     /// timeout ends.
     fn retry_record(&self, record: &SqsMessage, wait: Duration) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Moves the record to the queue's dead-letter queue, with the cause. A record that was sent there
-    /// but could not be deleted counts as moved.
+    /// Moves the record to the queue's dead-letter queue, with the cause. A record that was sent
+    /// there but could not be deleted counts as moved.
     fn dead_letter_record(
         &self,
         record: &SqsMessage,

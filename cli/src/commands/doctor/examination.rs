@@ -33,7 +33,7 @@ impl Examination<'_> {
         target: &str,
         request: &Value,
     ) -> Result<Value, CallError> {
-        self.call(service, operation, UnsignedRequest::json(target, request)).await
+        self.send_request(service, operation, UnsignedRequest::json(target, request)).await
     }
 
     /// Calls an operation of a REST API.
@@ -43,10 +43,10 @@ impl Examination<'_> {
         operation: &'static str,
         path: String,
     ) -> Result<Value, CallError> {
-        self.call(service, operation, UnsignedRequest::get(path)).await
+        self.send_request(service, operation, UnsignedRequest::get(path)).await
     }
 
-    async fn call(
+    async fn send_request(
         &self,
         service: ServiceName,
         operation: &'static str,

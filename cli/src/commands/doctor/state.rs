@@ -1,4 +1,5 @@
-//! Checks the state of the stack: subscriptions, configuration, queues, waiting requests, SageMaker.
+//! Checks the state of the stack: subscriptions, configuration, queues, waiting requests,
+//! SageMaker.
 
 use automation::config::LoadError;
 use aws_sdk_sqs::types::QueueAttributeName;

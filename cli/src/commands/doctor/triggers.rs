@@ -1,4 +1,5 @@
-//! Checks what invokes the functions: events of the buckets, rules, schedules, event source mappings.
+//! Checks what invokes the functions: events of the buckets, rules, schedules, event source
+//! mappings.
 
 use serde_json::{Value, json};
 use worker::{CallError, CallErrorKind};

@@ -31,7 +31,7 @@ enum ItemState {
 }
 
 impl ItemState {
-    fn of<A>(texts: &ResourceTexts<A>, item: &PlanItem<A>) -> Self {
+    fn from_item<A>(texts: &ResourceTexts<A>, item: &PlanItem<A>) -> Self {
         match item.actions.first() {
             _ if item.problem.is_some() => Self::Fail,
             Some(action) if (texts.is_creation)(action) => Self::Add,
@@ -57,7 +57,7 @@ pub(super) fn print_plan<A>(
     plan: &ResourcePlan<A>,
     out: &mut CliOutput,
 ) -> Result<(), CliError> {
-    let states: Vec<_> = plan.items.iter().map(|item| ItemState::of(texts, item)).collect();
+    let states: Vec<_> = plan.items.iter().map(|item| ItemState::from_item(texts, item)).collect();
     print_legend(texts, &states, plan, out)?;
     for (item, state) in plan.items.iter().zip(&states) {
         let (symbol, heading) = (state.symbol(), describe_item(texts, item, *state));

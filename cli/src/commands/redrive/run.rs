@@ -74,9 +74,9 @@ impl RedriveRun {
     }
 }
 
-/// Redrives, deletes or lists the messages that match and were sent before `started`. They are received a few at a time, because the visibility
-/// timeout is short. All other messages are released at the end: if they were released earlier,
-/// they would be received again.
+/// Redrives, deletes or lists the messages that match and were sent before `started`. They are
+/// received a few at a time, because the visibility timeout is short. All other messages are
+/// released at the end: if they were released earlier, they would be received again.
 ///
 /// # Errors
 /// If the first messages cannot be received. Every later error is a part of the result.

@@ -63,8 +63,8 @@ impl StatusView {
             || self.models.iter().any(|(model, _)| model.state == ModelState::Planned)
     }
 
-    /// A failed job with an attempt left has not finished until that attempt is in the view: it then
-    /// counts instead.
+    /// A failed job with an attempt left has not finished until that attempt is in the view: it
+    /// then counts instead.
     fn is_unfinished(&self, job: &JobRow, now: Timestamp) -> bool {
         let is_retried_soon = || now.duration_since(job.updated_at) < MAX_RETRY_DELAY;
         !job.status.is_terminal()

@@ -65,8 +65,9 @@ pub fn review_apps<'a>(
         let declared = declared.iter().find(|declared| declared.app.matches_app(&app.name, &app.arn));
         let (history, outcome) = before.record_observation(declared, app, config, now);
         histories.insert(app.arn.clone(), history);
-        // A change that was not requested here is identified by the run of the version before it: the
-        // next run repeats the notification under the same id if this one cannot record the history.
+        // A change that was not requested here is identified by the run of the version before it:
+        // the next run repeats the notification under the same id if this one cannot record the
+        // history.
         let changed_at = before.runs.last().map_or(now, |run| run.since);
         let requested_at = before.pending.as_ref().map_or(changed_at, PendingAppUpdate::requested_at);
         finished.extend(outcome.map(|outcome| FinishedUpdate { arn: app.arn.clone(), outcome, requested_at }));

@@ -109,8 +109,8 @@ impl ApplicationConfig {
         changes.into_iter().flatten().filter(|change| !is_equal(change)).collect()
     }
 
-    /// The change of the arguments, by name: a value can be a credential, and changes are published,
-    /// logged and stored.
+    /// The change of the arguments, by name: a value can be a credential, and changes are
+    /// published, logged and stored.
     fn compare_arguments(&self, observed: &Self) -> Option<Change> {
         let observed = observed.arguments.as_ref();
         let declared = self.arguments.as_ref().filter(|declared| observed != Some(*declared))?;

@@ -17,8 +17,8 @@ use crate::{
 /// Maximum length of `model_config`, in bytes. `EfficientNetB7`'s has half a megabyte.
 const MAX_CONFIG: u64 = 2 << 20;
 
-/// The newest version of Keras that AWS documents for Neo (developer guide, "Supported Instance Types
-/// and Frameworks").
+/// The newest version of Keras that AWS documents for Neo (developer guide, "Supported Instance
+/// Types and Frameworks").
 const LOADER: &str = "2.2.4";
 
 /// The attributes that Keras writes to the root group.

@@ -170,8 +170,8 @@ fn read_input(buffer: &FlatBuffer<'_>, tensor: FlatTable) -> Result<ModelInput, 
     let element_type = ELEMENT_TYPES.get(usize::from(number));
     let element_type = element_type
         .map_or_else(|| ElementType::Other(format!("tflite type {number}")), |name| ElementType::from(*name));
-    // The shape that the interpreter starts with: a dynamic dimension has size 1 in it, and -1 in the
-    // signature, which files without dynamic dimensions do not have.
+    // The shape that the interpreter starts with: a dynamic dimension has size 1 in it, and -1 in
+    // the signature, which files without dynamic dimensions do not have.
     let has_shape = buffer.find_field(tensor, field::TENSOR_SHAPE)?.is_some();
     let has_rank = match buffer.find_field(tensor, field::TENSOR_HAS_RANK)? {
         Some(at) => buffer.0.array_at::<1>(at)?[0] != 0,

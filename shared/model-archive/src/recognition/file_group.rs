@@ -48,7 +48,8 @@ impl FileGroup {
         Self { listed, count: 1, certainty, path: path.to_owned(), facts: None }
     }
 
-    /// Adds a file, which must be read next, with a note if it is known that it cannot be the model.
+    /// Adds a file, which must be read next, with a note if it is known that it cannot be the
+    /// model.
     pub fn add_file(&mut self, path: &str, certainty: Certainty, note: Option<FileNote>) {
         self.facts = None;
         if certainty > self.certainty {

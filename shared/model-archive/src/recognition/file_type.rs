@@ -1,4 +1,5 @@
-//! What a file is, by its first bytes: a model, another format, or nothing that was meant to be here.
+//! What a file is, by its first bytes: a model, another format, or nothing that was meant to be
+//! here.
 
 use std::fmt;
 

@@ -49,7 +49,8 @@ enum Mark {
     Xml(&'static str),
     /// A pickle of an object whose class is in this Python package.
     Pickle(&'static str),
-    /// A zip file whose first entry has this name, or is in this folder if the name ends in a slash.
+    /// A zip file whose first entry has this name, or is in this folder if the name ends in a
+    /// slash.
     Zip(&'static str),
     /// Whatever else the bytes say.
     Check(fn(&[u8]) -> bool),

@@ -69,7 +69,8 @@ impl WeightFiles {
         self.lost.iter().any(|(_, names)| names.contains(path.as_bytes()))
     }
 
-    /// Whether a pickle lies where it does in a PyTorch file, which is a zip file, that was extracted.
+    /// Whether a pickle lies where it does in a PyTorch file, which is a zip file, that was
+    /// extracted.
     pub(super) fn has_extracted_torch(&self, path: &str) -> bool {
         let folder = parent_folder(path);
         file_name(path) == "data.pkl"

@@ -261,7 +261,7 @@ impl CompilationReader<'_> {
             let version = spec.framework_version.as_ref().or(rule_version.map(|(_, version)| version));
             let Some((framework, version)) = framework.zip(version) else { continue };
             if let VersionSupport::Unsupported(documented) =
-                VersionSupport::of(spec.target.find_row(), framework, version)
+                VersionSupport::find_for(spec.target.find_row(), framework, version)
             {
                 let message = format!(
                     "SageMaker Neo does not compile {framework} {version} for `{}`, so that models are rejected for it; documented: {}",

@@ -1,7 +1,7 @@
 //! What failure reasons contain, and the fault it stands for.
 //!
-//! `InputConfiguration` and `ClientError` are in many reasons. They name the phase and the side, not
-//! the fault, so no pattern consists of them.
+//! `InputConfiguration` and `ClientError` are in many reasons. They name the phase and the side,
+//! not the fault, so no pattern consists of them.
 
 use super::FailureClass::{
     self, Archive, Artifact, Capacity, Input, Permission, Service, Shape, Timeout, UnsupportedOperator,

@@ -121,7 +121,7 @@ impl PlanInput<'_> {
             }
             return None;
         };
-        match VersionSupport::of(row, framework, version) {
+        match VersionSupport::find_for(row, framework, version) {
             VersionSupport::NotSent => {
                 let warning = format!(
                     "framework_version {version} is not sent: SageMaker does not accept it for {framework} on {target}"

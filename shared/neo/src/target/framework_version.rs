@@ -29,7 +29,7 @@ impl VersionSupport {
     }
 
     /// `row` is `None` for a target that is not in the table.
-    pub fn of(row: Option<&TargetRow>, framework: Framework, version: &FrameworkVersion) -> Self {
+    pub fn find_for(row: Option<&TargetRow>, framework: Framework, version: &FrameworkVersion) -> Self {
         if !Self::accepts_any(row, framework) {
             return Self::NotSent;
         }

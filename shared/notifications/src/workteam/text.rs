@@ -1,5 +1,5 @@
-//! The text for people about work teams, laid out for a phone: the link to the worker portal and the
-//! objects left come first.
+//! The text for people about work teams, laid out for a phone: the link to the worker portal and
+//! the objects left come first.
 
 use std::{borrow::Cow, fmt::Write};
 

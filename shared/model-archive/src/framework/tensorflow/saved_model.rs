@@ -27,8 +27,8 @@ const MAX_TEXT: u64 = 4096;
 /// Maximum number of graphs of a model, and of tags of each graph. Training and serving are two.
 const MAX_GRAPHS: usize = 16;
 
-/// Whether a file starts like a `SavedModel`: with schema version 1, then its first graph. A Core ML
-/// file of version 1 has the description of an input there, which starts with a name.
+/// Whether a file starts like a `SavedModel`: with schema version 1, then its first graph. A Core
+/// ML file of version 1 has the description of an input there, which starts with a name.
 pub(crate) fn is_saved_model(head: &[u8]) -> bool {
     if let Some(text) = text_fields(head) {
         return text.starts_with(b"saved_model_schema_version:");

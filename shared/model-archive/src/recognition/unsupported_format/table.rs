@@ -1,4 +1,5 @@
-//! The unsupported formats. To add one, add a row: its marks, and what its user should archive instead.
+//! The unsupported formats. To add one, add a row: its marks, and what its user should archive
+//! instead.
 
 use super::{
     Mark::{self, Bytes, Check, Json, Pickle, Suffix, Text, TextWith, Xml, Zip},
