@@ -45,27 +45,52 @@ const STATUS: [&str; 3] = ["status", "--table", "ledger"];
 
 #[test]
 fn missing_credentials_are_one_sentence() {
-    insta::assert_snapshot!(run_cli(&STATUS, &[REGION]));
+    insta::assert_snapshot!(run_cli(&STATUS, &[REGION]), @r#"
+    $ automation status --table ledger
+    error: no AWS credentials were found
+      Fix: run `aws sso login`, then `eval "$(aws configure export-credentials --format env)"`; or choose a profile with --profile or AWS_PROFILE
+    exit status 1
+    "#);
     let undefined =
         run_cli(&[&STATUS[..], &["--profile", "nonexistent"]].concat(), &[&CREDENTIALS[..], &[REGION]].concat());
-    insta::assert_snapshot!(undefined);
+    insta::assert_snapshot!(undefined, @"
+    $ automation status --table ledger --profile nonexistent
+    error: no AWS credentials were found in the profile `nonexistent`
+      Fix: check the name with `aws configure list-profiles`, or leave out --profile and set credentials in environment variables
+    exit status 1
+    ");
 }
 
 #[test]
 fn expired_credentials_are_one_sentence() {
     let body = json_error("ExpiredTokenException", "The security token included in the request is expired");
-    insta::assert_snapshot!(run_against("400 Bad Request", &body, &STATUS));
+    insta::assert_snapshot!(run_against("400 Bad Request", &body, &STATUS), @r#"
+    $ automation status --table ledger
+    error: the AWS credentials have expired
+      Fix: run `aws sso login`, then `eval "$(aws configure export-credentials --format env)"`; or choose a profile with --profile or AWS_PROFILE
+    exit status 1
+    "#);
 }
 
 #[test]
 fn refused_credentials_are_one_sentence() {
     let body = json_error("UnrecognizedClientException", "The security token included in the request is invalid.");
-    insta::assert_snapshot!(run_against("400 Bad Request", &body, &STATUS));
+    insta::assert_snapshot!(run_against("400 Bad Request", &body, &STATUS), @r#"
+    $ automation status --table ledger
+    error: AWS does not accept the credentials (UnrecognizedClientException)
+      Fix: check access key, session token and the clock of this machine with `aws sts get-caller-identity`; run `aws sso login`, then `eval "$(aws configure export-credentials --format env)"`; or choose a profile with --profile or AWS_PROFILE
+    exit status 1
+    "#);
 }
 
 #[test]
 fn missing_region_is_one_sentence() {
-    insta::assert_snapshot!(run_cli(&STATUS, &CREDENTIALS));
+    insta::assert_snapshot!(run_cli(&STATUS, &CREDENTIALS), @"
+    $ automation status --table ledger
+    error: no AWS Region is set
+      Fix: pass --region or set AWS_REGION
+    exit status 1
+    ");
 }
 
 #[test]
@@ -73,22 +98,42 @@ fn denied_action_names_the_principal() {
     let message = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: dynamodb:Query on resource: \
                    arn:aws:dynamodb:eu-west-1:123456789012:table/ledger/index/recent because no identity-based policy \
                    allows the dynamodb:Query action";
-    insta::assert_snapshot!(run_against("400 Bad Request", &json_error("AccessDeniedException", message), &STATUS));
+    insta::assert_snapshot!(run_against("400 Bad Request", &json_error("AccessDeniedException", message), &STATUS), @"
+    $ automation status --table ledger
+    error: AWS denied dynamodb:Query to arn:aws:iam::123456789012:user/me
+      Fix: allow dynamodb:Query on arn:aws:dynamodb:eu-west-1:123456789012:table/ledger/index/recent, or choose another profile with --profile
+    exit status 1
+    ");
     let body = s3_error("AccessDenied", "Access Denied");
-    insta::assert_snapshot!(run_against("403 Forbidden", &body, &["inspect", "s3://models/a.tar.gz"]));
+    insta::assert_snapshot!(run_against("403 Forbidden", &body, &["inspect", "s3://models/a.tar.gz"]), @"
+    $ automation inspect s3://models/a.tar.gz
+    error: AWS denied GetObject
+      Fix: allow GetObject to the principal that `aws sts get-caller-identity` shows, or choose another profile with --profile
+    exit status 1
+    ");
 }
 
 #[test]
 fn throttling_is_one_sentence() {
     let body = json_error("ThrottlingException", "Rate exceeded");
-    insta::assert_snapshot!(run_against("400 Bad Request", &body, &STATUS));
+    insta::assert_snapshot!(run_against("400 Bad Request", &body, &STATUS), @"
+    $ automation status --table ledger
+    error: AWS is throttling Query
+      Fix: try again in a minute
+    exit status 1
+    ");
 }
 
 #[test]
 fn missing_network_is_one_sentence() {
     // Nothing listens there.
     let nowhere = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
-    insta::assert_snapshot!(run_cli(&STATUS, &[&CREDENTIALS[..], &[REGION, nowhere]].concat()));
+    insta::assert_snapshot!(run_cli(&STATUS, &[&CREDENTIALS[..], &[REGION, nowhere]].concat()), @"
+    $ automation status --table ledger
+    error: AWS did not respond to Query
+      Fix: check the network, the proxy, the Region, and AWS_ENDPOINT_URL if it is set
+    exit status 1
+    ");
 }
 
 #[test]
@@ -154,7 +199,12 @@ fn options_that_do_not_apply_are_refused() {
         let printed = run_cli(&[&["maintain", kind][..], options].concat(), &[]);
         assert!(printed.contains(" applies to `maintain ") && printed.ends_with("exit status 2"), "{printed}");
     }
-    insta::assert_snapshot!(run_cli(&["maintain", "workteams", "--calendar"], &[]));
+    insta::assert_snapshot!(run_cli(&["maintain", "workteams", "--calendar"], &[]), @"
+    $ automation maintain workteams --calendar
+    error: `--calendar` applies to `maintain partner-apps` only
+      Fix: leave out --calendar
+    exit status 2
+    ");
 }
 
 #[test]

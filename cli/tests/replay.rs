@@ -35,8 +35,8 @@ fn job_row(name: &str, status: &str) -> Value {
     })
 }
 
-/// What the ledger has of the uploads: one each that was rejected, failed, was compiled, and is being
-/// compiled, one whose replay was compiled, and one that was never answered.
+/// What the ledger has of the uploads: one each that was rejected, failed, was compiled, and is
+/// being compiled, one whose replay was compiled, and one that was never answered.
 fn find_row(pk: &str) -> Option<Value> {
     let key = |name: &str| format!("vision/{name}.tar.gz");
     let model = |name: &str| format!("model#{}", ModelId::new("models", &key(name), "v1"));
@@ -110,7 +110,15 @@ fn run_replay(url: &str, args: &[&str]) -> (String, i32) {
 fn dry_run_counts_uploads_and_sends_none() {
     let (url, sent) = serve_bucket();
     let (output, status) = run_replay(&url, &["--dry-run"]);
-    insta::assert_snapshot!(output);
+    insta::assert_snapshot!(output, @"
+    uploaded                 bytes  answer          key
+    2026-11-02 12:00:00 UTC  0      rejected        vision/rejected.tar.gz
+    2026-11-02 12:00:00 UTC  0      failed          vision/failed.tar.gz
+    2026-11-20 12:00:00 UTC  0      never answered  vision/new.tar.gz
+
+    Left alone: 3 other uploads, compiled or being compiled
+    3 uploads (1 never answered, 1 rejected, 1 failed) would be sent
+    ");
     assert_eq!((status, sent.lock().unwrap().len()), (0, 0));
 }
 
@@ -143,7 +151,18 @@ fn uploads_are_sent_as_events_of_their_versions() {
 fn only_uploads_since_a_time_are_sent() {
     let (url, sent) = serve_bucket();
     let (output, status) = run_replay(&url, &["--queue", QUEUE, "--yes", "--since", "2026-11-10T00:00Z", "--json"]);
-    insta::assert_snapshot!(output);
+    insta::assert_snapshot!(output, @r#"
+    {
+      "bucket": "models",
+      "prefix": "vision/",
+      "uploads": 1,
+      "never_answered": 1,
+      "rejected": 0,
+      "failed": 0,
+      "unchanged": 0,
+      "sent": 1
+    }
+    "#);
     assert_eq!((status, sent.lock().unwrap().len()), (0, 1));
 }
 

@@ -100,7 +100,18 @@ impl Drop for Folder {
 fn validate_warns_of_what_the_stack_may_not_use() {
     let folder = Folder::new("validate-stack");
     let buckets = &EVERYTHING[..1];
-    insta::assert_snapshot!(folder.run_cli(buckets, &["validate", "CONFIG"]).0);
+    insta::assert_snapshot!(folder.run_cli(buckets, &["validate", "CONFIG"]).0, @"
+    warning: rule `team` uses the bucket `team-artifacts`, which the stack may not use; add it to the template parameter ArtifactBuckets, or set `role_arn` to a role that may use it
+      --> automation.yaml: compilation.rules[1]
+
+    warning: rule `team` uses the KMS key `1234abcd-12ab-34cd-56ef-1234567890ab`, which the stack may not use; add it to the template parameter KmsKeyArns, or set `role_arn` to a role that may use it
+      --> automation.yaml: compilation.rules[1]
+
+    warning: rule `team` sets `vpc`, but the stack's compilation role may not use a VPC; set the template parameter CompilationVpc to true, or set `role_arn`
+      --> automation.yaml: compilation.rules[1]
+
+    automation.yaml is valid: 2 rules (3 targets); 3 warnings
+    ");
     assert_eq!(folder.run_cli(buckets, &["validate", "CONFIG", "--strict"]).1, 1);
     let (json, status) = folder.run_cli(buckets, &["validate", "CONFIG", "--json"]);
     let json: Value = serde_json::from_str(&json).unwrap();

@@ -17,7 +17,8 @@ SECONDS_TO_ANSWER = 300
 # Services by the first part of their header X-Amz-Target. S3 and SNS have none.
 TARGETS = {"DynamoDB_20120810": "DYNAMODB", "SageMaker": "SAGEMAKER", "AmazonSQS": "SQS", "AWSEvents": "EVENTBRIDGE"}
 SERVICES = (*TARGETS.values(), "S3", "SNS")
-# Of a body with a rate: the bytes that are sent at once, and the seconds of delay that are made up for.
+# Of a body with a rate: the bytes that are sent at once, and the seconds of delay that are made up
+# for.
 CHUNK = 1 << 16
 BURST = 0.005
 

@@ -71,7 +71,7 @@ def test_artifact_in_a_bucket_of_ones_own_is_compiled_in_a_vpc(harness: Harness)
     assert len(harness.requests_for(key)) == 1
 
 
-def test_output_to_an_unlisted_bucket_names_the_missing_permission(harness: Harness) -> None:
+def test_output_to_an_unlisted_bucket_names_the_permission(harness: Harness) -> None:
     key = harness.object_key("elsewhere", "squeezenet")
     harness.upload_archive(key)
     assert harness.subscriber.wait_until(

@@ -30,7 +30,8 @@ _NAME_MEMBERS = {
     "ModelPackageName": "model-package/",
     "WorkteamName": "workteam/private-crowd/",
 }
-# Tags of jobs, because a policy may depend on them. Jobs that were created in another way have none.
+# Tags of jobs, because a policy may depend on them. Jobs that were created in another way have
+# none.
 _tags: dict[str, Json] = {}
 
 

@@ -36,12 +36,12 @@ async fn update_that_was_noted_and_not_sent_is_sent() {
     let lost = ImageAccount::new(NEW_NAME).await;
     lost.emulator.add_fault(ScriptedFault::drop_connection("UpdateImage", 1, DropTiming::Before));
     lost.run_schedule().await;
-    let (_, mut row) = lost.maintainer.ledger.table().rows.lock()["image#base"].clone();
+    let (_, mut row) = lost.maintainer.ledger.table().rows.read()["image#base"].clone();
     // What is known of the call is recorded after it.
     row["history"]["pending"].as_object_mut().unwrap().remove("calls");
 
     let account = ImageAccount::new(NEW_NAME).await;
-    account.maintainer.ledger.table().rows.lock().insert("image#base".to_owned(), (1, row));
+    account.maintainer.ledger.table().put_json("image#base", 1, row);
     account.run_days(2).await;
     assert_eq!((account.display_name().await.as_str(), count_calls(&account)), ("New", 1));
     assert_eq!(account.published_types(), ["image.updated"]);
@@ -92,7 +92,7 @@ async fn failed_update_is_reported_once_and_tried_three_times() {
         account.emulator.clear_faults();
         account.run_days(3).await;
         assert_eq!(count_calls(&account), 3, "{fault:?}: only after a configuration change");
-        account.put_config("2", NEW_NAME);
+        account.declare_images("2", NEW_NAME);
         account.run_days(1).await;
         assert_eq!((account.display_name().await.as_str(), count_calls(&account)), ("New", 4), "{fault:?}");
         assert_eq!(account.published_types(), ["image.update_failed", "image.updated"], "{fault:?}");
@@ -109,7 +109,7 @@ async fn failure_of_one_image_keeps_no_other_from_its_update() {
     create.send().await.unwrap();
     account.finish_updates();
     // The notice of one image cannot be published, and SageMaker refuses the update of another.
-    *account.maintainer.notifier.topic().refuses.lock() = true;
+    account.maintainer.notifier.topic().refuses.set(true);
     let refuse = ScriptedFault::answer_with_error("UpdateImage", 1, "ValidationException", "not valid");
     account.emulator.add_fault(refuse);
     let failure = account.maintainer.handle_schedule().await.unwrap_err();
@@ -117,7 +117,7 @@ async fn failure_of_one_image_keeps_no_other_from_its_update() {
     account.finish_updates();
     assert_eq!(account.display_name().await, "New");
     // Nothing is lost: the next runs publish what could not be published.
-    *account.maintainer.notifier.topic().refuses.lock() = false;
+    account.maintainer.notifier.topic().refuses.set(false);
     account.run_days(1).await;
     let types = account.published_types();
     assert_eq!(types.iter().filter(|kind| **kind == "image.updated").count(), 2, "{types:?}");
@@ -129,12 +129,12 @@ async fn refusal_that_was_not_published_keeps_its_reason() {
     let account = ImageAccount::new(NEW_NAME).await;
     let denied = "not authorized to perform: iam:PassRole";
     account.emulator.add_fault(ScriptedFault::answer_with_error("UpdateImage", 99, "AccessDeniedException", denied));
-    *account.maintainer.notifier.topic().refuses.lock() = true;
+    account.maintainer.notifier.topic().refuses.set(true);
     for _ in 0..3 {
         account.deliver_config_event().await.unwrap_err();
         account.advance_clock(Duration::from_mins(3));
     }
-    *account.maintainer.notifier.topic().refuses.lock() = false;
+    account.maintainer.notifier.topic().refuses.set(false);
     account.deliver_config_event().await.unwrap();
     assert_eq!(account.published_types(), ["image.update_failed"]);
     assert!(account.published_texts().contains(denied), "{}", account.published_texts());
@@ -162,7 +162,7 @@ async fn role_that_cannot_be_assumed_yet_is_not_reported() {
     account.deliver_config_event().await.unwrap();
     assert_eq!(account.published_types(), ["image.updated"]);
     // One that never can be is reported with SageMaker's message.
-    account.put_config("2", "  - { name: base, display_name: Newer }");
+    account.declare_images("2", "  - { name: base, display_name: Newer }");
     account.emulator.add_fault(ScriptedFault::answer_with_error("UpdateImage", 3, "ValidationException", words));
     for _ in 0..4 {
         let _ = account.deliver_config_event().await;
@@ -216,8 +216,8 @@ async fn earlier_failure_does_not_judge_the_new_update() {
     assert_eq!(account.published_types(), ["image.updated"], "{}", account.published_texts());
 }
 
-/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target does
-/// not prevent the others from being processed.
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
 #[tokio::test]
 async fn hanging_image_does_not_keep_the_others_waiting() {
     let config = "  - { name: base, display_name: New }\n  - { name: other, display_name: New }";
@@ -242,13 +242,13 @@ async fn image_that_the_schedule_could_not_read_is_read_again_soon() {
     account.maintainer.read_limit = Duration::from_millis(500);
     account.emulator.add_fault(ScriptedFault::delay_request("DescribeImage", 1, Duration::from_mins(1)));
     account.run_schedule().await;
-    let [body] = &std::mem::take(&mut *account.maintainer.queue.bodies.lock())[..] else { panic!("one message") };
+    let [body] = &account.maintainer.queue.bodies.take()[..] else { panic!("one message") };
     assert_eq!(count_calls(&account), 0);
     account.maintainer.handle_event(Event::parse(body).unwrap()).await.unwrap();
     assert_eq!(count_calls(&account), 1);
     account.finish_updates();
     account.run_schedule().await;
-    assert!(account.maintainer.queue.bodies.lock().is_empty(), "every image was read");
+    assert!(account.maintainer.queue.bodies.read().is_empty(), "every image was read");
 }
 
 /// The event of the end of an update can arrive before `DescribeImage` shows the end.

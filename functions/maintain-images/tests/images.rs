@@ -28,7 +28,16 @@ async fn image_is_updated_once_to_match_the_configuration() {
         r#"{"DeleteProperties":["Description"],"DisplayName":"Training base","RoleArn":"arn:aws:iam::123456789012:role/image"}"#,
     ];
     assert_eq!(account.change_requests(), expected);
-    insta::assert_snapshot!(account.published_texts());
+    insta::assert_snapshot!(account.published_texts(), @"
+    image.updated: Image base was updated
+
+    base now matches the configuration.
+
+    Settings updated:
+    - display_name: Base → Training base
+    - description: removed old
+    - role_arn: arn:aws:iam::123456789012:role/old → arn:aws:iam::123456789012:role/image
+    ");
     let before = account.emulator.logged_requests().len();
     account.run_schedule().await;
     let calls = account.emulator.logged_requests().len() - before;
@@ -47,7 +56,7 @@ async fn failed_update_is_not_repeated_until_the_config_changes() {
         account.finish_updates();
     }
     assert_eq!(account.change_requests().len(), 1);
-    account.put_config("2", "  - { name: base, display_name: Newer }");
+    account.declare_images("2", "  - { name: base, display_name: Newer }");
     for _ in 0..3 {
         account.run_schedule().await;
         account.finish_updates();

@@ -59,7 +59,7 @@ async fn settings_that_were_noted_and_not_sent_are_sent() {
         lost.set_time(current_time() + PERIOD);
     }
     let find_row = |account: &AppAccount| {
-        let rows = account.maintainer.ledger.table().rows.lock();
+        let rows = account.maintainer.ledger.table().rows.read();
         rows.iter()
             .find(|(key, _)| key.starts_with("app#arn"))
             .map(|(key, (_, row))| (key.clone(), row.clone()))
@@ -71,7 +71,7 @@ async fn settings_that_were_noted_and_not_sent_are_sent() {
 
     let account = create_account(TIER).await;
     account.set_time(current_time() + SignedDuration::from_mins(75));
-    account.maintainer.ledger.table().rows.lock().insert(key, (1, row));
+    account.maintainer.ledger.table().put_json(&key, 1, row);
     account.run_days(1).await;
     assert_eq!((account.tier().await.as_str(), account.change_requests().len()), ("large", 1));
     assert_eq!(results(&account), ["partner_app.config_updated"]);
@@ -100,10 +100,10 @@ async fn drift_after_a_successful_update_is_corrected() {
     assert_eq!(results(&account), ["partner_app.config_updated"; 2]);
 }
 
-/// SEMANTICS three-tries: An update of a partner app that SageMaker refuses or that fails is retried
-/// in a later maintenance window, with three attempts in total, and after that only when a new
-/// version of the configuration is uploaded. A refusal is reported at once, with SageMaker's reason
-/// and once per cause; an upgrade that fails after it started is reported each time.
+/// SEMANTICS three-tries: An update of a partner app that SageMaker refuses or that fails is
+/// retried in a later maintenance window, with three attempts in total, and after that only when a
+/// new version of the configuration is uploaded. A refusal is reported at once, with SageMaker's
+/// reason and once per cause; an upgrade that fails after it started is reported each time.
 #[tokio::test]
 async fn failed_update_is_tried_three_times() {
     let words = "not what the account may have";
@@ -127,7 +127,7 @@ async fn failed_update_is_tried_three_times() {
         assert_eq!(call_times(&account), ["Mon 01 01:00", "Mon 08 01:00", "Mon 15 01:00"], "{fault:?}");
         // The last one says that the update is not tried any more.
         assert_eq!(results(&account), in_all, "{fault:?}");
-        let published = account.maintainer.notifier.topic().published.lock().clone();
+        let published = account.maintainer.notifier.topic().published().clone();
         assert!(published.last().unwrap().text.contains(words), "{}", published.last().unwrap().text);
         account.emulator.clear_faults();
         account.put_config("2", config);
@@ -147,7 +147,7 @@ async fn role_that_cannot_be_assumed_yet_is_not_reported() {
         account.emulator.add_fault(fault);
         account.run_days(1).await;
         assert_eq!(results(&account), reported);
-        let published = account.maintainer.notifier.topic().published.lock().clone();
+        let published = account.maintainer.notifier.topic().published().clone();
         let is_named = published.iter().any(|notification| notification.text.contains(words));
         assert_eq!(is_named, refusals == 3);
     }
@@ -177,7 +177,7 @@ async fn scheduled_run_that_meets_another_is_no_error() {
     account.set_time(current_time() + SignedDuration::from_mins(60));
     let claim = json!({ "state": "claimed", "until": (current_time() + SignedDuration::from_mins(1)).to_string() });
     let key = "notice#app-available-arn:aws:sagemaker:eu-west-1:123456789012:partner-app/app-000000000000-1.4";
-    account.maintainer.ledger.table().rows.lock().insert(key.to_owned(), (1, claim));
+    account.maintainer.ledger.table().put_json(key, 1, claim);
     let result = account.maintainer.handle_schedule().await.unwrap();
     assert!(result["later"].as_str().is_some_and(|cause| cause.contains("another invocation")), "{result}");
     assert_eq!(account.change_requests().len(), 1, "the rest of the run is done");
@@ -238,11 +238,11 @@ async fn upgrade_to_a_patch_version_succeeds_and_counts() {
 async fn unpublished_notice_keeps_no_app_from_its_update() {
     let config = "partner_apps: [ { app: unknown }, { app: fiddler, window: { start: MON:01:00 }, tier: large } ]";
     let account = create_account(config).await;
-    *account.maintainer.notifier.topic().refuses.lock() = true;
+    account.maintainer.notifier.topic().refuses.set(true);
     account.set_time(current_time() + SignedDuration::from_mins(60));
     account.maintainer.handle_schedule().await.unwrap_err();
     assert_eq!(account.change_requests().len(), 1);
-    *account.maintainer.notifier.topic().refuses.lock() = false;
+    account.maintainer.notifier.topic().refuses.set(false);
     account.run_days(1).await;
     assert_eq!(
         account.published_types(),
@@ -250,8 +250,8 @@ async fn unpublished_notice_keeps_no_app_from_its_update() {
     );
 }
 
-/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target does
-/// not prevent the others from being processed.
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
 #[tokio::test]
 async fn hanging_app_does_not_keep_the_others_waiting() {
     let config = "partner_apps:

@@ -51,8 +51,18 @@ async fn production_is_upgraded_after_staging_and_a_waiting_period() {
     assert_eq!(tokens[0], tokens[1], "a retry is the same call");
     assert_ne!(tokens[3], tokens[4], "a new attempt is a new call");
     assert!(tokens.iter().all(|token| token.len() == 36), "{tokens:?}");
-    insta::assert_snapshot!(account.published_subjects().join("\n"));
-    let published = account.maintainer.notifier.topic().published.lock();
+    insta::assert_snapshot!(account.published_subjects().join("\n"), @"
+    partner_app.upgrade_available: staging: upgrade to 1.4 available
+    partner_app.upgrade_available: production: upgrade to 1.4 available
+    partner_app.config_updated: staging: settings updated
+    partner_app.upgrade_started: staging: upgrade to 1.4 started
+    partner_app.upgraded: staging: upgraded to 1.4
+    partner_app.upgrade_started: production: upgrade to 1.4 started
+    partner_app.upgrade_failed: production: upgrade to 1.4 failed
+    partner_app.upgrade_started: production: upgrade to 1.4 started
+    partner_app.upgraded: production: upgraded to 1.4
+    ");
+    let published = account.maintainer.notifier.topic().published();
     let texts: Vec<_> =
         published.iter().map(|notification| format!("{}\n\n{}", notification.subject, notification.text)).collect();
     insta::assert_snapshot!("upgrade_notification_texts", texts.join("\n=====\n"));
@@ -107,7 +117,16 @@ async fn end_of_life_is_announced_and_overrides_the_waiting_period() {
         account.change_requests().iter().map(|request| request.chars().take(18).collect::<String>()).collect();
     // 30 days before 15 June is 16 May, a Sunday; the following Thursday is 20 May.
     assert_eq!(upgrades, ["Tue 02 03:30 app  ", "Thu 20 22:00 app 1"]);
-    insta::assert_snapshot!(account.published_subjects().join("\n"));
+    insta::assert_snapshot!(account.published_subjects().join("\n"), @"
+    partner_app.upgrade_available: staging: upgrade to 1.4 available
+    partner_app.upgrade_available: production: upgrade to 1.4 available
+    partner_app.upgrade_started: staging: upgrade to 1.4 started
+    partner_app.upgraded: staging: upgraded to 1.4
+    partner_app.eol_warning: production: end of life of 1.3 on 15 Jun 2100
+    partner_app.eol_warning: production: end of life of 1.3 on 15 Jun 2100
+    partner_app.upgrade_started: production: upgrade to 1.4 started
+    partner_app.upgraded: production: upgraded to 1.4
+    ");
 }
 
 #[tokio::test]
@@ -125,7 +144,15 @@ partner_apps:
     let requests = account.change_requests();
     assert_eq!(requests.len(), 2, "{requests:?}");
     assert!(requests[0].contains("team") && requests[1].contains("1.4"), "{requests:?}");
-    insta::assert_snapshot!(account.published_subjects().join("\n"));
+    insta::assert_snapshot!(account.published_subjects().join("\n"), @"
+    partner_app.upgrade_available: grouped: upgrade to 1.4 available
+    partner_app.upgrade_available: fine: upgrade to 1.4 available
+    partner_app.blocked: gone: maintenance blocked: no such app in this account and Region
+    partner_app.blocked: arn:aws:sagemaker:eu-west-1:999999999999:partner-app/app-ABCDEFGHIJKL: maintenance blocked: the app
+    partner_app.blocked: windowless: maintenance blocked: no maintenance window
+    partner_app.blocked: grouped: maintenance blocked: a group pattern is not assigned to the app
+    partner_app.upgrade_started: fine: upgrade to 1.4 started
+    ");
 }
 
 #[tokio::test]

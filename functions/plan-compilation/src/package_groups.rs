@@ -4,10 +4,10 @@
 //! list of the group. The same lists are read from time to time, the least recently read first, so
 //! that an event that never arrives delays and loses nothing (level-triggered reconciliation).
 //!
-//! A rule compiles the newest version that is approved when the rule becomes active, and each
-//! version that is approved later. The ledger therefore records which versions of a group need
-//! nothing more. A version is recorded after it was planned: after a crash in between, it is
-//! planned again, which changes nothing.
+//! A rule compiles the newest version that is approved when the rule becomes active, and each version
+//! that is approved later. The ledger therefore records which versions of a group need nothing more.
+//! A version is recorded after it was planned: after a crash in between, it is planned again, which
+//! changes nothing.
 
 use std::{
     collections::BTreeSet,

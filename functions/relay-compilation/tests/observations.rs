@@ -5,16 +5,14 @@
 use std::collections::BTreeMap;
 
 use automation::{
-    ForeignJobs, ModelNotifier,
+    ForeignJobs,
     event::{Event, JobObservation, Observer},
 };
 use jiff::Timestamp;
-use ledger::Ledger;
-use neo::{JobDescription, JobName, JobStatus};
-use notifications::notifier::Notifier;
+use neo::{JobName, JobStatus};
 use proptest::prelude::*;
 use relay_compilation::JobRelay;
-use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic};
+use support::{MemoryJobs, MemoryQueue, TestStack, job_description};
 use tokio::runtime::Builder;
 
 /// Number of jobs in a history.
@@ -51,38 +49,18 @@ fn next_status(status: Option<JobStatus>, end: JobStatus) -> Option<JobStatus> {
     }
 }
 
-fn create_description(name: &str, status: JobStatus) -> JobDescription {
-    JobDescription {
-        name: name.to_owned(),
-        arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/{name}"),
-        status,
-        source: "s3://models/a.tar.gz".to_owned(),
-        framework: "ONNX".to_owned(),
-        data_input_config: None,
-        target: "ml_c5".to_owned(),
-        options: neo::JobOptions::default(),
-        output_location: "s3://artifacts/a/".to_owned(),
-        artifact: None,
-        failure_reason: (status == JobStatus::Failed).then(|| "ClientError: no".to_owned()),
-        created_at: None,
-        started_at: None,
-        ended_at: None,
-    }
-}
-
 async fn run_history(history: &[ObservationStep]) {
     let jobs = MemoryJobs::default();
-    let ledger = Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH);
-    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
-    let objects = MemoryObjects::default();
+    let stack = TestStack::new(|| Timestamp::UNIX_EPOCH);
+    let ledger = stack.ledger.clone();
     let relay = JobRelay {
         jobs: jobs.clone(),
-        ledger: ledger.clone(),
-        models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects, "artifacts".to_owned()),
-        notifier,
+        models: stack.model_notifier(),
+        ledger: stack.ledger,
+        notifier: stack.notifier,
         requests: MemoryQueue::default(),
         foreign: ForeignJobs::default(),
-        clock: || Timestamp::UNIX_EPOCH,
+        clock: stack.clock,
     };
     let observation = |name: String| Event::Job(JobObservation::without_status(name, Observer::StateChange));
     let mut pending: Vec<String> = Vec::new();
@@ -90,9 +68,9 @@ async fn run_history(history: &[ObservationStep]) {
         match step {
             ObservationStep::ProgressJob { job, end, deliveries } => {
                 let name = format!("job-{job}");
-                let current = jobs.jobs.lock().get(&name).map(|job| job.status);
+                let current = jobs.jobs.read().get(&name).map(|job| job.status);
                 if let Some(status) = next_status(current, *end) {
-                    jobs.jobs.lock().insert(name.clone(), create_description(&name, status));
+                    jobs.put_job(job_description(&name, status));
                     pending.extend(std::iter::repeat_n(name, usize::from(*deliveries)));
                 }
             }
@@ -105,13 +83,13 @@ async fn run_history(history: &[ObservationStep]) {
     }
     // The sweep finds the status changes whose events were lost.
     let actual: BTreeMap<String, JobStatus> =
-        jobs.jobs.lock().iter().map(|(name, job)| (name.clone(), job.status)).collect();
+        jobs.jobs.read().iter().map(|(name, job)| (name.clone(), job.status)).collect();
     for name in pending.into_iter().chain(actual.keys().cloned()) {
         relay.handle_event(observation(name)).await.unwrap();
     }
 
     let mut published: BTreeMap<String, usize> = BTreeMap::new();
-    for notification in relay.notifier.topic().published.lock().iter() {
+    for notification in relay.notifier.topic().published().iter() {
         *published.entry(notification.id.clone()).or_default() += 1;
     }
     assert!(published.values().all(|times| *times == 1), "expected each notification once: {published:#?}");

@@ -93,8 +93,8 @@ compilation:
         - { device: ml_c5, compiler_options: { mcpu: skylake-avx512 } }
 ";
 
-/// When the document was uploaded that is in use when the stack first loads its configuration with the
-/// checks of this release.
+/// When the document was uploaded that is in use when the stack first loads its configuration with
+/// the checks of this release.
 const FIRST_UPLOAD: Timestamp = Timestamp::constant(1_000_000, 0);
 
 async fn load_and_report(
@@ -184,7 +184,7 @@ async fn version_deleted_since_it_was_listed_is_skipped() {
     for (version, text) in [("1", GOOD), ("2", GOOD), ("3", "")] {
         put_document(&objects, version, text);
     }
-    objects.deleted_since.lock().insert("2".to_owned());
+    objects.deleted_since.update(|versions| versions.insert("2".to_owned()));
     assert_eq!(config_source(&objects).load_active().await.unwrap().version(), Some("1"));
 }
 
@@ -196,7 +196,7 @@ async fn records_wait_while_a_known_configuration_is_missing() {
         assert!(matches!(find_config(&objects, &notifier).await.unwrap(), FoundConfig::Unavailable(_)), "{breaks}");
         put_document(&objects, "good", GOOD);
         find_config(&objects, &notifier).await.unwrap();
-        objects.objects.lock().clear();
+        objects.objects.take();
         if breaks == "invalid" {
             put_document(&objects, "bad", "version: 1\ncompilation: [");
         }
@@ -223,7 +223,7 @@ async fn accepted_version_is_reported_once_with_its_changes() {
         find_config(&objects, &notifier).await.unwrap();
     }
     assert_eq!(notifier.topic().types(), ["config.rejected"]);
-    let texts: Vec<_> = notifier.topic().accepted.lock().iter().map(|published| published.text.clone()).collect();
+    let texts: Vec<_> = notifier.topic().accepted.read().iter().map(|published| published.text.clone()).collect();
     insta::assert_snapshot!(texts.join("---\n"), @r"
     The configuration s3://config/automation.yaml is valid and active.
 
@@ -249,7 +249,7 @@ async fn crash_after_publishing_repeats_nothing() {
     let row = ValidConfigRow { version: Some("v1".to_owned()) };
     notifier.ledger().record_valid_config(&row).await.unwrap();
     find_config(&objects, &notifier).await.unwrap();
-    assert_eq!(notifier.topic().accepted.lock().len(), 2);
+    assert_eq!(notifier.topic().accepted.read().len(), 2);
     assert_eq!(notifier.ledger().find_valid_config().await.unwrap().unwrap().version.as_deref(), Some("v2"));
 }
 
@@ -260,7 +260,7 @@ async fn version_recorded_by_an_earlier_release_is_not_reported() {
     let row = ValidConfigRow { version: Some("v1".to_owned()) };
     notifier.ledger().record_valid_config(&row).await.unwrap();
     find_config(&objects, &notifier).await.unwrap();
-    assert!(notifier.topic().accepted.lock().is_empty());
+    assert!(notifier.topic().accepted.read().is_empty());
 }
 
 #[tokio::test]
@@ -270,7 +270,7 @@ async fn version_after_a_deleted_one_is_reported_whole() {
     notifier.ledger().record_valid_config(&row).await.unwrap();
     put_document(&objects, "v1", GOOD);
     find_config(&objects, &notifier).await.unwrap();
-    let published = notifier.topic().accepted.lock();
+    let published = notifier.topic().accepted.read();
     assert!(published[0].text.contains("Declared:\n- rules: all (** for ml_c5)"), "{}", published[0].text);
 }
 
@@ -287,5 +287,5 @@ async fn version_reported_elsewhere_delays_nothing() {
     found.await.unwrap_err();
     assert_eq!(notifier.ledger().find_valid_config().await.unwrap(), None, "so that the next one reports it");
     find_config(&objects, &notifier).await.unwrap();
-    assert_eq!(notifier.topic().accepted.lock().len(), 1);
+    assert_eq!(notifier.topic().accepted.read().len(), 1);
 }

@@ -138,7 +138,7 @@ async fn stalled_body_is_resumed() {
 }
 
 #[tokio::test]
-async fn body_without_announced_length_ends_with_the_size_of_the_event() {
+async fn body_without_length_ends_with_the_size_of_the_event() {
     let (objects, requests) = serve_object(vec![Answer::Unannounced(70_000), Answer::Unannounced(10_000)]);
     assert!(read_object(&objects, Some(SIZE as u64)).await.unwrap() == build_content());
     assert_eq!(seen_ranges(&requests), ["", "bytes=70000-", "bytes=80000-"]);

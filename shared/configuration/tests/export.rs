@@ -62,7 +62,15 @@ fn exported_images_are_unchanged() {
         tags: Some(BTreeMap::from([("team".to_owned(), "ml".to_owned()), ("aws:owner".to_owned(), "x".to_owned())])),
     };
     let text = format_yaml(&export_images(std::slice::from_ref(&image)));
-    insta::assert_snapshot!(text);
+    insta::assert_snapshot!(text, @r#"
+    version: 1
+    images:
+      - name: "base"
+        description: "- a: b"
+        role_arn: "arn:aws:iam::123456789012:role/image"
+        tags:
+          team: "ml"
+    "#);
     let declared = ConfigDocument::parse(&text).unwrap().declared.images;
     let observed = [ImageObservation::Described(Box::new(image))];
     let plan = plan_images(&declared, &observed, &[UpdateHistory::default()], jiff::Timestamp::UNIX_EPOCH);

@@ -39,8 +39,8 @@ pub struct PackageRule {
     /// What the rule names. With other groups, it is active from then on.
     pub groups: String,
     pub active_since: Timestamp,
-    /// Since when it applies to the groups that it applies to now: what the rules before it name
-    /// can change, and whether it applies to more groups than a rule may.
+    /// Since when it applies to the groups that it applies to now: what the rules before it name can
+    /// change, and whether it applies to more groups than a rule may.
     pub unchanged_since: Timestamp,
     /// Whether it applies to more groups than a rule may: none of them is compiled.
     pub has_too_many_groups: bool,
@@ -62,16 +62,16 @@ pub struct PackageGroupRow {
 pub struct PackageVersions {
     /// The name of the rule.
     pub rule: String,
-    /// The rule's [`PackageRule::active_since`]. A rule that was removed and added again is active
-    /// from then on.
+    /// The rule's [`PackageRule::active_since`]. A rule that was removed and added again is active from
+    /// then on.
     pub active_since: Timestamp,
     /// When the rule saw the versions first.
     pub opened_at: Timestamp,
     /// Numbers of the approved versions that need nothing more: they were planned, or approved
     /// before the rule became active.
     pub handled: BTreeSet<u32>,
-    /// The newest version when it was planned. Its [`ModelPackage::version`] shows whether the rule
-    /// was changed since.
+    /// The newest version when it was planned. Its [`ModelPackage::version`] shows whether the rule was
+    /// changed since.
     pub planned: Option<ModelPackage>,
 }
 

@@ -301,7 +301,7 @@ fn contains_members(stored: &Value, read: &Value) -> bool {
 fn read_rows_as_first_release(table: &MemoryTable) -> BTreeSet<String> {
     use first_release as first;
     let mut kinds = BTreeSet::new();
-    for (key, (_, row)) in table.rows.lock().iter().filter(|(key, _)| !NEW_ROWS.iter().any(|new| key.starts_with(new)))
+    for (key, (_, row)) in table.rows.read().iter().filter(|(key, _)| !NEW_ROWS.iter().any(|new| key.starts_with(new)))
     {
         let kind = key.split('#').next().unwrap();
         match kind {
@@ -427,7 +427,7 @@ fn golden_rows() -> [(&'static str, Value); 6] {
 async fn rows_of_the_first_release_survive_upgrade_and_rollback() {
     let ledger = new_ledger();
     for (key, row) in golden_rows() {
-        ledger.table().rows.lock().insert(key.to_owned(), (1, row));
+        ledger.table().rows.update(|rows| rows.insert(key.to_owned(), (1, row)));
     }
     read_rows_as_first_release(ledger.table());
     let name = JobName::from("resnet-ml-c5-abc".to_owned());

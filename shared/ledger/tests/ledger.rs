@@ -10,44 +10,27 @@ use ledger::{
 };
 use maintenance::{PendingUpdate, UpdateCalls, UpdateHistory};
 use model_archive::{Problem, Warning};
-use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
+use neo::{CompilationRequest, JobDescription, JobName, JobStatus, Upload};
 use serde::{Deserialize, Serialize};
-use support::MemoryTable;
+use support::{MemoryTable, compilation_request, job_description, model_row, model_upload};
 use worker::{CallError, CallErrorKind, Clock, Failure};
 
 fn new_ledger() -> Ledger<MemoryTable> {
     Ledger::new(MemoryTable::default(), || Timestamp::UNIX_EPOCH)
 }
 
-fn compilation_request(version: &str) -> CompilationRequest {
-    let job = format!("resnet-ml-c5-{version}");
-    serde_json::from_value(serde_json::json!({
-        "version": 1, "job_name": job, "model": format!("model-{version}"), "content": "same",
-        "source": { "bucket": "models", "key": "resnet.tar.gz", "version_id": version, "etag": "e", "size": 1 },
-        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
-        "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/resnet/",
-        "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
-    }))
-    .unwrap()
+/// The request for a version of the upload, whose bytes are those of the other versions.
+fn request_for(version: &str) -> CompilationRequest {
+    let upload = Upload { version_id: Some(version.to_owned()), ..model_upload("resnet.tar.gz") };
+    CompilationRequest {
+        content: serde_json::from_value("same".into()).unwrap(),
+        source: upload.into(),
+        ..compilation_request(&format!("resnet-ml-c5-{version}"))
+    }
 }
 
 fn described_job(job: &JobName, status: JobStatus) -> JobDescription {
-    JobDescription {
-        name: job.to_string(),
-        arn: format!("arn:{job}"),
-        status,
-        source: "s3://models/resnet.tar.gz".to_owned(),
-        framework: "ONNX".to_owned(),
-        data_input_config: None,
-        target: "ml_c5".to_owned(),
-        options: neo::JobOptions::default(),
-        output_location: "s3://artifacts/resnet/".to_owned(),
-        artifact: None,
-        failure_reason: None,
-        created_at: None,
-        started_at: None,
-        ended_at: None,
-    }
+    JobDescription { failure_reason: None, ..job_description(job.as_str(), status) }
 }
 
 /// SEMANTICS same-bytes-once: When the same bytes are uploaded again under the same key, they are
@@ -56,7 +39,7 @@ fn described_job(job: &JobName, status: JobStatus) -> JobDescription {
 #[tokio::test]
 async fn same_bytes_are_compiled_again_only_after_a_failure() {
     let ledger = new_ledger();
-    let (first, second, third) = (compilation_request("v1"), compilation_request("v2"), compilation_request("v3"));
+    let (first, second, third) = (request_for("v1"), request_for("v2"), request_for("v3"));
     assert_eq!(ledger.claim_job(&first, Reuse::Running).await.unwrap(), first.job_name);
     assert_eq!(
         ledger.claim_job(&first, Reuse::Running).await.unwrap(),
@@ -80,15 +63,15 @@ async fn same_bytes_are_compiled_again_only_after_a_failure() {
 async fn jobs_that_need_an_approval_are_shared_once_completed() {
     for approved_only in [true, false] {
         let ledger = new_ledger();
-        let first = CompilationRequest { approved_only, ..compilation_request("v1") };
-        let second = CompilationRequest { approved_only: !approved_only, ..compilation_request("v2") };
-        let third = CompilationRequest { approved_only: !approved_only, ..compilation_request("v3") };
+        let first = CompilationRequest { approved_only, ..request_for("v1") };
+        let second = CompilationRequest { approved_only: !approved_only, ..request_for("v2") };
+        let third = CompilationRequest { approved_only: !approved_only, ..request_for("v3") };
         ledger.claim_job(&first, Reuse::Running).await.unwrap();
         assert_eq!(ledger.claim_job(&second, Reuse::Running).await.unwrap(), second.job_name, "{approved_only}");
         assert_eq!(ledger.claim_job(&third, Reuse::Running).await.unwrap(), second.job_name, "{approved_only}");
         let waiting = ledger.find_job(&first.job_name).await.unwrap().unwrap();
         assert_eq!(waiting.models, BTreeSet::from([first.model.clone()]), "{approved_only}");
-        let completed = CompilationRequest { approved_only, ..compilation_request("v4") };
+        let completed = CompilationRequest { approved_only, ..request_for("v4") };
         ledger.record_observation(&described_job(&second.job_name, JobStatus::Completed)).await.unwrap();
         assert_eq!(ledger.claim_job(&completed, Reuse::Running).await.unwrap(), second.job_name, "{approved_only}");
     }
@@ -123,7 +106,7 @@ async fn older_configuration_is_refused_for_the_time_of_an_invocation() {
 #[tokio::test]
 async fn late_observation_changes_nothing() {
     let ledger = new_ledger();
-    let job = compilation_request("v1").job_name;
+    let job = request_for("v1").job_name;
     for (status, expected) in [
         (JobStatus::InProgress, JobStatus::InProgress),
         (JobStatus::Starting, JobStatus::InProgress),
@@ -137,7 +120,7 @@ async fn late_observation_changes_nothing() {
 #[tokio::test]
 async fn rejected_request_stays_rejected() {
     let ledger = new_ledger();
-    let request = compilation_request("v1");
+    let request = request_for("v1");
     ledger.mark_job_rejected(&request, "no such target").await.unwrap();
     ledger.mark_job_accepted(&request).await.unwrap();
     let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
@@ -149,7 +132,7 @@ async fn rejected_request_stays_rejected() {
 #[tokio::test]
 async fn texts_of_any_length_fit_into_an_item() {
     let ledger = new_ledger();
-    let request = compilation_request("v1");
+    let request = request_for("v1");
     ledger.claim_job(&request, Reuse::Never).await.unwrap();
     ledger.mark_job_rejected(&request, &"no ".repeat(200_000)).await.unwrap();
     let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
@@ -158,19 +141,8 @@ async fn texts_of_any_length_fit_into_an_item() {
     let long = "x".repeat(64 * 1024);
     let problems: Vec<_> = (0..2000).map(|n| Problem::new("open", format!("{n} {long}"), long.clone())).collect();
     let warnings = vec![Warning::new("layout-unusual", long.clone()); 2000];
-    let model = ModelRow {
-        source: request.source.clone(),
-        rule: None,
-        state: ModelState::Rejected,
-        jobs: Vec::new(),
-        unused_jobs: BTreeSet::new(),
-        problems,
-        warnings,
-        planned_at: Timestamp::UNIX_EPOCH,
-        sequencer: None,
-        last_replay: None,
-        stops_older: false,
-    };
+    let row = model_row(request.source.clone(), Vec::new());
+    let model = ModelRow { state: ModelState::Rejected, problems, warnings, ..row };
     let created = ledger.create_model(&request.model, model).await.unwrap();
     assert_eq!(created.warnings.last().unwrap().code, "more");
     assert_eq!(created.problems.last().unwrap().problem, "1980 more problems are not listed");
@@ -213,14 +185,14 @@ async fn sweep_position_never_moves_backwards() {
 #[tokio::test]
 async fn stored_field_names_are_those_of_earlier_releases() {
     let ledger = new_ledger();
-    ledger.claim_job(&compilation_request("v1"), Reuse::Running).await.unwrap();
+    ledger.claim_job(&request_for("v1"), Reuse::Running).await.unwrap();
     ledger.record_sweep_position(SweepRow::new(Timestamp::UNIX_EPOCH)).await.unwrap();
     let calls = UpdateCalls::default();
     let pending =
         PendingUpdate { digest: "d".to_owned(), changes: Vec::new(), requested_at: Timestamp::UNIX_EPOCH, calls };
     let history = UpdateHistory { pending: Some(pending), failed: None };
     ledger.record_update_history(UpdatedKind::Image, "base", &UpdateHistory::default(), &history).await.unwrap();
-    let rows = ledger.table().rows.lock();
+    let rows = ledger.table().rows.read();
     for (key, field) in
         [("job#resnet-ml-c5-v1", "states"), ("sweep#compilation-jobs", "asked_until"), ("image#base", "of")]
     {
@@ -231,17 +203,17 @@ async fn stored_field_names_are_those_of_earlier_releases() {
 #[tokio::test]
 async fn row_of_a_shared_job_stops_growing() {
     let ledger = new_ledger();
-    let first = compilation_request("v0");
+    let first = request_for("v0");
     ledger.claim_job(&first, Reuse::Running).await.unwrap();
     for version in 1..100 {
-        let job = ledger.claim_job(&compilation_request(&format!("v{version}")), Reuse::Running).await.unwrap();
+        let job = ledger.claim_job(&request_for(&format!("v{version}")), Reuse::Running).await.unwrap();
         assert_eq!(job, first.job_name, "{version}");
     }
-    let next = compilation_request("v100");
+    let next = request_for("v100");
     assert_eq!(ledger.claim_job(&next, Reuse::Running).await.unwrap(), next.job_name, "expected a job of its own");
     ledger.record_observation(&described_job(&next.job_name, JobStatus::Completed)).await.unwrap();
     for version in 101..103 {
-        let request = compilation_request(&format!("v{version}"));
+        let request = request_for(&format!("v{version}"));
         assert_eq!(ledger.claim_job(&request, Reuse::Running).await.unwrap(), next.job_name);
     }
     let row = ledger.find_job(&next.job_name).await.unwrap().unwrap();
@@ -264,7 +236,7 @@ async fn later_job_of_a_name_gets_a_new_row() {
     assert!(kept.is_outdated_by(JobStatus::Starting, job(3, JobStatus::Starting).created_at));
     assert!(!kept.is_outdated_by(JobStatus::Starting, job(2, JobStatus::Starting).created_at));
     // The name of a job of this stack is derived from its content.
-    let request = compilation_request("v1");
+    let request = request_for("v1");
     ledger.mark_job_rejected(&request, "no").await.unwrap();
     let own = ledger.find_job(&request.job_name).await.unwrap().unwrap();
     assert!(!own.is_outdated_by(JobStatus::Starting, job(9, JobStatus::Starting).created_at));
@@ -274,21 +246,10 @@ async fn later_job_of_a_name_gets_a_new_row() {
 #[tokio::test]
 async fn failed_job_of_a_superseded_plan_is_not_retried() {
     let ledger = new_ledger();
-    let request = CompilationRequest { retries: 1, ..compilation_request("v1") };
+    let request = CompilationRequest { retries: 1, ..request_for("v1") };
     let job = ledger.claim_job(&request, Reuse::Never).await.unwrap();
-    let row = ModelRow {
-        source: request.source.clone(),
-        rule: None,
-        state: ModelState::Planned,
-        jobs: vec![job.clone()],
-        unused_jobs: BTreeSet::new(),
-        problems: Vec::new(),
-        warnings: Vec::new(),
-        planned_at: Timestamp::UNIX_EPOCH,
-        sequencer: None,
-        last_replay: None,
-        stops_older: true,
-    };
+    let row = model_row(request.source.clone(), vec![job.clone()]);
+    let row = ModelRow { state: ModelState::Planned, stops_older: true, ..row };
     ledger.create_model(&request.model, row).await.unwrap();
     ledger.mark_model_superseded(&request.model).await.unwrap();
     ledger.mark_planned_as(&request.model, ModelState::Requested).await.unwrap();
@@ -299,12 +260,12 @@ async fn failed_job_of_a_superseded_plan_is_not_retried() {
     assert!(!ledger.replace_failed_job(&failed, &next).await.unwrap(), "expected no further attempt");
 }
 
-/// Two deliveries of one request: SageMaker accepts the first and refuses the second, and does not show
-/// the job yet.
+/// Two deliveries of one request: SageMaker accepts the first and refuses the second, and does not
+/// show the job yet.
 #[tokio::test]
 async fn refusal_does_not_overwrite_an_accepted_job() {
     let ledger = new_ledger();
-    let request = compilation_request("v1");
+    let request = request_for("v1");
     ledger.mark_job_accepted(&request).await.unwrap();
     assert_eq!(ledger.mark_job_rejected(&request, "no such role").await.unwrap(), JobStatus::Starting);
     let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
@@ -356,13 +317,13 @@ impl LedgerRow for OldJobRow {
 async fn requested_jobs_of_an_earlier_release_hide_no_running_job() {
     let ledger = ledger_at(&new_ledger(), || Timestamp::from_second(100).unwrap());
     for number in 0..30 {
-        let request = compilation_request(&format!("old{number}"));
+        let request = request_for(&format!("old{number}"));
         ledger.claim_job(&request, Reuse::Never).await.unwrap();
         let key = format!("job#{}", request.job_name);
-        let (revision, row) = ledger.table().rows.lock()[&key].clone();
+        let (revision, row) = ledger.table().rows.read()[&key].clone();
         ledger.table().put_row(&key, Some(revision), &OldJobRow(row), Timestamp::MAX).await.unwrap();
     }
-    let running = compilation_request("running");
+    let running = request_for("running");
     ledger.mark_job_accepted(&running).await.unwrap();
     for _ in 0..2 {
         let found = ledger.next_running_jobs(JobOwner::Stack, None, 20).await.unwrap();

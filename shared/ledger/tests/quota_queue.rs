@@ -1,24 +1,17 @@
 //! The quota queue: fair, without loss, and as long as it has to be.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::{collections::BTreeMap, mem};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use ledger::{Ledger, LedgerRow, LedgerTable, List, ListRange, Reuse, Versioned};
 use neo::{CompilationRequest, JobName};
 use serde_json::json;
-use support::{MemoryQueue, MemoryTable, Shared, Stepwise, crash_after, interleave};
+use support::{MemoryQueue, MemoryTable, Shared, Stepwise, compilation_request, crash_after, interleave};
 use worker::CallError;
 
 fn request_for(model: &str, job: &str) -> CompilationRequest {
-    serde_json::from_value(json!({
-        "version": 1, "job_name": job, "model": model, "content": job,
-        "source": { "bucket": "models", "key": "resnet.tar.gz", "version_id": "v1", "etag": "e", "size": 1 },
-        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
-        "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/resnet/",
-        "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
-    }))
-    .unwrap()
+    CompilationRequest { model: serde_json::from_value(model.into()).unwrap(), ..compilation_request(job) }
 }
 
 fn new_ledger(table: &MemoryTable) -> Ledger<MemoryTable> {
@@ -26,7 +19,7 @@ fn new_ledger(table: &MemoryTable) -> Ledger<MemoryTable> {
 }
 
 fn job_names(queue: &MemoryQueue) -> Vec<String> {
-    let bodies = queue.bodies.lock();
+    let bodies = queue.bodies.read();
     let requests = bodies.iter().map(|body| serde_json::from_str::<CompilationRequest>(body).unwrap());
     requests.map(|request| request.job_name.to_string()).collect()
 }
@@ -77,18 +70,18 @@ struct CountingTable {
 
 impl LedgerTable for CountingTable {
     async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
-        *self.rows.lock() += 1;
+        self.rows.update(|rows| *rows += 1);
         self.table.get_row(key).await
     }
 
     async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
-        *self.rows.lock() += keys.len();
+        self.rows.update(|rows| *rows += keys.len());
         self.table.get_rows(keys).await
     }
 
     async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
         let listed = self.table.list_rows(list, range, count).await?;
-        *self.rows.lock() += listed.len();
+        self.rows.update(|rows| *rows += listed.len());
         Ok(listed)
     }
 
@@ -99,7 +92,7 @@ impl LedgerTable for CountingTable {
         row: &R,
         expires_at: Timestamp,
     ) -> Result<bool, CallError> {
-        *self.rows.lock() += 1;
+        self.rows.update(|rows| *rows += 1);
         self.table.put_row(key, expected_revision, row, expires_at).await
     }
 }
@@ -109,9 +102,9 @@ async fn count_touched_rows(table: MemoryTable) -> (usize, usize) {
     let counting = CountingTable { table, rows: Shared::default() };
     let ledger = Ledger::new(counting.clone(), || Timestamp::UNIX_EPOCH);
     assert!(ledger.park_refused_request(&request_for("m", "one-more"), "the quota is used up").await.unwrap());
-    let to_park = mem::take(&mut *counting.rows.lock());
+    let to_park = counting.rows.take();
     assert_eq!(ledger.release_parked_requests(&MemoryQueue::default(), 1).await.unwrap(), 1);
-    (to_park, *counting.rows.lock())
+    (to_park, *counting.rows.read())
 }
 
 /// Parks 100,000 requests of 1,000 models: each is released once, and to park or to release one, as
@@ -133,7 +126,7 @@ async fn hundred_thousand_requests_are_parked_and_released() {
         }
     }
     assert_eq!(touched[0], touched[1]);
-    let largest = table.rows.lock().values().map(|(_, row)| row.to_string().len()).max().unwrap();
+    let largest = table.rows.read().values().map(|(_, row)| row.to_string().len()).max().unwrap();
     assert!(largest < 4 * 1024, "expected no row to grow: {largest} bytes");
     let mut released: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..3 {
@@ -161,8 +154,8 @@ async fn cancelled_request_is_not_released() {
     assert!(!ledger.park_request(&request_for("m", "cancelled")).await.unwrap());
 }
 
-/// A function crashes before each of its calls while it parks, and while it releases: its message is
-/// delivered again, and the request is sent once or twice.
+/// A function crashes before each of its calls while it parks, and while it releases: its message
+/// is delivered again, and the request is sent once or twice.
 #[tokio::test]
 async fn parked_request_survives_crashes() {
     let request = request_for("m", "job");
@@ -230,7 +223,7 @@ async fn requests_parked_by_an_earlier_release_are_released() {
     }
     let row =
         json!({ "models": [ { "model": "a", "jobs": ["a-0", "a-1", "gone"] }, { "model": "b", "jobs": ["b-0"] } ] });
-    table.rows.lock().insert("parked#compilation-requests".to_owned(), (7, row));
+    table.put_json("parked#compilation-requests", 7, row);
     let stepwise = Ledger::new(Stepwise(table.clone()), || Timestamp::UNIX_EPOCH);
     for calls in 0..30 {
         crash_after(calls, stepwise.move_old_parked_requests());

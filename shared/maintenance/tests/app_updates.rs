@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{at, observed_app, parse_apps};
+use common::{RunFault, any_run_fault, at, observed_app, parse_apps};
 use jiff::{SignedDuration, Timestamp};
 use maintenance::{
     UpdateCalls,
@@ -24,33 +24,6 @@ const OPENING: &str = "2026-12-01T03:30:00Z";
 /// Runs that fall into one opening.
 const RUNS_OF_OPENING: i64 = 4;
 
-/// What happens to a run.
-#[derive(Debug, Clone, Copy)]
-enum CallFault {
-    NoFault,
-    Refused,
-    /// The request is lost, or its response.
-    Lost {
-        took_effect: bool,
-    },
-    /// The function crashes after it recorded the request, before or after the call.
-    Crashed {
-        took_effect: bool,
-    },
-    /// SageMaker accepts the settings and keeps showing others.
-    Normalised,
-}
-
-fn any_call_fault() -> impl Strategy<Value = CallFault> {
-    prop_oneof![
-        Just(CallFault::NoFault),
-        Just(CallFault::Refused),
-        any::<bool>().prop_map(|took_effect| CallFault::Lost { took_effect }),
-        any::<bool>().prop_map(|took_effect| CallFault::Crashed { took_effect }),
-        Just(CallFault::Normalised),
-    ]
-}
-
 /// The app in SageMaker, and what is recorded and announced of it.
 struct AppModel {
     tier: String,
@@ -68,7 +41,7 @@ impl AppModel {
         Self { tier: "small".to_owned(), config: "1", recorded, calls: Vec::new(), false_successes: 0 }
     }
 
-    fn run(&mut self, fault: CallFault, now: Timestamp) {
+    fn run(&mut self, fault: RunFault, now: Timestamp) {
         let declared = parse_apps(TIER);
         let mut app = observed_app("arn:prod".to_owned(), "prod", "1.3", None);
         app.tier = Some(self.tier.clone());
@@ -93,11 +66,11 @@ impl AppModel {
             };
             let requested = history.with_request(pending, update.until, None, now);
             let (after, takes_effect) = match fault {
-                CallFault::NoFault => (requested.with_response(Ok(())), true),
-                CallFault::Normalised => (requested.with_response(Ok(())), false),
-                CallFault::Lost { took_effect } => (requested.with_response(Err(None)), took_effect),
-                CallFault::Crashed { took_effect } => (requested, took_effect),
-                CallFault::Refused => (requested.record_refusal("refused", Some(self.config), now).0, false),
+                RunFault::NoFault => (requested.with_response(Ok(())), true),
+                RunFault::Normalised => (requested.with_response(Ok(())), false),
+                RunFault::Lost { took_effect } => (requested.with_response(Err(None)), took_effect),
+                RunFault::Crashed { took_effect } => (requested, took_effect),
+                RunFault::Refused => (requested.record_refusal("refused", Some(self.config), now).0, false),
             };
             history = after;
             if takes_effect {
@@ -114,7 +87,7 @@ proptest! {
     /// version of the configuration is applied.
     #[test]
     fn every_history_ends_with_the_declared_settings(
-        weeks in prop::collection::vec(prop::collection::vec(any_call_fault(), 4..5), 0..6),
+        weeks in prop::collection::vec(prop::collection::vec(any_run_fault(), 4..5), 0..6),
         drifts_in_week in 0usize..12,
     ) {
         let mut model = AppModel::new();
@@ -128,7 +101,7 @@ proptest! {
             let calls = model.calls.len() - before;
             prop_assert!(calls <= 3, "{calls} calls in one opening");
             // A later run observes the result.
-            model.run(CallFault::NoFault, now + SignedDuration::from_hours(48));
+            model.run(RunFault::NoFault, now + SignedDuration::from_hours(48));
             openings_in_a_row = if model.tier == "large" { 0 } else { openings_in_a_row + usize::from(calls > 0) };
             prop_assert!(openings_in_a_row <= 3);
             if week == drifts_in_week {
@@ -139,7 +112,7 @@ proptest! {
         }
         model.config = "2";
         for run in 0..2 * RUNS_OF_OPENING {
-            model.run(CallFault::NoFault, now + SignedDuration::from_mins(15 * (run % RUNS_OF_OPENING)));
+            model.run(RunFault::NoFault, now + SignedDuration::from_mins(15 * (run % RUNS_OF_OPENING)));
             if run == RUNS_OF_OPENING - 1 {
                 now += SignedDuration::from_hours(7 * 24);
             }

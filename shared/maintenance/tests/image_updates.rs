@@ -1,6 +1,9 @@
 //! Updates of images: what is requested, repeated and reported, and when.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod common;
+
+use common::{RunFault, any_run_fault, at};
 use jiff::{SignedDuration, Timestamp};
 use maintenance::{
     DeclaredResources, SettledUpdate, UpdateHistory,
@@ -9,10 +12,6 @@ use maintenance::{
 use proptest::prelude::*;
 
 const NEW_NAME: &str = "{ name: base, display_name: New }";
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
 
 fn start() -> Timestamp {
     at("2026-12-01T03:40:00Z")
@@ -155,34 +154,6 @@ fn clocks_that_differ_by_an_hour_only_delay_an_update() {
     }
 }
 
-/// What happens to a run.
-#[derive(Debug, Clone, Copy)]
-enum RunFault {
-    NoFault,
-    /// SageMaker refuses the call.
-    Refused,
-    /// The request is lost, or its response.
-    Lost {
-        took_effect: bool,
-    },
-    /// The function crashes after it recorded the request, before or after the call.
-    Crashed {
-        took_effect: bool,
-    },
-    /// SageMaker accepts the update and keeps showing another value.
-    Normalised,
-}
-
-fn any_fault() -> impl Strategy<Value = RunFault> {
-    prop_oneof![
-        Just(RunFault::NoFault),
-        Just(RunFault::Refused),
-        any::<bool>().prop_map(|took_effect| RunFault::Lost { took_effect }),
-        any::<bool>().prop_map(|took_effect| RunFault::Crashed { took_effect }),
-        Just(RunFault::Normalised),
-    ]
-}
-
 /// One step of a history: a run, how much later the next one is, and what people change before it.
 #[derive(Debug, Clone, Copy)]
 struct HistoryStep {
@@ -194,7 +165,7 @@ struct HistoryStep {
 
 fn any_step() -> impl Strategy<Value = HistoryStep> {
     let later = prop_oneof![Just(1), Just(3), Just(15), Just(6 * 60), Just(25 * 60)];
-    (any_fault(), later, prop::bool::weighted(0.1)).prop_map(|(fault, minutes_later, drifts)| HistoryStep {
+    (any_run_fault(), later, prop::bool::weighted(0.1)).prop_map(|(fault, minutes_later, drifts)| HistoryStep {
         fault,
         minutes_later,
         drifts,

@@ -227,13 +227,19 @@ fn plans_say_what_is_done_and_what_waits() {
 
 /// One entry has the name of the app, the other its ARN.
 #[test]
-fn app_declared_by_name_and_by_arn_is_blocked_with_both_spellings() {
+fn app_declared_by_name_and_by_arn_is_blocked() {
     let entries = format!(
         "  - {{ app: prod, upgrade: auto, window: {{ start: TUE:03:30 }} }}\n  - {{ app: \"{}\", tier: large }}",
         arn("prod")
     );
     let text = plan_text(&entries, vec![app("prod", "1.3", Some("1.4"))], &[], "2026-12-01T03:40:00Z");
-    insta::assert_snapshot!(text);
+    insta::assert_snapshot!(text, @"
+    prod
+      declared-twice: `prod` and `arn:aws:sagemaker:eu-west-1:123456789012:partner-app/app-00000000PROD` are the same app; merge the two entries; the app is not changed until then
+    arn:aws:sagemaker:eu-west-1:123456789012:partner-app/app-00000000PROD
+      declared-twice: `arn:aws:sagemaker:eu-west-1:123456789012:partner-app/app-00000000PROD` and `prod` are the same app; merge the two entries; the app is not changed until then
+    next review: 2026-12-01T03:40:00Z
+    ");
 }
 
 #[test]
@@ -305,7 +311,13 @@ fn the_calendar_shows_the_next_two_weeks() {
     prod.eol = Some(at("2027-01-03T00:00:00Z"));
     let observed = [app("staging", "1.4", Some("1.5")), prod].map(|app| AppObservation::Described(Box::new(app)));
     let histories = BTreeMap::from([(arn("staging"), ran("1.4", "2026-12-29T04:00:00Z", None))]);
-    insta::assert_snapshot!(format_calendar(&list_calendar(&declared, &observed, &histories, now)));
+    insta::assert_snapshot!(format_calendar(&list_calendar(&declared, &observed, &histories, now)), @"
+    Thu 31 Dec 22:00 to 02:00  prod     upgrade to 1.4 is waiting for staging to run 1.4 for 7 days (`after`; 2 days so far)
+    3 Jan 2027                 prod     end of life of 1.3
+    Tue 5 Jan 03:30 to 05:30   staging  upgrade 1.4 to 1.5
+    Thu 7 Jan 22:00 to 02:00   prod     upgrade 1.3 to 1.4
+    Tue 12 Jan 03:30 to 05:30  staging  depends on the update on 5 Jan 2027
+    ");
 }
 
 proptest! {

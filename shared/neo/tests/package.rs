@@ -85,7 +85,13 @@ fn targets_that_cannot_be_compiled_are_problems() {
     let answers = cases.map(|(rule, defaults, region)| {
         let (_, plan) = plan_package(rule, defaults, region);
         let problems: Vec<_> = plan.all_problems().iter().map(|problem| problem.code.to_string()).collect();
-        format!("{rule} {defaults}\n  => {} requests; {}", plan.requests().count(), problems.join(", "))
+        let case = [rule, defaults].join(" ");
+        format!("{}\n  => {} requests; {}", case.trim_end(), plan.requests().count(), problems.join(", "))
     });
-    insta::assert_snapshot!(answers.join("\n"));
+    insta::assert_snapshot!(answers.join("\n"), @r#"
+    targets: [ { device: ml_eia2 }, { device: ml_inf2 } ]
+      => 1 requests; target-region
+    targets: [ { device: ml_c5 } ] output: "s3://models/{job}"
+      => 0 requests; output-triggers
+    "#);
 }

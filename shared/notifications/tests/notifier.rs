@@ -31,7 +31,7 @@ impl Channels {
     /// How often the notification was published to the topic and to the bus.
     fn count_published(&self) -> (usize, usize) {
         let count = |channel: &MemoryTopic| {
-            let published = channel.published.lock();
+            let published = channel.published();
             assert!(published.iter().all(|notification| notification.id == rejected().id));
             published.len()
         };
@@ -51,7 +51,7 @@ async fn failure_of_one_channel_does_not_affect_the_other() {
     for fails_on_bus in [false, true] {
         let channels = Channels::default();
         let failing = if fails_on_bus { &channels.bus } else { &channels.topic };
-        *failing.failures.lock() = 2;
+        failing.failures.set(2);
         let notifier = channels.create_notifier(NOW);
         for _ in 0..2 {
             assert!(matches!(notifier.publish_once(&rejected()).await, Err(Failure::Transient(_))));
@@ -69,8 +69,8 @@ async fn failure_of_one_channel_does_not_affect_the_other() {
 #[tokio::test]
 async fn channel_that_can_succeed_is_tried_again() {
     let channels = Channels::default();
-    *channels.topic.refuses.lock() = true;
-    *channels.bus.failures.lock() = 1;
+    channels.topic.refuses.set(true);
+    channels.bus.failures.set(1);
     let notifier = channels.create_notifier(NOW);
     assert!(matches!(notifier.publish_once(&rejected()).await, Err(Failure::Transient(_))));
     assert!(matches!(notifier.publish_once(&rejected()).await, Err(Failure::Terminal(_))));

@@ -127,8 +127,8 @@ async fn open_jobs_are_found_over_all_pages_newest_first() {
     assert_eq!(sagemaker.list_teams().await.unwrap_err().kind, CallErrorKind::Throttled);
 }
 
-/// SageMaker refuses a repeated `CreateWorkteam`: a request whose response was lost must not be repeated
-/// by the SDK, which would take its success for a refusal.
+/// SageMaker refuses a repeated `CreateWorkteam`: a request whose response was lost must not be
+/// repeated by the SDK, which would take its success for a refusal.
 #[tokio::test]
 async fn change_without_a_response_is_not_repeated() {
     let (emulator, _) = start_emulator().await;

@@ -81,7 +81,7 @@ async fn run_batch(bodies: &[(&str, &str, &str)], time: Duration) -> (Vec<String
 }
 
 fn delayed_ids(source: &MemorySource) -> Vec<String> {
-    let mut ids: Vec<_> = source.delayed.lock().iter().map(|(id, _)| id.clone()).collect();
+    let mut ids: Vec<_> = source.delayed.read().iter().map(|(id, _)| id.clone()).collect();
     ids.sort();
     ids
 }
@@ -108,7 +108,7 @@ async fn a_failing_record_does_not_affect_others() {
     bodies.insert(7, ("bad-task", foreign.as_str(), "1"));
     let (reported, source) = run_batch(&bodies, Duration::from_secs(30)).await;
     assert_eq!(reported, ["bad-body", "bad-task"]);
-    let dead: Vec<_> = source.dead_letters.lock().clone();
+    let dead: Vec<_> = source.dead_letters.get();
     assert_eq!(dead.len(), 2);
     assert!(dead.iter().any(|(id, cause)| id == "bad-body" && cause == "`{` is not a valid task"), "{dead:?}");
 }
@@ -127,14 +127,14 @@ async fn each_kind_of_failure_is_settled_differently() {
     ];
     let (reported, source) = run_batch(&bodies, Duration::from_secs(30)).await;
     assert_eq!(delayed_ids(&source), ["a"]);
-    assert_eq!(source.delayed.lock()[0].1.failures, 4, "the copy carries the failed deliveries");
+    assert_eq!(source.delayed.read()[0].1.failures, 4, "the copy carries the failed deliveries");
     assert_eq!(reported, ["b", "c", "d", "e"]);
-    let retried = source.retried.lock().clone();
+    let retried = source.retried.get();
     let waits = [("b", RETRY_WAITS[0]), ("d", RETRY_WAITS[3])];
     for ((id, wait), (expected, longest)) in retried.iter().zip(waits) {
         assert!(id == expected && (longest * 9 / 10..=longest).contains(wait), "{retried:?}");
     }
-    let mut dead = source.dead_letters.lock().clone();
+    let mut dead = source.dead_letters.get();
     dead.sort();
     assert_eq!(
         dead,
@@ -154,8 +154,8 @@ async fn records_that_exceed_the_deadline_are_redelivered() {
 
     let bodies = [("slow", hangs.as_str(), "2"), ("fast", fine.as_str(), "1")];
     let (reported, source) = run_batch(&bodies, time).await;
-    assert!(reported.is_empty() && source.dead_letters.lock().is_empty());
-    let [(id, history)] = source.delayed.lock().clone().try_into().unwrap();
+    assert!(reported.is_empty() && source.dead_letters.read().is_empty());
+    let [(id, history)] = source.delayed.get().try_into().unwrap();
     assert_eq!((id.as_str(), history.failures, history.interruptions), ("slow", 1, 1));
 
     let mut invocation = invocation(&bodies, time);
@@ -177,7 +177,7 @@ async fn record_slowed_down_by_others_loses_no_delivery() {
     let ids: Vec<_> = (0..10).map(|n| format!("upload-{n}")).collect();
     let bodies: Vec<_> = ids.iter().map(|id| (id.as_str(), slow.as_str(), "1")).collect();
     let (reported, source) = run_batch(&bodies, SETTLE_TIME + Duration::from_millis(300)).await;
-    assert!(reported.is_empty() && source.retried.lock().is_empty(), "{reported:?}");
+    assert!(reported.is_empty() && source.retried.read().is_empty(), "{reported:?}");
     assert_eq!(delayed_ids(&source), ["upload-8", "upload-9"]);
 }
 
@@ -189,8 +189,8 @@ async fn deadline_in_the_past_is_unknown() {
     invocation.context.deadline = 600_000;
     let (reported, source) = process_invocation(invocation).await;
     assert_eq!(reported, ["b"]);
-    assert!(source.delayed.lock().is_empty());
-    assert_eq!(*source.dead_letters.lock(), [("b".to_owned(), "List: connection reset".to_owned())]);
+    assert!(source.delayed.read().is_empty());
+    assert_eq!(*source.dead_letters.read(), [("b".to_owned(), "List: connection reset".to_owned())]);
 }
 
 /// A queue that does not respond to any call.
@@ -250,7 +250,8 @@ async fn record_that_is_not_settled_in_time_is_logged() {
     }
 }
 
-/// Every source queue allows as many deliveries as the code has waits for, and the documents say so.
+/// Every source queue allows as many deliveries as the code has waits for, and the documents say
+/// so.
 #[test]
 fn template_and_documents_agree_with_the_retry_waits() {
     let template = include_str!("../../../template.yaml");

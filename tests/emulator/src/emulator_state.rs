@@ -138,9 +138,9 @@ impl EmulatorState {
         has_room
     }
 
-    /// What a `Describe` request returns if `current` is the state of its resource: the state that it
-    /// returned last, as long as the last change is younger than the lag; `None` if it never returned
-    /// one.
+    /// What a `Describe` request returns if `current` is the state of its resource: the state that
+    /// it returned last, as long as the last change is younger than the lag; `None` if it never
+    /// returned one.
     pub fn delay_description(&mut self, request: String, current: Value) -> Option<Value> {
         let changed_at = current["LastModifiedTime"].as_f64().unwrap_or_default();
         let age = SignedDuration::try_from_secs_f64(epoch_seconds(self.clock.now()) - changed_at);

@@ -41,8 +41,8 @@ struct PageToken {
     after: SortKey,
 }
 
-/// Selects the items on the page for the `SortOrder`, `MaxResults` and `NextToken` of a request that
-/// match its filters. Also returns the token of the next page.
+/// Selects the items on the page for the `SortOrder`, `MaxResults` and `NextToken` of a request
+/// that match its filters. Also returns the token of the next page.
 pub(crate) fn select_page<T>(
     request: &Value,
     mut found: Vec<(SortKey, T)>,

@@ -18,8 +18,8 @@ pub struct EmulatorSettings {
     pub stopping_ms: u64,
     /// Time it takes to create or update a partner app or an image.
     pub updating_ms: u64,
-    /// How long a `Describe` operation still returns the state before a change; a new compilation job
-    /// is not found.
+    /// How long a `Describe` operation still returns the state before a change; a new compilation
+    /// job is not found.
     pub lag_ms: u64,
     /// Maximum deviation of a job's durations from those above, in percent. It is derived from the
     /// job name, so that runs are reproducible.

@@ -1,4 +1,5 @@
 //! Compilation jobs in memory.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use neo::{CompilationRequest, JobDescription, JobStatus};
 use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage, JobSummary};
 use worker::{CallError, CallErrorKind};
 
-use crate::Shared;
+use crate::{Shared, job_description};
 
 /// The scripted response to a `CreateCompilationJob` request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,16 @@ impl MemoryJobs {
         }
     }
 
+    /// Sets what every call shows of a job from now on.
+    pub fn put_job(&self, job: JobDescription) {
+        self.jobs.lock().insert(job.name.clone(), job);
+    }
+
+    /// Changes what every call shows of a job from now on.
+    pub fn change_job(&self, name: &str, change: impl FnOnce(&mut JobDescription)) {
+        self.jobs.lock().get_mut(name).map(change).unwrap();
+    }
+
     /// Creates, changes or deletes a job. Returns what it was before.
     pub fn replace_job(&self, name: &str, job: Option<JobDescription>) -> Option<JobDescription> {
         let mut jobs = self.jobs.lock();
@@ -117,20 +128,13 @@ impl CompilationJobs for MemoryJobs {
             return Err(CreateJobError::Exists);
         }
         let job = JobDescription {
-            arn: format!("arn:aws:sagemaker:eu-west-1:123456789012:compilation-job/{name}"),
-            status: JobStatus::Starting,
             source: request.source.to_uri(),
             framework: request.framework.map(|framework| framework.to_string()).unwrap_or_default(),
             data_input_config: request.data_input_config.clone(),
             target: request.target.to_string(),
             options: request.options(),
             output_location: request.output_location.clone(),
-            artifact: None,
-            failure_reason: None,
-            created_at: None,
-            started_at: None,
-            ended_at: None,
-            name: name.clone(),
+            ..job_description(&name, JobStatus::Starting)
         };
         self.replace_job(&name, Some(job));
         match response {

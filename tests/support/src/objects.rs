@@ -9,7 +9,10 @@ use automation::{
 use jiff::Timestamp;
 use worker::{CallError, CallErrorKind};
 
-use crate::Shared;
+use crate::{
+    Shared,
+    stack::{CONFIG_BUCKET, CONFIG_KEY},
+};
 
 /// Maximum number of objects of one `ListObjectsV2` (API reference).
 const MAX_PAGE: usize = 1000;
@@ -56,6 +59,27 @@ impl MemoryObjects {
             head_failure: self.head_failure.fork(),
             list_failure: self.list_failure.fork(),
         }
+    }
+
+    /// Changes every version of every object.
+    pub fn change_versions(&self, change: impl FnMut(&mut StoredObject)) {
+        self.objects.lock().values_mut().flatten().for_each(change);
+    }
+
+    /// Uploads a version of an object, whose entity tag is the version.
+    pub fn put_text(&self, bucket: &str, key: &str, version: &str, text: &str) {
+        let object = StoredObject {
+            version_id: Some(version.to_owned()),
+            etag: version.to_owned(),
+            bytes: text.as_bytes().to_vec(),
+            ..StoredObject::default()
+        };
+        self.put_version(bucket, key, object);
+    }
+
+    /// Uploads a version of the configuration.
+    pub fn put_config(&self, version: &str, text: &str) {
+        self.put_text(CONFIG_BUCKET, CONFIG_KEY, version, text);
     }
 
     pub fn put_version(&self, bucket: &str, key: &str, object: StoredObject) {

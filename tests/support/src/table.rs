@@ -22,6 +22,11 @@ pub struct MemoryTable {
 }
 
 impl MemoryTable {
+    /// Writes a row as another release, or a person, may have written it.
+    pub fn put_json(&self, key: &str, revision: u64, row: Value) {
+        self.rows.lock().insert(key.to_owned(), (revision, row));
+    }
+
     /// An independent copy.
     #[must_use]
     pub fn fork(&self) -> Self {

@@ -1,5 +1,7 @@
 //! A topic for notifications in memory, or an event bus.
 
+use std::ops::Deref;
+
 use notifications::{Channel, Notification, NotificationType};
 use worker::{CallError, CallErrorKind};
 
@@ -8,9 +10,10 @@ use crate::Shared;
 /// A channel for notifications.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryTopic {
-    /// The published notifications, oldest first, without those about accepted configurations.
+    /// Without those about accepted configurations.
     pub published: Shared<Vec<Notification>>,
-    /// Those about accepted configurations: every stack publishes one, with its first configuration.
+    /// Those about accepted configurations: every stack publishes one, with its first
+    /// configuration.
     pub accepted: Shared<Vec<Notification>>,
     /// How many of the next publications get no response.
     pub failures: Shared<usize>,
@@ -28,6 +31,16 @@ impl MemoryTopic {
             failures: self.failures.fork(),
             refuses: self.refuses.fork(),
         }
+    }
+
+    /// The published notifications, oldest first, without those about accepted configurations.
+    pub fn published(&self) -> impl Deref<Target = Vec<Notification>> {
+        self.published.read()
+    }
+
+    /// Forgets the published notifications of this type.
+    pub fn forget(&self, kind: &str) {
+        self.published.lock().retain(|notification| notification.kind.as_str() != kind);
     }
 
     /// The types of the published notifications, oldest first, without `config.accepted`.

@@ -1,85 +1,60 @@
-//! An account with one image in the `SageMaker` emulator, on the emulator's clock.
+//! An account with one image, and the function that maintains it.
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use std::{cell::Cell, time::Duration};
+use std::{ops::Deref, time::Duration};
 
-use automation::{
-    ConfigSource,
-    event::{Event, ObjectCreated},
-};
-use jiff::Timestamp;
-use ledger::Ledger;
+use automation::event::Event;
 use maintain_images::ImageMaintainer;
-use notifications::notifier::Notifier;
 use sagemaker::{READ_LIMIT, SageMakerClient};
-use sagemaker_emulator::{Emulator, EmulatorSettings, Owner, RequestOutcome};
+use sagemaker_emulator::RequestOutcome;
 use serde_json::Value;
 use support::{
-    MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject,
-    sdk::{Client, connect_client},
+    MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic,
+    account::{TestAccount, account_time},
+    config_event,
 };
 use worker::{Failure, Message};
 
 /// How long an update takes.
 const UPDATE_TIME: Duration = Duration::from_mins(1);
 
-thread_local! {
-    /// One clock per test, because tests run in parallel.
-    static NOW: Cell<i64> = const { Cell::new(0) };
-}
-
-fn current_time() -> Timestamp {
-    Timestamp::from_second(NOW.get()).unwrap()
-}
-
 pub struct ImageAccount {
-    pub emulator: Emulator,
-    pub client: Client,
-    pub objects: MemoryObjects,
+    account: TestAccount,
     pub maintainer: ImageMaintainer<SageMakerClient, MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue>,
+}
+
+impl Deref for ImageAccount {
+    type Target = TestAccount;
+
+    fn deref(&self) -> &TestAccount {
+        &self.account
+    }
 }
 
 impl ImageAccount {
     /// Creates an account with the image `base`.
-    pub async fn new(config: &str) -> Self {
-        let settings = EmulatorSettings {
-            updating_ms: 60_000,
-            jitter_percent: 0,
-            max_list_rps: None,
-            ..EmulatorSettings::default()
-        };
-        let owner = Owner { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
-        let emulator = Emulator::builder().settings(settings).owner(owner).start().await.unwrap();
-        emulator.pause_clock();
-        let client = connect_client(&emulator.endpoint_url(), "eu-west-1");
-        let objects = MemoryObjects::default();
-        let ledger = Ledger::new(MemoryTable::default(), current_time);
+    pub async fn new(images: &str) -> Self {
+        let account = TestAccount::start(UPDATE_TIME).await;
         let maintainer = ImageMaintainer {
-            images: SageMakerClient::new(client.clone()),
-            config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
-            notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
-            ledger,
+            images: SageMakerClient::new(account.client.clone()),
+            config: account.stack.config_source(),
+            notifier: account.stack.notifier.clone(),
+            ledger: account.stack.ledger.clone(),
             queue: MemoryQueue::default(),
             read_limit: READ_LIMIT,
-            clock: current_time,
+            clock: account_time,
         };
-        let account = Self { emulator, client, objects, maintainer };
         let create = account.client.create_image().image_name("base").description("old").display_name("Base");
         create.role_arn("arn:aws:iam::123456789012:role/old").send().await.unwrap();
+        let account = Self { account, maintainer };
         account.finish_updates();
-        account.put_config("1", config);
+        account.declare_images("1", images);
         account
     }
 
-    pub fn put_config(&self, version: &str, images: &str) {
-        let object = StoredObject {
-            version_id: Some(version.to_owned()),
-            etag: version.to_owned(),
-            bytes: format!("version: 1\nimages:\n{images}").into_bytes(),
-            ..StoredObject::default()
-        };
-        self.objects.put_version("config", "automation.yaml", object);
+    pub fn declare_images(&self, version: &str, images: &str) {
+        self.put_config(version, &format!("images:\n{images}"));
     }
 
     pub fn finish_updates(&self) {
@@ -98,22 +73,8 @@ impl ImageAccount {
         }
     }
 
-    pub fn advance_clock(&self, by: Duration) {
-        self.emulator.advance_clock(by);
-        NOW.set(self.emulator.now().as_second());
-    }
-
     pub async fn deliver_config_event(&self) -> Result<(), Failure> {
-        let event = ObjectCreated {
-            bucket: "config".to_owned(),
-            key: "automation.yaml".to_owned(),
-            version_id: None,
-            etag: None,
-            size: None,
-            sequencer: None,
-            replayed_at: None,
-        };
-        self.maintainer.handle_event(Event::ObjectsCreated(vec![event])).await
+        self.maintainer.handle_event(config_event(None)).await
     }
 
     /// The display name that SageMaker shows.
@@ -132,26 +93,20 @@ impl ImageAccount {
     /// Bodies of the requests that change images, without the name, each with its outcome unless it
     /// was accepted.
     pub fn change_requests(&self) -> Vec<String> {
-        let requests = self.emulator.logged_requests().into_iter();
-        let writes = requests.filter(|request| ["UpdateImage", "AddTags"].contains(&request.operation.as_str()));
-        writes
-            .map(|request| {
-                let mut body = request.body.clone();
-                body.as_object_mut().unwrap().retain(|member, _| member != "ImageName" && member != "ResourceArn");
-                match &request.outcome {
-                    RequestOutcome::Accepted => body.to_string(),
-                    outcome => format!("{body} {outcome:?}"),
+        let requests = self.requests_of(&["UpdateImage", "AddTags"]).into_iter();
+        requests
+            .map(|mut request| {
+                request.body.as_object_mut().unwrap().retain(|name, _| name != "ImageName" && name != "ResourceArn");
+                match request.outcome {
+                    RequestOutcome::Accepted => request.body.to_string(),
+                    outcome => format!("{} {outcome:?}", request.body),
                 }
             })
             .collect()
     }
 
-    pub fn published_types(&self) -> Vec<&'static str> {
-        self.maintainer.notifier.topic().types()
-    }
-
     pub fn published_texts(&self) -> String {
-        let published = self.maintainer.notifier.topic().published.lock();
+        let published = self.stack.notifier.topic().published();
         let texts: Vec<_> = published
             .iter()
             .map(|notification| {

@@ -1,10 +1,9 @@
 use std::{cell::Cell, time::Duration};
 
 use jiff::Timestamp;
-use ledger::Ledger;
 use maintenance::workteam::WorkteamCall;
 use serde_json::json;
-use support::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, StoredObject, observed_team};
+use support::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, TestStack, observed_team};
 
 use super::*;
 
@@ -31,12 +30,12 @@ fn advance_clock(hours: i64) {
 }
 
 fn create_maintainer(objects: &MemoryObjects) -> TestMaintainer {
-    let ledger = Ledger::new(MemoryTable::default(), current_time);
+    let stack = TestStack { objects: objects.clone(), ..TestStack::new(current_time) };
     WorkteamMaintainer {
-        config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
+        config: stack.config_source(),
         workteams: MemoryWorkteams::default(),
-        notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
-        ledger,
+        notifier: stack.notifier,
+        ledger: stack.ledger,
         stack_topic: TOPIC.to_owned(),
         read_limit: Duration::from_millis(50),
         clock: current_time,
@@ -50,19 +49,13 @@ fn create_configured_maintainer(sections: &str) -> TestMaintainer {
 }
 
 fn put_config(objects: &MemoryObjects, version: &str, sections: &str) {
-    let bytes = format!("version: 1\n{sections}").into_bytes();
-    let version_id = Some(version.to_owned());
-    objects.put_version(
-        "config",
-        "automation.yaml",
-        StoredObject { version_id, etag: version.to_owned(), bytes, ..StoredObject::default() },
-    );
+    objects.put_config(version, &format!("version: 1\n{sections}"));
 }
 
 impl TestMaintainer {
     /// The next call for a team fails.
     fn fail_next_call(&self, team: &str, kind: CallErrorKind) {
-        self.workteams.refused.lock().push((team.to_owned(), kind));
+        self.workteams.refused.push((team.to_owned(), kind));
     }
 
     async fn deliver_config_event(&self) -> Result<(), Failure> {
@@ -73,49 +66,50 @@ impl TestMaintainer {
 #[tokio::test]
 async fn declared_teams_are_created_once() {
     let maintainer = create_configured_maintainer(TEAMS);
-    maintainer.workteams.teams.lock().push(observed_team("of-others", None));
+    maintainer.workteams.teams.push(observed_team("of-others", None));
     let counts = maintainer.handle_schedule().await.unwrap();
     assert_eq!(counts, json!({ "unchanged": 0, "planned": 0, "applied": 2, "later": 0, "failed": 0 }));
     assert_eq!(maintainer.notifier.topic().types(), ["workteam.created"; 2]);
-    assert_eq!(maintainer.workteams.teams.lock()[1].topic.as_deref(), Some(TOPIC));
-    assert_eq!(maintainer.workteams.teams.lock()[0], observed_team("of-others", None));
+    assert_eq!(maintainer.workteams.teams.read()[1].topic.as_deref(), Some(TOPIC));
+    assert_eq!(maintainer.workteams.teams.read()[0], observed_team("of-others", None));
 
     maintainer.deliver_config_event().await.unwrap();
-    assert_eq!(maintainer.workteams.calls.lock().len(), 2, "expected no calls in the second run");
+    assert_eq!(maintainer.workteams.calls.read().len(), 2, "expected no calls in the second run");
 }
 
 #[tokio::test]
 async fn manual_change_of_a_team_is_reverted() {
     let maintainer = create_configured_maintainer(TEAMS);
-    maintainer.workteams.teams.lock().push(observed_team("of-others", None));
+    maintainer.workteams.teams.push(observed_team("of-others", None));
     maintainer.handle_schedule().await.unwrap();
-    maintainer.workteams.teams.lock()[1].description = "Changed by hand".to_owned();
+    maintainer.workteams.teams.update(|teams| teams[1].description = "Changed by hand".to_owned());
     maintainer.handle_schedule().await.unwrap();
-    assert_eq!(maintainer.workteams.teams.lock()[1].description, "Radiologists");
+    assert_eq!(maintainer.workteams.teams.read()[1].description, "Radiologists");
     assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.updated"]);
-    let text = maintainer.notifier.topic().published.lock()[2].text.clone();
+    let text = maintainer.notifier.topic().published()[2].text.clone();
     assert!(text.contains("description: Changed by hand → Radiologists"), "{text}");
-    assert_eq!(maintainer.workteams.teams.lock()[0], observed_team("of-others", None));
+    assert_eq!(maintainer.workteams.teams.read()[0], observed_team("of-others", None));
 }
 
-/// Tags are set with the team, added when they are missing, and read only for teams that declare some.
+/// Tags are set with the team, added when they are missing, and read only for teams that declare
+/// some.
 #[tokio::test]
 async fn declared_tags_are_kept() {
     let tagged = TEAMS.replace("description: Radiologists,", "description: Radiologists, tags: { owner: ml },");
     assert_ne!(tagged, TEAMS);
     let maintainer = create_configured_maintainer(&tagged);
     maintainer.handle_schedule().await.unwrap();
-    let arn = maintainer.workteams.teams.lock()[0].arn.clone();
+    let arn = maintainer.workteams.teams.read()[0].arn.clone();
     let tags = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let expected: BTreeMap<String, String> = tags(&[("owner", "ml")]);
-    assert_eq!(maintainer.workteams.tags.lock()[&arn], expected);
-    maintainer.workteams.tags.lock().insert(arn.clone(), tags(&[("owner", "other"), ("site", "A")]));
+    assert_eq!(maintainer.workteams.tags.read()[&arn], expected);
+    maintainer.workteams.tags.update(|all| all.insert(arn.clone(), tags(&[("owner", "other"), ("site", "A")])));
     maintainer.handle_schedule().await.unwrap();
-    assert_eq!(maintainer.workteams.tags.lock()[&arn], tags(&[("owner", "ml"), ("site", "A")]));
+    assert_eq!(maintainer.workteams.tags.read()[&arn], tags(&[("owner", "ml"), ("site", "A")]));
     assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.updated"]);
-    let calls = maintainer.workteams.calls.lock().len();
+    let calls = maintainer.workteams.calls.read().len();
     maintainer.handle_schedule().await.unwrap();
-    assert_eq!(maintainer.workteams.calls.lock().len(), calls, "expected no call for a team that matches");
+    assert_eq!(maintainer.workteams.calls.read().len(), calls, "expected no call for a team that matches");
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
@@ -126,18 +120,20 @@ async fn team_whose_tags_cannot_be_read_does_not_block_the_others() {
     let maintainer = create_configured_maintainer(&tagged);
     maintainer.handle_schedule().await.unwrap();
     let changed = "Changed by hand";
-    for team in maintainer.workteams.teams.lock().iter_mut() {
-        changed.clone_into(&mut team.description);
-    }
-    let arn = maintainer.workteams.teams.lock()[0].arn.clone();
-    maintainer.workteams.hanging_tags.lock().insert(arn);
+    maintainer.workteams.teams.update(|teams| {
+        for team in teams {
+            changed.clone_into(&mut team.description);
+        }
+    });
+    let arn = maintainer.workteams.teams.read()[0].arn.clone();
+    maintainer.workteams.hanging_tags.update(|arns| arns.insert(arn));
     let deferred = maintainer.deliver_config_event().await.unwrap_err();
     assert!(matches!(&deferred, Failure::Deferred { cause, .. } if cause.contains("radiology")), "{deferred:?}");
     let descriptions =
-        || -> Vec<_> { maintainer.workteams.teams.lock().iter().map(|team| team.description == changed).collect() };
+        || -> Vec<_> { maintainer.workteams.teams.read().iter().map(|team| team.description == changed).collect() };
     assert_eq!(descriptions(), [true, false], "expected the other team to be reconciled");
     assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.updated"], "the team is read again soon");
-    maintainer.workteams.hanging_tags.lock().clear();
+    maintainer.workteams.hanging_tags.take();
     maintainer.deliver_config_event().await.unwrap();
     assert_eq!(descriptions(), [false, false]);
 }
@@ -156,12 +152,12 @@ async fn failed_team_is_reported_once_and_does_not_block_the_others() {
 
     // Nor does a notice that cannot be published.
     let maintainer = create_configured_maintainer(TEAMS);
-    *maintainer.notifier.topic().refuses.lock() = true;
+    maintainer.notifier.topic().refuses.set(true);
     maintainer.fail_next_call("radiology", CallErrorKind::Denied);
     let failure = maintainer.handle_schedule().await.unwrap_err();
     assert!(matches!(failure, Failure::Terminal(_)), "{failure:?}");
-    assert_eq!(maintainer.workteams.teams.lock().len(), 1, "the other team is created");
-    *maintainer.notifier.topic().refuses.lock() = false;
+    assert_eq!(maintainer.workteams.teams.read().len(), 1, "the other team is created");
+    maintainer.notifier.topic().refuses.set(false);
     advance_clock(24);
     maintainer.handle_schedule().await.unwrap();
     assert_eq!(maintainer.notifier.topic().types(), ["workteam.created", "workteam.created"]);
@@ -173,7 +169,7 @@ async fn refused_team_is_tried_three_times_and_after_a_config_change() {
     put_config(&objects, "1", TEAMS);
     let maintainer = create_maintainer(&objects);
     let count_calls = || {
-        let calls = maintainer.workteams.calls.lock();
+        let calls = maintainer.workteams.calls.read();
         calls.iter().filter(|action| action.call().name == "radiology").count()
     };
     for _ in 0..6 {
@@ -183,9 +179,9 @@ async fn refused_team_is_tried_three_times_and_after_a_config_change() {
     }
     assert_eq!(count_calls(), 3);
     assert_eq!(maintainer.notifier.topic().types(), ["workteam.failed", "workteam.created"], "once per cause");
-    let text = maintainer.notifier.topic().published.lock()[0].text.clone();
+    let text = maintainer.notifier.topic().published()[0].text.clone();
     assert!(text.contains("radiology was not created: SageMaker rejects radiology"), "{text}");
-    maintainer.workteams.refused.lock().clear();
+    maintainer.workteams.refused.take();
     put_config(&objects, "2", TEAMS);
     maintainer.deliver_config_event().await.unwrap();
     assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.created"]);
@@ -198,7 +194,7 @@ async fn missing_permission_for_a_user_pool_names_the_parameter() {
     maintainer.fail_next_call("radiology", CallErrorKind::Denied);
     maintainer.handle_schedule().await.unwrap();
     assert_eq!(maintainer.notifier.topic().types(), ["workteam.failed", "workteam.created"]);
-    let text = maintainer.notifier.topic().published.lock()[0].text.clone();
+    let text = maintainer.notifier.topic().published()[0].text.clone();
     let fix = "add arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Abc to the template parameter \
                WorkteamUserPoolArns";
     assert!(text.contains(fix), "{text}");
@@ -209,7 +205,7 @@ async fn missing_permission_for_a_user_pool_names_the_parameter() {
 #[tokio::test]
 async fn lost_call_for_a_team_is_repeated_after_a_config_change() {
     let maintainer = create_configured_maintainer(TEAMS);
-    *maintainer.workteams.lost.lock() = 2;
+    maintainer.workteams.lost.set(2);
     let deferred = maintainer.deliver_config_event().await;
     assert!(matches!(deferred, Err(Failure::Deferred { .. })), "{deferred:?}");
     assert_eq!(maintainer.notifier.topic().types(), [""; 0]);
@@ -218,7 +214,7 @@ async fn lost_call_for_a_team_is_repeated_after_a_config_change() {
     assert_eq!(maintainer.notifier.topic().types(), ["workteam.created"; 2]);
 
     let maintainer = create_configured_maintainer(TEAMS);
-    *maintainer.workteams.lost.lock() = 6;
+    maintainer.workteams.lost.set(6);
     for _ in 0..4 {
         let _ = maintainer.deliver_config_event().await;
         advance_clock(1);
@@ -233,13 +229,13 @@ async fn normalised_team_is_updated_three_times_and_reported_once() {
     let maintainer = create_configured_maintainer(TEAMS);
     maintainer.handle_schedule().await.unwrap();
     for _ in 0..10 {
-        maintainer.workteams.teams.lock()[0].description = "radiologists".to_owned();
-        maintainer.workteams.normalises.lock().insert("radiology".to_owned());
+        maintainer.workteams.teams.update(|teams| teams[0].description = "radiologists".to_owned());
+        maintainer.workteams.normalises.update(|names| names.insert("radiology".to_owned()));
         maintainer.handle_schedule().await.unwrap();
         advance_clock(25);
     }
     assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.failed"]);
-    assert_eq!(maintainer.workteams.calls.lock().len(), 2 + 3);
+    assert_eq!(maintainer.workteams.calls.read().len(), 2 + 3);
 }
 
 #[tokio::test]
@@ -260,7 +256,7 @@ async fn config_event_is_deferred_until_every_team_is_reconciled() {
     let deferred = maintainer.deliver_config_event().await;
     assert!(matches!(deferred, Err(Failure::Deferred { .. })), "{deferred:?}");
     maintainer.deliver_config_event().await.unwrap();
-    assert_eq!(maintainer.workteams.teams.lock().len(), 2);
+    assert_eq!(maintainer.workteams.teams.read().len(), 2);
 }
 
 #[tokio::test]
@@ -275,7 +271,7 @@ async fn conflict_is_a_failure_if_the_team_is_not_listed() {
 #[tokio::test]
 async fn conflict_is_transient_if_the_team_is_listed() {
     let maintainer = create_configured_maintainer(TEAMS);
-    maintainer.workteams.teams.lock().push(observed_team("radiology", None));
+    maintainer.workteams.teams.push(observed_team("radiology", None));
     let action = WorkteamAction::Create(WorkteamCall { name: "radiology".to_owned(), ..WorkteamCall::default() });
     maintainer.fail_next_call("radiology", CallErrorKind::Conflict);
     assert_eq!(maintainer.apply_action(action).await.unwrap_err().kind, CallErrorKind::Conflict);
@@ -288,7 +284,7 @@ async fn notify_mode_reports_drift_and_changes_nothing() {
         maintainer.handle_schedule().await.unwrap();
     }
     assert_eq!(maintainer.notifier.topic().types(), ["workteam.created", "workteam.drift"]);
-    assert!(!maintainer.workteams.teams.lock().iter().any(|team| team.name == "radiology"));
+    assert!(!maintainer.workteams.teams.read().iter().any(|team| team.name == "radiology"));
 }
 
 #[tokio::test]
@@ -301,7 +297,7 @@ async fn invalid_configuration_is_reported_and_changes_nothing() {
     put_config(&objects, "2", "");
     maintainer.handle_schedule().await.unwrap();
     assert_eq!(maintainer.notifier.topic().types(), ["config.rejected"]);
-    assert_eq!(*maintainer.workteams.listed.lock(), 0, "expected no calls to SageMaker");
+    assert_eq!(*maintainer.workteams.listed.read(), 0, "expected no calls to SageMaker");
 }
 
 #[tokio::test]

@@ -4,19 +4,18 @@ use std::{
 };
 
 use automation::{
-    ConfigSource, ModelNotifier,
     event::Event,
     objects::{Object, ObjectHead, ObjectPage, OpenError},
 };
-use ledger::Ledger;
-use neo::{ModelBuckets, ModelId};
-use notifications::notifier::Notifier;
+use neo::ModelId;
 use support::{
-    MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, Shared, Stepwise, StoredObject, crash_after,
+    MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, Shared, Stepwise, StoredObject, TestStack,
+    crash_after,
 };
 use worker::{CallErrorKind, Message};
 
 use super::*;
+use crate::tests::{self, TestPlanner};
 
 const CONFIG: &str = "
 version: 1
@@ -52,26 +51,9 @@ fn create_planner<O: Objects + Clone, T: LedgerTable + Clone, Q: Sender + Defaul
     objects: &O,
     table: T,
 ) -> Planner<O, T, MemoryTopic, Q, MemoryPackages> {
-    let ledger = Ledger::new(table, now);
-    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
-    Planner {
-        config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
-        models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
-        archives: objects.clone(),
-        ledger,
-        notifier,
-        packages: MemoryPackages::default(),
-        requests: Q::default(),
-        uploads: Q::default(),
-        config_queues: vec![Q::default()],
-        model_buckets: ModelBuckets::new("models", Vec::new()),
-        artifact_buckets: Vec::new(),
-        region: None,
-        clock: now,
-    }
+    let stack = TestStack::from_edges(objects.clone(), table, MemoryTopic::default(), now);
+    Planner { config_queues: vec![Q::default()], ..tests::create_planner(stack) }
 }
-
-type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue, MemoryPackages>;
 
 fn create_memory_planner() -> TestPlanner {
     create_planner(&MemoryObjects::default(), MemoryTable::default())
@@ -104,13 +86,13 @@ impl TestPlanner {
     async fn search_at(&self, seconds: i64) -> Vec<String> {
         TIME.store(seconds, Ordering::Relaxed);
         self.handle_schedule().await.unwrap();
-        self.uploads.bodies.lock().drain(..).map(|body| read_key(&body)).collect()
+        self.uploads.bodies.take().iter().map(|body| read_key(body)).collect()
     }
 }
 
 /// SEMANTICS found-later: An upload, a configuration or an approved model package whose event never
-/// arrived is found within an hour and processed as if it had; an upload only if it was modified after
-/// the stack first saw the bucket, and less than 7 days ago.
+/// arrived is found within an hour and processed as if it had; an upload only if it was modified
+/// after the stack first saw the bucket, and less than 7 days ago.
 #[tokio::test]
 async fn lost_events_are_made_up_for_once() {
     let _clock = CLOCK.lock().await;
@@ -121,7 +103,7 @@ async fn lost_events_are_made_up_for_once() {
     put_archive(&planner.archives, "other/b.txt", minutes(2));
     TIME.store(minutes(4), Ordering::Relaxed);
     planner.handle_schedule().await.unwrap();
-    let bodies = std::mem::take(&mut *planner.uploads.bodies.lock());
+    let bodies = planner.uploads.bodies.take();
     for body in &bodies {
         let Event::ObjectsCreated(objects) = Event::parse(body).unwrap() else { panic!("{body}") };
         let version = format!("version of {}", at(minutes(2)));
@@ -132,16 +114,16 @@ async fn lost_events_are_made_up_for_once() {
     assert_eq!(bodies.len(), 2);
     assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"; 2], "of a broken archive and without a rule");
     // The configuration names a model package, and others apply its other sections.
-    assert_eq!(planner.requests.bodies.lock().len(), 1);
-    let sent: Vec<_> = planner.config_queues[0].bodies.lock().iter().map(|body| read_key(body)).collect();
+    assert_eq!(planner.requests.bodies.read().len(), 1);
+    let sent: Vec<_> = planner.config_queues[0].bodies.read().iter().map(|body| read_key(body)).collect();
     assert_eq!(sent, ["automation.yaml"]);
     for minute in 7..24 * 60 {
         if minute % 3 == 0 {
             assert!(planner.search_at(minutes(minute)).await.is_empty(), "found again after {minute} minutes");
         }
     }
-    assert_eq!(planner.config_queues[0].bodies.lock().len(), 1);
-    assert_eq!((planner.requests.bodies.lock().len(), planner.notifier.topic().types().len()), (1, 2));
+    assert_eq!(planner.config_queues[0].bodies.read().len(), 1);
+    assert_eq!((planner.requests.bodies.read().len(), planner.notifier.topic().types().len()), (1, 2));
 }
 
 #[tokio::test]
@@ -171,7 +153,7 @@ async fn upload_in_parts_is_found_after_its_end() {
     planner.search_at(0).await;
     let (started, ended, mut found) = (minutes(1), minutes(20), Vec::new());
     for minute in (3..=45).step_by(3) {
-        if minutes(minute) > ended && planner.archives.objects.lock().is_empty() {
+        if minutes(minute) > ended && planner.archives.objects.read().is_empty() {
             let object = StoredObject { etag: "e-2".to_owned(), bytes: vec![1], ..StoredObject::default() };
             put_object(&planner.archives, "models", "large", at(started), object);
         }
@@ -190,10 +172,10 @@ async fn refused_bucket_is_a_failure_and_throttling_is_not() {
         let planner = create_memory_planner();
         planner.search_at(0).await;
         put_archive(&planner.archives, "a", minutes(1));
-        *planner.archives.list_failure.lock() = Some(kind);
+        planner.archives.list_failure.set(Some(kind));
         TIME.store(minutes(3), Ordering::Relaxed);
         assert_eq!(planner.handle_schedule().await.is_err(), fails, "{kind:?}");
-        *planner.archives.list_failure.lock() = None;
+        planner.archives.list_failure.set(None);
         assert_eq!(planner.search_at(minutes(6)).await, ["a"], "{kind:?}: the next run continues");
     }
 }
@@ -219,7 +201,7 @@ async fn missed_uploads_survive_a_crash() {
             TIME.store(minutes(minute), Ordering::Relaxed);
             planner.handle_schedule().await.unwrap();
         }
-        let sent = |queue: &Stepwise<MemoryQueue>| queue.0.bodies.lock().iter().cloned().collect::<BTreeSet<_>>();
+        let sent = |queue: &Stepwise<MemoryQueue>| queue.0.bodies.read().iter().cloned().collect::<BTreeSet<_>>();
         let found: Vec<_> = sent(&planner.uploads).iter().map(|body| read_key(body)).collect();
         assert_eq!(found, keys, "crash before call {calls}");
         assert_eq!((sent(&planner.requests).len(), sent(&planner.config_queues[0]).len()), (1, 1), "call {calls}");
@@ -241,7 +223,7 @@ struct LargeBucket {
 
 impl LargeBucket {
     fn list_object(&self, number: usize) -> ListedObject {
-        let recent = self.recent.lock().iter().find(|(recent, _)| *recent == number).map(|(_, modified)| *modified);
+        let recent = self.recent.read().iter().find(|(recent, _)| *recent == number).map(|(_, modified)| *modified);
         let last_modified = recent.unwrap_or(at(-365 * 24 * 3600));
         ListedObject { key: format!("{number:07}"), etag: "e".to_owned(), size: 1, last_modified }
     }
@@ -256,7 +238,7 @@ impl Objects for LargeBucket {
         if bucket == "config" {
             return Ok(None);
         }
-        *self.calls.lock() += 1;
+        self.calls.update(|calls| *calls += 1);
         let listed = self.list_object(key.parse().unwrap());
         let version_id = Some("v".to_owned());
         Ok(Some(ObjectHead {
@@ -269,7 +251,7 @@ impl Objects for LargeBucket {
     }
 
     async fn list_objects(&self, _: &str, _: &str, after: Option<&str>) -> Result<ObjectPage, CallError> {
-        *self.calls.lock() += 1;
+        self.calls.update(|calls| *calls += 1);
         let first = after.map_or(0, |after| after.parse::<usize>().unwrap() + 1);
         let end = self.size.min(first + 1000);
         let objects = (first..end).map(|number| self.list_object(number)).collect();
@@ -293,11 +275,11 @@ async fn search_large_bucket(bucket: &LargeBucket, runs: i64, upload: impl Fn(i6
     for run in 0..runs {
         TIME.store(minutes(3 * run), Ordering::Relaxed);
         upload(run);
-        let before = *bucket.calls.lock();
+        let before = *bucket.calls.read();
         planner.handle_schedule().await.unwrap();
-        let calls = *bucket.calls.lock() - before;
+        let calls = *bucket.calls.read() - before;
         assert!(calls <= 50, "{calls} calls in run {run}");
-        let bodies = std::mem::take(&mut *planner.uploads.bodies.lock());
+        let bodies = planner.uploads.bodies.take();
         sent.extend(bodies.iter().map(|body| (read_key(body).parse().unwrap(), 3 * run)));
     }
     sent
@@ -311,20 +293,20 @@ async fn pass_over_a_million_objects_takes_an_hour() {
     let uploads = [(999_999, -1), (500_000, 1), (0, 1)];
     let sent = search_large_bucket(&bucket, 43, |run| {
         let due = uploads.iter().filter(|(_, before_run)| before_run + 1 == run);
-        bucket.recent.lock().extend(due.map(|(number, run)| (*number, at(minutes(3 * run + 1)))));
+        bucket.recent.update(|recent| recent.extend(due.map(|(number, run)| (*number, at(minutes(3 * run + 1))))));
     })
     .await;
     assert_eq!(sent, [(999_999, 60), (0, 63), (500_000, 93)], "expected the first pass to end within the hour");
     // Two passes, one call for each upload, a page that is read again because no call was left for
     // its upload, and the beginning of the third pass.
-    assert_eq!(*bucket.calls.lock(), 2 * 1000 + 3 + 1 + 50);
+    assert_eq!(*bucket.calls.read(), 2 * 1000 + 3 + 1 + 50);
 }
 
 #[tokio::test]
 async fn many_missed_uploads_are_found_in_turn() {
     let _clock = CLOCK.lock().await;
     let bucket = LargeBucket { size: 5000, ..LargeBucket::default() };
-    bucket.recent.lock().extend((1000..1500).map(|number| (number, at(-minutes(2)))));
+    bucket.recent.update(|recent| recent.extend((1000..1500).map(|number| (number, at(-minutes(2))))));
     let sent = search_large_bucket(&bucket, 12, |_| {}).await;
     let numbers: Vec<_> = sent.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, (1000..1500).collect::<Vec<_>>());

@@ -1,17 +1,13 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use automation::{
-    ConfigSource, ModelNotifier,
-    event::{Event, ObjectCreated},
-};
+use automation::event::Event;
 use jiff::Timestamp;
-use ledger::Ledger;
-use neo::{CompilationRequest, ModelBuckets};
-use notifications::notifier::Notifier;
-use support::{MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
+use neo::CompilationRequest;
+use support::{StoredObject, TestStack, config_event};
 use worker::CallErrorKind;
 
 use super::*;
+use crate::tests::{self, TestPlanner};
 
 /// When the tests start, in seconds.
 const START: i64 = 1_790_000_000;
@@ -29,28 +25,9 @@ fn long_ago() -> Timestamp {
     Timestamp::from_second(START - 1_000_000).unwrap()
 }
 
-type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue, MemoryPackages>;
-
 /// A planner with a configuration that has these rules.
 fn create_planner(rules: &str) -> TestPlanner {
-    let objects = MemoryObjects::default();
-    let ledger = Ledger::new(MemoryTable::default(), now);
-    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
-    let planner = Planner {
-        config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
-        models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
-        archives: objects,
-        ledger,
-        notifier,
-        packages: MemoryPackages::default(),
-        requests: MemoryQueue::default(),
-        uploads: MemoryQueue::default(),
-        config_queues: Vec::new(),
-        model_buckets: ModelBuckets::new("models", Vec::new()),
-        artifact_buckets: Vec::new(),
-        region: None,
-        clock: now,
-    };
+    let planner: TestPlanner = tests::create_planner(TestStack::new(now));
     planner.put_config("c1", rules);
     planner
 }
@@ -74,19 +51,11 @@ impl TestPlanner {
 
     /// Handles the event of the configuration.
     async fn apply(&self, version: &str) {
-        let object = ObjectCreated {
-            bucket: "config".to_owned(),
-            key: "automation.yaml".to_owned(),
-            version_id: Some(version.to_owned()),
-            etag: None,
-            size: None,
-            sequencer: None,
-            replayed_at: None,
-        };
-        self.handle_event(Event::ObjectsCreated(vec![object])).await.unwrap();
+        self.handle_event(config_event(Some(version))).await.unwrap();
     }
 
-    /// Approves a version that was registered before every rule became active, and handles the event.
+    /// Approves a version that was registered before every rule became active, and handles the
+    /// event.
     async fn approve(&self, group: &str, number: u32) {
         let arn = self.packages.put_version(group, number, "Approved", long_ago());
         self.send_event(group, arn.as_str()).await.unwrap();
@@ -109,7 +78,7 @@ impl TestPlanner {
 
     /// The problems that were published: each with its code, what it is and how to fix it.
     fn problems(&self) -> Vec<[String; 3]> {
-        let published = self.notifier.topic().published.lock();
+        let published = self.notifier.topic().published();
         let documents = published.iter().map(|one| serde_json::to_value(one).unwrap());
         let problems = documents.flat_map(|one| one["problems"].as_array().unwrap().clone());
         problems.map(|one| ["code", "problem", "remedy"].map(|name| one[name].as_str().unwrap().to_owned())).collect()
@@ -117,7 +86,7 @@ impl TestPlanner {
 
     /// The requested versions, such as `resnet/3 for ml_c5`, in order.
     fn requested(&self) -> Vec<String> {
-        let requests = self.requests.bodies.lock();
+        let requests = self.requests.bodies.read();
         let requests = requests.iter().map(|body| serde_json::from_str::<CompilationRequest>(body).unwrap());
         requests.map(|request| format!("{} for {}", request.source.display_name(), request.target)).collect()
     }
@@ -136,7 +105,7 @@ async fn newest_and_later_approved_versions_are_requested() {
     planner.approve("resnet", 3).await;
     planner.approve("resnet", 4).await;
     assert_eq!(planner.requested()[1..], ["resnet/3 for ml_c5", "resnet/4 for ml_c5"]);
-    let approved = planner.requests.bodies.lock().iter().all(|body| body.contains(r#""approved_only":true"#));
+    let approved = planner.requests.bodies.read().iter().all(|body| body.contains(r#""approved_only":true"#));
     assert!(approved, "start-compilation checks it again");
     assert!(planner.notifier.topic().types().is_empty(), "{:?}", planner.notifier.topic().types());
 }
@@ -170,12 +139,12 @@ async fn repeated_events_and_new_approvals_request_nothing_new() {
 }
 
 /// SEMANTICS found-later: An upload, a configuration or an approved model package whose event never
-/// arrived is found within an hour and processed as if it had; an upload only if it was modified after
-/// the stack first saw the bucket, and less than 7 days ago.
+/// arrived is found within an hour and processed as if it had; an upload only if it was modified
+/// after the stack first saw the bucket, and less than 7 days ago.
 #[tokio::test]
 async fn approved_versions_without_an_event_are_found() {
     let planner = create_planner(&rule("vision-*"));
-    *planner.packages.page_size.lock() = 2;
+    planner.packages.page_size.set(2);
     for number in 1..=5 {
         planner.packages.put_version("vision-a", number, "PendingManualApproval", long_ago());
     }
@@ -214,7 +183,7 @@ async fn changed_rule_requests_the_newest_version_after_a_failure() {
     planner.apply("c1").await;
     planner.put_config("c2", &rule("resnet").replace("ml_c5", "ml_m5"));
     let arn = planner.packages.put_version("resnet", 5, "Approved", long_ago());
-    *planner.requests.failures.lock() = vec![Some(CallErrorKind::Throttled), None];
+    planner.requests.failures.set(vec![Some(CallErrorKind::Throttled), None]);
     planner.send_event("resnet", arn.as_str()).await.unwrap_err();
     planner.handle_schedule().await.unwrap();
     assert_eq!(planner.requested(), ["resnet/6 for ml_c5", "resnet/5 for ml_m5", "resnet/6 for ml_m5"]);
@@ -337,7 +306,7 @@ async fn many_versions_are_planned_in_several_runs() {
 async fn throttled_list_of_groups_does_not_keep_back_names() {
     let planner = create_planner(&format!("{}, {}", rule("g-*").replace("registry", "globs"), rule("resnet")));
     planner.packages.put_version("resnet", 1, "Approved", long_ago());
-    *planner.packages.failures.lock() = vec![CallErrorKind::Throttled];
+    planner.packages.failures.set(vec![CallErrorKind::Throttled]);
     planner.handle_schedule().await.unwrap();
     assert_eq!(planner.requested(), ["resnet/1 for ml_c5"]);
 }
@@ -353,7 +322,7 @@ async fn glob_that_matches_too_many_groups_is_reported() {
     planner.approve("g-7", 2).await;
     assert_eq!(planner.requested(), [""; 0]);
     assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"], "once per configuration");
-    let text = planner.notifier.topic().published.lock()[0].text.clone();
+    let text = planner.notifier.topic().published()[0].text.clone();
     assert!(text.contains("`*` matches 51 model package groups, more than 50"), "{text}");
     let (mut search, config) = (PackageSearch::default(), planner.load_active().await);
     planner.plan_approved_packages(&config, &mut search).await.unwrap();
@@ -367,7 +336,7 @@ async fn missing_group_is_reported_until_it_exists() {
         planner.handle_schedule().await.unwrap();
     }
     assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"]);
-    let text = planner.notifier.topic().published.lock()[0].text.clone();
+    let text = planner.notifier.topic().published()[0].text.clone();
     assert!(text.contains("there is no model package group"), "{text}");
     planner.packages.put_version("resnet", 1, "Approved", now());
     planner.handle_schedule().await.unwrap();
@@ -400,7 +369,7 @@ async fn groups_are_checked_in_turn() {
         planner.handle_schedule().await.unwrap();
         assert_eq!(planner.requested().len(), expected);
     }
-    let lists = planner.packages.calls.lock().iter().filter(|call| call.starts_with("ListModelPackages ")).count();
+    let lists = planner.packages.calls.read().iter().filter(|call| call.starts_with("ListModelPackages ")).count();
     assert_eq!(lists, 4 * MAX_GROUPS_PER_RUN);
 }
 
@@ -412,7 +381,7 @@ async fn throttled_search_is_continued_by_the_next_run() {
         planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
     }
     for calls in 1..=2 {
-        *planner.packages.failures.lock() = vec![CallErrorKind::Throttled];
+        planner.packages.failures.set(vec![CallErrorKind::Throttled]);
         planner.handle_schedule().await.unwrap();
         assert_eq!(planner.requested(), [""; 0], "{calls}");
     }
@@ -420,14 +389,14 @@ async fn throttled_search_is_continued_by_the_next_run() {
     assert_eq!(planner.requested().len(), 3);
 }
 
-/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target does
-/// not prevent the others from being processed.
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed.
 #[tokio::test]
 async fn refused_groups_do_not_keep_back_anything() {
     let names = (0..MAX_GROUPS_PER_RUN).map(|number| format!("no-{number}"));
     let denied = names.clone().map(|name| rule(&name).replace("registry", &format!("r-{name}")));
     let planner = create_planner(&denied.chain([rule("resnet")]).collect::<Vec<_>>().join(", "));
-    *planner.packages.denied.lock() = names.collect();
+    planner.packages.denied.set(names.collect());
     for name in ["no-1", "resnet"] {
         for number in [1, 2] {
             planner.packages.put_version(name, number, "Approved", long_ago());
@@ -440,10 +409,10 @@ async fn refused_groups_do_not_keep_back_anything() {
     }
     assert_eq!(planner.requested(), ["resnet/2 for ml_c5"]);
     assert_eq!(planner.notifier.topic().types(), ["compilation.rejected"; MAX_GROUPS_PER_RUN]);
-    let text = planner.notifier.topic().published.lock()[0].text.clone();
+    let text = planner.notifier.topic().published()[0].text.clone();
     assert!(text.contains("SageMaker does not list the versions of the model package group `no-0`: "), "{text}");
     // As soon as it is listed, the rule begins with the newest version.
-    planner.packages.denied.lock().clear();
+    planner.packages.denied.take();
     for _ in 0..2 {
         planner.handle_schedule().await.unwrap();
     }
@@ -454,10 +423,10 @@ async fn refused_groups_do_not_keep_back_anything() {
 async fn refused_list_of_groups_is_reported_and_names_apply() {
     let planner = create_planner(&format!("{}, {}", rule("g-*").replace("registry", "globs"), rule("resnet")));
     planner.packages.put_version("resnet", 1, "Approved", long_ago());
-    *planner.packages.failures.lock() = vec![CallErrorKind::Denied];
+    planner.packages.failures.set(vec![CallErrorKind::Denied]);
     planner.apply("c1").await;
     assert_eq!(planner.requested(), ["resnet/1 for ml_c5"]);
-    let published = planner.notifier.topic().published.lock();
+    let published = planner.notifier.topic().published();
     assert_eq!(published.len(), 1);
     for part in ["SageMaker does not list the model package groups: ", "Rule         globs"] {
         assert!(published[0].text.contains(part), "{}", published[0].text);
@@ -471,21 +440,21 @@ async fn throttled_list_of_groups_is_continued_by_the_next_run() {
     for number in 0..3 {
         planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
     }
-    *planner.packages.page_size.lock() = 1;
+    planner.packages.page_size.set(1);
     let call = |page: &str| format!("ListModelPackageGroups {page}");
-    *planner.packages.throttled.lock() = ["", "1", "2"].map(call).into();
+    planner.packages.throttled.set(["", "1", "2"].map(call).into());
     for _ in 0..3 {
         planner.handle_schedule().await.unwrap();
         assert_eq!(planner.requested(), [""; 0]);
     }
     planner.handle_schedule().await.unwrap();
     let pages = ["", "", "1", "1", "2", "2"].map(call);
-    assert_eq!(planner.packages.calls.lock()[..6], pages);
+    assert_eq!(planner.packages.calls.read()[..6], pages);
     assert_eq!(planner.requested(), ["g-0/1 for ml_c5", "g-1/1 for ml_c5", "g-2/1 for ml_c5"]);
     // The next list begins with the first page.
-    planner.packages.calls.lock().clear();
+    planner.packages.calls.take();
     planner.handle_schedule().await.unwrap();
-    assert_eq!(planner.packages.calls.lock()[..3], ["", "1", "2"].map(call));
+    assert_eq!(planner.packages.calls.read()[..3], ["", "1", "2"].map(call));
 }
 
 #[tokio::test]
@@ -494,10 +463,10 @@ async fn list_of_groups_begins_anew_if_its_page_is_refused() {
     for number in 0..2 {
         planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
     }
-    *planner.packages.page_size.lock() = 1;
-    *planner.packages.throttled.lock() = ["ListModelPackageGroups 1".to_owned()].into();
+    planner.packages.page_size.set(1);
+    planner.packages.throttled.set(["ListModelPackageGroups 1".to_owned()].into());
     planner.handle_schedule().await.unwrap();
-    *planner.packages.failures.lock() = vec![CallErrorKind::Invalid];
+    planner.packages.failures.set(vec![CallErrorKind::Invalid]);
     planner.handle_schedule().await.unwrap();
     assert_eq!(planner.requested(), ["g-0/1 for ml_c5", "g-1/1 for ml_c5"]);
     assert_eq!(planner.problems(), [[""; 3]; 0]);
@@ -512,7 +481,7 @@ async fn a_run_reads_the_configuration_once() {
     }
     for expected in 1..=2 {
         planner.handle_schedule().await.unwrap();
-        assert_eq!(*planner.archives.opened.lock(), expected);
+        assert_eq!(*planner.archives.opened.read(), expected);
     }
 }
 
@@ -566,7 +535,7 @@ async fn rules_with_and_without_approval_share_no_waiting_job() {
         let planner = create_planner(&rules.map(String::as_str).join(", "));
         planner.packages.put_version("resnet", 1, "Approved", long_ago());
         planner.apply("c1").await;
-        let bodies = planner.requests.bodies.lock().clone();
+        let bodies = planner.requests.bodies.get();
         let requests = bodies.iter().map(|body| serde_json::from_str::<CompilationRequest>(body).unwrap());
         let requests: Vec<_> = requests.map(|request| (request.rule, request.approved_only)).collect();
         assert_eq!(requests, [("named".to_owned(), false), ("registry".to_owned(), true)]);
@@ -619,7 +588,7 @@ async fn groups_that_cannot_be_compiled_are_answered() {
         ),
     ] {
         let planner = create_planner(&rule(groups));
-        *planner.packages.page_size.lock() = 100;
+        planner.packages.page_size.set(100);
         for number in 0..count {
             planner.packages.put_version(&format!("g-{number}"), 1, "Approved", long_ago());
         }
@@ -633,7 +602,7 @@ async fn groups_that_cannot_be_compiled_are_answered() {
 #[tokio::test]
 async fn throttled_registry_does_not_keep_back_the_configuration() {
     let planner = create_planner(&rule("resnet"));
-    *planner.packages.failures.lock() = vec![CallErrorKind::Throttled];
+    planner.packages.failures.set(vec![CallErrorKind::Throttled]);
     TIME.fetch_add(60, Ordering::Relaxed);
     planner.reconcile_config().await.unwrap();
     assert_eq!(planner.ledger.find_applied_config().await.unwrap().as_deref(), Some("c1"));
@@ -645,6 +614,6 @@ async fn event_without_a_matching_rule_calls_nothing() {
         let planner = create_planner(&rules);
         planner.approve("resnet", 1).await;
         assert_eq!(planner.requested(), [""; 0]);
-        assert_eq!(*planner.packages.calls.lock(), [""; 0]);
+        assert_eq!(*planner.packages.calls.read(), [""; 0]);
     }
 }

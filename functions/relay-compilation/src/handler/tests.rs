@@ -3,9 +3,12 @@ use std::collections::BTreeSet;
 use automation::event::Observer;
 use jiff::Timestamp;
 use ledger::{ModelRow, ModelState, Reuse};
-use neo::{JobDescription, JobStatus, ModelId, Upload};
+use neo::{JobDescription, JobStatus, ModelId};
 use serde_json::{Value, json};
-use support::{MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
+use support::{
+    MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, TestStack, compilation_request,
+    job_description, model_row, model_upload,
+};
 use worker::Message;
 
 use super::*;
@@ -14,48 +17,22 @@ type TestRelay = JobRelay<MemoryJobs, MemoryTable, MemoryTopic, MemoryQueue, Mem
 
 /// Creates a relay whose ledger has a model with two requested jobs.
 async fn create_relay() -> (TestRelay, [CompilationRequest; 2]) {
-    let clock: Clock = || Timestamp::UNIX_EPOCH;
-    let upload = Upload {
-        bucket: "models".to_owned(),
-        key: "resnet.tar.gz".to_owned(),
-        version_id: Some("v1".to_owned()),
-        etag: "e".to_owned(),
-        size: 1,
-        replayed_at: None,
-    };
+    let upload = model_upload("resnet.tar.gz");
     let model = ModelId::new(&upload.bucket, &upload.key, upload.version());
-    let requests = ["ml_c5", "ml_m5"].map(|target| {
-        serde_json::from_value::<CompilationRequest>(json!({
-            "version": 1, "job_name": format!("resnet-{target}"), "model": model, "content": target, "source": upload,
-            "rule": "all", "target": { "device": target }, "framework": "ONNX", "framework_version": null,
-            "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/",
-            "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
-        }))
-        .unwrap()
+    let requests = ["ml_c5", "ml_m5"].map(|target| CompilationRequest {
+        model: model.clone(),
+        target: serde_json::from_value(json!({ "device": target })).unwrap(),
+        output_location: "s3://artifacts/".to_owned(),
+        ..compilation_request(&format!("resnet-{target}"))
     });
-    let ledger = Ledger::new(MemoryTable::default(), clock);
+    let stack = TestStack::new(|| Timestamp::UNIX_EPOCH);
+    let (models, TestStack { ledger, notifier, clock, .. }) = (stack.model_notifier(), stack);
     for request in &requests {
         ledger.claim_job(request, Reuse::Running).await.unwrap();
     }
     let jobs = requests.iter().map(|request| request.job_name.clone()).collect();
-    let rule = Some("all".to_owned());
-    let row = ModelRow {
-        source: upload.into(),
-        rule,
-        state: ModelState::Requested,
-        jobs,
-        unused_jobs: BTreeSet::new(),
-        problems: Vec::new(),
-        warnings: Vec::new(),
-        planned_at: clock(),
-        sequencer: None,
-        last_replay: None,
-        stops_older: false,
-    };
-    ledger.create_model(&model, row).await.unwrap();
+    ledger.create_model(&model, model_row(upload.into(), jobs)).await.unwrap();
     let (jobs, queue, foreign) = (MemoryJobs::default(), MemoryQueue::default(), ForeignJobs::default());
-    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
-    let models = ModelNotifier::new(ledger.clone(), notifier.clone(), MemoryObjects::default(), "artifacts".to_owned());
     (JobRelay { jobs, ledger, notifier, models, requests: queue, foreign, clock }, requests)
 }
 
@@ -63,26 +40,17 @@ async fn create_relay() -> (TestRelay, [CompilationRequest; 2]) {
 async fn observe_status(relay: &TestRelay, request: &CompilationRequest, status: JobStatus) -> Result<(), Failure> {
     let name = request.job_name.to_string();
     let job = JobDescription {
-        name: name.clone(),
-        arn: format!("arn:{name}"),
-        status,
         source: request.source.to_uri(),
-        framework: "ONNX".to_owned(),
-        data_input_config: None,
         target: request.target.to_string(),
-        options: neo::JobOptions::default(),
         output_location: request.output_location.clone(),
         artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/{name}.tar.gz")),
-        failure_reason: (status == JobStatus::Failed).then(|| "ClientError: no".to_owned()),
-        created_at: None,
-        started_at: None,
-        ended_at: None,
+        ..job_description(&name, status)
     };
     if job.artifact.is_some() {
         let object = StoredObject { etag: "compiled".to_owned(), bytes: vec![1; 9], ..StoredObject::default() };
         relay.models.objects().put_version("artifacts", &format!("{name}.tar.gz"), object);
     }
-    relay.jobs.jobs.lock().insert(name.clone(), job);
+    relay.jobs.put_job(job);
     deliver_hint(relay, &name).await
 }
 
@@ -141,9 +109,9 @@ async fn one_summary_follows_the_last_job_of_a_model() {
         observe_status(&relay, &second, JobStatus::Failed).await.unwrap();
     }
     assert_eq!(relay.notifier.topic().types(), ["compilation.completed", "compilation.failed", "model.summary"]);
-    let subject = relay.notifier.topic().published.lock().last().unwrap().subject.clone();
+    let subject = relay.notifier.topic().published().last().unwrap().subject.clone();
     assert_eq!(subject, "resnet: compiled for 1 of 2 targets");
-    let versions = objects.objects.lock()[&(bucket, "resnet/v1/summary.json".to_owned())].clone();
+    let versions = objects.objects.read()[&(bucket, "resnet/v1/summary.json".to_owned())].clone();
     let document: Value = serde_json::from_slice(&versions[0].bytes).unwrap();
     assert_eq!((versions.len(), document["subject"].as_str()), (1, Some(subject.as_str())));
     assert_eq!(document["summary"], "s3://artifacts/resnet/v1/summary.json");
@@ -173,7 +141,7 @@ async fn reused_jobs_are_reported_once_for_the_model_reusing_them() {
         BTreeSet::from(["compilation.completed", "model.summary"]),
         "notifications about the second target and both models"
     );
-    let published = relay.notifier.topic().published.lock();
+    let published = relay.notifier.topic().published();
     let reused: Vec<_> =
         published.iter().filter(|notification| notification.text.contains("was already compiled")).collect();
     assert_eq!(reused.len(), requests.len());
@@ -196,11 +164,10 @@ async fn model_is_notified_only_about_jobs_of_its_plan() {
     let jobs = vec![second.job_name.clone()];
     relay.ledger.create_model(&again, ModelRow { state: ModelState::Reused, jobs, ..model }).await.unwrap();
     observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
-    let ids: Vec<_> = relay.notifier.topic().published.lock().iter().map(|published| published.id.clone()).collect();
+    let ids: Vec<_> = relay.notifier.topic().published().iter().map(|published| published.id.clone()).collect();
     assert_eq!(ids, ["job-completed-resnet-ml_c5"]);
     observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
-    let about_again =
-        relay.notifier.topic().published.lock().iter().filter(|one| one.id.ends_with(again.as_str())).count();
+    let about_again = relay.notifier.topic().published().iter().filter(|one| one.id.ends_with(again.as_str())).count();
     assert_eq!(about_again, 2, "expected the artifact of the second job, and the summary");
 }
 
@@ -209,9 +176,9 @@ async fn finished_job_releases_a_parked_request() {
     let (relay, [first, second]) = create_relay().await;
     assert!(relay.ledger.park_request(&second).await.unwrap());
     observe_status(&relay, &first, JobStatus::InProgress).await.unwrap();
-    assert!(relay.requests.bodies.lock().is_empty());
+    assert!(relay.requests.bodies.read().is_empty());
     observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
-    let released = relay.requests.bodies.lock().clone();
+    let released = relay.requests.bodies.get();
     assert_eq!(released.len(), 1);
     assert!(matches!(Event::parse(&released[0]).unwrap(), Event::Compilation(request) if *request == second));
 }
@@ -238,9 +205,7 @@ async fn failure_of_the_service_is_retried_before_the_summary() {
         relay.ledger.release_parked_requests(&MemoryQueue::default(), 1).await.unwrap();
         attempt = parked[0].clone();
         assert_eq!(attempt.attempt, number);
-        assert!(
-            relay.notifier.topic().published.lock().last().unwrap().text.contains(&format!("attempt {number} of 3"))
-        );
+        assert!(relay.notifier.topic().published().last().unwrap().text.contains(&format!("attempt {number} of 3")));
     }
     assert!(!relay.notifier.topic().types().contains(&"model.summary"));
     fail_job(&relay, &attempt, "ServerError: There was an internal server error").await;
@@ -262,18 +227,18 @@ async fn failure_of_the_model_is_not_retried() {
 async fn fail_job(relay: &TestRelay, request: &CompilationRequest, reason: &str) {
     observe_status(relay, request, JobStatus::InProgress).await.unwrap();
     let name = request.job_name.to_string();
-    if let Some(job) = relay.jobs.jobs.lock().get_mut(&name) {
+    relay.jobs.change_job(&name, |job| {
         job.status = JobStatus::Failed;
         job.failure_reason = Some(reason.to_owned());
-    }
+    });
     deliver_hint(relay, &name).await.unwrap();
-    relay.notifier.topic().published.lock().retain(|notification| notification.kind.as_str() != "compilation.started");
+    relay.notifier.topic().forget("compilation.started");
 }
 
 #[tokio::test]
 async fn failed_publication_is_retried() {
     let (relay, [first, _]) = create_relay().await;
-    *relay.notifier.topic().failures.lock() = 1;
+    relay.notifier.topic().failures.set(1);
     assert!(matches!(observe_status(&relay, &first, JobStatus::Completed).await, Err(Failure::Transient(_))));
     observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
     assert_eq!(relay.notifier.topic().types(), ["compilation.completed"]);
@@ -285,7 +250,7 @@ async fn foreign_job_is_reported() {
     let foreign = CompilationRequest { job_name: "by-hand".to_owned().into(), ..first };
     observe_status(&relay, &foreign, JobStatus::Completed).await.unwrap();
     assert_eq!(relay.notifier.topic().types(), ["compilation.completed"]);
-    assert_eq!(relay.notifier.topic().published.lock()[0].subject, "Compilation completed: by-hand for ml_c5");
+    assert_eq!(relay.notifier.topic().published()[0].subject, "Compilation completed: by-hand for ml_c5");
 }
 
 #[tokio::test]
@@ -320,7 +285,7 @@ async fn own_job_missing_in_sagemaker_is_looked_up_again() {
     let waits = deliver_hint(&relay, first.job_name.as_str()).await;
     assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up by a new job: {waits:?}");
     observe_status(&relay, &second, JobStatus::Starting).await.unwrap();
-    relay.jobs.jobs.lock().clear();
+    relay.jobs.jobs.take();
     let waits = deliver_hint(&relay, second.job_name.as_str()).await;
     assert!(matches!(waits, Err(Failure::Transient(_))), "it was deleted: {waits:?}");
 }
@@ -344,7 +309,7 @@ async fn repeated_terminal_status_frees_one_quota_slot() {
     }
     fail_job(&relay, &first, "CapacityError: no machine").await;
     deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
-    let released = relay.requests.bodies.lock().clone();
+    let released = relay.requests.bodies.get();
     assert_eq!(released.len(), 1, "{released:?}");
     let parked = relay.ledger.peek_parked_requests(9).await.unwrap();
     assert_eq!(parked.len(), 3, "expected two of the parked requests, and the next attempt");
@@ -356,17 +321,17 @@ async fn complete_with_artifact(artifact: Option<StoredObject>, failure: Option<
     observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
     observe_status(&relay, &first, JobStatus::InProgress).await.unwrap();
     let objects = relay.models.objects();
-    *objects.head_failure.lock() = failure;
+    objects.head_failure.set(failure);
     if let Some(object) = artifact {
         objects.put_version("artifacts", "compiled.tar.gz", object);
     }
     let name = first.job_name.to_string();
-    if let Some(job) = relay.jobs.jobs.lock().get_mut(&name) {
+    relay.jobs.change_job(&name, |job| {
         job.status = JobStatus::Completed;
         job.artifact = Some("s3://artifacts/compiled.tar.gz".to_owned());
-    }
+    });
     deliver_hint(&relay, &name).await.unwrap();
-    let published = relay.notifier.topic().published.lock();
+    let published = relay.notifier.topic().published();
     published.iter().skip(2).map(|notification| serde_json::to_value(notification).unwrap()).collect()
 }
 
@@ -407,10 +372,10 @@ async fn missing_artifact_is_a_failure_that_is_not_retried() {
 #[tokio::test]
 async fn completion_waits_until_s3_answers() {
     let (relay, [first, _]) = create_relay().await;
-    *relay.models.objects().head_failure.lock() = Some(CallErrorKind::Unanswered);
+    relay.models.objects().head_failure.set(Some(CallErrorKind::Unanswered));
     assert!(matches!(observe_status(&relay, &first, JobStatus::Completed).await, Err(Failure::Transient(_))));
     assert!(relay.notifier.topic().types().is_empty());
-    *relay.models.objects().head_failure.lock() = None;
+    relay.models.objects().head_failure.set(None);
     deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
     assert_eq!(relay.notifier.topic().types(), ["compilation.completed"]);
 }
@@ -422,17 +387,17 @@ async fn job_name_that_is_used_again_is_reported_again() {
     for night in 1..=3 {
         relay.jobs.create_job(&nightly, "role").await.unwrap();
         for status in [JobStatus::InProgress, JobStatus::Completed, JobStatus::Completed] {
-            if let Some(job) = relay.jobs.jobs.lock().get_mut("nightly") {
+            relay.jobs.change_job("nightly", |job| {
                 job.created_at = Some(Timestamp::from_second(night * 86400).unwrap());
                 job.status = status;
-            }
+            });
             deliver_hint(&relay, "nightly").await.unwrap();
         }
         // Its pipeline deletes it. A late hint repeats nothing.
-        relay.jobs.jobs.lock().clear();
+        relay.jobs.jobs.take();
         deliver_hint(&relay, "nightly").await.unwrap();
     }
-    let published = relay.notifier.topic().published.lock();
+    let published = relay.notifier.topic().published();
     let ends: Vec<_> = published.iter().map(|one| one.id.as_str()).filter(|id| id.contains("completed")).collect();
     assert_eq!(ends, ["job-completed-nightly", "job-completed-nightly#2", "job-completed-nightly#3"]);
 }
@@ -442,7 +407,7 @@ async fn refused_notification_does_not_keep_back_the_summary() {
     let (relay, [first, second]) = create_relay().await;
     observe_status(&relay, &first, JobStatus::Completed).await.unwrap();
     // One publication fails: that about the job.
-    *relay.notifier.topic().failures.lock() = 1;
+    relay.notifier.topic().failures.set(1);
     assert!(observe_status(&relay, &second, JobStatus::Completed).await.is_err());
     assert_eq!(relay.notifier.topic().types(), ["compilation.completed", "model.summary"]);
     observe_status(&relay, &second, JobStatus::Completed).await.unwrap();

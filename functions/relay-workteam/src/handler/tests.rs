@@ -1,8 +1,11 @@
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use jiff::Timestamp;
 use maintenance::workteam::{LabelingJob, LabelingJobDescription};
-use support::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, StoredObject, observed_team};
+use support::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, StoredObject, TestStack, observed_team};
 
 use super::*;
 
@@ -12,15 +15,15 @@ type TestRelay = TeamRelay<MemoryObjects, MemoryWorkteams, MemoryTable, MemoryTo
 
 fn create_relay(clock: Clock, burst_seconds: u64) -> TestRelay {
     let workteams = MemoryWorkteams::default();
-    workteams.teams.lock().push(observed_team("radiology", Some(TOPIC)));
-    let arn = workteams.teams.lock()[0].arn.clone();
-    workteams.jobs.lock().insert(arn, vec![labeling_job("chest")]);
-    let ledger = Ledger::new(MemoryTable::default(), clock);
+    workteams.teams.push(observed_team("radiology", Some(TOPIC)));
+    let arn = workteams.teams.read()[0].arn.clone();
+    workteams.jobs.update(|jobs| jobs.insert(arn, vec![labeling_job("chest")]));
+    let stack = TestStack::new(clock);
     TeamRelay {
-        config: ConfigSource::new(MemoryObjects::default(), "config".to_owned(), "automation.yaml".to_owned()),
+        config: stack.config_source(),
         directory: WorkteamDirectory::new(workteams, clock),
-        notifier: Notifier::new(ledger.clone(), MemoryTopic::default()),
-        ledger,
+        notifier: stack.notifier,
+        ledger: stack.ledger,
         burst_window: Duration::from_secs(burst_seconds),
         query_timeout: QUERY_TIMEOUT,
         clock,
@@ -54,7 +57,7 @@ fn team_message(id: &str, text: &str) -> Event {
 }
 
 fn published_texts(relay: &TestRelay) -> Vec<String> {
-    relay.notifier.topic().published.lock().iter().map(|notification| notification.text.clone()).collect()
+    relay.notifier.topic().published().iter().map(|notification| notification.text.clone()).collect()
 }
 
 fn labeling_job_event(status: &str) -> Event {
@@ -68,7 +71,7 @@ async fn message_is_forwarded_once_with_its_team_jobs_and_portal() {
     for _ in 0..10 {
         relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
     }
-    let published = relay.notifier.topic().published.lock().clone();
+    let published = relay.notifier.topic().published().clone();
     assert_eq!(published.len(), 1);
     assert_eq!(published[0].subject, "radiology: 740 objects left in 1 labeling job");
     for part in
@@ -82,9 +85,9 @@ async fn message_is_forwarded_once_with_its_team_jobs_and_portal() {
 fn create_relay_with_history() -> TestRelay {
     let relay = TestRelay { query_timeout: Duration::from_millis(50), ..create_immediate_relay() };
     let workteams = &relay.directory.workteams;
-    *workteams.page_size.lock() = 100;
+    workteams.page_size.set(100);
     let old = LabelingJob { pending: 0, ..labeling_job("old") };
-    workteams.jobs.lock().values_mut().for_each(|jobs| jobs.extend(vec![old.clone(); 1_500]));
+    workteams.jobs.update(|jobs| jobs.values_mut().for_each(|jobs| jobs.extend(vec![old.clone(); 1_500])));
     relay
 }
 
@@ -95,13 +98,13 @@ async fn newest_labeling_jobs_are_reported_of_many() {
     let text = published_texts(&relay).remove(0);
     assert!(text.contains("1,260 / 2,000"), "{text}");
     assert!(text.contains("radiology has many labeling jobs: only the newest ones were queried"), "{text}");
-    assert_eq!(*relay.directory.workteams.listed_pages.lock(), MAX_JOB_PAGES);
+    assert_eq!(*relay.directory.workteams.listed_pages.read(), MAX_JOB_PAGES);
 }
 
 #[tokio::test]
 async fn pages_before_the_time_limit_are_used() {
     let relay = create_relay_with_history();
-    *relay.directory.workteams.answered_pages.lock() = Some(1);
+    relay.directory.workteams.answered_pages.set(Some(1));
     relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
     let text = published_texts(&relay).remove(0);
     assert!(text.contains("1,260 / 2,000"), "{text}");
@@ -117,18 +120,18 @@ type NoteCase = (&'static str, &'static str, fn(&TestRelay));
 async fn failed_query_becomes_a_note_of_the_forwarded_message() {
     let cases: [NoteCase; 5] = [
         ("throttled", "the team could not be queried: ListWorkteams", |relay| {
-            relay.directory.workteams.failures.lock().push(CallErrorKind::Throttled);
+            relay.directory.workteams.failures.push(CallErrorKind::Throttled);
         }),
         ("jobs unknown", "the labeling jobs of radiology could not be queried", |relay| {
-            relay.directory.workteams.failures.lock().push(CallErrorKind::Unanswered);
+            relay.directory.workteams.failures.push(CallErrorKind::Unanswered);
         }),
         ("unknown topic", "no work team uses this topic", |relay| {
-            relay.directory.workteams.teams.lock()[0].topic = None;
+            relay.directory.workteams.teams.update(|teams| teams[0].topic = None);
         }),
         ("deleted between", "was deleted meanwhile", |relay| {
-            relay.directory.workteams.teams.lock().clear();
+            relay.directory.workteams.teams.take();
         }),
-        ("no open jobs", "no objects left to label", |relay| relay.directory.workteams.jobs.lock().clear()),
+        ("no open jobs", "no objects left to label", |relay| relay.directory.workteams.jobs.set(BTreeMap::default())),
     ];
     for (case, note, arrange) in cases {
         let relay = create_immediate_relay();
@@ -146,7 +149,7 @@ async fn failed_query_becomes_a_note_of_the_forwarded_message() {
 #[tokio::test]
 async fn message_is_forwarded_when_the_queries_time_out() {
     let relay = TeamRelay { query_timeout: Duration::from_millis(20), ..create_immediate_relay() };
-    *relay.directory.workteams.hangs.lock() = true;
+    relay.directory.workteams.hangs.set(true);
     relay.handle_event(team_message("m-1", "items are available")).await.unwrap();
     let text = published_texts(&relay).pop().unwrap();
     assert!(text.contains("did not respond in time"), "{text}");
@@ -155,9 +158,9 @@ async fn message_is_forwarded_when_the_queries_time_out() {
 #[tokio::test]
 async fn teams_that_share_a_topic_are_in_one_notification() {
     let relay = create_immediate_relay();
-    relay.directory.workteams.teams.lock().push(observed_team("audit", Some(TOPIC)));
+    relay.directory.workteams.teams.push(observed_team("audit", Some(TOPIC)));
     relay.handle_event(team_message("m-1", "x")).await.unwrap();
-    let notification = relay.notifier.topic().published.lock()[0].clone();
+    let notification = relay.notifier.topic().published()[0].clone();
     assert_eq!(notification.subject, "radiology and 1 other team: 740 objects left to label");
     assert!(notification.text.contains("audit: no objects left to label"), "{}", notification.text);
 }
@@ -167,11 +170,11 @@ async fn each_labeling_job_status_is_published_once() {
     let relay = create_immediate_relay();
     let team_arn = observed_team("radiology", None).arn;
     let described = LabelingJobDescription { job: labeling_job("Chest"), team_arn, failure_reason: None };
-    relay.directory.workteams.described.lock().insert("chest".to_owned(), described);
+    relay.directory.workteams.described.update(|jobs| jobs.insert("chest".to_owned(), described));
     for status in ["InProgress", "InProgress", "Completed"] {
         relay.handle_event(labeling_job_event(status)).await.unwrap();
     }
-    let published = relay.notifier.topic().published.lock().clone();
+    let published = relay.notifier.topic().published().clone();
     let subjects: Vec<_> = published.iter().map(|notification| notification.subject.as_str()).collect();
     let expected =
         ["Labeling job Chest is in progress", "Labeling job Chest completed: 1,260 of 2,000 objects labeled"];
@@ -182,7 +185,7 @@ async fn each_labeling_job_status_is_published_once() {
 #[tokio::test]
 async fn failed_query_of_a_labeling_job_becomes_a_note() {
     let relay = create_immediate_relay();
-    relay.directory.workteams.failures.lock().push(CallErrorKind::Throttled);
+    relay.directory.workteams.failures.push(CallErrorKind::Throttled);
     relay.handle_event(labeling_job_event("Failed")).await.unwrap();
     let text = published_texts(&relay).pop().unwrap();
     assert!(text.contains("The labeling job chest failed.") && text.contains("could not be queried"), "{text}");
@@ -201,7 +204,7 @@ async fn missing_team_of_a_labeling_job_becomes_a_note() {
     let relay = create_immediate_relay();
     let described =
         LabelingJobDescription { job: labeling_job("chest"), team_arn: "of-others".to_owned(), failure_reason: None };
-    relay.directory.workteams.described.lock().insert("chest".to_owned(), described);
+    relay.directory.workteams.described.update(|jobs| jobs.insert("chest".to_owned(), described));
     relay.handle_event(labeling_job_event("STOPPED")).await.unwrap();
     let text = published_texts(&relay).pop().unwrap();
     assert!(text.contains("was stopped") && text.contains("the work team of-others is not"), "{text}");
@@ -210,12 +213,12 @@ async fn missing_team_of_a_labeling_job_becomes_a_note() {
 #[tokio::test]
 async fn objects_are_not_counted_if_a_team_cannot_be_queried() {
     let relay = create_immediate_relay();
-    relay.directory.workteams.teams.lock().push(observed_team("audit", Some(TOPIC)));
+    relay.directory.workteams.teams.push(observed_team("audit", Some(TOPIC)));
     relay.handle_event(team_message("m-0", "x")).await.unwrap();
-    relay.directory.workteams.failures.lock().push(CallErrorKind::Unanswered);
+    relay.directory.workteams.failures.push(CallErrorKind::Unanswered);
     relay.handle_event(team_message("m-1", "x")).await.unwrap();
     assert_eq!(
-        relay.notifier.topic().published.lock()[1].subject,
+        relay.notifier.topic().published()[1].subject,
         "radiology and 1 other team: SageMaker sent a notification"
     );
 }
@@ -276,11 +279,11 @@ async fn crash_neither_loses_nor_repeats_messages_of_a_burst() {
     now.store(61, Ordering::Relaxed);
     // The function crashes before it publishes.
     relay.ledger.freeze_burst(TOPIC).await.unwrap();
-    *relay.notifier.topic().failures.lock() = 1;
+    relay.notifier.topic().failures.set(1);
     assert!(matches!(relay.handle_event(second.clone()).await, Err(Failure::Transient(_))));
     // The function crashes after it published, before it marks any message as published. A message
     // that arrives meanwhile is deferred.
-    *relay.notifier.topic().failures.lock() = 0;
+    relay.notifier.topic().failures.set(0);
     let burst = relay.ledger.freeze_burst(TOPIC).await.unwrap();
     relay.publish_unpublished(TOPIC, &burst).await.unwrap();
     assert_eq!(defer_event(&relay, &third).await, Duration::from_secs(1), "expected the burst to be completed first");
@@ -328,8 +331,8 @@ workteams:
     assert!(text.contains("created 1970-01-01 05:30 IST (0 minutes ago)"), "{text}");
 }
 
-/// Messages of a burst, and a message on its own, are published later on a bus that failed at first,
-/// and not again on the topic.
+/// Messages of a burst, and a message on its own, are published later on a bus that failed at
+/// first, and not again on the topic.
 #[tokio::test]
 async fn failed_bus_gets_the_message_later() {
     let (now, clock) = create_clock!();
@@ -343,7 +346,7 @@ async fn failed_bus_gets_the_message_later() {
             defer_event(&relay, &message).await;
         }
         now.store(61, Ordering::Relaxed);
-        *bus.failures.lock() = 1;
+        bus.failures.set(1);
         assert!(matches!(relay.handle_event(message.clone()).await, Err(Failure::Transient(_))));
         for _ in 0..2 {
             relay.handle_event(message.clone()).await.unwrap();
@@ -371,9 +374,9 @@ async fn permanently_refused_burst_does_not_block_its_topic() {
     defer_event(&relay, &first).await;
     defer_event(&relay, &second).await;
     now.store(61, Ordering::Relaxed);
-    *relay.notifier.topic().refuses.lock() = true;
+    relay.notifier.topic().refuses.set(true);
     assert!(matches!(relay.handle_event(first).await, Err(Failure::Terminal(_))));
-    *relay.notifier.topic().refuses.lock() = false;
+    relay.notifier.topic().refuses.set(false);
     defer_event(&relay, &second).await;
     now.store(200, Ordering::Relaxed);
     relay.handle_event(second).await.unwrap();

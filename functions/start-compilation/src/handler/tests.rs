@@ -1,7 +1,9 @@
 use jiff::{SignedDuration, Timestamp};
 use ledger::{MAX_PERMISSION_WAIT, MIN_REFUSALS, Reuse};
 use serde_json::json;
-use support::{MemoryJobs, MemoryPackages, MemoryQueue, MemoryTable, ScriptedResponse};
+use support::{
+    MemoryJobs, MemoryPackages, MemoryQueue, MemoryTable, ScriptedResponse, compilation_request, model_upload,
+};
 use worker::Message;
 
 use super::*;
@@ -19,14 +21,12 @@ fn create_starter() -> TestStarter {
 }
 
 fn request_event(key: &str) -> Event {
-    let body = json!({
-        "version": 1, "job_name": "resnet-ml-c5-abc", "model": "m", "content": "c",
-        "source": { "bucket": "models", "key": key, "version_id": "v1", "etag": "e", "size": 1 },
-        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
-        "data_input_config": "{\"data\":[1,3]}", "compiler_options": null, "output_location": "s3://artifacts/",
-        "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
-    });
-    Event::parse(&body.to_string()).unwrap()
+    let request = CompilationRequest {
+        source: model_upload(key).into(),
+        data_input_config: Some(r#"{"data":[1,3]}"#.to_owned()),
+        ..compilation_request("resnet-ml-c5-abc")
+    };
+    Event::parse(&serde_json::to_string(&request).unwrap()).unwrap()
 }
 
 fn stop_event() -> Event {
@@ -46,10 +46,10 @@ async fn request_delivered_twice_starts_one_job() {
     let starter = create_starter();
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
-    assert_eq!(starter.jobs.jobs.lock().len(), 1);
+    assert_eq!(starter.jobs.jobs.read().len(), 1);
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
     assert_eq!(
-        *starter.job_states.bodies.lock(),
+        *starter.job_states.bodies.read(),
         [r#"{"version":1,"job_name":"resnet-ml-c5-abc","seen_by":"start"}"#; 2]
     );
 }
@@ -57,10 +57,10 @@ async fn request_delivered_twice_starts_one_job() {
 #[tokio::test]
 async fn request_with_a_lost_response_is_retried() {
     let starter = create_starter();
-    starter.jobs.responses.lock().push(ScriptedResponse::Lost);
+    starter.jobs.responses.push(ScriptedResponse::Lost);
     assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
-    assert_eq!(starter.jobs.jobs.lock().len(), 1);
+    assert_eq!(starter.jobs.jobs.read().len(), 1);
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
@@ -69,14 +69,14 @@ async fn request_with_a_lost_response_is_retried() {
 #[tokio::test]
 async fn exceeded_quota_parks_the_request_until_it_is_released() {
     let starter = create_starter();
-    starter.jobs.responses.lock().push(ScriptedResponse::Quota);
+    starter.jobs.responses.push(ScriptedResponse::Quota);
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Requested, None)));
-    assert!(starter.jobs.jobs.lock().is_empty() && starter.job_states.bodies.lock().is_empty());
+    assert!(starter.jobs.jobs.read().is_empty() && starter.job_states.bodies.read().is_empty());
     let released = MemoryQueue::default();
     assert_eq!(starter.ledger.release_parked_requests(&released, 5).await.unwrap(), 1);
     assert_eq!(starter.ledger.release_parked_requests(&released, 5).await.unwrap(), 0);
-    let body = released.bodies.lock().remove(0);
+    let body = released.bodies.update(|bodies| bodies.remove(0));
     starter.handle_event(Event::parse(&body).unwrap()).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
@@ -84,34 +84,34 @@ async fn exceeded_quota_parks_the_request_until_it_is_released() {
 #[tokio::test]
 async fn refusal_is_recorded_and_reported() {
     let starter = create_starter();
-    starter.jobs.responses.lock().push(ScriptedResponse::Rejected("Unsupported framework version".to_owned()));
+    starter.jobs.responses.push(ScriptedResponse::Rejected("Unsupported framework version".to_owned()));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     let rejected = (JobStatus::Rejected, Some("Unsupported framework version".to_owned()));
     assert_eq!(find_status(&starter).await, Some(rejected));
-    assert_eq!(starter.job_states.bodies.lock().len(), 1);
+    assert_eq!(starter.job_states.bodies.read().len(), 1);
 }
 
 #[tokio::test]
 async fn missing_permission_is_reported_after_ten_minutes() {
     let reason = "not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/neo";
     let starter = create_starter();
-    *starter.jobs.responses.lock() = vec![ScriptedResponse::NotPermitted(reason.to_owned()); MIN_REFUSALS as usize];
+    starter.jobs.responses.set(vec![ScriptedResponse::NotPermitted(reason.to_owned()); MIN_REFUSALS as usize]);
     for _ in 1..MIN_REFUSALS {
         let failure = starter.handle_event(request_event("a.tar.gz")).await.unwrap_err();
         assert!(matches!(failure, Failure::Deferred { .. }), "no delivery is used up: {failure:?}");
-        assert!(starter.job_states.bodies.lock().is_empty(), "nothing is reported yet");
+        assert!(starter.job_states.bodies.read().is_empty(), "nothing is reported yet");
     }
     let later = || Timestamp::UNIX_EPOCH + MAX_PERMISSION_WAIT;
     let starter = TestStarter { ledger: Ledger::new(starter.ledger.table().clone(), later), ..starter };
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Rejected, Some(reason.to_owned()))));
-    assert_eq!(starter.job_states.bodies.lock().len(), 1, "it is reported");
+    assert_eq!(starter.job_states.bodies.read().len(), 1, "it is reported");
 }
 
 #[tokio::test]
 async fn permission_given_meanwhile_starts_the_job() {
     let starter = create_starter();
-    starter.jobs.responses.lock().push(ScriptedResponse::NotPermitted("Could not assume role".to_owned()));
+    starter.jobs.responses.push(ScriptedResponse::NotPermitted("Could not assume role".to_owned()));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap_err();
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
@@ -120,8 +120,7 @@ async fn permission_given_meanwhile_starts_the_job() {
 #[tokio::test]
 async fn refusal_after_a_lost_response_keeps_the_running_job() {
     let starter = create_starter();
-    *starter.jobs.responses.lock() =
-        vec![ScriptedResponse::Rejected("no such role".to_owned()), ScriptedResponse::Lost];
+    starter.jobs.responses.set(vec![ScriptedResponse::Rejected("no such role".to_owned()), ScriptedResponse::Lost]);
     assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
@@ -151,7 +150,7 @@ async fn model_package_is_identified_by_its_arn() {
     };
     starter.handle_event(package_event(1)).await.unwrap();
     // The same job, with a framework that SageMaker has detected.
-    starter.jobs.jobs.lock().get_mut("resnet-ml-c5-abc").unwrap().framework = "ONNX".to_owned();
+    starter.jobs.change_job("resnet-ml-c5-abc", |job| job.framework = "ONNX".to_owned());
     let fresh = TestStarter { ledger: create_starter().ledger, ..starter };
     fresh.handle_event(package_event(1)).await.unwrap();
     assert_eq!(find_status(&fresh).await, Some((JobStatus::Starting, None)));
@@ -172,16 +171,16 @@ async fn job_stopped_before_its_start_is_not_started() {
     let later = || Timestamp::UNIX_EPOCH + SignedDuration::from_mins(16);
     let starter = TestStarter { ledger: Ledger::new(starter.ledger.table().clone(), later), ..starter };
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
-    assert!(starter.jobs.jobs.lock().is_empty());
+    assert!(starter.jobs.jobs.read().is_empty());
     assert_eq!(find_status(&starter).await, Some((JobStatus::Stopped, None)));
 }
 
-/// Another delivery of the request creates the job, and crashes before it can record that. Meanwhile
-/// the request is withdrawn, and SageMaker does not show the job yet.
+/// Another delivery of the request creates the job, and crashes before it can record that.
+/// Meanwhile the request is withdrawn, and SageMaker does not show the job yet.
 #[tokio::test]
 async fn job_created_by_a_crashed_delivery_is_stopped() {
     let starter = create_starter();
-    *starter.jobs.lag.lock() = 3;
+    starter.jobs.lag.set(3);
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
     starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
     starter.jobs.create_job(&planned, "role").await.unwrap();
@@ -189,31 +188,31 @@ async fn job_created_by_a_crashed_delivery_is_stopped() {
     while let Err(waits) = starter.handle_event(request_event("a.tar.gz")).await {
         assert!(matches!(waits, Failure::Deferred { .. }), "no delivery is used up: {waits:?}");
     }
-    assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
+    assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
 }
 
-/// SageMaker accepts the first delivery of a request, does not show its job yet, and refuses the second
-/// one.
+/// SageMaker accepts the first delivery of a request, does not show its job yet, and refuses the
+/// second one.
 #[tokio::test]
 async fn refusal_of_a_second_delivery_keeps_the_job() {
     let starter = create_starter();
-    *starter.jobs.lag.lock() = 3;
+    starter.jobs.lag.set(3);
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
-    starter.jobs.responses.lock().push(ScriptedResponse::Rejected("no such role".to_owned()));
+    starter.jobs.responses.push(ScriptedResponse::Rejected("no such role".to_owned()));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
-/// SageMaker creates the job, the response is lost, and the next delivery is refused before SageMaker
-/// shows the job.
+/// SageMaker creates the job, the response is lost, and the next delivery is refused before
+/// SageMaker shows the job.
 #[tokio::test]
 async fn refusal_after_a_lost_response_waits_for_the_job() {
     let starter = create_starter();
-    *starter.jobs.lag.lock() = 2;
+    starter.jobs.lag.set(2);
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
     starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
     let refused = || ScriptedResponse::Rejected("no such role".to_owned());
-    *starter.jobs.responses.lock() = vec![refused(), refused(), refused(), ScriptedResponse::Lost];
+    starter.jobs.responses.set(vec![refused(), refused(), refused(), ScriptedResponse::Lost]);
     assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
     for _ in 0..2 {
         let waits = starter.handle_event(request_event("a.tar.gz")).await;
@@ -232,7 +231,7 @@ async fn refusal_after_a_lost_call_is_reported_soon() {
     starter.ledger.record_unseen_job(&planned.job_name).await.unwrap();
     for _ in 0..MAX_LOOKS {
         let refused = || ScriptedResponse::Rejected("no such role".to_owned());
-        *starter.jobs.responses.lock() = vec![refused()];
+        starter.jobs.responses.set(vec![refused()]);
         assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Requested);
         let _ = starter.handle_event(request_event("a.tar.gz")).await;
     }
@@ -244,7 +243,7 @@ async fn running_job_is_stopped() {
     let starter = create_starter();
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     starter.handle_event(stop_event()).await.unwrap();
-    assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
+    assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
 }
 
 #[tokio::test]
@@ -256,18 +255,18 @@ async fn other_events_are_terminal_failures() {
 #[tokio::test]
 async fn stop_before_sagemaker_shows_the_job_is_repeated() {
     let starter = create_starter();
-    *starter.jobs.lag.lock() = 1;
+    starter.jobs.lag.set(1);
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert!(matches!(starter.handle_event(stop_event()).await, Err(Failure::Transient(_))));
     starter.handle_event(stop_event()).await.unwrap();
-    assert_eq!(starter.jobs.jobs.lock()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
+    assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
 }
 
 #[tokio::test]
 async fn stop_of_a_job_that_was_lost_changes_nothing() {
     let starter = create_starter();
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
-    starter.jobs.jobs.lock().clear();
+    starter.jobs.jobs.take();
     starter.ledger.mark_job_lost(&JobName::from("resnet-ml-c5-abc".to_owned())).await.unwrap();
     starter.handle_event(stop_event()).await.unwrap();
     assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Failed);
@@ -276,14 +275,15 @@ async fn stop_of_a_job_that_was_lost_changes_nothing() {
 /// A request for a version of a model package group.
 fn package_request(number: u32) -> Event {
     let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/{number}");
-    let body = json!({
-        "version": 1, "job_name": "resnet-ml-c5-abc", "model": "m", "content": "c",
-        "source": { "model_package_version_arn": arn, "version": format!("{number}-abc") },
-        "rule": "registry", "target": { "device": "ml_c5" }, "framework_version": null, "data_input_config": null,
-        "compiler_options": null, "output_location": "s3://artifacts/", "max_runtime_seconds": 900, "tags": {},
-        "attempt": 1, "approved_only": true,
-    });
-    Event::parse(&body.to_string()).unwrap()
+    let source = json!({ "model_package_version_arn": arn, "version": format!("{number}-abc") });
+    let request = CompilationRequest {
+        source: serde_json::from_value(source).unwrap(),
+        rule: "registry".to_owned(),
+        framework: None,
+        approved_only: true,
+        ..compilation_request("resnet-ml-c5-abc")
+    };
+    Event::parse(&serde_json::to_string(&request).unwrap()).unwrap()
 }
 
 /// SEMANTICS approved-only: No job is created for a version of a model package group that is not
@@ -302,13 +302,13 @@ async fn version_rejected_while_it_waited_is_not_compiled() {
             assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
         }
         starter.handle_event(package_request(3)).await.unwrap();
-        assert!(starter.jobs.jobs.lock().is_empty());
+        assert!(starter.jobs.jobs.read().is_empty());
         let (status, reason) = find_status(&starter).await.unwrap();
         assert_eq!(status, JobStatus::Rejected);
         let expected =
             approval.map_or("it was deleted".to_owned(), |status| format!("its approval status is {status}"));
         assert_eq!(reason.unwrap(), format!("{NOT_APPROVED}: {expected}"));
-        assert_eq!(starter.job_states.bodies.lock().len(), 1, "it is reported");
+        assert_eq!(starter.job_states.bodies.read().len(), 1, "it is reported");
     }
 }
 
@@ -340,7 +340,7 @@ async fn job_of_another_delivery_is_not_rejected() {
     starter.packages.put_version("resnet", 3, "Approved", Timestamp::UNIX_EPOCH);
     let Event::Compilation(request) = package_request(3) else { panic!() };
     starter.jobs.create_job(&request, &starter.role_arn).await.unwrap();
-    *starter.jobs.lag.lock() = 1;
+    starter.jobs.lag.set(1);
     starter.packages.put_version("resnet", 3, "Rejected", Timestamp::UNIX_EPOCH);
     for _ in 0..=MAX_LOOKS {
         let _ = starter.handle_event(package_request(3)).await;
@@ -356,12 +356,12 @@ async fn approval_that_may_not_be_read_is_answered() {
     let starter = create_starter();
     claim_package_job(&starter).await;
     for _ in 1..MIN_REFUSALS {
-        starter.packages.failures.lock().push(CallErrorKind::Denied);
+        starter.packages.failures.push(CallErrorKind::Denied);
         assert!(matches!(starter.handle_event(package_request(3)).await, Err(Failure::Deferred { .. })));
     }
     let later = || Timestamp::UNIX_EPOCH + MAX_PERMISSION_WAIT;
     let starter = TestStarter { ledger: Ledger::new(starter.ledger.table().clone(), later), ..starter };
-    starter.packages.failures.lock().push(CallErrorKind::Denied);
+    starter.packages.failures.push(CallErrorKind::Denied);
     starter.handle_event(package_request(3)).await.unwrap();
     assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Rejected);
 }
@@ -380,14 +380,14 @@ async fn approved_version_is_compiled_and_a_named_one_not_checked() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
     let named = create_starter();
     named.handle_event(request_event("a.tar.gz")).await.unwrap();
-    assert_eq!(*named.packages.calls.lock(), [""; 0]);
+    assert_eq!(*named.packages.calls.read(), [""; 0]);
 }
 
 #[tokio::test]
 async fn approval_that_cannot_be_read_is_read_again() {
     let starter = create_starter();
     starter.packages.put_version("resnet", 3, "Approved", Timestamp::UNIX_EPOCH);
-    starter.packages.failures.lock().push(CallErrorKind::Throttled);
+    starter.packages.failures.push(CallErrorKind::Throttled);
     assert!(matches!(starter.handle_event(package_request(3)).await, Err(Failure::Deferred { .. })));
     starter.handle_event(package_request(3)).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));

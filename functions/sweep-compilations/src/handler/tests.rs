@@ -4,8 +4,11 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use neo::{CompilationRequest, JobDescription, JobName, JobStatus};
-use support::{MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, crash_after};
+use neo::{JobDescription, JobName, JobStatus};
+use support::{
+    MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, TestStack, compilation_request, crash_after,
+    job_description,
+};
 use worker::CallErrorKind;
 
 use super::*;
@@ -19,53 +22,40 @@ const NOW: Clock = || Timestamp::UNIX_EPOCH + SignedDuration::from_hours(100);
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn create_job(name: &str, status: JobStatus) -> JobDescription {
-    JobDescription {
-        name: name.to_owned(),
-        arn: String::new(),
-        status,
-        source: String::new(),
-        framework: String::new(),
-        data_input_config: None,
-        target: String::new(),
-        options: neo::JobOptions::default(),
-        output_location: String::new(),
-        artifact: None,
-        failure_reason: None,
-        created_at: None,
-        started_at: None,
-        ended_at: None,
-    }
-}
-
-fn compilation_request(name: &str) -> CompilationRequest {
-    serde_json::from_value(serde_json::json!({
-        "version": 1, "job_name": name, "model": "model", "content": "content",
-        "source": { "bucket": "models", "key": "resnet.tar.gz", "version_id": "v1", "etag": "e", "size": 1 },
-        "rule": "all", "target": { "device": "ml_c5" }, "framework": "ONNX", "framework_version": null,
-        "data_input_config": null, "compiler_options": null, "output_location": "s3://artifacts/resnet/",
-        "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
-    }))
-    .unwrap()
-}
+type StepwiseSweeper =
+    Sweeper<Stepwise<MemoryJobs>, Stepwise<MemoryTable>, Stepwise<MemoryQueue>, Stepwise<MemoryTopic>>;
 
 fn create_sweeper(clock: Clock) -> TestSweeper {
-    let ledger = Ledger::new(MemoryTable::default(), clock);
+    let TestStack { ledger, notifier, .. } = TestStack::new(clock);
     let (jobs, job_states, requests) = (MemoryJobs::default(), MemoryQueue::default(), MemoryQueue::default());
     let foreign = ForeignJobs::default();
-    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
     Sweeper { jobs, ledger, notifier, job_states, requests, foreign, call_pause: Duration::ZERO, clock }
 }
 
 impl TestSweeper {
     /// Adds a job to SageMaker.
     fn add_job(&self, job: JobDescription) {
-        self.jobs.jobs.lock().insert(job.name.clone(), job);
+        self.jobs.put_job(job);
+    }
+
+    /// The same sweeper, which a test can stop between any two calls.
+    fn make_stepwise(&self) -> StepwiseSweeper {
+        let ledger = Ledger::new(Stepwise(self.ledger.table().clone()), self.clock);
+        Sweeper {
+            jobs: Stepwise(self.jobs.clone()),
+            notifier: Notifier::new(ledger.clone(), Stepwise(self.notifier.topic().clone())),
+            ledger,
+            job_states: Stepwise(self.job_states.clone()),
+            requests: Stepwise(self.requests.clone()),
+            foreign: ForeignJobs::default(),
+            call_pause: Duration::ZERO,
+            clock: self.clock,
+        }
     }
 
     /// The jobs that were sent to the JobStates queue since the last call.
     fn take_sent(&self) -> Vec<String> {
-        std::mem::take(&mut *self.job_states.bodies.lock())
+        self.job_states.bodies.take()
     }
 }
 
@@ -73,8 +63,8 @@ fn observations<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     names.into_iter().map(observation_body).collect()
 }
 
-/// SEMANTICS sweep-finds: The sweep finds the status of every job created in the last 24 hours, even
-/// if no event arrived.
+/// SEMANTICS sweep-finds: The sweep finds the status of every job created in the last 24 hours,
+/// even if no event arrived.
 #[tokio::test]
 async fn only_statuses_missing_in_the_ledger_are_sent() {
     let sweeper = create_sweeper(NOW);
@@ -85,12 +75,12 @@ async fn only_statuses_missing_in_the_ledger_are_sent() {
         ("same", JobStatus::Starting),
     ];
     for (name, status) in statuses {
-        sweeper.add_job(create_job(name, status));
+        sweeper.add_job(job_description(name, status));
     }
     for (name, status) in
         [("done", JobStatus::Completed), ("moved", JobStatus::InProgress), ("same", JobStatus::InProgress)]
     {
-        sweeper.ledger.record_observation(&create_job(name, status)).await.unwrap();
+        sweeper.ledger.record_observation(&job_description(name, status)).await.unwrap();
     }
     sweeper.run_sweep(MINUTE).await.unwrap();
     let sent: BTreeSet<_> = sweeper.take_sent().into_iter().collect();
@@ -102,7 +92,7 @@ async fn foreign_jobs_are_reported_if_the_prefix_matches() {
     for (prefix, expected) in [("", 2), ("team-", 1), ("-", 0)] {
         let sweeper = Sweeper { foreign: ForeignJobs::new(prefix.to_owned()), ..create_sweeper(NOW) };
         for name in ["team-a", "other"] {
-            sweeper.add_job(create_job(name, JobStatus::Completed));
+            sweeper.add_job(job_description(name, JobStatus::Completed));
         }
         assert_eq!(sweeper.run_sweep(MINUTE).await.unwrap().sent, expected, "{prefix}");
     }
@@ -115,16 +105,16 @@ async fn running_jobs_are_described_in_turn() {
     static TIME: AtomicI64 = AtomicI64::new(0);
     let clock: Clock = || Timestamp::from_second(TIME.load(Ordering::Relaxed)).unwrap();
     let sweeper = Sweeper { foreign: ForeignJobs::new("-".to_owned()), ..create_sweeper(clock) };
-    *sweeper.jobs.unlisted.lock() = true;
+    sweeper.jobs.unlisted.set(true);
     for number in 0..50 {
         TIME.store(100 + number, Ordering::Relaxed);
         let name = format!("job-{number}");
         if number >= 45 {
             sweeper.ledger.mark_job_accepted(&compilation_request(&name)).await.unwrap();
         }
-        sweeper.ledger.record_observation(&create_job(&name, JobStatus::InProgress)).await.unwrap();
+        sweeper.ledger.record_observation(&job_description(&name, JobStatus::InProgress)).await.unwrap();
         if number != 3 {
-            sweeper.add_job(create_job(&name, JobStatus::InProgress));
+            sweeper.add_job(job_description(&name, JobStatus::InProgress));
         }
     }
     TIME.store(100_000, Ordering::Relaxed);
@@ -136,7 +126,7 @@ async fn running_jobs_are_described_in_turn() {
         let expected = if sweep == 0 { observations(["job-3"]) } else { Vec::new() };
         assert_eq!(sweeper.take_sent(), expected);
     }
-    let reads = sweeper.jobs.reads.lock().clone();
+    let reads = sweeper.jobs.reads.get();
     let sweeps: Vec<_> = reads.split(|read| read.starts_with("page")).collect();
     for sweep in &sweeps[..5] {
         assert_eq!(sweep[..5], ["job-45", "job-46", "job-47", "job-48", "job-49"], "expected the stack's jobs first");
@@ -150,7 +140,7 @@ async fn running_jobs_are_described_in_turn() {
 #[tokio::test]
 async fn job_accepted_a_moment_ago_is_not_lost() {
     let sweeper = create_sweeper(NOW);
-    sweeper.ledger.record_observation(&create_job("young", JobStatus::Starting)).await.unwrap();
+    sweeper.ledger.record_observation(&job_description("young", JobStatus::Starting)).await.unwrap();
     sweeper.run_sweep(MINUTE).await.unwrap();
     let row = sweeper.ledger.find_job(&JobName::from("young".to_owned())).await.unwrap().unwrap();
     assert_eq!((row.status, sweeper.take_sent()), (JobStatus::Starting, Vec::new()));
@@ -178,25 +168,15 @@ async fn job_that_was_never_shown_is_lost_after_15_sweeps() {
 async fn end_of_a_deleted_job_survives_a_crash() {
     let before: Clock = || NOW() - SignedDuration::from_hours(1);
     for calls in 0.. {
-        let table = MemoryTable::default();
-        Ledger::new(table.clone(), before).record_observation(&create_job("gone", JobStatus::Starting)).await.unwrap();
-        let job_states = MemoryQueue::default();
-        let ledger = Ledger::new(Stepwise(table), NOW);
-        let sweeper = Sweeper {
-            jobs: Stepwise(MemoryJobs::default()),
-            notifier: Notifier::new(ledger.clone(), Stepwise(MemoryTopic::default())),
-            ledger,
-            job_states: Stepwise(job_states.clone()),
-            requests: Stepwise(MemoryQueue::default()),
-            foreign: ForeignJobs::default(),
-            call_pause: Duration::ZERO,
-            clock: NOW,
-        };
+        let memory = create_sweeper(NOW);
+        let ledger = Ledger::new(memory.ledger.table().clone(), before);
+        ledger.record_observation(&job_description("gone", JobStatus::Starting)).await.unwrap();
+        let sweeper = memory.make_stepwise();
         let finished = crash_after(calls, sweeper.run_sweep(MINUTE)).is_some();
         sweeper.run_sweep(MINUTE).await.unwrap();
         let row = sweeper.ledger.find_job(&JobName::from("gone".to_owned())).await.unwrap().unwrap();
         assert_eq!(row.status, JobStatus::Failed, "crash before call {calls}");
-        assert!(job_states.bodies.lock().contains(&observation_body("gone")), "crash before call {calls}");
+        assert!(memory.job_states.bodies.read().contains(&observation_body("gone")), "crash before call {calls}");
         if finished {
             assert!(calls > 8, "expected the sweep to make more than {calls} calls");
             return;
@@ -210,11 +190,11 @@ async fn end_of_a_deleted_job_survives_a_crash() {
 async fn throttled_sweep_is_not_a_failure() {
     let sweeper = create_sweeper(NOW);
     for number in 0..3 {
-        let job = create_job(&format!("job-{number}"), JobStatus::Starting);
+        let job = job_description(&format!("job-{number}"), JobStatus::Starting);
         sweeper.ledger.record_observation(&job).await.unwrap();
         sweeper.add_job(JobDescription { status: JobStatus::Completed, ..job });
     }
-    sweeper.jobs.failures.lock().extend([CallErrorKind::Throttled; 11]);
+    sweeper.jobs.failures.update(|failures| failures.extend([CallErrorKind::Throttled; 11]));
     let report = sweeper.run_sweep(MINUTE).await.unwrap();
     assert_eq!((report.calls, report.throttled, report.sent), (11, 11, 0));
     let report = sweeper.run_sweep(Duration::from_secs(10)).await.unwrap();
@@ -227,13 +207,13 @@ async fn throttled_sweep_is_not_a_failure() {
 #[tokio::test]
 async fn failed_call_does_not_prevent_the_next_step() {
     let sweeper = create_sweeper(NOW);
-    let job = create_job("running", JobStatus::Starting);
+    let job = job_description("running", JobStatus::Starting);
     sweeper.ledger.record_observation(&job).await.unwrap();
     sweeper.add_job(JobDescription { status: JobStatus::Completed, ..job });
-    sweeper.jobs.failures.lock().push(CallErrorKind::Denied);
+    sweeper.jobs.failures.push(CallErrorKind::Denied);
     let report = sweeper.run_sweep(MINUTE).await.unwrap();
     assert_eq!((report.unanswered, report.sent), (1, 1), "expected the list to be read");
-    sweeper.jobs.failures.lock().extend([CallErrorKind::Denied; 2]);
+    sweeper.jobs.failures.update(|failures| failures.extend([CallErrorKind::Denied; 2]));
     assert!(sweeper.run_sweep(MINUTE).await.is_err(), "expected a list that is refused to be a failure");
     assert!(sweeper.ledger.read_sweep_position().await.unwrap().is_some(), "expected the position to be recorded");
 }

@@ -1,11 +1,13 @@
-//! Partner apps for tests: declared in YAML, and observed in SageMaker.
+//! Partner apps for tests, declared in YAML and observed in SageMaker, and faults of an update.
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use jiff::Timestamp;
 use maintenance::{
     DeclaredResources,
     partner_app::{AppStatus, ApplicationConfig, AvailableUpgrade, ObservedApp, PartnerApp},
 };
+use proptest::prelude::*;
 
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -36,4 +38,32 @@ pub fn observed_app(arn: String, name: &str, version: &str, available: Option<&s
         application: ApplicationConfig::default(),
         tags: None,
     }
+}
+
+/// What happens to a run.
+#[derive(Debug, Clone, Copy)]
+pub enum RunFault {
+    NoFault,
+    /// SageMaker refuses the call.
+    Refused,
+    /// The request is lost, or its response.
+    Lost {
+        took_effect: bool,
+    },
+    /// The function crashes after it recorded the request, before or after the call.
+    Crashed {
+        took_effect: bool,
+    },
+    /// SageMaker accepts the update and keeps showing another one.
+    Normalised,
+}
+
+pub fn any_run_fault() -> impl Strategy<Value = RunFault> {
+    prop_oneof![
+        Just(RunFault::NoFault),
+        Just(RunFault::Refused),
+        any::<bool>().prop_map(|took_effect| RunFault::Lost { took_effect }),
+        any::<bool>().prop_map(|took_effect| RunFault::Crashed { took_effect }),
+        Just(RunFault::Normalised),
+    ]
 }

@@ -17,15 +17,15 @@ impl TestSweeper {
     /// Adds a job that was created `age` ago and has not changed since.
     fn add_old_job(&self, name: &str, status: JobStatus, age: SignedDuration) {
         let created_at = Some(now() - age);
-        self.add_job(JobDescription { created_at, ended_at: created_at, ..create_job(name, status) });
+        self.add_job(JobDescription { created_at, ended_at: created_at, ..job_description(name, status) });
     }
 
     /// Runs the sweep of the next minute, and checks its number of calls.
     async fn run_next_sweep(&self) -> SweepReport {
         TIME.fetch_add(60, Ordering::Relaxed);
-        let reads = self.jobs.reads.lock().len();
+        let reads = self.jobs.reads.read().len();
         let report = self.run_sweep(MINUTE).await.unwrap();
-        assert_eq!(report.calls, self.jobs.reads.lock().len() - reads);
+        assert_eq!(report.calls, self.jobs.reads.read().len() - reads);
         assert!(report.calls <= 30, "{report:?}");
         report
     }
@@ -40,7 +40,7 @@ async fn check_end_is_found_in_two_sweeps(past_jobs: i64) {
         sweeper.add_old_job(&format!("past-{number}"), JobStatus::Completed, age);
     }
     for number in 0..20 {
-        let job = create_job(&format!("own-{number}"), JobStatus::InProgress);
+        let job = job_description(&format!("own-{number}"), JobStatus::InProgress);
         sweeper.ledger.record_observation(&job).await.unwrap();
         // Created long ago: the list does not reach it.
         sweeper.add_old_job(&job.name, JobStatus::InProgress, SignedDuration::from_hours(48));
@@ -50,13 +50,13 @@ async fn check_end_is_found_in_two_sweeps(past_jobs: i64) {
     }
     for number in [3, 19, 0] {
         let name = format!("own-{number}");
-        sweeper.jobs.jobs.lock().get_mut(&name).unwrap().status = JobStatus::Completed;
+        sweeper.jobs.change_job(&name, |job| job.status = JobStatus::Completed);
         sweeper.run_next_sweep().await;
-        if sweeper.job_states.bodies.lock().is_empty() {
+        if sweeper.job_states.bodies.read().is_empty() {
             sweeper.run_next_sweep().await;
         }
         assert_eq!(sweeper.take_sent(), observations([name.as_str()]));
-        sweeper.ledger.record_observation(&create_job(&name, JobStatus::Completed)).await.unwrap();
+        sweeper.ledger.record_observation(&job_description(&name, JobStatus::Completed)).await.unwrap();
     }
     // A new job of others is on the newest page.
     sweeper.add_old_job("new", JobStatus::InProgress, SignedDuration::ZERO);
@@ -83,7 +83,7 @@ async fn pass_over_the_list_continues_at_the_stored_page() {
     }
     // On page 51.
     sweeper.add_old_job("theirs", JobStatus::Completed, SignedDuration::from_secs(960 + 50_005));
-    sweeper.jobs.modified_at.lock().insert("theirs".to_owned(), now());
+    sweeper.jobs.modified_at.update(|times| times.insert("theirs".to_owned(), now()));
     let shown = now() - SignedDuration::from_secs(960);
     let mut sweeps = Vec::new();
     // The first sweep reads 8 pages, each later one the newest page and 7 others.
@@ -119,8 +119,8 @@ async fn clock_that_was_ahead_hides_no_job() {
     assert!(sweeper.take_sent().contains(&observation_body("after")));
 }
 
-/// The clock of the first sweep is an hour ahead of SageMaker's, or behind it, and that of the later
-/// ones too, or not.
+/// The clock of the first sweep is an hour ahead of SageMaker's, or behind it, and that of the
+/// later ones too, or not.
 #[tokio::test]
 async fn first_sweep_with_a_wrong_clock_hides_no_job() {
     let _clock = CLOCK.lock().await;
@@ -177,7 +177,7 @@ async fn past_is_not_reported_whatever_the_list_returns() {
         sweeper.add_old_job(&format!("old-{number}"), JobStatus::Completed, age);
     }
     sweeper.add_old_job("ended now", JobStatus::Completed, SignedDuration::from_hours(5));
-    sweeper.jobs.modified_at.lock().insert("ended now".to_owned(), now());
+    sweeper.jobs.modified_at.update(|times| times.insert("ended now".to_owned(), now()));
     sweeper.add_old_job("new", JobStatus::Completed, SignedDuration::from_mins(10));
     let mut sent = BTreeSet::new();
     for _ in 0..5 {

@@ -1,9 +1,8 @@
 //! Waits for SageMaker's quota.
 
-use std::collections::BTreeSet;
-
-use ledger::{ModelRow, ModelState};
-use neo::ModelId;
+use ledger::ModelRow;
+use neo::{CompilationRequest, ModelId};
+use support::model_row;
 
 use super::*;
 
@@ -25,19 +24,7 @@ async fn park_model(sweeper: &TestSweeper, version: &str, reason: &str) -> Model
     let source = compilation_request("any").source;
     let id = ModelId::new("models", "resnet.tar.gz", version);
     let names: Vec<JobName> = (0..2).map(|number| format!("{version}-{number}").into()).collect();
-    let row = ModelRow {
-        source,
-        rule: Some("all".to_owned()),
-        state: ModelState::Requested,
-        jobs: names.clone(),
-        unused_jobs: BTreeSet::new(),
-        problems: Vec::new(),
-        warnings: Vec::new(),
-        planned_at: now(),
-        sequencer: None,
-        last_replay: None,
-        stops_older: false,
-    };
+    let row = ModelRow { planned_at: now(), ..model_row(source, names.clone()) };
     sweeper.ledger.create_model(&id, row).await.unwrap();
     for job_name in names {
         let request = CompilationRequest { job_name, model: id.clone(), ..compilation_request("any") };
@@ -52,7 +39,7 @@ async fn run_minutes(sweeper: &TestSweeper, minutes: i64, reason: &str) -> Sweep
     for _ in 0..minutes {
         TIME.fetch_add(1, Ordering::Relaxed);
         report = sweeper.run_sweep(MINUTE).await.unwrap();
-        let released = std::mem::take(&mut *sweeper.requests.bodies.lock());
+        let released = sweeper.requests.bodies.take();
         for body in released {
             let request: CompilationRequest = serde_json::from_str(&body).unwrap();
             assert!(sweeper.ledger.park_refused_request(&request, reason).await.unwrap());
@@ -62,7 +49,7 @@ async fn run_minutes(sweeper: &TestSweeper, minutes: i64, reason: &str) -> Sweep
 }
 
 fn waiting_texts(sweeper: &TestSweeper) -> Vec<String> {
-    let published = sweeper.notifier.topic().published.lock();
+    let published = sweeper.notifier.topic().published();
     assert!(published.iter().all(|notification| notification.kind.as_str() == "compilation.waiting"));
     published.iter().map(|notification| notification.text.clone()).collect()
 }
@@ -125,18 +112,7 @@ async fn published_wait_survives_a_crash() {
     for calls in 0.. {
         let memory = create_sweeper(now);
         park_model(&memory, "v1", &quota_message(0)).await;
-        let table = Stepwise(memory.ledger.table().clone());
-        let ledger = Ledger::new(table, now);
-        let sweeper = Sweeper {
-            jobs: Stepwise(memory.jobs.clone()),
-            notifier: Notifier::new(ledger.clone(), Stepwise(memory.notifier.topic().clone())),
-            ledger,
-            job_states: Stepwise(memory.job_states.clone()),
-            requests: Stepwise(memory.requests.clone()),
-            foreign: ForeignJobs::default(),
-            call_pause: Duration::ZERO,
-            clock: now,
-        };
+        let sweeper = memory.make_stepwise();
         let finished = crash_after(calls, sweeper.run_sweep(MINUTE)).is_some();
         // Longer than a claim is held.
         TIME.fetch_add(2, Ordering::Relaxed);
