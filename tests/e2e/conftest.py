@@ -22,6 +22,7 @@ PARAMETERS = {
     "KmsKeyArns": KMS_KEY,
     "CompilationVpc": "true",
 }
+# The emulator's descriptions are a second old, which is longer than a job takes.
 FAST_JOBS = {"starting_ms": 50, "in_progress_ms": 150, "stopping_ms": 50}
 
 

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,22 @@ class Harness:
         assert arrived, f"no summary of {key} arrived; received: {[n['subject'] for n in self.subscriber.received]}"
         return self.notifications_about(key, "model.summary")[0]
 
+    @contextmanager
+    def hold_jobs(self) -> Iterator[None]:
+        """Keeps compilation jobs in progress; those that run at the end of the block then end soon."""
+        before = self.stack.call_emulator("settings")["in_progress_ms"]
+        self.stack.call_emulator("settings", {"in_progress_ms": 600_000})
+        try:
+            yield
+        finally:
+            self.stack.call_emulator("settings", {"in_progress_ms": before})
+
+    def wait_for_starts(self, key: str, count: int) -> None:
+        """Waits until that many jobs of a model are reported as started."""
+        kind = "compilation.started"
+        arrived = self.subscriber.wait_until(lambda _: len(self.notifications_about(key, kind)) >= count, SECONDS)
+        assert arrived, f"{len(self.notifications_about(key, kind))} of {count} jobs of {key} are reported as started"
+
     def requests_for(self, key: str, bucket: str = "") -> list[Json]:
         """Returns the CreateCompilationJob requests for a key that SageMaker accepted."""
         uri = f"s3://{bucket or self.bucket}/{key}"
@@ -131,6 +148,14 @@ class Harness:
         log = self.stack.call_emulator("requests")["requests"]
         created = [entry for entry in log if entry["operation"] == "CreateCompilationJob"]
         return [entry["body"] for entry in created if entry["outcome"]["kind"] == "accepted"]
+
+    def read_job_status(self, job: str) -> str:
+        """Returns the status that SageMaker shows; nothing for a job that it does not show yet."""
+        sagemaker = self.stack.client("sagemaker")
+        try:
+            return str(sagemaker.describe_compilation_job(CompilationJobName=job)["CompilationJobStatus"])
+        except sagemaker.exceptions.ClientError:
+            return ""
 
     def read_ledger(self) -> dict[str, Json]:
         """Returns the rows of the ledger by key."""

@@ -41,7 +41,9 @@ def receive_all(subscriber: Subscriber) -> list[str]:
 
 def test_upload_with_three_targets_is_one_email(harness: Harness, subscribers: dict[str, Subscriber]) -> None:
     key = harness.object_key("three", "model")
-    harness.upload_archive(key)
+    with harness.hold_jobs():
+        harness.upload_archive(key)
+        harness.wait_for_starts(key, len(THREE_TARGETS))
     harness.wait_for_summary(key)
     harness.wait_until_idle()
     assert len(harness.notifications_about(key)) == 2 * len(THREE_TARGETS) + 1

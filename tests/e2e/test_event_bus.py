@@ -30,7 +30,9 @@ def event_queue(harness: Harness) -> Iterator[str]:
 
 def test_bus_and_topic_receive_the_same_documents(harness: Harness, event_queue: str) -> None:
     key = harness.object_key("three", "model")
-    harness.upload_archive(key)
+    with harness.hold_jobs():
+        harness.upload_archive(key)
+        harness.wait_for_starts(key, len(THREE_TARGETS))
     harness.wait_for_summary(key)
     harness.wait_until_idle()
     published = {one["id"]: one for one in harness.notifications_about(key)}

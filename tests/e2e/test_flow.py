@@ -6,7 +6,7 @@ import pytest
 
 from tests.local.models import build_archive, read_input_shapes, read_light_model
 
-from .harness import THREE_TARGETS, Harness, target_name
+from .harness import THREE_TARGETS, Harness, target_name, wait_until
 
 MODELS = ("squeezenet", "resnet50", "inception_v1")
 
@@ -30,7 +30,9 @@ def test_jobs_use_the_inputs_that_the_onnx_package_reports(harness: Harness, nam
 
 def test_each_state_is_published_once_before_the_summary(harness: Harness) -> None:
     key = harness.object_key("three", "published")
-    harness.upload_archive(key)
+    with harness.hold_jobs():
+        harness.upload_archive(key)
+        harness.wait_for_starts(key, len(THREE_TARGETS))
     summary = harness.wait_for_summary(key)
     harness.wait_until_idle()
     types = sorted(notification["type"] for notification in harness.notifications_about(key))
@@ -100,4 +102,11 @@ def test_quota_error_delays_a_request_without_losing_it(harness: Harness) -> Non
     error = {"code": "ResourceLimitExceeded", "message": "The account-level limit was exceeded", "status": 400}
     harness.stack.call_emulator("faults", {"next": {"operation": "CreateCompilationJob", "count": 1, "error": error}})
     harness.upload_archive(key)
+
+    def is_summarized() -> bool:
+        # Its schedule runs the sweep, which releases the request, once a minute.
+        harness.invoke_function("SweepCompilations", {})
+        return harness.subscriber.wait_until(lambda _: bool(harness.notifications_about(key, "model.summary")), 1)
+
+    assert wait_until(is_summarized), "the request was not released"
     assert [job["status"] for job in harness.wait_for_summary(key)["jobs"]] == ["COMPLETED"]

@@ -24,8 +24,10 @@ def test_same_object_uploaded_five_times_is_compiled_once(harness: Harness) -> N
 
 def test_event_delivered_ten_times_is_processed_once(harness: Harness) -> None:
     key = harness.object_key("three", "ten-times")
-    uploaded = harness.upload_archive(key)
-    harness.send_messages("UploadsQueue", *[object_created_event(harness.bucket, uploaded)] * 10)
+    with harness.hold_jobs():
+        uploaded = harness.upload_archive(key)
+        harness.send_messages("UploadsQueue", *[object_created_event(harness.bucket, uploaded)] * 10)
+        harness.wait_for_starts(key, len(THREE_TARGETS))
     harness.wait_for_summary(key)
     harness.wait_until_idle()
     assert requested_targets(harness, key) == sorted(THREE_TARGETS)

@@ -86,8 +86,9 @@ def build_event(harness: Harness, name: str, status: str) -> dict[str, Any]:
 
 
 def run_sweeps(harness: Harness, names: list[str]) -> None:
-    """Runs two sweeps after the last job has ended."""
-    assert wait_until(lambda: set(read_statuses(harness, names).values()) <= ENDED)
+    """Runs two sweeps after SageMaker has shown the end of every job."""
+    for name in names:
+        assert wait_until(lambda job=name: harness.read_job_status(job) in ENDED)
     for _ in range(2):
         harness.invoke_function("SweepCompilations", {})
 

@@ -47,19 +47,16 @@ def test_newest_upload_is_first_and_failure_sets_exit_code(harness: Harness) -> 
 
 
 def test_running_jobs_are_listed_until_they_end(harness: Harness) -> None:
-    harness.stack.call_emulator("settings", {"in_progress_ms": 60_000})
     key = harness.object_key("one", "running")
-    harness.upload_archive(key)
 
     def list_running() -> list[str]:
         jobs = read_status(harness, "--running")["jobs"]
         return [job["name"] for job in jobs if job["request"] and job["request"]["source"]["key"] == key]
 
-    assert wait_until(lambda: bool(list_running())), "the running job is not listed"
-    [name] = list_running()
-    harness.stack.client("sagemaker").stop_compilation_job(CompilationJobName=name)
-    harness.stack.call_emulator("settings", {"in_progress_ms": 150})
-    assert wait_until(lambda: not list_running()), "the stopped job is still listed"
+    with harness.hold_jobs():
+        harness.upload_archive(key)
+        assert wait_until(lambda: bool(list_running())), "the running job is not listed"
+    assert wait_until(lambda: not list_running()), "the ended job is still listed"
     harness.wait_for_summary(key)
 
 

@@ -20,10 +20,8 @@ def test_sweep_reports_states_that_no_event_reported(harness: Harness) -> None:
     harness.upload_archive(key)
 
     def all_completed() -> bool:
-        jobs = harness.stack.call_emulator("jobs")["compilation_jobs"]
-        return [job["CompilationJobStatus"] for job in jobs if key in job.get("InputConfig", {}).get("S3Uri", "")] == [
-            "COMPLETED"
-        ] * 3
+        jobs = [request["CompilationJobName"] for request in harness.requests_for(key)]
+        return [harness.read_job_status(job) for job in jobs] == ["COMPLETED"] * 3
 
     assert wait_until(all_completed)
     # A scheduled sweep may already have found them; the result is the same.

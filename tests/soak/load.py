@@ -17,6 +17,7 @@ class Load:
     sweep_seconds: float = 15.0  # seconds between two sweeps; on AWS 60
     visibility_seconds: int = 20  # until a killed function's batch is redelivered; on AWS up to 30 min
     job_milliseconds: int = 400
+    lag_milliseconds: int = 1000  # how long SageMaker still shows a job as it was before a change
     limit_seconds: float = 1500.0
 
     @property

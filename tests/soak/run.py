@@ -110,13 +110,14 @@ class Soak:
 
     @contextmanager
     def _inject_faults(self) -> Iterator[None]:
-        """Sets a small quota, and makes SageMaker throttle requests and drop connections."""
+        """Sets a small quota, and makes SageMaker lag, throttle requests and drop connections."""
         before = self._stack.call_emulator("settings")
         self._stack.call_emulator(
             "settings",
             {
                 "max_running": self._load.quota,
                 "in_progress_ms": self._load.job_milliseconds,
+                "lag_ms": self._load.lag_milliseconds,
                 "throttled_percent": self._load.throttled_percent,
                 "dropped_percent": self._load.dropped_percent,
             },

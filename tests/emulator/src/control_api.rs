@@ -69,8 +69,9 @@ pub(crate) async fn change_settings(State(shared): State<Arc<SharedState>>, body
         for (name, value) in changes {
             merged[name] = value;
         }
-        state.settings =
-            serde_json::from_value::<EmulatorSettings>(merged).map_err(|error| bad_request(&error.to_string()))?;
+        state.change_settings(
+            serde_json::from_value::<EmulatorSettings>(merged).map_err(|error| bad_request(&error.to_string()))?,
+        );
         Ok(Json(json!(state.settings)))
     })
 }

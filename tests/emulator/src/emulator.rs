@@ -127,9 +127,14 @@ impl Emulator {
         self.shared.with_state(|state| state.faults.clear());
     }
 
-    /// Changes durations, limits and random faults.
+    /// Changes durations, limits and random faults. The durations of compilation jobs also apply to
+    /// running ones.
     pub fn change_settings(&self, change: impl FnOnce(&mut EmulatorSettings)) {
-        self.shared.with_state(|state| change(&mut state.settings));
+        self.shared.with_state(|state| {
+            let mut settings = state.settings.clone();
+            change(&mut settings);
+            state.change_settings(settings);
+        });
     }
 
     /// Pauses the clock: resources change their status only when it is advanced.

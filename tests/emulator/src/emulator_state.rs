@@ -78,6 +78,12 @@ impl EmulatorState {
         self.workteams.apply_due_changes(now, &mut self.effects);
     }
 
+    /// Changes the settings. The durations of compilation jobs also apply to running ones.
+    pub fn change_settings(&mut self, settings: EmulatorSettings) {
+        self.settings = settings;
+        self.compilation.reschedule_changes(&self.settings);
+    }
+
     pub fn next_due(&self) -> Option<Timestamp> {
         let due = [
             self.compilation.next_due(),

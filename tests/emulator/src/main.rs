@@ -7,6 +7,9 @@ use clap::Parser;
 use sagemaker_emulator::{Emulator, EmulatorSettings, MODEL_VARIABLE, Owner, ServiceModel};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// SageMaker shows a change some time after it was made; how long is not documented.
+const LAG_MS: u64 = 1_000;
+
 /// Emulate the SageMaker operations that sagemaker-automation calls, on 127.0.0.1
 #[derive(Debug, Parser)]
 #[command(name = "sagemaker-emulator")]
@@ -29,6 +32,9 @@ struct EmulatorFlags {
     /// Time it takes to create or update a partner app or an image
     #[arg(long, value_name = "MS", default_value_t = EmulatorSettings::default().updating_ms)]
     updating: u64,
+    /// How long Describe operations of jobs, images and apps still return the state before a change
+    #[arg(long, value_name = "MS", default_value_t = LAG_MS)]
+    lag: u64,
     /// Maximum deviation of the durations of a single job from these values, in percent
     #[arg(long, value_name = "PERCENT", default_value_t = EmulatorSettings::default().jitter_percent)]
     jitter: u8,
@@ -78,6 +84,7 @@ async fn start_emulator(flags: EmulatorFlags) -> Result<Emulator, Box<dyn std::e
         in_progress_ms: flags.in_progress,
         stopping_ms: flags.stopping,
         updating_ms: flags.updating,
+        lag_ms: flags.lag,
         jitter_percent: flags.jitter,
         max_running: flags.max_running,
         max_rps: flags.max_rps,

@@ -39,7 +39,7 @@ pub struct EmulatorSettings {
 }
 
 impl Default for EmulatorSettings {
-    /// Fast enough for a demo, slow enough to watch.
+    /// Fast enough for a demo, slow enough to watch; without lag, for tests in one process.
     fn default() -> Self {
         Self {
             starting_ms: 500,

@@ -164,6 +164,19 @@ async fn job_name_must_be_unique() {
 }
 
 #[tokio::test]
+async fn changed_durations_apply_to_running_jobs() {
+    let emulator = start_emulator().await;
+    let client = create_client(&emulator);
+    create_job(&client, "resnet").await;
+    emulator.advance_clock(STATUS_DURATION);
+    emulator.change_settings(|settings| settings.in_progress_ms *= 10);
+    emulator.advance_clock(STATUS_DURATION * 5);
+    assert_eq!(job_status(&client, "resnet").await, Status::Inprogress);
+    emulator.change_settings(|settings| settings.in_progress_ms /= 10);
+    assert_eq!(job_status(&client, "resnet").await, Status::Completed);
+}
+
+#[tokio::test]
 async fn changes_are_shown_after_the_lag() {
     let emulator = start_emulator().await;
     emulator.change_settings(|settings| settings.lag_ms = 3_000);

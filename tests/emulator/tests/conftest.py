@@ -21,7 +21,8 @@ class Emulator:
 
     def __init__(self, *flags, env=None):
         env = {**os.environ, "AWS_REGION": SETTINGS["region_name"], **(env or {})}
-        self.process = subprocess.Popen([BINARY, *flags], stdout=subprocess.PIPE, text=True, env=env)
+        # Tests describe what they have just changed.
+        self.process = subprocess.Popen([BINARY, "--lag", "0", *flags], stdout=subprocess.PIPE, text=True, env=env)
         line = self.process.stdout.readline()
         assert line.startswith("sagemaker-emulator listening on http://127.0.0.1:"), line
         self.url = line.split()[-1]

@@ -10,7 +10,9 @@ use super::{
     request_rules,
     target::RequestedTarget,
 };
-use crate::{clock::add_millis, emulator_state::TransitionContext, side_effect::SideEffect};
+use crate::{
+    clock::add_millis, emulator_state::TransitionContext, settings::EmulatorSettings, side_effect::SideEffect,
+};
 
 /// Maximum length of `FailureReason` in the service model.
 const FAILURE_REASON_LENGTH: usize = 1024;
@@ -89,7 +91,7 @@ impl EmulatedCompilationJob {
             due: None,
         };
         job.enter_status(EmulatedCompilationStatus::Starting, at, context.effects);
-        job.due = Some(add_millis(at, context.settings.spread_duration(job.name(), context.settings.starting_ms)));
+        job.schedule_change(context.settings);
         job
     }
 
@@ -103,8 +105,7 @@ impl EmulatedCompilationJob {
         match self.status {
             EmulatedCompilationStatus::Starting => {
                 self.enter_status(EmulatedCompilationStatus::InProgress, at, context.effects);
-                let wanted = context.settings.spread_duration(self.name(), context.settings.in_progress_ms);
-                self.due = Some(add_millis(at, wanted.min(self.max_runtime_ms())));
+                self.schedule_change(context.settings);
             }
             EmulatedCompilationStatus::InProgress => self.end_compilation(at, context),
             EmulatedCompilationStatus::Stopping => {
@@ -119,9 +120,23 @@ impl EmulatedCompilationJob {
     pub fn begin_stopping(&mut self, at: Timestamp, context: &mut TransitionContext) {
         if self.status != EmulatedCompilationStatus::Stopping {
             self.enter_status(EmulatedCompilationStatus::Stopping, at, context.effects);
-            self.due =
-                Some(add_millis(at, context.settings.spread_duration(self.name(), context.settings.stopping_ms)));
+            self.schedule_change(context.settings);
         }
+    }
+
+    /// Sets the time of the next automatic status change, counted from the last one.
+    pub fn schedule_change(&mut self, settings: &EmulatorSettings) {
+        let millis = match self.status {
+            EmulatedCompilationStatus::Starting => settings.spread_duration(self.name(), settings.starting_ms),
+            EmulatedCompilationStatus::InProgress => {
+                settings.spread_duration(self.name(), settings.in_progress_ms).min(self.max_runtime_ms())
+            }
+            EmulatedCompilationStatus::Stopping => settings.spread_duration(self.name(), settings.stopping_ms),
+            EmulatedCompilationStatus::Completed
+            | EmulatedCompilationStatus::Failed
+            | EmulatedCompilationStatus::Stopped => return,
+        };
+        self.due = Some(add_millis(self.modified, millis));
     }
 
     pub fn finish_compilation(

@@ -8,7 +8,7 @@ use super::{
     artifact::{CompilationTask, CompiledArtifact},
     job::{EmulatedCompilationJob, EmulatedCompilationStatus},
 };
-use crate::{emulator_state::TransitionContext, side_effect::SideEffect};
+use crate::{emulator_state::TransitionContext, settings::EmulatorSettings, side_effect::SideEffect};
 
 #[derive(Debug, Default)]
 pub(crate) struct CompilationJobStore {
@@ -49,6 +49,14 @@ impl CompilationJobStore {
         }
         change(job);
         self.due.extend(job.due.map(|at| (at, name.to_owned())));
+    }
+
+    /// Applies changed durations to the jobs that are in a status with a limited duration.
+    pub fn reschedule_changes(&mut self, settings: &EmulatorSettings) {
+        let scheduled: Vec<_> = self.due.iter().map(|(_, name)| name.clone()).collect();
+        for name in scheduled {
+            self.change_job(&name, |job| job.schedule_change(settings));
+        }
     }
 
     pub fn next_due(&self) -> Option<Timestamp> {
