@@ -3,9 +3,10 @@
 Faults are throttling, dropped connections and killed functions.
 """
 
+import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +26,12 @@ from .load import Load
 TERMINAL = ("compilation.completed", "compilation.failed", "compilation.stopped")
 UPLOADERS = 4
 Row = tuple[str, object, object]  # check, expected value, actual value
+
+
+def find_target(job: dict[str, Any]) -> tuple[str, str]:
+    """Returns the URI of the upload and the target that a job was requested for."""
+    output = job["OutputConfig"]
+    return job["InputConfig"]["S3Uri"], output.get("TargetDevice") or json.dumps(output["TargetPlatform"])
 
 
 class Soak:
@@ -143,16 +150,18 @@ class Soak:
 
     def _check_results(self, subscriber: Subscriber, settled: bool) -> None:
         jobs = self._list_jobs()
-        requested = {
-            (job.get("InputConfig", {}).get("S3Uri", ""), str(job["OutputConfig"].get("TargetDevice"))) for job in jobs
-        }
+        requested = Counter(find_target(job) for job in jobs)
+        completed = Counter(find_target(job) for job in jobs if job["CompilationJobStatus"] == "COMPLETED")
+        ends = Counter(name for name, _ in self._published_ends(subscriber))
         counts = {name: queues.count_messages(self._stack, self._stack.env[name]) for name in queues.DEAD_LETTER_QUEUES}
         dead_letters = " ".join(f"{name}: {count}" for name, count in counts.items() if count)
         self.rows = [
             ("compilation jobs", self._load.jobs, len(jobs)),
             ("different pairs of upload and target", self._load.jobs, len(requested)),
-            ("jobs reported as finished", self._load.jobs, len(self._ended_jobs(subscriber))),
+            ("of these, with one completed job", self._load.jobs, list(completed.values()).count(1)),
+            ("jobs reported with one final status", self._load.jobs, list(ends.values()).count(1)),
             ("models with a summary", self._load.uploads, len(self._summarized_models(subscriber))),
+            ("of these, with the final statuses", self._load.uploads, self._count_exact_summaries(subscriber, jobs)),
             ("all queues are empty", "yes", "yes" if settled else "no"),
             ("messages in dead-letter queues", "none", dead_letters or "none"),
         ]
@@ -176,8 +185,24 @@ class Soak:
         jobs = self._stack.call_emulator("jobs")["compilation_jobs"]
         return [job for job in jobs if f"/{self._folder}/" in job.get("InputConfig", {}).get("S3Uri", "")]
 
+    def _published_ends(self, subscriber: Subscriber) -> set[tuple[str, str]]:
+        """Returns the final statuses that were published of each job; a repeat has the same id."""
+        return {(one["job"]["name"], one["id"]) for one in filter_by_type(subscriber.received, *TERMINAL)}
+
+    def _count_exact_summaries(self, subscriber: Subscriber, jobs: list[dict[str, Any]]) -> int:
+        """Counts the models whose summaries list the jobs that SageMaker has, each with its status there."""
+        wanted: dict[str, dict[str, str]] = defaultdict(dict)
+        for job in jobs:
+            wanted[find_target(job)[0]][job["CompilationJobName"]] = job["CompilationJobStatus"]
+        exact: dict[str, bool] = {}
+        for summary in filter_by_type(subscriber.received, "model.summary"):
+            uri = summary["model"]["s3_uri"]
+            listed = {job["name"]: job["status"] for job in summary["jobs"]}
+            exact[uri] = exact.get(uri, True) and listed == wanted[uri]
+        return sum(exact.values())
+
     def _ended_jobs(self, subscriber: Subscriber) -> set[str]:
-        return {one["job"]["name"] for one in filter_by_type(subscriber.received, *TERMINAL)}
+        return {name for name, _ in self._published_ends(subscriber)}
 
     def _summarized_models(self, subscriber: Subscriber) -> set[str]:
         return {one["model"]["key"] for one in filter_by_type(subscriber.received, "model.summary")}
