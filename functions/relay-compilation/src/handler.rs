@@ -82,14 +82,18 @@ impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobR
                 metrics::write_count_of("JobsFailed", ("FailureClass", class.as_str()), (self.clock)());
             }
         }
-        let notified = match Notification::job_status(&row, next.as_ref(), (self.clock)()) {
-            Some(notification) => self.notifier.publish_once(&notification).await,
-            None => Ok(()),
-        };
+        let notified = self.publish_status(&row, next.as_ref()).await;
         // A notification that cannot be published does not keep back the results of the models.
         let published =
             if row.status.is_terminal() { self.models.publish_job_results(&row, (self.clock)()).await } else { Ok(()) };
         Failure::merge_results([notified, published])
+    }
+
+    async fn publish_status(&self, row: &JobRow, next: Option<&CompilationRequest>) -> Result<(), Failure> {
+        match Notification::job_status(row, next, (self.clock)()) {
+            Some(notification) => self.notifier.publish_once(&notification).await,
+            None => Ok(()),
+        }
     }
 
     /// Releases one parked request, since a job has finished. The finished job's own next attempt
@@ -125,6 +129,11 @@ impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobR
                 Ok(Some(row))
             }
             (known, Some(description)) => {
+                // A later job takes the row of one whose end may not have been published: the function
+                // may have crashed after it recorded the end.
+                if let Some(earlier) = known.as_ref().filter(|row| row.status.is_terminal()) {
+                    self.publish_status(earlier, None).await?;
+                }
                 let request = known.and_then(|row| row.request);
                 let (description, check) = check_artifact(self.models.objects(), description, request.as_ref()).await?;
                 Ok(Some(self.ledger.record_checked_observation(&description, check).await?))

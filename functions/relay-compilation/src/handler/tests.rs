@@ -402,6 +402,28 @@ async fn job_name_that_is_used_again_is_reported_again() {
     assert_eq!(ends, ["job-completed-nightly", "job-completed-nightly#2", "job-completed-nightly#3"]);
 }
 
+/// The end is recorded, and its notification fails. Before the observation is delivered again, the job
+/// is deleted and created again.
+#[tokio::test]
+async fn recorded_end_is_published_before_its_name_is_reused() {
+    let (relay, [first, _]) = create_relay().await;
+    let nightly = CompilationRequest { job_name: "nightly".to_owned().into(), ..first };
+    let set_job = |night: i64, status: JobStatus| {
+        let mut jobs = relay.jobs.jobs.lock();
+        let job = jobs.get_mut("nightly").unwrap();
+        (job.created_at, job.status) = (Some(Timestamp::from_second(night * 86400).unwrap()), status);
+    };
+    relay.jobs.create_job(&nightly, "role").await.unwrap();
+    set_job(1, JobStatus::Completed);
+    *relay.notifier.topic().failures.lock() = 1;
+    assert!(deliver_hint(&relay, "nightly").await.is_err());
+    set_job(2, JobStatus::InProgress);
+    deliver_hint(&relay, "nightly").await.unwrap();
+    let published = relay.notifier.topic().published.lock();
+    let ids: Vec<_> = published.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids, ["job-completed-nightly", "job-started-nightly#2"]);
+}
+
 #[tokio::test]
 async fn refused_notification_does_not_keep_back_the_summary() {
     let (relay, [first, second]) = create_relay().await;
