@@ -7,10 +7,11 @@
 //! A rule compiles the newest version that is approved when the rule becomes active, and each version
 //! that is approved later. The ledger therefore records which versions of a group need nothing more.
 //! A version is recorded after it was planned: after a crash in between, it is planned again, which
-//! changes nothing.
+//! changes nothing. That its planning begins is recorded before, so that it is completed even if the
+//! version is rejected in between.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -233,14 +234,13 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         {
             versions.handled.remove(&version.number);
         }
+        let due = approved.iter().filter(|version| !versions.handled.contains(&version.number)).take(MAX_PLANS);
+        versions.begun.extend(due.map(|version| (version.number, version.arn.clone())));
+        if !versions.begun.is_empty() {
+            self.ledger.record_package_versions(matched.name(), &versions).await?;
+        }
         let (mut results, mut count) = (Vec::new(), 0);
-        for ApprovedVersion { arn, number, .. } in &approved {
-            if versions.handled.contains(number) {
-                continue;
-            }
-            if results.len() == MAX_PLANS {
-                break;
-            }
+        for (number, arn) in &versions.begun {
             let (source, plan) = self.build_package_plan(compilation, rule, arn);
             let planned = self.plan_model_package(source.clone(), rule, &plan, compilation.max_jobs_per_day).await;
             if planned.is_ok()
@@ -300,6 +300,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             active_since: rule.active_since,
             opened_at: (self.clock)(),
             handled: earlier.map(|version| version.number).collect(),
+            begun: BTreeMap::new(),
             planned: None,
         };
         let opened = self.ledger.open_package_versions(matched.name(), rule, known.as_ref(), &versions).await?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use neo::ModelPackage;
+use neo::{ModelPackage, ModelPackageArn};
 use serde::{Deserialize, Serialize};
 use worker::CallError;
 
@@ -70,6 +70,10 @@ pub struct PackageVersions {
     /// Numbers of the approved versions that need nothing more: they were planned, or approved
     /// before the rule became active.
     pub handled: BTreeSet<u32>,
+    /// The versions whose planning has begun, by number. It is completed even if a version is not
+    /// approved any more: its jobs would otherwise remain requested.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub begun: BTreeMap<u32, ModelPackageArn>,
     /// The newest version when it was planned. Its [`ModelPackage::version`] shows whether the rule was
     /// changed since.
     pub planned: Option<ModelPackage>,
@@ -208,7 +212,10 @@ impl<T: LedgerTable> Ledger<T> {
                 .as_ref()
                 .filter(|known| known.rule == versions.rule && known.active_since == versions.active_since)?;
             let handled = same.handled.union(&versions.handled).copied().collect();
-            Some(PackageGroupRow { versions: Some(PackageVersions { handled, ..versions.clone() }), ..current })
+            let begun = same.begun.iter().chain(&versions.begun);
+            let begun = begun.filter(|(number, _)| !versions.handled.contains(number));
+            let begun = begun.map(|(number, arn)| (*number, arn.clone())).collect();
+            Some(PackageGroupRow { versions: Some(PackageVersions { handled, begun, ..versions.clone() }), ..current })
         };
         self.update_row(&group_key(group), merge).await.map(drop)
     }

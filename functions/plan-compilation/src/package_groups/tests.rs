@@ -110,6 +110,21 @@ async fn newest_and_later_approved_versions_are_requested() {
     assert!(planner.notifier.topic().types().is_empty(), "{:?}", planner.notifier.topic().types());
 }
 
+/// The jobs are claimed, and the requests are not sent. Then the version is rejected.
+#[tokio::test]
+async fn planning_that_has_begun_is_completed_without_approval() {
+    let planner = create_planner(&rule("resnet"));
+    planner.apply("c1").await;
+    planner.requests.failures.lock().push(Some(CallErrorKind::Unanswered));
+    let arn = planner.packages.put_version("resnet", 1, "Approved", now());
+    planner.send_event("resnet", arn.as_str()).await.unwrap_err();
+    planner.packages.put_version("resnet", 1, "Rejected", now());
+    for _ in 0..2 {
+        planner.handle_schedule().await.unwrap();
+        assert_eq!(planner.requested(), ["resnet/1 for ml_c5"], "start-compilation rejects it");
+    }
+}
+
 /// SEMANTICS approved-once: A rule with `model_package_group` compiles the newest approved version
 /// when it becomes active, and each version that is approved later, once per target.
 #[tokio::test]
