@@ -281,14 +281,14 @@ impl ConcurrentRuns {
     }
 
     async fn replay_twice(targets: Targets) -> Self {
-        let mut stack = Self::failed(targets).await;
+        let mut stack = Box::pin(Self::failed(targets)).await;
         stack.deliver_all(JOB_STATES).await;
         stack.replay_upload(0, 2);
         Self::deliver(stack, [UPLOADS, UPLOADS])
     }
 
     async fn replay_and_fail(targets: Targets) -> Self {
-        let mut stack = Self::failed(targets).await;
+        let mut stack = Box::pin(Self::failed(targets)).await;
         while stack.queue_bodies(JOB_STATES).lock().len() > 1 {
             stack.deliver_message(JOB_STATES, 0, &CallControl::without_faults(), true).await;
         }

@@ -6,9 +6,12 @@ use automation::{
 };
 use jiff::Timestamp;
 use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
-use neo::{CompilationRequest, JobDescription};
+use neo::{CompilationRequest, JobDescription, ModelPackageArn};
 use notifications::{Channel, Notification};
-use sagemaker::compilation_jobs::{CompilationJobs, CreateJobError, JobPage};
+use sagemaker::{
+    compilation_jobs::{CompilationJobs, CreateJobError, JobPage},
+    model_packages::{ApprovedPage, GroupPage, ModelPackages},
+};
 use worker::{CallError, queue::Sender};
 
 use crate::process::CallControl;
@@ -93,5 +96,19 @@ impl<E: CompilationJobs> CompilationJobs for ControlledEdge<E> {
 
     async fn list_newest(&self, page: Option<String>) -> Result<JobPage, CallError> {
         self.calls.run_call(self.edge.list_newest(page)).await
+    }
+}
+
+impl<E: ModelPackages> ModelPackages for ControlledEdge<E> {
+    async fn list_groups(&self, page: Option<String>) -> Result<GroupPage, CallError> {
+        self.calls.run_call(self.edge.list_groups(page)).await
+    }
+
+    async fn list_approved(&self, group: &str, page: Option<String>) -> Result<Option<ApprovedPage>, CallError> {
+        self.calls.run_call(self.edge.list_approved(group, page)).await
+    }
+
+    async fn find_approval(&self, package: &ModelPackageArn) -> Result<Option<String>, CallError> {
+        self.calls.run_call(self.edge.find_approval(package)).await
     }
 }

@@ -2,6 +2,7 @@
 
 mod functions;
 mod invariants;
+mod model_packages;
 mod replays;
 mod sagemaker_jobs;
 
@@ -15,20 +16,25 @@ use automation::event::Event;
 use neo::JobDescription;
 use serde_json::json;
 use support::{
-    MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, ScriptedResponse, Shared, StoredObject,
-    build_archive,
+    MemoryJobs, MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, ScriptedResponse, Shared,
+    StoredObject, build_archive,
 };
 use worker::{Failure, Message};
 
 use crate::{
     clock::advance_clock,
     process::{CallControl, CallFault, Process, interleave},
-    simulated_stack::replays::Replay,
+    simulated_stack::{
+        model_packages::{PACKAGE_GROUP, PackageReview},
+        replays::Replay,
+        sagemaker_jobs::ForeignEnds,
+    },
 };
 
 const TARGETS: [&str; 3] = ["ml_c5", "ml_m5", "rasp4b"];
 
-/// The configuration: a rule that stops older versions, and one that does not.
+/// The configuration: a rule that stops older versions, one that does not, and one for a model
+/// package group.
 fn build_config(targets: &[&str]) -> String {
     let targets: Vec<_> = targets.iter().map(|target| format!("{{ device: {target} }}")).collect();
     let rule = |name: &str, keys: &str| {
@@ -38,7 +44,11 @@ fn build_config(targets: &[&str]) -> String {
         )
     };
     let (latest, all) = (rule("latest", "latest/**"), rule("all", "**"));
-    format!("version: 1\ncompilation:\n  rules:\n    - {latest}, on_new_version: stop }}\n    - {all} }}\n")
+    let packages =
+        format!("{{ name: packages, model_package_group: {PACKAGE_GROUP}, targets: [ {} ] }}", targets.join(", "));
+    format!(
+        "version: 1\ncompilation:\n  rules:\n    - {latest}, on_new_version: stop }}\n    - {all} }}\n    - {packages}\n"
+    )
 }
 
 /// The object key of one of three models.
@@ -75,8 +85,15 @@ pub enum HistoryStep {
     ProgressJob { job: u8, fails: bool },
     /// Delete a finished job.
     DeleteJob { job: u8 },
-    /// Create one of two jobs outside of the stack.
+    /// Create one of two jobs outside of the stack. If it has finished before, it is deleted, and
+    /// its name is used again.
     CreateForeignJob { job: u8 },
+    /// Approve or reject one of two versions of a model package group. EventBridge delivers 0 to 2
+    /// events for it.
+    ReviewPackage { version: u8, approved: bool, deliveries: u8 },
+    /// Run the search for approved model packages, as its schedule does, with a fault in one of its
+    /// calls.
+    RunSearch { fault: ScheduledFault },
     /// Script SageMaker's next answers to `CreateCompilationJob`: the quota is exceeded, the
     /// request is rejected, or the response is lost after the job was created.
     ScriptResponses { which: u8, count: u8 },
@@ -114,6 +131,7 @@ pub struct SimulatedStack {
     topic: MemoryTopic,
     bus: Option<MemoryTopic>,
     jobs: MemoryJobs,
+    packages: MemoryPackages,
     uploads: MemoryQueue,
     requests: MemoryQueue,
     job_states: MemoryQueue,
@@ -124,10 +142,10 @@ pub struct SimulatedStack {
     /// Newest content by object key.
     newest: BTreeMap<String, bool>,
     replays: Vec<Replay>,
+    reviews: BTreeMap<u32, PackageReview>,
     /// Jobs as they were when they were deleted.
     deleted: Vec<JobDescription>,
-    /// How many jobs of each name finished that were created outside of the stack.
-    foreign_ends: BTreeMap<String, usize>,
+    foreign_ends: BTreeMap<String, ForeignEnds>,
     /// Number of crashes and failed invocations. Each may cause one duplicate notification.
     crashes: usize,
     dead_letters: Vec<String>,
@@ -138,6 +156,7 @@ impl SimulatedStack {
     /// of a job do not show its last change.
     pub fn with_lag(lag: u32) -> Self {
         let stack = Self { bus: Some(MemoryTopic::default()), ..Self::with_targets(&TARGETS) };
+        stack.packages.add_group(PACKAGE_GROUP);
         *stack.jobs.lag.lock() = lag;
         stack
     }
@@ -164,12 +183,14 @@ impl SimulatedStack {
             topic: self.topic.fork(),
             bus: self.bus.as_ref().map(MemoryTopic::fork),
             jobs: self.jobs.fork(),
+            packages: self.packages.fork(),
             uploads: self.uploads.fork(),
             requests: self.requests.fork(),
             job_states: self.job_states.fork(),
             contents: self.contents.clone(),
             newest: self.newest.clone(),
             replays: self.replays.clone(),
+            reviews: self.reviews.clone(),
             deleted: self.deleted.clone(),
             foreign_ends: self.foreign_ends.clone(),
             dead_letters: self.dead_letters.clone(),
@@ -178,6 +199,11 @@ impl SimulatedStack {
     }
 
     pub async fn run_step(&mut self, step: &HistoryStep) {
+        self.apply_step(step).await;
+        self.check_approvals();
+    }
+
+    async fn apply_step(&mut self, step: &HistoryStep) {
         match *step {
             HistoryStep::Upload { model, content, deliveries } => {
                 self.upload_model(model % 3, content, deliveries % 4 + 1);
@@ -213,6 +239,14 @@ impl SimulatedStack {
                 };
                 self.jobs.responses.lock().extend(vec![answer; usize::from(count % 4)]);
             }
+            HistoryStep::ReviewPackage { version, approved, deliveries } => {
+                // The versions that are approved when the rule becomes active are the past.
+                if self.reviews.is_empty() {
+                    self.run_search(&CallControl::without_faults()).await;
+                }
+                self.review_package(u32::from(version % 2) + 1, approved, deliveries % 3);
+            }
+            HistoryStep::RunSearch { fault } => self.run_search(&fault.to_control()).await,
             HistoryStep::RunSweep { fault } => self.run_sweep(&fault.to_control()).await,
             HistoryStep::AdvanceClock { seconds } => {
                 advance_clock(i64::from(seconds) * if seconds > 0 { 10 } else { 2 });
@@ -236,6 +270,9 @@ impl SimulatedStack {
                 self.progress_job(0, false);
             }
             self.run_sweep(&CallControl::without_faults()).await;
+            if !self.reviews.is_empty() {
+                self.run_search(&CallControl::without_faults()).await;
+            }
             let queues_are_empty = (0..3).all(|queue| self.queue_bodies(queue).lock().is_empty());
             if running.is_empty() && queues_are_empty && !self.has_unfinished_row() {
                 return;
@@ -279,6 +316,7 @@ impl SimulatedStack {
             self.check_stop(body.as_deref());
         }
         self.acknowledge_message(queue, body, result, calls, acknowledged);
+        self.check_approvals();
     }
 
     pub(crate) fn take_message(&self, queue: u8, index: usize) -> Option<String> {
@@ -354,6 +392,13 @@ impl SimulatedStack {
         self.jobs.responses.lock().len().hash(hasher);
         self.topic.published.lock().iter().for_each(|published| published.id.hash(hasher));
         self.objects.objects.lock().values().for_each(|versions| versions.len().hash(hasher));
+    }
+
+    async fn run_search(&mut self, calls: &CallControl) {
+        let planner = self.create_planner(calls);
+        let search = async { planner.handle_schedule().await.map(drop) };
+        let result = Process::start(calls, search).await.finish().await;
+        self.crashes += usize::from(result.is_err());
     }
 
     async fn run_sweep(&mut self, calls: &CallControl) {

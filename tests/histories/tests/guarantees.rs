@@ -30,7 +30,11 @@ fn history_step() -> impl Strategy<Value = HistoryStep> {
         }),
         5 => any::<(u8, bool)>().prop_map(|(job, fails)| HistoryStep::ProgressJob { job, fails }),
         1 => any::<u8>().prop_map(|job| HistoryStep::DeleteJob { job }),
-        1 => any::<u8>().prop_map(|job| HistoryStep::CreateForeignJob { job }),
+        2 => any::<u8>().prop_map(|job| HistoryStep::CreateForeignJob { job }),
+        1 => any::<(u8, bool, u8)>().prop_map(|(version, approved, deliveries)| {
+            HistoryStep::ReviewPackage { version, approved, deliveries }
+        }),
+        1 => scheduled_fault().prop_map(|fault| HistoryStep::RunSearch { fault }),
         1 => any::<(u8, u8)>().prop_map(|(which, count)| HistoryStep::ScriptResponses { which, count }),
         1 => scheduled_fault().prop_map(|fault| HistoryStep::RunSweep { fault }),
         1 => any::<i8>().prop_map(|seconds| HistoryStep::AdvanceClock { seconds }),

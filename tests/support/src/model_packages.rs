@@ -35,6 +35,19 @@ pub struct MemoryPackages {
 }
 
 impl MemoryPackages {
+    /// An independent copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            groups: self.groups.fork(),
+            calls: self.calls.fork(),
+            failures: self.failures.fork(),
+            throttled: self.throttled.fork(),
+            denied: self.denied.fork(),
+            page_size: self.page_size.fork(),
+        }
+    }
+
     pub fn add_group(&self, group: &str) {
         self.groups.lock().entry(group.to_owned()).or_default();
     }

@@ -14,6 +14,21 @@ use sweep_compilations::Sweeper;
 use super::SimulatedStack;
 use crate::{clock::now, edges::ControlledEdge, process::CallControl};
 
+type ControlledPlanner = Planner<
+    ControlledEdge<MemoryObjects>,
+    ControlledEdge<MemoryTable>,
+    ControlledEdge<MemoryTopic>,
+    ControlledEdge<MemoryQueue>,
+    ControlledEdge<MemoryPackages>,
+>;
+
+type ControlledStarter = Starter<
+    ControlledEdge<MemoryJobs>,
+    ControlledEdge<MemoryTable>,
+    ControlledEdge<MemoryQueue>,
+    ControlledEdge<MemoryPackages>,
+>;
+
 type ControlledRelay = JobRelay<
     ControlledEdge<MemoryJobs>,
     ControlledEdge<MemoryTable>,
@@ -45,21 +60,12 @@ impl SimulatedStack {
         }
     }
 
-    pub(super) fn create_planner(
-        &self,
-        calls: &CallControl,
-    ) -> Planner<
-        ControlledEdge<MemoryObjects>,
-        ControlledEdge<MemoryTable>,
-        ControlledEdge<MemoryTopic>,
-        ControlledEdge<MemoryQueue>,
-        MemoryPackages,
-    > {
+    pub(super) fn create_planner(&self, calls: &CallControl) -> ControlledPlanner {
         let ledger = self.create_ledger(calls);
         let notifier = self.create_notifier(calls);
         let objects = control_edge(&self.objects, calls);
         Planner {
-            packages: MemoryPackages::default(),
+            packages: control_edge(&self.packages, calls),
             models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
             config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
             archives: objects,
@@ -75,13 +81,9 @@ impl SimulatedStack {
         }
     }
 
-    pub(super) fn create_starter(
-        &self,
-        calls: &CallControl,
-    ) -> Starter<ControlledEdge<MemoryJobs>, ControlledEdge<MemoryTable>, ControlledEdge<MemoryQueue>, MemoryPackages>
-    {
+    pub(super) fn create_starter(&self, calls: &CallControl) -> ControlledStarter {
         Starter {
-            packages: MemoryPackages::default(),
+            packages: control_edge(&self.packages, calls),
             jobs: control_edge(&self.jobs, calls),
             ledger: self.create_ledger(calls),
             job_states: control_edge(&self.job_states, calls),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{SimulatedStack, sagemaker_jobs::is_foreign};
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
@@ -61,6 +61,7 @@ impl SimulatedStack {
         }
         self.check_newest_versions();
         self.check_replays();
+        self.check_packages();
         let published = self.topic.published.lock();
         let notified = count_ids(&published);
         for job in &jobs {

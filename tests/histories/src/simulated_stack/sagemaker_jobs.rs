@@ -1,7 +1,8 @@
 //! What happens to the compilation jobs in SageMaker.
 
 use automation::event::Event;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use ledger::JobRow;
 use neo::{JobDescription, JobOptions, JobStatus};
 use support::StoredObject;
 use worker::Message;
@@ -41,7 +42,7 @@ impl SimulatedStack {
             job.failure_reason = Some(class.to_owned());
         }
         if job.status.is_terminal() && is_foreign(name) {
-            *self.foreign_ends.entry(name.clone()).or_default() += 1;
+            self.foreign_ends.entry(name.clone()).or_default().all += 1;
         }
         self.jobs.replace_job(name, Some(job));
     }
@@ -56,13 +57,32 @@ impl SimulatedStack {
         self.deleted.extend(name.and_then(|name| self.jobs.replace_job(name, None)));
     }
 
-    /// Creates a job that the stack did not request.
+    /// Creates a job that the stack did not request. A job of its name that has finished is deleted
+    /// first.
     pub(super) fn create_foreign_job(&mut self, number: u8) {
         let name = format!("{FOREIGN_PREFIX}{number}");
-        let exists = self.jobs.jobs.lock().contains_key(&name);
-        if !exists {
-            self.jobs.replace_job(&name, Some(describe_foreign_job(name.clone(), now())));
+        let before = self.jobs.jobs.lock().get(&name).cloned();
+        let mut created_at = now();
+        if let Some(before) = before {
+            if !before.status.is_terminal() {
+                return;
+            }
+            // The clock of SageMaker does not go back.
+            created_at = before.created_at.map_or(created_at, |at| created_at.max(at + TICK));
+            if !self.was_end_recorded(&before) {
+                self.foreign_ends.entry(name.clone()).or_default().unseen += 1;
+            }
+            self.deleted.push(before);
         }
+        self.jobs.replace_job(&name, Some(describe_foreign_job(name.clone(), created_at)));
+    }
+
+    /// Whether the ledger has the end of a job.
+    fn was_end_recorded(&self, job: &JobDescription) -> bool {
+        let rows = self.table.rows.lock();
+        let row = rows.get(&format!("job#{}", job.name)).map(|(_, row)| row.clone());
+        let row: Option<JobRow> = row.and_then(|row| serde_json::from_value(row).ok());
+        row.is_some_and(|row| row.status.is_terminal() && row.created_at == job.created_at)
     }
 
     /// Whether the ledger has a job that has not finished.
@@ -84,6 +104,17 @@ impl SimulatedStack {
             stop.job_name
         );
     }
+}
+
+/// The difference of two times of SageMaker's clock, at least.
+const TICK: SignedDuration = SignedDuration::from_millis(1);
+
+/// The finished jobs of one name that were created outside of the stack.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ForeignEnds {
+    pub all: usize,
+    /// Those that were deleted before the ledger had their end.
+    pub unseen: usize,
 }
 
 /// The first characters of the names of jobs that something else created.
