@@ -129,10 +129,15 @@ pub fn quote_name(name: &str) -> String {
     format!("`{}`", shorten_name(name))
 }
 
+/// Whether a character ends a line, or changes the direction of those after it.
+fn breaks_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A name from a file on one line, without the end of a long one.
 pub fn shorten_name(name: &str) -> Cow<'_, str> {
     let cut = name.char_indices().nth(MAX_SHOWN).map(|(end, _)| &name[..end]);
-    match (cut, cut.unwrap_or(name).contains(char::is_control)) {
+    match (cut, cut.unwrap_or(name).contains(breaks_line)) {
         (None, false) => name.into(),
         (None, true) => name.escape_debug().to_string().into(),
         (Some(cut), false) => format!("{cut}…").into(),
@@ -213,6 +218,18 @@ mod tests {
             assert_eq!(limited[kept].warning, format!("{} more warnings are shown by `automation plan`", 1000 - kept));
             assert!(limited.iter().map(|warning| warning.warning.len()).sum::<usize>() < MAX_WARNING_BYTES + 100);
             assert_eq!(limit_warnings(&limited), limited);
+        }
+    }
+
+    #[test]
+    fn names_stay_on_one_line() {
+        for (name, quoted) in [
+            ("a b", "`a b`"),
+            ("a\nb", "`a\\nb`"),
+            ("a\u{2028}b\u{2029}c", "`a\\u{2028}b\\u{2029}c`"),
+            ("xnno.\u{202e}b", "`xnno.\\u{202e}b`"),
+        ] {
+            assert_eq!(quote_name(name), quoted);
         }
     }
 

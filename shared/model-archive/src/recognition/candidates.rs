@@ -39,7 +39,7 @@ impl Candidates {
         path: &str,
         note: Option<FileNote>,
     ) -> bool {
-        let misnamed = certainty == Certainty::ByContent;
+        let misnamed = certainty.is_misnamed();
         let files = self.formats.entry(format).or_default();
         let group = if misnamed { &mut files.misnamed } else { &mut files.named };
         match group {
@@ -78,7 +78,7 @@ impl Candidates {
     fn ignores_beside(&self, format: Format, other: Format) -> bool {
         let is_misnamed = |format| {
             let certainty = self.formats.get(&format).and_then(FormatFiles::certainty);
-            certainty.map(|certainty| certainty == Certainty::ByContent)
+            certainty.map(Certainty::is_misnamed)
         };
         is_misnamed(format).is_none_or(|misnamed| misnamed && is_misnamed(other) == Some(false))
     }
@@ -105,7 +105,7 @@ impl Candidates {
         facts: Result<FormatFacts, Problem>,
     ) {
         let Some(files) = self.formats.get_mut(&format) else { return };
-        let group = if certainty == Certainty::ByContent { &mut files.misnamed } else { &mut files.named };
+        let group = if certainty.is_misnamed() { &mut files.misnamed } else { &mut files.named };
         if let Some(group) = group {
             group.store_facts(path, facts);
         }

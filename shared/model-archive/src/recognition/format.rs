@@ -1,5 +1,6 @@
 //! The formats of model files: how each is recognized by its name and first bytes, and read.
 
+use super::unsupported_format::pickled_package;
 use crate::{
     container::{member::MemberReader, path::file_name},
     error::FileError,
@@ -108,6 +109,7 @@ impl Format {
             (is_params(head), Self::MxnetParams),
             (is_xgboost(head), Self::Xgboost),
             (is_symbol(head), Self::MxnetSymbol),
+            (pickled_package(head) == Some(b"sklearn"), Self::Sklearn),
         ];
         known.into_iter().find(|(recognized, _)| *recognized).map(|(_, format)| format)
     }

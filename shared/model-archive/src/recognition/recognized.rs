@@ -20,6 +20,9 @@ pub(crate) struct RecognizedFile {
 pub(crate) enum Certainty {
     /// Other files have such a name too, and the content is something else.
     Refuted,
+    /// The content is a model that often lies beside the model of another framework, such as a
+    /// scaler, and Neo does not look for files of this name.
+    PossibleByContent,
     /// The content does not say what the file is, and other files have such a name too.
     Possible,
     /// What was read holds weights without their model, or a model in a form that Neo cannot load.
@@ -31,6 +34,11 @@ pub(crate) enum Certainty {
 }
 
 impl Certainty {
+    /// Whether only the content is that of a model.
+    pub fn is_misnamed(self) -> bool {
+        matches!(self, Self::PossibleByContent | Self::ByContent)
+    }
+
     /// Whether the content is known not to be a model that Neo can load.
     pub fn is_no_model(self) -> bool {
         matches!(self, Self::Refuted | Self::WeightsOnly)
@@ -40,8 +48,12 @@ impl Certainty {
 /// Recognizes a file by its name and content.
 pub(crate) fn recognize_file(path: &str, file_type: FileType, head: &[u8]) -> Option<RecognizedFile> {
     if let FileType::Model(format) = file_type {
-        let named = format.is_named_as_expected(path);
-        let certainty = if named { Certainty::ByName } else { Certainty::ByContent };
+        let certainty = match (format, format.is_named_as_expected(path)) {
+            (Format::Sklearn, true) => Certainty::Possible,
+            (Format::Sklearn, false) => Certainty::PossibleByContent,
+            (_, true) => Certainty::ByName,
+            (_, false) => Certainty::ByContent,
+        };
         return Some(RecognizedFile { format, certainty });
     }
     let (format, is_certain) = Format::from_name(path)?;
@@ -150,8 +162,8 @@ mod tests {
     #[test]
     fn files_are_recognized() {
         type Case = (&'static str, &'static [u8], Option<(Format, Certainty)>);
-        use Certainty::{ByContent, ByName, Possible, Refuted};
-        let cases: [Case; 26] = [
+        use Certainty::{ByContent, ByName, Possible, PossibleByContent, Refuted};
+        let cases: [Case; 29] = [
             ("a/b/model.onnx", b"", Some((Format::Onnx, ByName))),
             ("MODEL.ONNX", b"", Some((Format::Onnx, ByName))),
             ("model.bin", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
@@ -174,6 +186,9 @@ mod tests {
             ("setup.cfg", b"[metadata]\nname = x", None),
             ("bom.cfg", b"\xef\xbb\xbf[net]\nwidth=1", Some((Format::DarknetConfig, ByName))),
             ("net.cfg", b"# comment\n[net]\nwidth=1", Some((Format::DarknetConfig, ByName))),
+            ("m.pkl", b"\x80\x02csklearn.pipeline\n", Some((Format::Sklearn, Possible))),
+            ("m.sav", b"\x80\x02csklearn.pipeline\n", Some((Format::Sklearn, PossibleByContent))),
+            ("m.model", b"\x80\x02csklearn.pipeline\n", Some((Format::Sklearn, PossibleByContent))),
             ("README", b"", None),
             ("tokenizer.model", b"\x0a\x10", Some((Format::Xgboost, Possible))),
             ("xgboost-model", b"", Some((Format::Xgboost, ByName))),

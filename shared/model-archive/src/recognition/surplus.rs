@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{
     file_group::{FileGroup, FormatFiles},
     format::Format,
-    recognized::Certainty,
 };
 use crate::{
     container::path::{file_name, parent_folder},
@@ -38,7 +37,7 @@ pub(super) fn find_surplus_models(formats: &BTreeMap<Format, FormatFiles>) -> Ve
 }
 
 fn surplus_problem(format: Format, group: &FileGroup) -> Problem {
-    let kind = if group.certainty() == Certainty::ByContent {
+    let kind = if group.certainty().is_misnamed() {
         format.display_name().to_owned()
     } else {
         format!("{} file", format.file_suffixes().join(" or "))

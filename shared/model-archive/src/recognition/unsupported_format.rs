@@ -4,7 +4,7 @@
 mod checks;
 mod table;
 
-pub(crate) use self::checks::is_error_response;
+pub(crate) use self::checks::{is_error_response, pickled_package};
 
 use self::table::UNSUPPORTED;
 use crate::container::path::file_name;
@@ -54,6 +54,8 @@ enum Mark {
     Zip(&'static str),
     /// Whatever else the bytes say.
     Check(fn(&[u8]) -> bool),
+    /// The file's name, in lower case: counts only if nothing else is known about the file.
+    Name(fn(&str) -> bool),
     /// The end of the file's name: counts only if nothing else is known about the file.
     Suffix(&'static str),
 }
@@ -100,12 +102,16 @@ impl Mark {
                 None => entry.ends_with(name.as_bytes()),
             }),
             Self::Check(check) => check(head),
-            Self::Suffix(_) => false,
+            Self::Name(_) | Self::Suffix(_) => false,
         }
     }
 
     /// Whether a file name in lower case is one of this format.
     fn matches_name(&self, name: &str) -> bool {
-        matches!(self, Self::Suffix(suffix) if name.ends_with(suffix))
+        match self {
+            Self::Name(check) => check(name),
+            Self::Suffix(suffix) => name.ends_with(suffix),
+            _ => false,
+        }
     }
 }

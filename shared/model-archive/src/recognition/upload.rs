@@ -9,9 +9,12 @@ const CREATE_ARCHIVE: &str = "create the archive with `tar -czf model.tar.gz <mo
 /// The first bytes of gzip with the only compression method there is (RFC 1952).
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 
+/// What each field of a multipart form starts with, in lower case.
+const FORM: &[u8] = b"content-disposition: form-data";
+
 /// The problem of an object that is not gzip, from its first bytes.
 pub(crate) fn not_gzip_problem(head: &[u8]) -> Problem {
-    if let Some(problem) = wrapped_problem(head) {
+    if let Some(problem) = encoded_problem(head).or_else(|| wrapped_problem(head)) {
         return problem;
     }
     let file_type = FileType::detect_from(head);
@@ -35,11 +38,38 @@ pub(crate) fn not_gzip_problem(head: &[u8]) -> Problem {
     Problem::new("not-gzip", format!("the archive is not gzip-compressed: it looks like {file_type}"), fix)
 }
 
+/// The problem of an object that has the gzip archive as text in something else.
+fn encoded_problem(head: &[u8]) -> Option<Problem> {
+    let contains = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
+    let (what, fix) = if head.starts_with(b"data:") && contains(b";base64,") {
+        ("a data URL", "decode it: `sed 's/^data:[^,]*,//' <object> | base64 -d > model.tar.gz`")
+    } else if head.trim_ascii_start().starts_with(b"{") && contains(b"\"H4sI") {
+        (
+            "JSON with its content in base64, as Amazon API Gateway passes a request to a function",
+            "decode it, for example with `jq -r .body <object> | base64 -d > model.tar.gz`",
+        )
+    } else {
+        return None;
+    };
+    Some(Problem::new(
+        "not-gzip",
+        format!("the archive is not gzip-compressed: the upload wrapped it in {what}, which was stored too"),
+        fix,
+    ))
+}
+
 /// The problem of an object that has the gzip archive after something else: the upload stored its
 /// own framing too.
 fn wrapped_problem(head: &[u8]) -> Option<Problem> {
-    let offset = head.windows(GZIP.len()).position(|window| window == GZIP).filter(|offset| *offset > 0)?;
-    let before = &head[..offset];
+    let found = head.windows(GZIP.len()).position(|window| window == GZIP);
+    let is_form = head.starts_with(b"--") && head.to_ascii_lowercase().windows(FORM.len()).any(|window| window == FORM);
+    // Long fields may stand before the file in a form.
+    let offset = match found {
+        Some(0) => return None,
+        None if !is_form => return None,
+        found => found,
+    };
+    let before = &head[..offset.unwrap_or(head.len())];
     let line = before.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
     let size = line.split(|byte| *byte == b';').next().unwrap_or_default();
     let is_chunk = before.ends_with(b"\r\n") && !size.is_empty() && size.iter().all(u8::is_ascii_hexdigit);
@@ -53,12 +83,13 @@ fn wrapped_problem(head: &[u8]) -> Option<Problem> {
     } else {
         ("other data", "upload the file itself: `aws s3 cp model.tar.gz s3://<bucket>/<key>`")
     };
+    let place = match offset {
+        Some(offset) => format!("starts only at byte {offset} of the object"),
+        None => format!("does not start in the first {} bytes of the object", head.len()),
+    };
     Some(Problem::new(
         "not-gzip",
-        format!(
-            "the gzip archive starts only at byte {offset} of the object: the upload wrapped it in {what}, which was \
-             stored too"
-        ),
+        format!("the gzip archive {place}: the upload wrapped it in {what}, which was stored too"),
         fix,
     ))
 }
@@ -126,6 +157,16 @@ mod tests {
             assert_eq!(problem.code, "not-gzip");
             let offset = format!("at byte {offset} of the object");
             assert!(problem.problem.contains(&offset) && problem.problem.contains(expected), "{problem:?}");
+        }
+        let field = [b"--X\r\nContent-Disposition: form-data; name=\"policy\"\r\n\r\n", &[b'e'; 450][..]].concat();
+        for (head, expected, fix) in [
+            (&field[..], "a multipart form", "curl --upload-file"),
+            (b"data:application/gzip;base64,H4sICLn5", "a data URL", "base64 -d"),
+            (b"{\"body\": \"H4sICLn5", "JSON with its content in base64", "jq -r .body"),
+        ] {
+            let problem = not_gzip_problem(head);
+            assert_eq!(problem.code, "not-gzip");
+            assert!(problem.problem.contains(expected) && problem.remedy.contains(fix), "{problem:?}");
         }
     }
 }

@@ -104,6 +104,32 @@ fn torch_package_is_not_taken_for_torchscript() {
 }
 
 #[test]
+fn scikit_learn_under_another_name_is_renamed() {
+    let pickles: [&[u8]; 3] = [
+        b"\x80\x04\x95\xdb\x04\0\0\0\0\0\0\x8c\x10sklearn.pipeline\x94",
+        b"\x80\x02csklearn.pipeline\nPipeline\n",
+        b"ccopy_reg\n_reconstructor\np0\n(csklearn.pipeline\nPipeline\np1\n",
+    ];
+    let state_dict = suite_member("pytorch", "state-dict/model.pt");
+    for pickle in pickles {
+        for (path, name) in
+            [("a.sav", "a.pkl"), ("a.pickle", "a.pkl"), ("model/model", "model.pkl"), ("a.model", "a.pkl")]
+        {
+            let inspection = inspect_members(&[(path, pickle)]);
+            let fix = format!("rename the file to `{name}`");
+            assert_only_problem(&inspection, "model-misnamed", "a scikit-learn model", &fix);
+            assert_eq!(inspect_members(&[(name, pickle)]).problems, []);
+            // A scaler beside a model does not matter, nor beside weights.
+            let beside = inspect_members(&[(path, pickle), ("m.onnx", &onnx())]);
+            assert_eq!(beside.model.unwrap().framework, Framework::Onnx);
+            let beside = inspect_members(&[(path, pickle), ("m.pth", &state_dict)]);
+            assert_eq!(problem_codes(&beside), ["torch-not-script"], "{path}");
+        }
+    }
+    assert_eq!(problem_codes(&inspect_members(&[("a.sav", b"\x80\x04}\x94.")])), ["no-model"]);
+}
+
+#[test]
 fn numbers_are_not_an_xgboost_model() {
     let floats: Vec<u8> = (0_u8..200).flat_map(|number| (f32::from(number) / 10.0).to_le_bytes()).collect();
     for path in ["a.model", "xgboost-model"] {

@@ -27,6 +27,9 @@ const MAX_TEXT: u64 = 4096;
 /// Maximum number of graphs of a model, and of tags of each graph. Training and serving are two.
 const MAX_GRAPHS: usize = 16;
 
+/// `MetaGraphDef.object_graph_def`.
+const LAST_FIELD: u64 = 7;
+
 /// Whether a file starts like a `SavedModel`: with schema version 1, then its first graph. A Core
 /// ML file of version 1 has the description of an input there, which starts with a name.
 pub(crate) fn is_saved_model(head: &[u8]) -> bool {
@@ -34,9 +37,10 @@ pub(crate) fn is_saved_model(head: &[u8]) -> bool {
         return text.starts_with(b"saved_model_schema_version:");
     }
     let first_of = |message| HeadFields::new(message).next()?.bytes_of(1);
+    let is_graph = |graph| HeadFields::new(graph).next().is_none_or(|first| first.number <= LAST_FIELD);
     head.strip_prefix(b"\x08\x01").is_some_and(|rest| {
         let graph = HeadFields::new(rest).next().and_then(|field| field.bytes_of(2));
-        graph.is_some_and(|graph| !first_of(graph).and_then(first_of).is_some_and(is_name))
+        graph.is_some_and(|graph| is_graph(graph) && !first_of(graph).and_then(first_of).is_some_and(is_name))
     })
 }
 

@@ -1,8 +1,15 @@
 //! Marks of unsupported formats that are more than fixed bytes.
 
-use crate::encoding::protobuf_head::{HeadField, HeadFields, HeadValue, is_name};
+use crate::{
+    encoding::protobuf_head::{HeadField, HeadFields, HeadValue, is_name},
+    limits::RECOGNITION_BYTES,
+};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Fields of Core ML's `ModelDescription` after its inputs, which no graph of TensorFlow has: outputs,
+/// names of predictions, state, functions, inputs of training, metadata.
+const CORE_ML_DESCRIPTION: [u64; 8] = [10, 11, 12, 13, 20, 21, 50, 100];
 
 /// Maximum length of a safetensors header, in bytes (`safetensors`, tensor.rs).
 const MAX_SAFETENSORS_HEADER: u64 = 100_000_000;
@@ -39,7 +46,12 @@ pub(super) fn is_xml_root(head: &[u8], element: &str) -> bool {
 
 /// The Python package of the class that a pickle starts with; `None` if it starts with a list or
 /// another plain value.
-pub(super) fn pickled_package(head: &[u8]) -> Option<&[u8]> {
+pub(crate) fn pickled_package(head: &[u8]) -> Option<&[u8]> {
+    // Protocols 0 and 1: a function that makes an object, then its class.
+    if let Some(rest) = head.strip_prefix(b"ccopy_reg\n_reconstructor\n") {
+        let class = rest.windows(2).position(|window| window == b"(c")?;
+        return package_of(rest[class + 2..].split(|byte| *byte == b'\n').next()?);
+    }
     let [0x80, 2..=5, rest @ ..] = head else { return None };
     // A frame: its opcode, and its length in eight bytes.
     let rest = if rest.first() == Some(&0x95) { rest.get(9..)? } else { rest };
@@ -50,6 +62,11 @@ pub(super) fn pickled_package(head: &[u8]) -> Option<&[u8]> {
         [b'c', rest @ ..] => rest.split(|byte| *byte == b'\n').next()?,
         _ => return None,
     };
+    package_of(module)
+}
+
+/// The package of a Python module.
+fn package_of(module: &[u8]) -> Option<&[u8]> {
     module.split(|byte| *byte == b'.').next()
 }
 
@@ -59,14 +76,20 @@ pub(super) fn first_zip_entry(head: &[u8]) -> Option<&[u8]> {
     head.get(30..30 + usize::from(u16::from_le_bytes([length[0], length[1]])))
 }
 
-/// Core ML `Model`: a version, then a description that starts with an input and its name.
+/// Core ML `Model`: a version, then a description that starts with an input and its name, or with a
+/// field that a description without inputs has (`Model.proto`).
 pub(super) fn is_core_ml(head: &[u8]) -> bool {
     let mut fields = HeadFields::new(head);
     if !matches!(fields.next(), Some(HeadField { number: 1, value: HeadValue::Varint(1..=64) })) {
         return false;
     }
     let Some(description) = fields.next().and_then(|field| field.bytes_of(2)) else { return false };
-    let input = HeadFields::new(description).next().and_then(|field| field.bytes_of(1));
+    let first = HeadFields::new(description).next();
+    if first.is_some_and(|first| CORE_ML_DESCRIPTION.contains(&first.number) && first.bytes_of(first.number).is_some())
+    {
+        return true;
+    }
+    let input = first.and_then(|field| field.bytes_of(1));
     input.and_then(|input| HeadFields::new(input).next()?.bytes_of(1)).is_some_and(is_name)
 }
 
@@ -157,9 +180,71 @@ pub(super) fn is_tvm_graph(head: &[u8]) -> bool {
     text_start(head).starts_with(b"{") && contains(head, b"\"nodes\"") && contains(head, b"\"tvm_op\"")
 }
 
-/// JSON in which a server says that something failed.
+/// JSON in which a server says that something failed, and nothing else.
 pub(crate) fn is_error_response(head: &[u8]) -> bool {
-    const KEYS: [&str; 7] = ["error", "errors", "message", "Message", "detail", "Code", "statusCode"];
-    let text = text_start(head);
-    text.starts_with(b"{") && head.len() < 2048 && KEYS.iter().any(|key| has_json_key(text, key))
+    const REASONS: [&str; 9] =
+        ["error", "errors", "errormessage", "message", "detail", "code", "statuscode", "fault", "error_description"];
+    const OTHERS: [&str; 18] = [
+        "__type",
+        "docs",
+        "documentation_url",
+        "exception",
+        "hostid",
+        "instance",
+        "ok",
+        "path",
+        "reason",
+        "request_id",
+        "requestid",
+        "status",
+        "success",
+        "timestamp",
+        "title",
+        "trace",
+        "type",
+        "url",
+    ];
+    if head.len() >= 2048 {
+        return false;
+    }
+    let Ok(response) = serde_json::from_slice::<serde_json::Map<_, _>>(text_start(head)) else { return false };
+    let keys: Vec<_> = response.keys().map(|key| key.to_ascii_lowercase()).collect();
+    let is_any = |known: &[&str], key: &str| known.contains(&key);
+    keys.iter().any(|key| is_any(&REASONS, key)) && keys.iter().all(|key| is_any(&REASONS, key) || is_any(&OTHERS, key))
+}
+
+/// ONNX's own text format, which starts with the version between angle brackets.
+pub(super) fn is_onnx_text(head: &[u8]) -> bool {
+    text_start(head).strip_prefix(b"<").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"ir_version"))
+}
+
+/// HDF5 after a user block, whose size is a power of two from 512 on (HDF5 File Format
+/// Specification, superblock).
+pub(super) fn is_hdf5_after_block(head: &[u8]) -> bool {
+    [512, 1024, 2048].iter().any(|at| head.get(*at..).is_some_and(|rest| rest.starts_with(b"\x89HDF\r\n\x1a\n")))
+}
+
+/// The name of a shard of a TensorFlow checkpoint, such as `m.data-00000-of-00002`.
+pub(super) fn is_checkpoint_shard(name: &str) -> bool {
+    let is_number = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers = name.rsplit_once(".data-").and_then(|(_, shard)| shard.split_once("-of-"));
+    numbers.is_some_and(|(number, count)| is_number(number) && is_number(count))
+}
+
+/// `GloVe`: on each line a word and at least four decimal numbers, on every line as many.
+pub(super) fn is_glove(head: &[u8]) -> bool {
+    let is_cut = head.len() >= RECOGNITION_BYTES;
+    let whole = if is_cut { head.rsplitn(2, |byte| *byte == b' ').last().unwrap_or_default() } else { head };
+    let mut lines = whole.split(|byte| *byte == b'\n').map(count_decimals);
+    let (Some(Some(first)), Some(second)) = (lines.next(), lines.next()) else { return false };
+    first >= 4 && second.is_some_and(|second| second == first || (is_cut && second <= first))
+}
+
+/// The number of decimal numbers after the word that a line starts with.
+fn count_decimals(line: &[u8]) -> Option<usize> {
+    let mut parts = str::from_utf8(line).ok()?.trim_end().split(' ');
+    let is_decimal = |part: &str| part.contains('.') && part.parse::<f32>().is_ok();
+    let word = parts.next()?;
+    let count = parts.clone().count();
+    (!word.is_empty() && parts.all(is_decimal)).then_some(count)
 }

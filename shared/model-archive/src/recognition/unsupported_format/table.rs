@@ -2,7 +2,7 @@
 //! instead.
 
 use super::{
-    Mark::{self, Bytes, Check, Json, Pickle, Suffix, Text, TextWith, Xml, Zip},
+    Mark::{self, Bytes, Check, Json, Name, Pickle, Suffix, Text, TextWith, Xml, Zip},
     UnsupportedFormat,
     UnsupportedKind::{self, Companion, Model, Snapshot, Weights},
     checks,
@@ -30,6 +30,10 @@ const WORD_VECTORS: &str = "archive the network that uses the word vectors: they
 
 const TRACE: &str = "load the weights into the model in Python, and save it as TorchScript: \
                      torch.jit.trace(model.eval(), example).save(\"model.pth\")";
+
+const ARRAYS: &str = "archive the model itself, as its framework saves it: arrays are numbers without a model; if they \
+                      are its weights, load them into it in Python and save it, for example as TorchScript: \
+                      torch.jit.trace(model.eval(), example).save(\"model.pth\")";
 
 const SAVED_MODEL: &str = "restore the checkpoint and export a SavedModel: tf.saved_model.save(model, \"export\"), then \
                            `tar -czf model.tar.gz -C export .`";
@@ -68,13 +72,21 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         &[Json(&["irVersion"]), Json(&["ir_version"]), Json(&["opsetImport"])],
         BINARY_ONNX,
     ),
-    row("an ONNX model as text", Model, &[Text("ir_version:"), Suffix(".onnxtxt")], BINARY_ONNX),
+    row("an ONNX model as text", Model, &[Text("ir_version:")], BINARY_ONNX),
+    row(
+        "an ONNX model in the text format of ONNX (.onnxtxt)",
+        Model,
+        &[Check(checks::is_onnx_text), Suffix(".onnxtxt")],
+        "convert it in Python: onnx.save(onnx.load(path, format=\"onnxtxt\"), \"model.onnx\")",
+    ),
     row(
         "a TensorFlow.js model",
         Model,
         &[
             Json(&["modelTopology"]),
             Json(&["format", "weightsManifest"]),
+            // A long signature may stand before the topology.
+            Json(&["format", "generatedBy", "signature"]),
             // A manifest without the topology, which is then in the program.
             TextWith(&["[", "\"weights\"", "\"shape\"", "\"dtype\""]),
         ],
@@ -113,17 +125,24 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         &[Bytes(0, b"ptrt"), Bytes(0, b"ftrt"), Suffix(".engine"), Suffix(".plan")],
         SOURCE,
     ),
+    row("a Qualcomm model (.dlc)", Model, &[Suffix(".dlc")], SOURCE),
     row("an RKNN model", Model, &[Bytes(0, b"RKNN"), Suffix(".rknn")], SOURCE),
     row("an MNN model", Model, &[Suffix(".mnn")], SOURCE),
-    row("an ncnn model", Model, &[Text("7767517")], SOURCE),
+    row("an ncnn model", Model, &[Text("7767517"), Bytes(0, b"\xdd\x85\x76\0"), Suffix(".param.bin")], SOURCE),
     row("a GGUF model", Model, &[Bytes(0, b"GGUF")], SOURCE),
     row("a GGML model", Model, &[Bytes(0, b"lmgg"), Bytes(0, b"tjgg"), Bytes(0, b"fmgg"), Bytes(0, b"algg")], SOURCE),
     row("a Caffe model", Model, &[Check(checks::is_caffe), Suffix(".caffemodel"), Suffix(".prototxt")], TO_ONNX),
     row(
         "a PaddlePaddle model",
         Model,
-        &[Check(checks::is_paddle), Suffix(".pdmodel"), Suffix(".pdiparams")],
+        &[Check(checks::is_paddle), Json(&["base_code", "magic"]), Suffix(".pdmodel"), Suffix(".pdiparams")],
         "convert it to ONNX with `paddle2onnx` and archive the .onnx file",
+    ),
+    row(
+        "a file of PaddlePaddle weights",
+        Weights,
+        &[Suffix(".pdparams"), Suffix(".pdopt")],
+        "load the weights into the model in Python and export it: paddle.onnx.export(model, \"model\", input_spec=…)",
     ),
     row(
         "a CNTK model",
@@ -134,7 +153,12 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
     row(
         "a LightGBM model",
         Model,
-        &[TextWith(&["tree\n", "version="]), TextWith(&["tree\r\n", "version="]), Pickle("lightgbm")],
+        &[
+            TextWith(&["tree\n", "version="]),
+            TextWith(&["tree\r\n", "version="]),
+            Json(&["num_tree_per_iteration", "max_feature_idx"]),
+            Pickle("lightgbm"),
+        ],
         BOOSTING,
     ),
     row(
@@ -170,8 +194,15 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
     row(
         "the data of a TensorFlow checkpoint",
         Weights,
-        &[Suffix(".data-00000-of-00001"), Suffix(".ckpt")],
+        &[Name(checks::is_checkpoint_shard), Suffix(".ckpt")],
         SAVED_MODEL,
+    ),
+    row(
+        "an Orbax checkpoint of JAX",
+        Weights,
+        &[Json(&["tree_metadata"]), Json(&["item_handlers"]), Suffix("manifest.ocdbt")],
+        "restore it in Python and export a SavedModel with jax.experimental.jax2tf and tf.saved_model.save, then \
+         `tar -czf model.tar.gz -C export .`",
     ),
     row(
         "a Triton configuration",
@@ -188,7 +219,7 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
          (from model.pt), model.pb (from model.graphdef), or the content of model.savedmodel",
     ),
     row("a gensim model", Model, &[Pickle("gensim")], WORD_VECTORS),
-    row("a spaCy model", Model, &[Pickle("spacy")], DEPLOY),
+    row("a spaCy model", Model, &[Pickle("spacy"), Json(&["spacy_version"]), TextWith(&["[paths]", "[nlp]"])], DEPLOY),
     row("a file of word vectors (word2vec)", Model, &[Check(checks::is_word_vectors)], WORD_VECTORS),
     row("a fastText model", Model, &[Bytes(0, b"\xba\x16\x4f\x2f"), Suffix(".ftz")], WORD_VECTORS),
     row("a LIBSVM model", Model, &[Text("svm_type ")], DEPLOY),
@@ -219,14 +250,29 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         &[Zip("schema.json"), Suffix(".skops")],
         "load it with skops.io.load and save it with joblib.dump(model, \"model.joblib\")",
     ),
-    row("a NumPy array", Weights, &[Bytes(0, b"\x93NUMPY")], TRACE),
-    row("NumPy arrays (.npz)", Weights, &[Zip(".npy")], TRACE),
+    row("a NumPy array", Weights, &[Bytes(0, b"\x93NUMPY")], ARRAYS),
+    row(
+        "NumPy arrays (.npz)",
+        Weights,
+        &[Zip(".npy")],
+        "archive the model itself: if MXNet 2 wrote the arrays, save it with MXNet 1.x: net.export(\"model\"); otherwise \
+         load them into the model in Python and save it as its framework does, for example as TorchScript: \
+         torch.jit.trace(model.eval(), example).save(\"model.pth\")",
+    ),
     row(
         "a MATLAB file",
         Model,
         &[Bytes(0, b"MATLAB ")],
         "export the network from MATLAB: exportONNXNetwork(net, \"model.onnx\")",
     ),
+    row(
+        "an HDF5 file after a user block",
+        Model,
+        &[Check(checks::is_hdf5_after_block)],
+        "remove the user block: `h5unjam -i <file> -o model.h5`, or load and save the model again: \
+         model.save(\"model.h5\")",
+    ),
+    row("a file of word vectors (GloVe)", Model, &[Check(checks::is_glove)], WORD_VECTORS),
     row("a Parquet file", Companion, &[Bytes(0, b"PAR1")], DEPLOY),
     row(
         "a TensorFlow Lite model as a C array",
