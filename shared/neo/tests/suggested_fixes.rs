@@ -87,6 +87,13 @@ fn every_suggested_size_works_when_pasted() {
 }
 
 #[test]
+fn the_name_default_is_no_size_of_other_dimensions() {
+    let model = holding(Onnx, &[model_input("x", json!([1, "default", "w", null]))]);
+    let (plan, pasted) = paste_all(&model, "");
+    assert_eq!(pasted, ["inputs: { x: [1, 7, 7, 7] }"], "{:?}", plan.all_problems());
+}
+
+#[test]
 fn sizes_of_several_inputs_are_suggested_together() {
     let inputs: Vec<_> = (0..48)
         .map(|number| match number % 2 {

@@ -5,7 +5,7 @@ use indexmap::{IndexMap, IndexSet};
 use model_archive::{ModelInput, Problem, Warning, quote_name, shorten_text};
 
 use super::{
-    dimension_sizes::DimensionSizes,
+    dimension_sizes::{DEFAULT, DimensionSizes},
     suggestion::{suggest_default, suggest_inputs, suggest_symbolic_dims},
 };
 
@@ -131,7 +131,11 @@ impl<'m> DynamicDimensions<'m> {
         let shapes = suggest_inputs(inputs, sizes).map(|inputs| format!("set the shape in the rule: {inputs}"));
         let shapes = shapes.unwrap_or_else(|| format!("set {} in automation.yaml", suggest_default()));
         add_open("the model's batch size is dynamic", &self.first, "set batch_size: 1 in automation.yaml".to_owned());
-        let fix = format!("set {} in automation.yaml", self.suggest_names(sizes));
+        let fix = if self.names_default() {
+            shapes.clone()
+        } else {
+            format!("set {} in automation.yaml", self.suggest_names(sizes))
+        };
         add_open("the model has dynamic dimensions without a size", &self.named, fix);
         add_open("the model has dynamic dimensions without a name and a size", &self.unnamed, shapes);
         if !self.unknown.inputs.is_empty() {
@@ -148,6 +152,11 @@ impl<'m> DynamicDimensions<'m> {
         problems
     }
 
+    /// Whether a dimension has the name that `symbolic_dims` has for all others.
+    fn names_default(&self) -> bool {
+        self.named.groups.contains_key(&Some(DEFAULT))
+    }
+
     fn suggest_names(&self, sizes: &DimensionSizes) -> String {
         let names: IndexSet<_> = self.named.groups.keys().flatten().copied().collect();
         suggest_symbolic_dims(sizes, &names, self.named.more == 0)
@@ -160,7 +169,7 @@ impl<'m> DynamicDimensions<'m> {
         if listed.is_empty() {
             return None;
         }
-        let fix = if self.unnamed.is_empty() && self.named.more == 0 {
+        let fix = if self.unnamed.is_empty() && self.named.more == 0 && !self.names_default() {
             let batch = if self.first.is_empty() { String::new() } else { format!("batch_size: {default} and ") };
             Some(format!("set {batch}{} instead", self.suggest_names(sizes)))
         } else {
