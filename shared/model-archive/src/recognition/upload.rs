@@ -63,7 +63,7 @@ fn encoded_problem(head: &[u8]) -> Option<Problem> {
 fn wrapped_problem(head: &[u8]) -> Option<Problem> {
     let found = head.windows(GZIP.len()).position(|window| window == GZIP);
     let is_form = head.starts_with(b"--") && head.to_ascii_lowercase().windows(FORM.len()).any(|window| window == FORM);
-    // Long fields may stand before the file in a form.
+    // Long fields may come before the file in a form.
     let offset = match found {
         Some(0) => return None,
         None if !is_form => return None,

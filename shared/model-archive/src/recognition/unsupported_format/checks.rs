@@ -7,8 +7,8 @@ use crate::{
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Fields of Core ML's `ModelDescription` after its inputs, which no graph of TensorFlow has: outputs,
-/// names of predictions, state, functions, inputs of training, metadata.
+/// Fields of Core ML's `ModelDescription` after its inputs, which no graph of TensorFlow has:
+/// outputs, names of predictions, state, functions, inputs of training, metadata.
 const CORE_ML_DESCRIPTION: [u64; 8] = [10, 11, 12, 13, 20, 21, 50, 100];
 
 /// Maximum length of a safetensors header, in bytes (`safetensors`, tensor.rs).

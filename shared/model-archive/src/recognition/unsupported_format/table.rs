@@ -85,7 +85,7 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         &[
             Json(&["modelTopology"]),
             Json(&["format", "weightsManifest"]),
-            // A long signature may stand before the topology.
+            // A long signature may come before the topology.
             Json(&["format", "generatedBy", "signature"]),
             // A manifest without the topology, which is then in the program.
             TextWith(&["[", "\"weights\"", "\"shape\"", "\"dtype\""]),
