@@ -8,14 +8,68 @@ fn zip_with(entry: &str) -> Vec<u8> {
     [b"PK\x03\x04", &[0; 22][..], &length, &[0, 0], entry.as_bytes(), b"content"].concat()
 }
 
+/// Checks what a file is called, and its fix; each case has its path, its content and both.
+fn assert_unsupported(cases: &[(&str, &[u8], &str, &str)]) {
+    let onnx = onnx_model("made/symbolic.onnx");
+    for (path, data, name, fix) in cases.iter().copied() {
+        let inspection = inspect_members(&[("notes.txt", b"x"), (path, data)]);
+        assert_eq!(problem_codes(&inspection), ["model-unsupported"], "{path}: {inspection:#?}");
+        let problem = &inspection.problems[0];
+        assert!(problem.problem.contains(&format!("`{path}` is {name}")), "{problem:?}");
+        assert!(problem.remedy.contains(fix), "{problem:?}");
+        assert!(!problem.remedy.contains("export the model again"), "{problem:?}");
+        // Beside a model, it does not matter.
+        let inspection = inspect_members(&[(path, data), ("m.onnx", &onnx)]);
+        assert_eq!(problem_codes(&inspection), Vec::<&str>::new(), "{path}");
+    }
+}
+
 #[test]
-fn unsupported_formats_are_named_with_what_to_archive() {
-    let (npz, mojo, mar) = (zip_with("arr_0.npy"), zip_with("model.ini"), zip_with("MAR-INF/MANIFEST.json"));
+fn formats_of_other_frameworks_are_named() {
+    let npz = zip_with("arr_0.npy");
     let (dlc, block) = (zip_with("model"), [&[0; 512][..], b"\x89HDF\r\n\x1a\n"].concat());
     let glove = format!("the{}\nof{}\n", " 0.25312".repeat(300), " -0.5123".repeat(300)).into_bytes();
     let signature = r#""a": {"dtype": "DT_FLOAT"}, "#.repeat(200);
     let long_tfjs = format!(r#"{{"format":"graph-model","generatedBy":"2.9","signature":{{{signature}"#).into_bytes();
-    let cases: [(&str, &[u8], &str, &str); 68] = [
+    assert_unsupported(&[
+        ("m.mlmodel", b"\x08\x01\x12\x0dR\x0b\x0a\x09predicted\xa2\x1f\0", "a Core ML model", "was converted"),
+        ("a.bin", b"\x08\x01\x12\x09\xa2\x06\x06\x0a\x04main\xb2\x1f\0", "a Core ML model", "was converted"),
+        ("m.onnxtxt", b"<\n   ir_version: 7,\n>\ng (", "an ONNX model in the text format", "format=\"onnxtxt\""),
+        ("m.json", &long_tfjs, "a TensorFlow.js model", "SavedModel"),
+        ("m.dlc", &dlc, "a Qualcomm model", ".onnx"),
+        ("m.param.bin", b"\xdd\x85\x76\0\x4b\0\0\0", "an ncnn model", ".onnx"),
+        ("m.pdparams", b"\x80\x04\x95\x0a\0\0\0\0\0\0\0}\x94", "a file of PaddlePaddle weights", "paddle.onnx.export"),
+        ("inference.json", br#"{"base_code":{"magic":"pir"}}"#, "a PaddlePaddle model", "paddle2onnx"),
+        ("m.pdiparams", b"\0\x01\0", "a PaddlePaddle model", "paddle2onnx"),
+        (
+            "m.json",
+            br#"{"name":"tree","num_tree_per_iteration":1,"max_feature_idx":4}"#,
+            "a LightGBM model",
+            "Booster.save_model",
+        ),
+        ("m.model", b"ccopy_reg\n_reconstructor\np0\n(clightgbm.basic\nBooster\n", "a LightGBM model", "XGBoost"),
+        ("m.ckpt.data-00001-of-00002", b"\x01\x02", "the data of a TensorFlow", "tf.saved_model.save"),
+        ("_METADATA", br#"{"tree_metadata":{}}"#, "an Orbax checkpoint", "jax2tf"),
+        ("manifest.ocdbt", b"\0\x01", "an Orbax checkpoint", "jax2tf"),
+        ("m/meta.json", br#"{"lang":"en","spacy_version":">=3"}"#, "a spaCy model", "without compiling"),
+        ("m/config.cfg", b"[paths]\ntrain = null\n[nlp]\n", "a spaCy model", "without compiling"),
+        ("glove.txt", b"the 0.4 0.2 -0.4 0.1\n, 0.0 0.2 0.1 0.2\n", "a file of word vectors (GloVe)", "the network"),
+        ("w.bin", &glove, "a file of word vectors (GloVe)", "the network"),
+        ("m.bin", &block, "an HDF5 file after a user block", "h5unjam"),
+        ("m.joblib", b"\x93NUMPY\x01\0v\0", "a NumPy array", "archive the model itself"),
+        ("net.params", &npz, "NumPy arrays (.npz), not an MXNet parameter file", "net.export"),
+    ]);
+    let other_texts: [&[u8]; 4] =
+        [b"the 0.4 0.2\nof 0.1 0.2\n", b"a 0.1 0.2 0.3 0.4\nb 0.1\n", b"a 0.1 0.2 0.3 0.4", b"<html> ir_version"];
+    for text in other_texts {
+        assert_eq!(problem_codes(&inspect_members(&[("notes.txt", text)])), ["no-model"], "{}", text.escape_ascii());
+    }
+}
+
+#[test]
+fn unsupported_formats_are_named_with_what_to_archive() {
+    let (npz, mojo, mar) = (zip_with("arr_0.npy"), zip_with("model.ini"), zip_with("MAR-INF/MANIFEST.json"));
+    let cases: [(&str, &[u8], &str, &str); 47] = [
         ("m.mlmodel", b"\x08\x07\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
         ("m.mlmodel", b"\x08\x01\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
         ("a.bin", b"\x08\x04\x12\x0b\x0a\x05\x0a\x01x\x12\0R\x02\x08\x01", "a Core ML model", "was converted"),
@@ -70,53 +124,11 @@ fn unsupported_formats_are_named_with_what_to_archive() {
         ("m.model", b"\xac\xed\0\x05sr\0\x1bweka", "a Weka model", "without compiling"),
         ("m.model", b"<?xml version=\"1.0\"?><PMML version=\"4.4\">", "a PMML model", "without compiling"),
         ("m.model", b"\x93NUMPY\x01\0v\0", "a NumPy array", "torch.jit.trace"),
-        ("m.mlmodel", b"\x08\x01\x12\x0dR\x0b\x0a\x09predicted\xa2\x1f\0", "a Core ML model", "was converted"),
-        ("a.bin", b"\x08\x01\x12\x09\xa2\x06\x06\x0a\x04main\xb2\x1f\0", "a Core ML model", "was converted"),
-        ("m.onnxtxt", b"<\n   ir_version: 7,\n>\ng (", "an ONNX model in the text format", "format=\"onnxtxt\""),
-        ("m.json", &long_tfjs, "a TensorFlow.js model", "SavedModel"),
-        ("m.dlc", &dlc, "a Qualcomm model", ".onnx"),
-        ("m.param.bin", b"\xdd\x85\x76\0\x4b\0\0\0", "an ncnn model", ".onnx"),
-        ("m.pdparams", b"\x80\x04\x95\x0a\0\0\0\0\0\0\0}\x94", "a file of PaddlePaddle weights", "paddle.onnx.export"),
-        ("inference.json", br#"{"base_code":{"magic":"pir"}}"#, "a PaddlePaddle model", "paddle2onnx"),
-        ("m.pdiparams", b"\0\x01\0", "a PaddlePaddle model", "paddle2onnx"),
-        (
-            "m.json",
-            br#"{"name":"tree","num_tree_per_iteration":1,"max_feature_idx":4}"#,
-            "a LightGBM model",
-            "Booster.save_model",
-        ),
-        ("m.model", b"ccopy_reg\n_reconstructor\np0\n(clightgbm.basic\nBooster\n", "a LightGBM model", "XGBoost"),
-        ("m.ckpt.data-00001-of-00002", b"\x01\x02", "the data of a TensorFlow", "tf.saved_model.save"),
-        ("_METADATA", br#"{"tree_metadata":{}}"#, "an Orbax checkpoint", "jax2tf"),
-        ("manifest.ocdbt", b"\0\x01", "an Orbax checkpoint", "jax2tf"),
-        ("m/meta.json", br#"{"lang":"en","spacy_version":">=3"}"#, "a spaCy model", "without compiling"),
-        ("m/config.cfg", b"[paths]\ntrain = null\n[nlp]\n", "a spaCy model", "without compiling"),
-        ("glove.txt", b"the 0.4 0.2 -0.4 0.1\n, 0.0 0.2 0.1 0.2\n", "a file of word vectors (GloVe)", "the network"),
-        ("w.bin", &glove, "a file of word vectors (GloVe)", "the network"),
-        ("m.bin", &block, "an HDF5 file after a user block", "h5unjam"),
-        ("m.joblib", b"\x93NUMPY\x01\0v\0", "a NumPy array", "archive the model itself"),
-        ("net.params", &npz, "NumPy arrays (.npz), not an MXNet parameter file", "net.export"),
         ("m.npz", &npz, "NumPy arrays", "torch.jit.trace"),
         ("m.zip", &mojo, "an H2O model", "without compiling"),
         ("m.mar", &mar, "a TorchServe archive", "model.pth"),
     ];
-    let other_texts: [&[u8]; 4] =
-        [b"the 0.4 0.2\nof 0.1 0.2\n", b"a 0.1 0.2 0.3 0.4\nb 0.1\n", b"a 0.1 0.2 0.3 0.4", b"<html> ir_version"];
-    for text in other_texts {
-        assert_eq!(problem_codes(&inspect_members(&[("notes.txt", text)])), ["no-model"], "{}", text.escape_ascii());
-    }
-    let onnx = onnx_model("made/symbolic.onnx");
-    for (path, data, name, fix) in cases {
-        let inspection = inspect_members(&[("notes.txt", b"x"), (path, data)]);
-        assert_eq!(problem_codes(&inspection), ["model-unsupported"], "{path}: {inspection:#?}");
-        let problem = &inspection.problems[0];
-        assert!(problem.problem.contains(&format!("`{path}` is {name}")), "{problem:?}");
-        assert!(problem.remedy.contains(fix), "{problem:?}");
-        assert!(!problem.remedy.contains("export the model again"), "{problem:?}");
-        // Beside a model, it does not matter.
-        let inspection = inspect_members(&[(path, data), ("m.onnx", &onnx)]);
-        assert_eq!(problem_codes(&inspection), Vec::<&str>::new(), "{path}");
-    }
+    assert_unsupported(&cases);
 }
 
 #[test]
