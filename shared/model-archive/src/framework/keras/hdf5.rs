@@ -133,8 +133,11 @@ impl Hdf5File<'_, '_, '_> {
         [self.offset_size, self.length_size] = sizes.map(usize::from);
         let mut fields = FieldReader::new(self.read_range(root, 6 * self.offset_size as u64)?, root);
         self.base = fields.read_number(self.offset_size)?;
-        let skip = if version < 2 { 4 } else { 2 };
-        fields.skip_bytes(skip * self.offset_size)?;
+        fields.skip_bytes(self.offset_size)?;
+        self.check_end(fields.read_number(self.offset_size)?)?;
+        if version < 2 {
+            fields.skip_bytes(2 * self.offset_size)?;
+        }
         fields.read_number(self.offset_size)
     }
 

@@ -44,6 +44,17 @@ impl<'c, 'a, 'b> Hdf5File<'c, 'a, 'b> {
         })
     }
 
+    /// Fails if the file ends before `end`, which includes the base address. HDF5 subtracts it too if
+    /// the superblock is at the start of the file (`H5F__super_read`).
+    pub fn check_end(&self, end: u64) -> Result<(), Hdf5Error> {
+        let (expected, size) = (end.saturating_sub(self.base), self.content.size());
+        if size >= expected {
+            return Ok(());
+        }
+        let cause = format!("it was cut short: its superblock says that it has {expected} bytes");
+        Err(Hdf5Error::Malformed { at: size, cause })
+    }
+
     pub fn read_range(&mut self, offset: u64, count: u64) -> Result<Vec<u8>, Hdf5Error> {
         let outside = |file: &Self| Hdf5Error::Malformed {
             at: offset,
