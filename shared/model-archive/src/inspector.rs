@@ -246,6 +246,9 @@ impl<'l> Inspector<'l> {
             // A file that only has the name of a model: say what it is.
             _ if refuted && !self.unsupported.is_empty() => self.add_problem(self.unsupported.describe_problem()),
             Err(_) if refuted => self.add_problem(self.candidates.refuted_problem()),
+            Ok(Some(_)) if refuted && self.candidates.has_several_files() => {
+                self.add_problem(self.candidates.refuted_problem());
+            }
             Ok(Some(framework)) => self.choose_model(framework, true),
             Ok(None) => self.add_problem(self.no_model_problem()),
             Err(problem) => self.add_problem(problem),

@@ -59,7 +59,9 @@ pub(crate) fn read_keras(content: &mut MemberReader<'_, '_>, limits: &Limits) ->
     }
 }
 
-const SAVE: &str = "save the whole model as HDF5: model.save(\"model.h5\")";
+/// The loader knows no functional model that Keras 3 saved as HDF5.
+const SAVE: &str = "save the whole model: in Keras 2 as HDF5, model.save(\"model.h5\"); in Keras 3 as a SavedModel, \
+                    model.export(\"export\"), then `tar -czf model.tar.gz -C export .`";
 
 fn warn_inputs_not_read(cause: &str) -> FormatFacts {
     FormatFacts::from_warning(Warning::new("inputs-not-read", format!("the inputs were not read: {cause}")))
@@ -125,7 +127,8 @@ fn find_loader_warnings(unknown_layers: &[String], version: Option<&str>, has_tr
             format!(
                 "the model has layers that Keras {LOADER}, the newest version that AWS documents for SageMaker Neo, does \
                  not have: {names}. Its loader fails with \"Unknown layer: {first}\". Fix: build and save the model with \
-                 Keras 2.2, or archive it as a SavedModel: tf.saved_model.save(model, \"model\")"
+                 Keras 2.2, or archive it as a SavedModel: model.export(\"export\") in Keras 3, otherwise \
+                 tf.saved_model.save(model, \"export\")"
             ),
         ));
     }

@@ -25,11 +25,16 @@ const WEIGHTS: [&str; 8] =
 const EXPORT: &str = "export both files of one model: call net.hybridize() and net(x), then net.export(\"model\") \
                       writes model-symbol.json and model-0000.params";
 
-/// Removes the names of the parameters from the arguments of the symbol.
-pub(crate) fn merge_params(symbol: &mut FormatFacts, params: FormatFacts) {
+/// Removes the names of the parameters from the arguments of the symbol. Without parameters, their
+/// suffixes tell the weights.
+pub(crate) fn merge_params(symbol: &mut FormatFacts, params: Option<FormatFacts>) {
+    let params = params.unwrap_or_default();
     symbol.warnings.extend(params.warnings);
     symbol.problems.extend(params.problems);
-    let Some(weights) = params.weights else { return };
+    let Some(weights) = params.weights else {
+        symbol.inputs.retain(|input| !is_weight(input));
+        return;
+    };
     let arguments = symbol.inputs.len();
     symbol.inputs.retain(|input| !weights.contains(input.name.as_bytes()));
     symbol.read = true;
@@ -62,9 +67,12 @@ fn count_unused(unused: usize) -> String {
     format!("{unused} {arrays} of the symbol")
 }
 
+fn is_weight(input: &ModelInput) -> bool {
+    WEIGHTS.iter().any(|suffix| input.name.ends_with(suffix))
+}
+
 /// Rejects a symbol with weights that are not among the parameters; returns whether it has any.
 fn reject_missing_weights(symbol: &mut FormatFacts, unused: usize) -> bool {
-    let is_weight = |input: &ModelInput| WEIGHTS.iter().any(|suffix| input.name.ends_with(suffix));
     let mut missing = QuotedNames::default();
     symbol.inputs.iter().filter(|input| is_weight(input)).for_each(|input| missing.push(&input.name));
     if missing.is_empty() {

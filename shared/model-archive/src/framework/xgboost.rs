@@ -14,6 +14,17 @@ use crate::{
     problem::Problem,
 };
 
+/// How to save a model in a format of XGBoost 1.3 under a name by which Neo finds it: from version
+/// 2.1, `XGBoost` writes UBJSON under names that it does not know.
+macro_rules! save_xgboost {
+    () => {
+        "Booster.save_model(\"xgboost.model\") of XGBoost 1.3; with later versions save_model(\"model.json\"), then \
+         rename it to xgboost.model"
+    };
+}
+
+pub(crate) use save_xgboost;
+
 /// The name of the only input: `XGBoost` gives it none, and Neo needs none.
 const INPUT: &str = "data";
 
@@ -37,6 +48,13 @@ pub(crate) fn read_xgboost(content: &mut MemberReader<'_, '_>) -> Result<FormatF
         [b'{', ..] => json::read_json(content)?,
         _ => binary::read_binary(content)?,
     };
+    if learner.configuration_only {
+        return Ok(FormatFacts::from_problem(Problem::new(
+            "model-invalid",
+            "the file is a configuration of XGBoost without trees, as Booster.save_config() returns it",
+            concat!("save the model itself with ", save_xgboost!()),
+        )));
+    }
     let features = learner.features.filter(|features| *features > 0).map_or(Dim::Unknown, Dim::Known);
     let dims = Some(vec![Dim::Unknown, features]);
     let inputs = vec![ModelInput { name: INPUT.to_owned(), element_type: ElementType::Float32, dims, tensor: None }];

@@ -200,6 +200,11 @@ impl Candidates {
         })
     }
 
+    /// Whether there are several files of one format.
+    pub fn has_several_files(&self) -> bool {
+        self.formats.values().filter_map(FormatFiles::chosen_group).any(|group| group.count() > 1)
+    }
+
     /// Why none of the files is a model, if all of them are refuted by their content.
     pub fn refuted_problem(&self) -> Problem {
         let groups = || self.formats.values().filter_map(FormatFiles::chosen_group);

@@ -101,7 +101,7 @@ fn choose_pair(
     [graph, weights]: [Format; 2],
     contents: &ArchiveContents<'_>,
     choice: &mut ModelChoice,
-    merge: fn(&mut FormatFacts, FormatFacts),
+    merge: fn(&mut FormatFacts, Option<FormatFacts>),
 ) {
     let (graph_files, weight_files) = (formats.remove(&graph), formats.remove(&weights));
     let weight_group = weight_files.and_then(|files| {
@@ -116,14 +116,9 @@ fn choose_pair(
         }
         return;
     };
-    match facts {
-        Some(Ok(weights)) => {
-            if let Some(Ok(facts)) = graph_files.chosen_group_mut().and_then(|group| group.facts.as_mut()) {
-                merge(facts, weights);
-            }
-        }
-        Some(Err(problem)) => choice.problems.push(problem),
-        None => {}
+    let weights = facts.and_then(|facts| facts.map_err(|problem| choice.problems.push(problem)).ok());
+    if let Some(Ok(facts)) = graph_files.chosen_group_mut().and_then(|group| group.facts.as_mut()) {
+        merge(facts, weights);
     }
     choose_file(graph, graph_files, contents, choice);
 }
@@ -205,6 +200,13 @@ fn choose_file(format: Format, files: FormatFiles, contents: &ArchiveContents<'_
         problem
     }));
     choice.warnings.extend(facts.warnings);
+    if facts.inputs.iter().any(|input| input.name.is_empty()) {
+        choice.problems.push(Problem::new(
+            "input-unnamed",
+            "the model has an input without a name, and input shapes are given by name",
+            "export the model again with a name for each input",
+        ));
+    }
     if rejected {
         return;
     }

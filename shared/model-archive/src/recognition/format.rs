@@ -139,6 +139,9 @@ impl Format {
 
     /// Whether Neo finds a file of this format under this path.
     pub fn is_named_as_expected(self, path: &str) -> bool {
+        if self == Self::SavedModel {
+            return self.file_suffixes().contains(&file_name(path));
+        }
         let name = path.to_ascii_lowercase();
         let is_saved_model = Self::SavedModel.file_suffixes().contains(&file_name(&name));
         // A frozen graph under the name of a SavedModel is loaded as one.

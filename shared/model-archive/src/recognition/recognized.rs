@@ -3,7 +3,7 @@
 use super::{file_type::FileType, format::Format};
 use crate::{
     container::path::file_name,
-    framework::{darknet::is_darknet_config, tensorflow::is_graph_def},
+    framework::{darknet::is_darknet_config, tensorflow::is_graph_def, xgboost::save_xgboost},
     problem::{Problem, quote_name},
 };
 
@@ -25,7 +25,8 @@ pub(crate) enum Certainty {
     PossibleByContent,
     /// The content does not say what the file is, and other files have such a name too.
     Possible,
-    /// What was read holds weights without their model, or a model in a form that Neo cannot load.
+    /// What was read holds weights without their model, or a model in a form that Neo cannot load; or
+    /// only models have such a name, but the content was lost.
     WeightsOnly,
     /// The content is a model, but Neo does not look for files of this name.
     ByContent,
@@ -66,6 +67,8 @@ pub(crate) fn recognize_file(path: &str, file_type: FileType, head: &[u8]) -> Op
             Certainty::Refuted
         }
         Format::FrozenGraph if is_graph_def(head) && accepts_content(format, file_type) => Certainty::ByName,
+        // Beside a model, a file that was lost does not matter.
+        _ if is_certain && file_type.is_lost() => Certainty::WeightsOnly,
         _ if is_certain => Certainty::ByName,
         _ if accepts_content(format, file_type) => Certainty::Possible,
         _ => Certainty::Refuted,
@@ -101,11 +104,12 @@ pub(crate) fn mismatch_problem(format: Format, file_type: FileType, path: &str) 
         _ => format!("{shown} is not a valid {}: it looks like {file_type}", format.display_name()),
     };
     let fix = match (file_type, format) {
-        (FileType::Pickle, Format::Xgboost) => {
-            "if it is a pickled XGBoost model, load it with pickle and save it with Booster.save_model(\"xgboost.model\"); \
-             SageMaker Neo compiles no other pickles under this name"
-                .to_owned()
-        }
+        (FileType::Pickle, Format::Xgboost) => concat!(
+            "if it is a pickled XGBoost model, load it with pickle and save it with ",
+            save_xgboost!(),
+            "; SageMaker Neo compiles no other pickles under this name"
+        )
+        .to_owned(),
         _ => file_type.suggested_fix().map_or_else(|| replace_file_fix(format, path), str::to_owned),
     };
     Some(Problem::new("model-invalid", problem, fix))
@@ -136,19 +140,21 @@ pub(crate) fn other_name(format: Format, path: &str) -> Option<Format> {
 /// The problem of a model under a name by which Neo does not find it.
 pub(crate) fn misnamed_problem(format: Format, path: &str) -> Problem {
     let (shown, article) = (quote_name(path), format.with_article());
-    let suffixes = match format {
-        Format::FrozenGraph => ".pb or .pbtxt and is not saved_model".to_owned(),
-        _ => format.file_suffixes().join(" or "),
+    let suffixes = format.file_suffixes().join(" or ");
+    let rule = match format {
+        Format::FrozenGraph => format!("ends in {suffixes} and is not saved_model"),
+        Format::SavedModel => format!("is {suffixes}"),
+        _ => format!("ends in {suffixes}"),
     };
     let problem = match other_name(format, path) {
         Some(named) => format!(
-            "{shown} has the name of {}, but its content is {article}, which SageMaker Neo finds only if its name ends \
-             in {suffixes}",
+            "{shown} has the name of {}, but its content is {article}, which SageMaker Neo finds only if its name \
+             {rule}",
             named.with_article()
         ),
         None => format!(
-            "the content of {shown} is {article}, but SageMaker Neo finds such a file only if its name ends in \
-             {suffixes}"
+            "the content of {shown} is {article}, but SageMaker Neo finds such a file only if its name \
+             {rule}"
         ),
     };
     let name = quote_name(&format.suggest_name(path));
@@ -162,22 +168,22 @@ mod tests {
     #[test]
     fn files_are_recognized() {
         type Case = (&'static str, &'static [u8], Option<(Format, Certainty)>);
-        use Certainty::{ByContent, ByName, Possible, PossibleByContent, Refuted};
+        use Certainty::{ByContent, ByName, Possible, PossibleByContent, Refuted, WeightsOnly};
         let cases: [Case; 29] = [
-            ("a/b/model.onnx", b"", Some((Format::Onnx, ByName))),
-            ("MODEL.ONNX", b"", Some((Format::Onnx, ByName))),
+            ("a/b/model.onnx", b"\x01\x02", Some((Format::Onnx, ByName))),
+            ("MODEL.ONNX", b"\x01\x02", Some((Format::Onnx, ByName))),
             ("model.bin", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
             ("model.pb", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
-            ("export/1/saved_model.pb", b"", Some((Format::SavedModel, ByName))),
+            ("export/1/saved_model.pb", b"\x01\x02", Some((Format::SavedModel, ByName))),
             ("model.bin", b"\x08\x01\x12\x07", Some((Format::SavedModel, ByContent))),
             ("frozen.pb", b"\x0a\x10\x0a", Some((Format::FrozenGraph, ByName))),
             ("labels.pbtxt", b"item { id: 1 }", Some((Format::FrozenGraph, Possible))),
             ("graph.pbtxt", b"node {\n", Some((Format::FrozenGraph, ByName))),
-            ("m.h5", b"", Some((Format::Keras, ByName))),
+            ("m.h5", b"\x01\x02", Some((Format::Keras, ByName))),
             ("m.bin", b"\x89HDF\r\n\x1a\n", Some((Format::Keras, ByContent))),
-            ("m.tflite", b"", Some((Format::Tflite, ByName))),
+            ("m.tflite", b"\x01\x02", Some((Format::Tflite, ByName))),
             ("m.pth", b"", Some((Format::Torch, Refuted))),
-            ("net-symbol.json", b"", Some((Format::MxnetSymbol, ByName))),
+            ("net-symbol.json", b"", Some((Format::MxnetSymbol, WeightsOnly))),
             ("net-0000.params", b"\x12\x01\0\0\0\0\0\0", Some((Format::MxnetParams, ByName))),
             ("hyper.params", b"a=1", Some((Format::MxnetParams, Refuted))),
             ("lib/site.pth", b"import os", Some((Format::Torch, Refuted))),
@@ -191,7 +197,7 @@ mod tests {
             ("m.model", b"\x80\x02csklearn.pipeline\n", Some((Format::Sklearn, PossibleByContent))),
             ("README", b"", None),
             ("tokenizer.model", b"\x0a\x10", Some((Format::Xgboost, Possible))),
-            ("xgboost-model", b"", Some((Format::Xgboost, ByName))),
+            ("xgboost-model", b"", Some((Format::Xgboost, WeightsOnly))),
             ("m.json", b"{\"learner\":{\"attributes\"", Some((Format::Xgboost, ByContent))),
         ];
         for (path, head, expected) in cases {

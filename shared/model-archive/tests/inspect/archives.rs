@@ -90,7 +90,7 @@ fn models_of_two_frameworks_are_both_listed() {
 #[test]
 fn misnamed_model_is_ignored_next_to_a_named_one() {
     let symbolic = model();
-    let learner = br#"{"learner": {"learner_model_param": {"num_feature": "7"}}}"#;
+    let learner = br#"{"learner": {"learner_model_param": {"num_feature": "7"}, "gradient_booster": {"model": {}}}}"#;
     for (files, path) in [
         ([("m.onnx", &symbolic[..]), ("copy.bin", &symbolic[..])], "m.onnx"),
         ([("config.json", &learner[..]), ("m.model", &learner[..])], "m.model"),

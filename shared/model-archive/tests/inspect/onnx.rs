@@ -193,6 +193,8 @@ fn inputs_must_be_tensors_with_unique_names() {
     let inspection = inspect_members(&[("m.onnx", &model_with_graph(&often))]);
     assert_eq!(problem_codes(&inspection), ["input-repeated"]);
     assert!(inspection.problems[0].problem.ends_with("called `x`"), "{:?}", inspection.problems);
+    let unnamed = delimited_field(11, &delimited_field(1, b""));
+    assert_eq!(problem_codes(&inspect_members(&[("m.onnx", &model_with_graph(&unnamed))])), ["input-unnamed"]);
     assert_eq!(problem_codes(&inspect_members(&[("m.onnx", &model_with_graph(b""))])), ["inputs-none"]);
 }
 

@@ -51,7 +51,7 @@ fn parse_head(head: &[u8]) -> Option<LearnerFacts> {
     };
     let (features, major, minor) = (word(1), word(5), word(6));
     let version = (major > 0).then(|| format!("{major}.{minor}"));
-    known.then(|| LearnerFacts { features: Some(u64::from(features)), version })
+    known.then(|| LearnerFacts { features: Some(u64::from(features)), version, configuration_only: false })
 }
 
 /// A text after its length in eight bytes, and what follows it.

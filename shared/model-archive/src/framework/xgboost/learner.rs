@@ -4,4 +4,6 @@
 pub(super) struct LearnerFacts {
     pub features: Option<u64>,
     pub version: Option<String>,
+    /// Whether it has no trees or weights, as in what `Booster.save_config()` returns.
+    pub configuration_only: bool,
 }

@@ -47,27 +47,35 @@ pub(super) fn is_xml_root(head: &[u8], element: &str) -> bool {
 /// The Python package of the class that a pickle starts with; `None` if it starts with a list or
 /// another plain value.
 pub(crate) fn pickled_package(head: &[u8]) -> Option<&[u8]> {
-    // Protocols 0 and 1: a function that makes an object, then its class.
-    if let Some(rest) = head.strip_prefix(b"ccopy_reg\n_reconstructor\n") {
-        let class = rest.windows(2).position(|window| window == b"(c")?;
-        return package_of(rest[class + 2..].split(|byte| *byte == b'\n').next()?);
-    }
-    let [0x80, 2..=5, rest @ ..] = head else { return None };
+    let rest = match head {
+        [0x80, 2..=5, rest @ ..] => rest,
+        // Protocols 0 and 1.
+        [b'c', ..] => head,
+        _ => return None,
+    };
     // A frame: its opcode, and its length in eight bytes.
     let rest = if rest.first() == Some(&0x95) { rest.get(9..)? } else { rest };
     let module = match rest {
         // SHORT_BINUNICODE
         [0x8c, length, rest @ ..] => rest.get(..usize::from(*length))?,
         // GLOBAL
-        [b'c', rest @ ..] => rest.split(|byte| *byte == b'\n').next()?,
+        [b'c', rest @ ..] => class_module(rest)?,
         _ => return None,
     };
-    package_of(module)
+    module.split(|byte| *byte == b'.').next()
 }
 
-/// The package of a Python module.
-fn package_of(module: &[u8]) -> Option<&[u8]> {
-    module.split(|byte| *byte == b'.').next()
+/// The module of a class, after the opcode GLOBAL. Protocols 0 and 1 restore most objects with a
+/// function of `copyreg`, whose first argument is the class.
+fn class_module(text: &[u8]) -> Option<&[u8]> {
+    let first_line = |text: &'_ [u8]| text.iter().position(|byte| *byte == b'\n');
+    let module = &text[..first_line(text)?];
+    if !matches!(module, b"copy_reg" | b"copyreg") {
+        return Some(module);
+    }
+    let class = text.windows(2).position(|opcodes| opcodes == b"(c")?;
+    let class = &text[class + 2..];
+    Some(&class[..first_line(class)?])
 }
 
 /// The name of the first entry of a zip file.

@@ -7,6 +7,7 @@ use super::{
     UnsupportedKind::{self, Companion, Model, Snapshot, Weights},
     checks,
 };
+use crate::framework::xgboost::save_xgboost;
 
 const fn row(
     name: &'static str,
@@ -17,8 +18,11 @@ const fn row(
     UnsupportedFormat { name, kind, marks, fix }
 }
 
-const BOOSTING: &str = "train the model with XGBoost, the only library for gradient boosting whose models SageMaker Neo \
-                        compiles, and save it with Booster.save_model(\"xgboost.model\")";
+const BOOSTING: &str = concat!(
+    "train the model with XGBoost, the only library for gradient boosting whose models SageMaker Neo compiles, and save \
+     it with ",
+    save_xgboost!()
+);
 
 const DEPLOY: &str = "deploy this model without compiling it: SageMaker Neo compiles only neural networks and XGBoost \
                       models";
@@ -99,7 +103,7 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         Snapshot,
         &[Json(&["class_name", "config"])],
         "load the architecture with keras.models.model_from_json and its weights with model.load_weights, and save the \
-         whole model: model.save(\"model.h5\")",
+         whole model: model.save(\"model.h5\") in Keras 2, or model.export(\"export\") in Keras 3",
     ),
     row(
         "the settings of a Hugging Face model (config.json)",
@@ -171,13 +175,13 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         "a pickled XGBoost model",
         Model,
         &[Pickle("xgboost")],
-        "load it with pickle and save it with save_model(\"xgboost.model\")",
+        concat!("load it with pickle and save it with ", save_xgboost!()),
     ),
     row(
         "a dump of an XGBoost model, as text or JSON",
         Companion,
         &[TextWith(&["booster[0]:", "0:["]), TextWith(&["0:[", "yes="]), TextWith(&["[", "\"nodeid\""])],
-        "a dump cannot be loaded: save the model itself with Booster.save_model(\"xgboost.model\")",
+        concat!("a dump cannot be loaded: save the model itself with ", save_xgboost!()),
     ),
     row("a SentencePiece tokenizer", Companion, &[Check(checks::is_sentence_piece)], TOKENIZER),
     row("a Hugging Face tokenizer", Companion, &[Json(&["added_tokens", "normalizer"])], TOKENIZER),
@@ -217,6 +221,20 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         ],
         "archive the model file of the repository alone, under the name that its framework uses: model.onnx, model.pth \
          (from model.pt), model.pb (from model.graphdef), or the content of model.savedmodel",
+    ),
+    row("a pickled PyTorch model", Model, &[Pickle("torch")], TRACE),
+    row(
+        "a pickled Keras or TensorFlow model",
+        Model,
+        &[Pickle("keras"), Pickle("tensorflow")],
+        "load it with pickle and export a SavedModel: model.export(\"export\") in Keras 3, otherwise \
+         tf.saved_model.save(model, \"export\"); then `tar -czf model.tar.gz -C export .`",
+    ),
+    row(
+        "pickled data of pandas or NumPy",
+        Companion,
+        &[Pickle("pandas"), Pickle("numpy")],
+        "archive the model itself: this is data, not a model",
     ),
     row("a gensim model", Model, &[Pickle("gensim")], WORD_VECTORS),
     row("a spaCy model", Model, &[Pickle("spacy"), Json(&["spacy_version"]), TextWith(&["[paths]", "[nlp]"])], DEPLOY),
