@@ -25,8 +25,8 @@ const WEIGHTS: [&str; 8] =
 const EXPORT: &str = "export both files of one model: call net.hybridize() and net(x), then net.export(\"model\") \
                       writes model-symbol.json and model-0000.params";
 
-/// Removes the names of the parameters from the arguments of the symbol. Without parameters, their
-/// suffixes tell the weights.
+/// Removes the names of the parameters from the arguments of the symbol. Without parameters, it
+/// recognizes weights by their suffixes.
 pub(crate) fn merge_params(symbol: &mut FormatFacts, params: Option<FormatFacts>) {
     let params = params.unwrap_or_default();
     symbol.warnings.extend(params.warnings);
