@@ -35,7 +35,8 @@ def documented() -> list[tuple[str, str]]:
 
 
 def wrong() -> list[tuple[str, str]]:
-    _, *cases = WRONG.read_text().split("\n== ")
+    text = re.sub("^=> .*\n", "", WRONG.read_text(), flags=re.MULTILINE)
+    _, *cases = text.split("\n== ")
     return [(title, document) for title, _, document in (case.partition("\n") for case in cases)]
 
 

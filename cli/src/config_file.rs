@@ -75,8 +75,10 @@ pub(crate) fn print_diagnostics(
     for (diagnostic, label, style) in errors.chain(warnings) {
         let (file, value) = (path.display(), &diagnostic.path);
         out.print_line(format_args!("{style}{label}{style:#}: {}", diagnostic.message))?;
+        let fix = format_args!("  Fix: {}", diagnostic.fix);
         let Some(position) = diagnostic.position else {
             out.print_line(format_args!("  {FAINT}-->{FAINT:#} {file}: {value}"))?;
+            out.print_line(fix)?;
             out.print_line("")?;
             continue;
         };
@@ -90,6 +92,7 @@ pub(crate) fn print_diagnostics(
             out.print_line(format_args!("{FAINT}{gutter:>5} |{FAINT:#} {source_line}"))?;
             out.print_line(format_args!("{FAINT}      |{FAINT:#} {before}{style}^{style:#}"))?;
         }
+        out.print_line(fix)?;
         out.print_line("")?;
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! Looks up the stack, and what its rules need, for a command that otherwise calls no AWS service.
 
 use document::ConfigDiagnostic;
+#[cfg(feature = "aws")]
+use document::ConfigFinding;
 use neo::CompilationConfig;
 
 #[cfg(feature = "aws")]
-use crate::aws::{package_archives, session::AwsSession};
+use crate::aws::{call_report::explain_call, package_archives, session::AwsSession};
 use crate::{args::StackArgs, error::CliError, stack_description::StackDescription};
 
 /// Describes the stack that the command line names; `None` if it names none.
@@ -38,11 +40,11 @@ pub(crate) fn find_package_warnings(
         let session = AwsSession::open(&args.aws).await?;
         let registry = sagemaker::SageMakerClient::from_config(session.config());
         match package_archives::find_package_warnings(&registry, &stack.model_buckets(), config).await {
-            Err(error) if error.kind.is_refusal() => Ok(vec![ConfigDiagnostic {
-                position: None,
-                path: "compilation.rules".to_owned(),
-                message: format!("the model packages of the rules are not checked: {error}"),
-            }]),
+            Err(error) if error.kind.is_refusal() => {
+                let message = format!("the model packages of the rules are not checked: {error}");
+                let fix = explain_call(&error).fix.unwrap_or_else(|| "run the command again".to_owned());
+                Ok(vec![ConfigDiagnostic::new("compilation.rules", None, ConfigFinding::new(message, fix))])
+            }
             warnings => Ok(warnings?),
         }
     })

@@ -166,7 +166,7 @@ fn validate_warns_of_packages_the_stack_cannot_compile() {
     let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
     assert_eq!(status, 0, "{text}");
     let unreadable = "compiles resnet/3, whose archive is in the bucket `team-registry`, which the stack's \
-                      compilation role may not read; set `role_arn`";
+                      compilation role may not read\n";
     assert_eq!(text.matches(unreadable).count(), 2, "{text}");
     assert!(text.contains("rule `other` names the model package group `other`, which does not exist"), "{text}");
     let many = "model_package_group of rule `many-all` matches more than 50 model package groups, so that none of them is \

@@ -1,6 +1,6 @@
 //! Finds rules whose model packages the stack cannot compile.
 
-use document::ConfigDiagnostic;
+use document::{ConfigDiagnostic, ConfigFinding};
 use neo::{CompilationConfig, CompilationRule, MAX_RULE_GROUPS, ModelBuckets, ModelPackageArn, PackageGroupPattern};
 use sagemaker::{SageMakerClient, model_packages::ModelPackages};
 use worker::CallError;
@@ -21,8 +21,8 @@ pub(crate) async fn find_package_warnings(
     let mut warnings: Vec<ConfigDiagnostic> = Vec::new();
     for (number, rule) in config.rules.iter().enumerate() {
         let path = format!("compilation.rules[{number}]");
-        let mut warn = |message: String| {
-            let warning = ConfigDiagnostic { position: None, path: path.clone(), message };
+        let mut warn = |message: String, fix: &str| {
+            let warning = ConfigDiagnostic::new(&path, None, ConfigFinding::new(message, fix));
             if !warnings.contains(&warning) {
                 warnings.push(warning);
             }
@@ -30,11 +30,12 @@ pub(crate) async fn find_package_warnings(
         let mut packages: Vec<_> = rule.model_package().cloned().into_iter().collect();
         let mut groups = list_groups(registry, rule).await?;
         if groups.len() > MAX_RULE_GROUPS {
-            warn(format!(
-                "model_package_group of rule `{}` matches more than {MAX_RULE_GROUPS} model package groups, so that none of \
-                 them is compiled; write a narrower glob, or several rules",
+            let message = format!(
+                "model_package_group of rule `{}` matches more than {MAX_RULE_GROUPS} model package groups, so that none \
+                 of them is compiled",
                 rule.name
-            ));
+            );
+            warn(message, "write a narrower glob, or several rules");
             continue;
         }
         groups.truncate(MAX_READ_GROUPS);
@@ -42,11 +43,10 @@ pub(crate) async fn find_package_warnings(
             match find_newest_approved(registry, &group).await? {
                 NewestVersion::Approved(package) => packages.push(package),
                 NewestVersion::NotApproved => {}
-                NewestVersion::NoGroup => warn(format!(
-                    "rule `{}` names the model package group `{group}`, which does not exist; create it, or correct \
-                     model_package_group",
-                    rule.name
-                )),
+                NewestVersion::NoGroup => warn(
+                    format!("rule `{}` names the model package group `{group}`, which does not exist", rule.name),
+                    "create it, or correct model_package_group",
+                ),
             }
         }
         if !rule.uses_stack_role(&config.defaults) {
@@ -56,12 +56,13 @@ pub(crate) async fn find_package_warnings(
             for uri in registry.list_archives(&package).await? {
                 let bucket = uri.strip_prefix("s3://").and_then(|rest| rest.split('/').next());
                 if let Some(bucket) = bucket.filter(|bucket| !buckets.contains(bucket)) {
-                    warn(format!(
+                    let message = format!(
                         "rule `{}` compiles {}, whose archive is in the bucket `{bucket}`, which the stack's \
-                         compilation role may not read; set `role_arn` to a role that may read it",
+                         compilation role may not read",
                         rule.name,
                         package.name_and_number()
-                    ));
+                    );
+                    warn(message, "set `role_arn` to a role that may read it");
                 }
             }
         }

@@ -101,7 +101,7 @@ pub(crate) fn plan_archive(
         let access = stack.map(StackDescription::find_access);
         let missing = access.map(|access| access.find_missing_of(&document.compilation.defaults, rule));
         let missing = missing.into_iter().flatten();
-        plan.warnings.extend(missing.map(|message| Warning::new("permission-missing", message)));
+        plan.warnings.extend(missing.map(|finding| Warning::new("permission-missing", finding.to_string())));
         (upload, plan)
     });
     let role_arn = args.role_arn.clone().or_else(|| find_output(stack, "CompilationRoleArn"));

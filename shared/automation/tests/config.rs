@@ -127,7 +127,7 @@ async fn active_document_with_shared_locations_keeps_working() {
     let (active, published) = load_and_report(&objects, &new_notifier()).await;
     assert_eq!((active.version(), active.rejected.is_none()), (Some("v1"), true));
     assert_eq!(published, [""; 0]);
-    assert!(active.document.warnings[0].message.contains("/{job} is appended"), "{:?}", active.document.warnings);
+    assert!(active.document.warnings[0].fix.contains("/{job} is appended"), "{:?}", active.document.warnings);
 }
 
 #[tokio::test]

@@ -2,9 +2,7 @@
 
 mod changes;
 
-use std::fmt;
-
-use document::{ConfigDiagnostic, ConfigError, DocumentUse, YamlNode};
+use document::{ConfigDiagnostic, ConfigError, DocumentText, DocumentUse, YamlNode};
 use maintenance::{Change, DeclaredResources};
 use neo::CompilationConfig;
 
@@ -18,16 +16,6 @@ pub struct ConfigDocument {
     /// Settings that are valid and may still be errors.
     pub warnings: Vec<ConfigDiagnostic>,
     source: DocumentText,
-}
-
-/// The text of a document. It can contain credentials, so `Debug` does not show it.
-#[derive(Clone)]
-struct DocumentText(String);
-
-impl fmt::Debug for DocumentText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0.len())
-    }
 }
 
 impl ConfigDocument {
@@ -51,14 +39,14 @@ impl ConfigDocument {
                 );
                 compilation.zip(declared)
             })?;
-        Ok(Self { compilation, declared, warnings, source: DocumentText(text.to_owned()) })
+        Ok(Self { compilation, declared, warnings, source: text.into() })
     }
 
     /// Lists what differs from an earlier version, by section and entry; without one, everything
     /// that is declared. The values of arguments of partner apps are never shown.
     pub fn list_changes(&self, earlier: Option<&Self>) -> Vec<Change> {
         // A document that was parsed once is parsed again without an error.
-        let read = |document: &Self| document.source.0.parse::<YamlNode>().map(|node| node.to_json());
+        let read = |document: &Self| document.source.as_str().parse::<YamlNode>().map(|node| node.to_json());
         let earlier = earlier.and_then(|earlier| read(earlier).ok()).unwrap_or_default();
         changes::compare_documents(&earlier, &read(self).unwrap_or_default())
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use configuration::ConfigDocument;
+use document::YamlNode;
 
 const BEFORE: &str = "version: 1
 x-shared: &day { day: TUE, start: \"03:30\" }
@@ -78,5 +79,44 @@ fn values_of_arguments_are_never_shown() {
     for (before, after) in [(Some(BEFORE), AFTER), (Some(AFTER), BEFORE), (None, BEFORE)] {
         let changes = list_changes(before, after);
         assert!(!changes.is_empty() && !changes.contains("secret"), "{changes}");
+    }
+}
+
+#[test]
+fn debug_shows_no_values_of_arguments() {
+    let (node, document) = (BEFORE.parse::<YamlNode>().unwrap(), ConfigDocument::parse(BEFORE).unwrap());
+    for text in [format!("{node:?}"), format!("{document:?}")] {
+        assert!(text.contains("token") && !text.contains("secret"), "{text}");
+    }
+}
+
+/// Errors are published. None shows a value of an argument, whatever is wrong with it.
+#[test]
+fn errors_show_no_values_of_arguments() {
+    for arguments in [
+        "secret",
+        "[secret]",
+        "{ token: [secret] }",
+        "{ token: { secret: secret } }",
+        "{ token: *secret }",
+        "{ token: *secret/* }",
+        "{ token: @secret }",
+        "{ token: %secret }",
+        "{ token: `secret` }",
+        "{ token: \"secret\"secret }",
+        "{ token: \"secret\\secret\" }",
+        "{ token: secret",
+        "{ token: secret ]",
+        "\n        token: @secret",
+        "\n        token: *secret/*",
+        "\n        token: secret: secret",
+        "\n        token\n        secret",
+        "\n        secret\n",
+        "\n         secret\n        more: secret",
+    ] {
+        let text =
+            format!("version: 1\npartner_apps:\n  - app: comet\n    application:\n      arguments: {arguments}\n");
+        let errors = ConfigDocument::parse(&text).map(|_| text.clone()).unwrap_err().to_string();
+        assert!(!errors.contains("secret"), "{text}\n{errors}");
     }
 }

@@ -94,7 +94,7 @@ fn exported_apps_ask_for_their_arguments() {
         iam_session_identity: true,
         application: ApplicationConfig {
             admin_users: Some(vec!["ann".to_owned()]),
-            arguments: Some(BTreeMap::from([("token".to_owned(), "secret".to_owned())])),
+            arguments: Some(BTreeMap::from([("token".to_owned(), "secret".to_owned().into())])),
             assigned_group_patterns: Some(vec!["ml-*".to_owned()]),
             role_group_assignments: None,
         },

@@ -8,30 +8,57 @@ use document::{ConfigDiagnostic, decode_text};
 const FOREIGN: [&str; 9] =
     ["parser", "parsing", "mapping", "block collection", "indicator", "scalar", "token", "from_str", "budget"];
 
-/// The titles and documents of the file.
-fn read_cases() -> Vec<(&'static str, &'static str)> {
+/// A wrong document, and the edits that apply the fixes of its answer.
+struct WrongDocument {
+    title: &'static str,
+    document: String,
+    edits: Vec<(String, String)>,
+}
+
+fn read_cases() -> Vec<WrongDocument> {
     let (_, cases) = include_str!("wrong-documents.txt").split_once("\n== ").unwrap();
-    let cases = cases.split("\n== ").map(|case| case.split_once('\n').unwrap_or((case, "")));
-    cases.map(|(title, document)| (title.trim_end_matches(" [schema accepts]"), document)).collect()
+    let cases = cases.split("\n== ").map(|case| {
+        let (title, text) = case.split_once('\n').unwrap_or((case, ""));
+        let (edits, lines): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("=> "));
+        let edits = edits.into_iter().map(|line| {
+            let (wrong, right) = line["=> ".len()..].split_once(" => ").unwrap();
+            (wrong.replace('⏎', "\n"), right.replace('⏎', "\n"))
+        });
+        let document = lines.iter().map(|line| format!("{line}\n")).collect();
+        WrongDocument { title: title.trim_end_matches(" [schema accepts]"), document, edits: edits.collect() }
+    });
+    cases.collect()
 }
 
 fn format_diagnostics(label: &str, diagnostics: &[ConfigDiagnostic]) -> Vec<String> {
     diagnostics.iter().map(|diagnostic| format!("  {label}: {diagnostic}")).collect()
 }
 
+/// The errors of a document, or else its warnings.
+fn diagnose(document: &str) -> Result<Vec<ConfigDiagnostic>, Vec<ConfigDiagnostic>> {
+    ConfigDocument::parse(document).map(|document| document.warnings).map_err(|error| error.errors)
+}
+
 fn answer(document: &str) -> String {
-    let lines = match ConfigDocument::parse(document) {
-        Ok(document) => format_diagnostics("warning", &document.warnings),
-        Err(error) => format_diagnostics("error", &error.errors),
+    let lines = match diagnose(document) {
+        Ok(warnings) => format_diagnostics("warning", &warnings),
+        Err(errors) => format_diagnostics("error", &errors),
     };
     lines.join("\n")
+}
+
+/// The text to write in a fix such as `write "x"`; `None` if it leaves a choice.
+fn find_replacement(fix: &str) -> Option<&str> {
+    let text = fix.strip_prefix("write ").or_else(|| fix.split_once("in quotes: ").map(|(_, text)| text))?;
+    let quote = text.chars().next().filter(|first| ['"', '`'].contains(first))?;
+    text[1..].split(quote).next()
 }
 
 #[test]
 fn wrong_documents_are_answered_in_the_readers_terms() {
     let cases = read_cases();
     assert!(cases.len() >= 100, "{}", cases.len());
-    let answers: Vec<_> = cases.iter().map(|(title, document)| (*title, answer(document))).collect();
+    let answers: Vec<_> = cases.iter().map(|case| (case.title, answer(&case.document))).collect();
     for (title, answer) in &answers {
         assert!(!answer.is_empty(), "{title} is accepted without a warning");
         let leaked = FOREIGN.iter().find(|word| answer.contains(*word));
@@ -39,6 +66,26 @@ fn wrong_documents_are_answered_in_the_readers_terms() {
     }
     let answers: Vec<_> = answers.iter().map(|(title, answer)| format!("{title}\n{answer}")).collect();
     insta::assert_snapshot!(answers.join("\n\n"));
+}
+
+/// Applies the fixes: nothing of the answer is left, and nothing else is wrong.
+#[test]
+fn applied_fixes_make_wrong_documents_valid() {
+    for WrongDocument { title, document, edits } in read_cases() {
+        let fixed = edits.iter().fold(document.clone(), |text, (wrong, right)| {
+            assert!(text.contains(wrong.as_str()), "{title}: {wrong}");
+            text.replacen(wrong, right, 1)
+        });
+        let found = diagnose(&document).unwrap_or_else(|errors| errors);
+        let left = diagnose(&fixed).unwrap_or_else(|errors| panic!("{title}: {errors:#?}\n{fixed}"));
+        for ConfigDiagnostic { message, fix, .. } in &found {
+            assert!(!fix.is_empty() && !message.ends_with(fix.as_str()), "{title}: {message}: {fix}");
+            assert!(left.iter().all(|left| left.message != *message), "{title}: {message}\n{fixed}");
+            if let Some(replacement) = find_replacement(fix) {
+                assert!(fixed.contains(replacement), "{title}: {fix}\n{fixed}");
+            }
+        }
+    }
 }
 
 #[test]

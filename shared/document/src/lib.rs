@@ -9,9 +9,9 @@ pub mod spelling;
 mod syntax;
 pub mod tags;
 
-pub use error::{ConfigDiagnostic, ConfigError};
+pub use error::{ConfigDiagnostic, ConfigError, ConfigFinding};
 pub use escape::escape_line;
-pub use node::{Position, YamlKey, YamlNode, YamlValue};
+pub use node::{DocumentText, Position, YamlKey, YamlNode, YamlValue};
 use reader::join_alternatives;
 pub use reader::{DocumentUse, LocatedNode, MapFields, Reader};
 
@@ -33,8 +33,8 @@ pub fn decode_text(bytes: &[u8]) -> Result<&str, ConfigError> {
         let position = Position { line: line as u64, column: before.chars().count() as u64 + 1 };
         let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
         let found = if is_utf16 { "what looks like UTF-16" } else { "a byte that is not UTF-8" };
-        let message = format!("expected UTF-8 text, found {found}; save the file as UTF-8");
-        ConfigError::new(vec![ConfigDiagnostic::new("", Some(position), message)])
+        let finding = ConfigFinding::new(format!("expected UTF-8 text, found {found}"), "save the file as UTF-8");
+        ConfigError::new(vec![ConfigDiagnostic::new("", Some(position), finding)])
     })
 }
 
@@ -65,10 +65,10 @@ pub fn read_document_as<T>(
 ) -> Result<(T, Vec<ConfigDiagnostic>), ConfigError> {
     let node: YamlNode =
         text.parse().map_err(|error| ConfigError::new(vec![syntax::diagnose_syntax_error(&error, text)]))?;
-    let mut reader = Reader { document_use, text: text.to_owned(), ..Reader::default() };
+    let mut reader = Reader { document_use, text: text.into(), ..Reader::default() };
     let root = LocatedNode::from_root(&node);
     if let YamlValue::Null = node.value {
-        reader.report_error(&root, "expected a document, found an empty file; start it with version: 1");
+        reader.report_error(&root, syntax::describe_empty_file());
         return Err(ConfigError::new(reader.errors));
     }
     let read = reader.read_extensible_fields(&root, &KEYS).and_then(|fields| {
@@ -77,7 +77,8 @@ pub fn read_document_as<T>(
         }
         if KEYS[1..].iter().all(|section| fields.get(section).is_none()) && reader.errors.is_empty() {
             let sections = join_alternatives(&KEYS[1..]);
-            reader.report_warning(&root, format!("the document declares nothing; add {sections}"));
+            reader
+                .report_warning(&root, ConfigFinding::new("the document declares nothing", format!("add {sections}")));
         }
         read_sections(&mut reader, &fields)
     });

@@ -28,8 +28,8 @@ pub struct YamlNode {
     pub position: Option<Position>,
 }
 
-/// A value of YAML or JSON.
-#[derive(Debug, Clone)]
+/// A value of YAML or JSON. It can be a credential, so `Debug` shows only its type.
+#[derive(Clone)]
 pub enum YamlValue {
     Null,
     Bool(bool),
@@ -45,6 +45,42 @@ pub enum YamlValue {
 pub struct YamlKey {
     pub name: String,
     pub position: Option<Position>,
+}
+
+impl fmt::Debug for YamlValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(_) => f.write_str("boolean"),
+            Self::Integer(_) | Self::Float(_) => f.write_str("number"),
+            Self::Text(_) => f.write_str("text"),
+            Self::List(items) => f.debug_list().entries(items).finish(),
+            Self::Map(entries) => f.debug_list().entries(entries).finish(),
+        }
+    }
+}
+
+/// The text of a document. It can contain credentials, so `Debug` shows only its length.
+#[derive(Clone, Default)]
+pub struct DocumentText(String);
+
+impl DocumentText {
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for DocumentText {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for DocumentText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 impl FromStr for YamlNode {

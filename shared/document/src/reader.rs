@@ -1,11 +1,11 @@
 //! Reads a [`YamlNode`] tree into types. Every error is reported with its position and path, and
 //! reading continues.
 
-use std::{fmt, ops::RangeInclusive, str::FromStr};
+use std::{ops::RangeInclusive, str::FromStr};
 
 use crate::{
-    ConfigDiagnostic,
-    node::{Position, YamlKey, YamlNode, YamlValue},
+    ConfigDiagnostic, ConfigFinding,
+    node::{DocumentText, Position, YamlKey, YamlNode, YamlValue},
     spelling,
 };
 
@@ -81,7 +81,7 @@ pub enum DocumentUse {
 pub struct Reader {
     pub(crate) document_use: DocumentUse,
     /// The document, to quote values as they are written; empty if there is none.
-    pub(crate) text: String,
+    pub(crate) text: DocumentText,
     pub(crate) errors: Vec<ConfigDiagnostic>,
     pub(crate) warnings: Vec<ConfigDiagnostic>,
 }
@@ -93,50 +93,62 @@ impl Reader {
     }
 
     /// Reports an error in a value.
-    pub fn report_error(&mut self, at: &LocatedNode<'_>, message: impl Into<String>) {
-        self.report_error_at(&at.path, at.node.position, message);
+    pub fn report_error(&mut self, at: &LocatedNode<'_>, finding: ConfigFinding) {
+        self.report_error_at(&at.path, at.node.position, finding);
     }
 
     /// Reports an error that is not in a value, such as one in a key.
-    pub fn report_error_at(&mut self, path: &str, position: Option<Position>, message: impl Into<String>) {
-        self.errors.push(ConfigDiagnostic::new(path, position, message));
+    pub fn report_error_at(&mut self, path: &str, position: Option<Position>, finding: ConfigFinding) {
+        self.errors.push(ConfigDiagnostic::new(path, position, finding));
     }
 
     /// Reports something that is valid but probably not intended.
-    pub fn report_warning(&mut self, at: &LocatedNode<'_>, message: impl Into<String>) {
-        self.warnings.push(ConfigDiagnostic::new(&at.path, at.node.position, message));
+    pub fn report_warning(&mut self, at: &LocatedNode<'_>, finding: ConfigFinding) {
+        self.warnings.push(ConfigDiagnostic::new(&at.path, at.node.position, finding));
     }
 
     /// Reports an error that earlier releases accepted: a warning in an active document.
     /// `consequence` says what happens then.
-    pub fn report_new_error(&mut self, at: &LocatedNode<'_>, message: &str, consequence: &str) {
-        self.report_new_error_at(&at.path, at.node.position, message, consequence);
+    pub fn report_new_error(&mut self, at: &LocatedNode<'_>, finding: ConfigFinding, consequence: &str) {
+        self.report_new_error_at(&at.path, at.node.position, finding, consequence);
     }
 
     /// The same for an error in the value of one key of a map.
-    pub fn report_new_error_in_key(&mut self, at: &LocatedNode<'_>, key: &str, message: &str, consequence: &str) {
+    pub fn report_new_error_in_key(
+        &mut self,
+        at: &LocatedNode<'_>,
+        key: &str,
+        finding: ConfigFinding,
+        consequence: &str,
+    ) {
         let (path, position) = locate_key(at, key);
-        self.report_new_error_at(&path, position, message, consequence);
+        self.report_new_error_at(&path, position, finding, consequence);
     }
 
-    fn report_new_error_at(&mut self, path: &str, position: Option<Position>, message: &str, consequence: &str) {
+    fn report_new_error_at(
+        &mut self,
+        path: &str,
+        position: Option<Position>,
+        finding: ConfigFinding,
+        consequence: &str,
+    ) {
         match self.document_use {
-            DocumentUse::New => self.report_error_at(path, position, message),
+            DocumentUse::New => self.report_error_at(path, position, finding),
             DocumentUse::Active => {
-                let message = format!("{message}; {consequence}");
-                self.warnings.push(ConfigDiagnostic::new(path, position, message));
+                let finding = ConfigFinding::new(finding.message, format!("{}; {consequence}", finding.fix));
+                self.warnings.push(ConfigDiagnostic::new(path, position, finding));
             }
         }
     }
 
     /// Reports an error in the value of one key of a map.
-    pub fn report_error_in_key(&mut self, at: &LocatedNode<'_>, key: &str, message: String) {
+    pub fn report_error_in_key(&mut self, at: &LocatedNode<'_>, key: &str, finding: ConfigFinding) {
         let (path, position) = locate_key(at, key);
-        self.report_error_at(&path, position, message);
+        self.report_error_at(&path, position, finding);
     }
 
     fn report_unexpected<T>(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<T> {
-        self.report_error(at, format!("expected {expected}, found {}", at.node.describe_value()));
+        self.report_error(at, ConfigFinding::unexpected(expected, at.node.describe_value()));
         None
     }
 
@@ -145,7 +157,8 @@ impl Reader {
     fn report_not_literal<T>(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<T> {
         match &at.node.value {
             YamlValue::Text(text) if text.parse::<f64>().is_ok() || ["true", "false"].contains(&text.as_str()) => {
-                self.report_error(at, format!("expected {expected}, found the text \"{text}\"; remove the quotes"));
+                let message = format!("expected {expected}, found the text \"{text}\"");
+                self.report_error(at, ConfigFinding::new(message, "remove the quotes"));
                 None
             }
             _ => self.report_unexpected(at, expected),
@@ -156,7 +169,7 @@ impl Reader {
     /// an alias, or if the value is not written like that.
     fn find_literal(&self, at: &LocatedNode<'_>) -> Option<&str> {
         let position = at.node.position?;
-        let line = self.text.lines().nth(usize::try_from(position.line).ok()?.checked_sub(1)?)?;
+        let line = self.text.as_str().lines().nth(usize::try_from(position.line).ok()?.checked_sub(1)?)?;
         let start = line.char_indices().nth(usize::try_from(position.column).ok()?.checked_sub(1)?)?.0;
         let literal = line[start..].split([',', ']', '}', ' ', '\t']).next().unwrap_or_default();
         let is_same = match at.node.value {
@@ -168,15 +181,17 @@ impl Reader {
     }
 
     /// Describes a number or boolean that should be text, and how to write it.
-    fn describe_unquoted(&self, at: &LocatedNode<'_>) -> String {
+    fn describe_unquoted(&self, at: &LocatedNode<'_>, expected: &str) -> ConfigFinding {
         let value = at.node.describe_value();
-        match (self.find_literal(at), &at.node.value) {
+        let (found, fix) = match (self.find_literal(at), &at.node.value) {
             (Some(literal), YamlValue::Float(_) | YamlValue::Integer(_)) if literal != value => {
-                format!("the number {value}; write \"{literal}\" in quotes: YAML reads {literal} as the number {value}")
+                let reason = format!("YAML reads {literal} as the number {value}");
+                (format!("the number {value}"), format!("write \"{literal}\" in quotes: {reason}"))
             }
-            (_, YamlValue::Bool(_)) => format!("{value}; put it in quotes"),
-            _ => format!("the number {value}; write \"{value}\" in quotes"),
-        }
+            (_, YamlValue::Bool(_)) => (value.clone(), format!("write \"{}\" in quotes", value.trim_matches('`'))),
+            _ => (format!("the number {value}"), format!("write \"{value}\" in quotes")),
+        };
+        ConfigFinding::new(format!("expected {expected}, found {found}"), fix)
     }
 
     /// Like [`read_fields`](Self::read_fields), and accepts keys that begin with `x-`: they hold
@@ -202,11 +217,16 @@ impl Reader {
             if !known.contains(&key.name.as_str()) && !is_ignored(&key.name) {
                 let path = if at.path.is_empty() { key.name.clone() } else { format!("{}.{}", at.path, key.name) };
                 let meant = spelling::find_nearest_name(&key.name, known.iter().copied());
-                let message = match meant {
-                    Some(meant) => format!("unknown key `{}`; did you mean `{meant}`?", key.name),
-                    None => format!("expected one of the keys {}, found `{}`", known.join(", "), key.name),
+                let finding = match meant {
+                    Some(meant) => {
+                        ConfigFinding::new(format!("unknown key `{}`", key.name), format!("write `{meant}`"))
+                    }
+                    None => ConfigFinding::new(
+                        format!("expected one of the keys {}, found `{}`", known.join(", "), key.name),
+                        format!("remove `{}`", key.name),
+                    ),
                 };
-                self.report_error_at(&path, key.position, message);
+                self.report_error_at(&path, key.position, finding);
                 misspelled.extend(meant.map(str::to_owned));
             }
         }
@@ -227,8 +247,8 @@ impl Reader {
         for (key, node) in entries {
             let value = at.child_at_key(&key.name, node);
             if read.iter().any(|(earlier, _)| earlier.name == key.name) {
-                let message = format!("the key `{}` is defined twice; remove one", key.name);
-                self.report_error_at(&value.path, key.position, message);
+                let finding = ConfigFinding::new(format!("the key `{}` is defined twice", key.name), "remove one");
+                self.report_error_at(&value.path, key.position, finding);
             } else {
                 read.push((key, value));
             }
@@ -241,8 +261,8 @@ impl Reader {
         let found = fields.get(name).cloned();
         // A misspelled key is reported once: as unknown, not also as missing.
         if found.is_none() && !fields.misspelled.iter().any(|meant| meant == name) {
-            let message = format!("the key `{name}` is missing; add it, for example {name}: {example}");
-            self.report_error(&fields.at, message);
+            let fix = format!("add it, for example {name}: {example}");
+            self.report_error(&fields.at, ConfigFinding::new(format!("the key `{name}` is missing"), fix));
         }
         found
     }
@@ -260,8 +280,8 @@ impl Reader {
         match &at.node.value {
             YamlValue::Text(text) => Some(text),
             YamlValue::Bool(_) | YamlValue::Integer(_) | YamlValue::Float(_) => {
-                let found = self.describe_unquoted(at);
-                self.report_error(at, format!("expected {expected}, found {found}"));
+                let finding = self.describe_unquoted(at, expected);
+                self.report_error(at, finding);
                 None
             }
             _ => self.report_unexpected(at, expected),
@@ -272,33 +292,33 @@ impl Reader {
     pub fn read_nonblank_text(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<String> {
         let text = self.read_text(at, expected)?;
         if text.trim().is_empty() {
-            self.report_error(at, format!("expected {expected}, found empty text"));
+            self.report_error(at, ConfigFinding::unexpected(expected, "empty text"));
             return None;
         }
         Some(text.to_owned())
     }
 
     /// Reads text and parses it.
-    pub fn parse_text<T: FromStr>(&mut self, at: &LocatedNode<'_>, expected: &str) -> Option<T>
-    where
-        T::Err: fmt::Display,
-    {
+    pub fn parse_text<T: FromStr<Err: Into<ConfigFinding>>>(
+        &mut self,
+        at: &LocatedNode<'_>,
+        expected: &str,
+    ) -> Option<T> {
         let text = self.read_text(at, expected)?;
-        text.parse().map_err(|error| self.report_error(at, format!("{error}"))).ok()
+        text.parse().map_err(|error: T::Err| self.report_error(at, error.into())).ok()
     }
 
     /// Reads one of a fixed set of texts.
     pub fn read_choice<T: Copy>(&mut self, at: &LocatedNode<'_>, choices: &[(&'static str, T)]) -> Option<T> {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let expected = join_alternatives(&names);
-        let text = self.read_text(at, &expected)?;
+        // A number or a boolean is not a choice in quotes either.
+        let YamlValue::Text(text) = &at.node.value else { return self.report_unexpected(at, &expected) };
         let found = choices.iter().find(|(name, _)| *name == text);
         if found.is_none() {
-            let hint = match spelling::find_nearest_name(text, names.iter().copied()) {
-                Some(known) => format!("; did you mean `{known}`?"),
-                None => String::new(),
-            };
-            self.report_error(at, format!("expected {expected}, found `{text}`{hint}"));
+            let nearest = spelling::find_nearest_name(text, names.iter().copied());
+            let fix = nearest.map_or_else(|| format!("write {expected}"), |known| format!("write `{known}`"));
+            self.report_error(at, ConfigFinding::new(format!("expected {expected}, found `{text}`"), fix));
         }
         found.map(|(_, value)| *value)
     }

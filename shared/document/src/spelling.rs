@@ -14,10 +14,10 @@ pub fn find_nearest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a st
         .map(|(_, known)| known)
 }
 
-/// `did you mean …?` if a known name is similar, otherwise the list of known names.
+/// The known name to write instead if one is similar, otherwise the list of known names.
 pub fn suggest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match find_nearest_name(found, known.clone()) {
-        Some(known) => format!("did you mean `{known}`?"),
-        None => format!("known: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+        Some(known) => format!("write `{known}`"),
+        None => format!("write one of {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     }
 }

@@ -7,7 +7,7 @@ use serde_saphyr::{
     granit_parser::{ErrorKind, ScanError},
 };
 
-use crate::{ConfigDiagnostic, Position, node::MAX_DEPTH};
+use crate::{ConfigDiagnostic, ConfigFinding, Position, node::MAX_DEPTH};
 
 /// Characters that begin something else than plain text, so that a value which starts with one
 /// needs quotes.
@@ -28,29 +28,38 @@ fn to_position(at: &Location) -> Position {
     Position { line: at.line(), column: at.column() }
 }
 
-fn describe_error(error: &Error, source: &SourceText<'_>) -> String {
+/// The error of a document without a value.
+pub(crate) fn describe_empty_file() -> ConfigFinding {
+    ConfigFinding::new("expected a document, found an empty file", "start it with version: 1")
+}
+
+fn describe_error(error: &Error, source: &SourceText<'_>) -> ConfigFinding {
     match error {
         Error::ExternalMessage { source: parser, .. } => match parser.as_ref() {
             ExternalMessageSource::Parser(error) => describe_scan_error(error, source),
             _ => source.describe_unreadable(),
         },
         Error::AliasError { error, .. } => describe_error(error, source),
-        Error::Eof { .. } => "expected a document, found an empty file; start it with version: 1".to_owned(),
-        Error::MultipleDocuments { .. } => {
-            "expected one YAML document, found two; remove the second `---` and merge what follows it".to_owned()
-        }
+        Error::Eof { .. } => describe_empty_file(),
+        Error::MultipleDocuments { .. } => ConfigFinding::new(
+            "expected one YAML document, found two",
+            "remove the second `---` and merge what follows it",
+        ),
         Error::UnknownAnchor { .. } => source.describe_unknown_alias(),
         Error::MergeValueNotMapOrSeqOfMaps { .. } => {
-            "expected a map, or a list of maps, after `<<`; refer to a map with *its-anchor".to_owned()
+            ConfigFinding::new("expected a map, or a list of maps, after `<<`", "refer to a map with *its-anchor")
         }
-        Error::RecursiveReferencesRequireWeakTypes { .. } => {
-            "expected an alias to a value defined before, found an alias inside its own value; remove it".to_owned()
-        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => ConfigFinding::new(
+            "expected an alias to a value defined before, found an alias inside its own value",
+            "remove it",
+        ),
+        Error::UnsupportedTag { .. } if source.is_secret() => describe_secret(),
         Error::UnsupportedTag { tag, .. } => {
-            format!("expected a value without a YAML tag, found `{tag}`; remove the tag")
+            ConfigFinding::new(format!("expected a value without a YAML tag, found `{tag}`"), "remove the tag")
         }
+        Error::NonFiniteFloat { .. } if source.is_secret() => describe_secret(),
         Error::NonFiniteFloat { value, .. } => {
-            format!("expected a finite number, found `{value}`; put it in quotes if it is text")
+            ConfigFinding::new(format!("expected a finite number, found `{value}`"), "put it in quotes if it is text")
         }
         Error::Budget { breach, .. } => describe_breach(breach),
         Error::AliasReplayCounterOverflow { .. }
@@ -61,43 +70,57 @@ fn describe_error(error: &Error, source: &SourceText<'_>) -> String {
     }
 }
 
-fn describe_breach(breach: &BudgetBreach) -> String {
+/// The error of a value that can be a credential, which is not shown.
+fn describe_secret() -> ConfigFinding {
+    ConfigFinding::new("expected text for the arguments of the app, found something else", "put each value in quotes")
+}
+
+fn describe_breach(breach: &BudgetBreach) -> ConfigFinding {
     match breach {
-        BudgetBreach::Depth { .. } => {
-            format!("the document is nested too deeply: expected at most {MAX_DEPTH} levels; check the brackets")
-        }
+        BudgetBreach::Depth { .. } => ConfigFinding::new(
+            format!("the document is nested too deeply: expected at most {MAX_DEPTH} levels"),
+            "check the brackets",
+        ),
         BudgetBreach::Aliases { .. }
         | BudgetBreach::Anchors { .. }
         | BudgetBreach::MergeKeys { .. }
         | BudgetBreach::AliasAnchorRatio { .. }
         | BudgetBreach::RecordedAnchorEvents { .. }
         | BudgetBreach::RecordedAnchorBytes { .. } => describe_aliases(),
-        _ => format!("the document is too large: expected at most {MAX_VALUES} keys and values; remove some"),
+        _ => ConfigFinding::new(
+            format!("the document is too large: expected at most {MAX_VALUES} keys and values"),
+            "remove some",
+        ),
     }
 }
 
-fn describe_aliases() -> String {
-    "the document uses too many anchors and aliases; write the values out".to_owned()
+fn describe_aliases() -> ConfigFinding {
+    ConfigFinding::new("the document uses too many anchors and aliases", "write the values out")
 }
 
-fn describe_scan_error(error: &ScanError, source: &SourceText<'_>) -> String {
+fn describe_scan_error(error: &ScanError, source: &SourceText<'_>) -> ConfigFinding {
     match error.kind() {
         ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
-            "expected spaces, found a tab; indent with spaces".to_owned()
+            ConfigFinding::new("expected spaces, found a tab", "indent with spaces")
         }
         ErrorKind::UnclosedFlowCollection { open } => {
             let close = if *open == '[' { ']' } else { '}' };
-            format!("expected `{close}`, found the end of the document; close this `{open}`")
+            let message = format!("expected `{close}`, found the end of the document");
+            ConfigFinding::new(message, format!("close this `{open}` with a `{close}`"))
         }
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
             let expected = if *open == '[' { ']' } else { '}' };
-            format!("expected `{expected}`, found `{close}`; it closes a `{open}`")
+            let message = format!("expected `{expected}`, found `{close}`: it closes a `{open}`");
+            ConfigFinding::new(message, format!("write `{expected}`"))
         }
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            "expected a closing quotation mark; close the quotes of this text".to_owned()
+            ConfigFinding::new("expected a closing quotation mark", "close the quotes of this text")
         }
         ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
-            "expected nothing more, or a comma, after the closing quotation mark; put the whole value in one pair of quotes, or add the comma".to_owned()
+            ConfigFinding::new(
+                "expected nothing more, or a comma, after the closing quotation mark",
+                "put the whole value in one pair of quotes, or add the comma",
+            )
         }
         ErrorKind::UnknownQuotedScalarEscape
         | ErrorKind::InvalidQuotedScalarHexEscape
@@ -105,16 +128,16 @@ fn describe_scan_error(error: &ScanError, source: &SourceText<'_>) -> String {
         | ErrorKind::InvalidLowSurrogate
         | ErrorKind::MissingLowSurrogate
         | ErrorKind::UnpairedLowSurrogate
-        | ErrorKind::InvalidUnicodeEscape => {
-            "expected an escape sequence such as \\n after the backslash; use single quotes for text with backslashes"
-                .to_owned()
-        }
-        ErrorKind::ExpectedFlowMappingSeparator => {
-            source.suggest_quotes().unwrap_or_else(|| "expected `,` or `}` in this map; check its brackets".to_owned())
-        }
-        ErrorKind::ExpectedFlowSequenceSeparator => {
-            source.suggest_quotes().unwrap_or_else(|| "expected `,` or `]` in this list; check its brackets".to_owned())
-        }
+        | ErrorKind::InvalidUnicodeEscape => ConfigFinding::new(
+            "expected an escape sequence such as \\n after the backslash",
+            "use single quotes for text with backslashes",
+        ),
+        ErrorKind::ExpectedFlowMappingSeparator => source
+            .suggest_quotes()
+            .unwrap_or_else(|| ConfigFinding::new("expected `,` or `}` in this map", "check its brackets")),
+        ErrorKind::ExpectedFlowSequenceSeparator => source
+            .suggest_quotes()
+            .unwrap_or_else(|| ConfigFinding::new("expected `,` or `]` in this list", "check its brackets")),
         ErrorKind::MissingAnchorOrAliasName | ErrorKind::UnexpectedCharacter { .. } => {
             source.suggest_quotes().unwrap_or_else(|| source.describe_unreadable())
         }
@@ -136,38 +159,66 @@ impl SourceText<'_> {
         self.text.lines().nth(index).map(strip_comment)
     }
 
-    fn describe_unknown_alias(&self) -> String {
+    /// Whether the line of the error, or a line that it is nested in, is about the arguments of an app:
+    /// their values can be credentials, and errors are published.
+    fn is_secret(&self) -> bool {
+        let last = self.position.and_then(|position| usize::try_from(position.line).ok()).unwrap_or_default();
+        let lines: Vec<_> = self.text.lines().take(last).filter(|line| !line.trim().is_empty()).collect();
+        let mut indentation = usize::MAX;
+        lines.iter().rev().any(|line| {
+            let own = line.len() - line.trim_start().len();
+            // A line that is indented wrongly can be a sibling of the one that it belongs to.
+            let is_outer = own <= indentation;
+            indentation = indentation.min(own);
+            is_outer && line.contains("arguments")
+        })
+    }
+
+    fn describe_unknown_alias(&self) -> ConfigFinding {
         if let Some(quoted) = self.suggest_quotes() {
             return quoted;
         }
         let alias = self.line().and_then(|line| line.split_whitespace().find(|word| word.starts_with('*')));
         let alias = alias.unwrap_or("*").trim_end_matches([',', ']', '}']);
         let name = alias.trim_start_matches('*');
-        format!("expected an anchor `&{name}` above this alias, found none; define it, or put \"{alias}\" in quotes")
+        ConfigFinding::new(
+            format!("expected an anchor `&{name}` above this alias, found none"),
+            format!("define it, or put \"{alias}\" in quotes"),
+        )
     }
 
     /// What to write if the value of the line begins like something else than text.
-    fn suggest_quotes(&self) -> Option<String> {
+    fn suggest_quotes(&self) -> Option<ConfigFinding> {
+        if self.is_secret() {
+            return Some(describe_secret());
+        }
         let line = self.line()?;
         let value = line.split_once(": ").map_or(line, |(_, value)| value).trim().trim_start_matches("- ");
         let first = value.chars().next().filter(|first| INDICATORS.contains(first))?;
         let is_pattern = value.contains(['*', '/']) && !value.contains(['"', '\'']) && !value.contains(": ");
         if first == '*' {
             let is_alias = value.chars().skip(1).all(|c| c.is_alphanumeric() || "_-".contains(c));
-            return (!is_alias || value.len() == 1)
-                .then(|| format!("put the pattern in quotes: \"{value}\" (an unquoted * is a YAML alias)"));
+            return (!is_alias || value.len() == 1).then(|| {
+                ConfigFinding::new("an unquoted * is a YAML alias", format!("put the pattern in quotes: \"{value}\""))
+            });
         }
         if is_pattern && !value.starts_with("[ ") && !value.starts_with("{ ") {
-            return Some(format!("put the pattern in quotes: \"{value}\" (an unquoted {first} is not text in YAML)"));
+            let message = format!("an unquoted {first} is not text in YAML");
+            return Some(ConfigFinding::new(message, format!("put the pattern in quotes: \"{value}\"")));
         }
-        matches!(first, '@' | '`' | '%')
-            .then(|| format!("put the text in quotes: \"{value}\" (text cannot start with {first})"))
+        matches!(first, '@' | '`' | '%').then(|| {
+            let message = format!("unquoted text cannot start with {first}");
+            ConfigFinding::new(message, format!("put the text in quotes: \"{value}\""))
+        })
     }
 
     /// The most frequent cause first: a line that is indented like none of the lines it belongs to.
-    fn describe_unreadable(&self) -> String {
+    fn describe_unreadable(&self) -> ConfigFinding {
         if let Some((column, expected)) = self.find_indentation() {
-            return format!("indentation: this line starts at column {column}, its siblings at column {expected}");
+            return ConfigFinding::new(
+                format!("indentation: this line starts at column {column}, its siblings at column {expected}"),
+                format!("start it at column {expected}"),
+            );
         }
         if let Some(quoted) = self.suggest_quotes() {
             return quoted;
@@ -176,12 +227,16 @@ impl SourceText<'_> {
         match self.line() {
             Some(line) if is_word(line.trim()) => {
                 let word = line.trim();
-                format!("expected a key and its value, found `{word}`; write {word}: and the value")
+                let message = format!("expected a key and its value, found `{word}`");
+                ConfigFinding::new(message, format!("write {word}: and the value"))
             }
             Some(line) if line.matches(": ").count() > 1 && !line.contains('{') => {
-                "expected one `key: value` per line; put a value that contains a colon in quotes".to_owned()
+                ConfigFinding::new("expected one `key: value` per line", "put a value that contains a colon in quotes")
             }
-            _ => "expected a key, a value or a list item; check the brackets, quotes and colons here".to_owned(),
+            _ => ConfigFinding::new(
+                "expected a key, a value or a list item",
+                "check the brackets, quotes and colons here",
+            ),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use crate::{LocatedNode, Reader};
+use crate::{ConfigFinding, LocatedNode, Reader};
 
 /// Maximum length of a tag key, in characters (service model 2017-07-24).
 const MAX_TAG_KEY: usize = 128;
@@ -28,6 +28,17 @@ pub fn is_tag_character(c: char) -> bool {
 }
 
 impl Reader {
+    /// Reports that a resource has more tags than SageMaker allows.
+    pub fn check_tag_count(&mut self, at: &LocatedNode<'_>, tags: &BTreeMap<String, String>) {
+        if tags.len() > MAX_TAGS {
+            let finding = ConfigFinding::new(
+                format!("expected at most {MAX_TAGS} tags, found {}", tags.len()),
+                format!("remove {}", tags.len() - MAX_TAGS),
+            );
+            self.report_error_in_key(at, "tags", finding);
+        }
+    }
+
     /// Reads tags: a map with text values.
     pub fn read_tags(&mut self, at: &LocatedNode<'_>) -> Option<BTreeMap<String, String>> {
         let mut tags = BTreeMap::new();
@@ -35,18 +46,18 @@ impl Reader {
             let name = &key.name;
             let allowed = "letters, digits, spaces and _ . : / = + - @";
             if name.is_empty() || name.chars().count() > MAX_TAG_KEY || !name.chars().all(is_tag_character) {
-                let message = format!("expected a tag key of 1 to {MAX_TAG_KEY} {allowed}, found `{name}`");
-                self.report_error_at(&value_at.path, key.position, message);
+                let expected = format!("a tag key of 1 to {MAX_TAG_KEY} {allowed}");
+                let finding = ConfigFinding::unexpected(expected, format_args!("`{name}`"));
+                self.report_error_at(&value_at.path, key.position, finding);
             } else if name.to_lowercase().starts_with("aws:") {
-                let message = format!("expected a tag key that does not start with aws:, found `{name}`");
-                self.report_error_at(&value_at.path, key.position, message);
+                let finding =
+                    ConfigFinding::unexpected("a tag key that does not start with aws:", format_args!("`{name}`"));
+                self.report_error_at(&value_at.path, key.position, finding);
             }
             let Some(value) = self.read_text(&value_at, "text") else { continue };
             if value.chars().count() > MAX_TAG_VALUE || !value.chars().all(is_tag_character) {
-                self.report_error(
-                    &value_at,
-                    format!("expected a tag value of up to {MAX_TAG_VALUE} {allowed}, found `{value}`"),
-                );
+                let expected = format!("a tag value of up to {MAX_TAG_VALUE} {allowed}");
+                self.report_error(&value_at, ConfigFinding::unexpected(expected, format_args!("`{value}`")));
             }
             tags.insert(name.clone(), value.to_owned());
         }

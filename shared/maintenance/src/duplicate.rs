@@ -1,6 +1,6 @@
 //! Finds two entries of a section that declare the same resource.
 
-use document::{LocatedNode, Reader};
+use document::{ConfigFinding, LocatedNode, Reader};
 
 /// Reports an entry if an earlier one has the same name, which is the value of `key`. SageMaker's
 /// ARNs have names in lower case: names that differ only in case are the same. Earlier releases
@@ -14,9 +14,11 @@ pub(crate) fn report_duplicate<'n>(
 ) {
     let Some(earlier) = earlier.find(|earlier| earlier.eq_ignore_ascii_case(name)) else { return };
     if earlier == name {
-        reader.report_error_in_key(entry, key, format!("`{name}` is declared twice; merge the entries"));
+        let finding = ConfigFinding::new(format!("`{name}` is declared twice"), "merge the entries");
+        reader.report_error_in_key(entry, key, finding);
         return;
     }
-    let message = format!("`{earlier}` and `{name}` differ only in case and are the same resource; merge the entries");
-    reader.report_new_error_in_key(entry, key, &message, "until then, both entries stay in use");
+    let message = format!("`{earlier}` and `{name}` differ only in case and are the same resource");
+    let finding = ConfigFinding::new(message, "merge the entries");
+    reader.report_new_error_in_key(entry, key, finding, "until then, both entries stay in use");
 }

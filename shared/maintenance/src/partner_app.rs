@@ -11,7 +11,7 @@ mod settings;
 mod update;
 mod view;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 pub use announcement::Announcement;
 pub use calendar::{CalendarEvent, format_calendar, list_calendar};
@@ -99,13 +99,45 @@ pub struct AppSettings {
     pub application: ApplicationConfig,
 }
 
+/// The value of an argument of an app. It can be a credential: neither `Debug` nor JSON shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ArgumentValue(String);
+
+impl ArgumentValue {
+    /// What is shown instead of the value.
+    const HIDDEN: &str = "<hidden>";
+
+    /// The value itself, to send it to SageMaker.
+    pub fn expose_value(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ArgumentValue {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for ArgumentValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::HIDDEN)
+    }
+}
+
+impl serde::Serialize for ArgumentValue {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(Self::HIDDEN)
+    }
+}
+
 /// `ApplicationConfig`; a field that is `None` is not managed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ApplicationConfig {
     /// Users with admin access.
     pub admin_users: Option<Vec<String>>,
     /// Arguments that the type of app requires.
-    pub arguments: Option<BTreeMap<String, String>>,
+    pub arguments: Option<BTreeMap<String, ArgumentValue>>,
     /// Identity Center groups that may use the app; `*` is a wildcard.
     pub assigned_group_patterns: Option<Vec<String>>,
     /// Groups by their role in the app.

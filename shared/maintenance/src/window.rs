@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use document::ConfigFinding;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -30,6 +31,12 @@ pub struct WeekTime(u16);
     "expected a time of the week such as TUE:03:30 (a day, an hour from 00 to 23, a minute from 00 to 59), found `{0}`"
 )]
 pub struct WeekTimeError(String);
+
+impl From<WeekTimeError> for ConfigFinding {
+    fn from(error: WeekTimeError) -> Self {
+        Self::new(error.to_string(), "write a day and a time in UTC, such as \"TUE:03:30\"")
+    }
+}
 
 impl WeekTime {
     fn seconds_since_monday(self) -> i64 {

@@ -1,7 +1,7 @@
 //! Compiler options: which ones a family of targets accepts and requires, and the format of their
 //! values.
 
-use document::spelling;
+use document::{ConfigFinding, spelling};
 use model_archive::Framework;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const DTYPES: [&str; 4] = ["float32", "float", "int64", "long"];
 pub(crate) struct OptionProblem {
     /// `None` if the problem is about all options, or about a missing one.
     pub option: Option<String>,
-    pub message: String,
+    pub finding: ConfigFinding,
 }
 
 /// One option that a family accepts.
@@ -128,14 +128,14 @@ pub(crate) fn to_json_text(options: &Value) -> String {
 /// Checks the options of a target. For a target that is not in the table, only the length is
 /// checked.
 pub(crate) fn check_options(row: Option<&TargetRow>, options: Option<&Value>) -> Vec<OptionProblem> {
-    let problem = |message| vec![OptionProblem { option: None, message }];
+    let problem = |finding| vec![OptionProblem { option: None, finding }];
     let Some(row) = row else { return check_length(options) };
     let Some(rules) = row.family.option_rules() else {
         return match options {
             None | Some(Value::String(_)) => check_length(options),
-            Some(_) => problem(format!(
-                "{} expects the flags of the Neuron compiler as text, such as \"--verbose 1 --num-neuroncores 2\"",
-                row.name()
+            Some(_) => problem(ConfigFinding::new(
+                format!("{} expects the flags of the Neuron compiler as text", row.name()),
+                "write, for example, \"--verbose 1 --num-neuroncores 2\"",
             )),
         };
     };
@@ -144,7 +144,10 @@ pub(crate) fn check_options(row: Option<&TargetRow>, options: Option<&Value>) ->
         None => &empty,
         Some(Value::Object(given)) => given,
         Some(_) => {
-            return problem(format!("{} expects a map of options such as {}", row.name(), example_options(rules)));
+            return problem(ConfigFinding::new(
+                format!("{} expects a map of options", row.name()),
+                format!("write, for example, {}", example_options(rules)),
+            ));
         }
     };
     let mut problems = check_length(options);
@@ -153,18 +156,14 @@ pub(crate) fn check_options(row: Option<&TargetRow>, options: Option<&Value>) ->
             Some(rule) => rule.format.check_value(value),
             None => check_unknown_option(row, rules, name),
         };
-        problems.extend(problem.map(|message| OptionProblem { option: Some(name.clone()), message }));
+        problems.extend(problem.map(|finding| OptionProblem { option: Some(name.clone()), finding }));
     }
     let is_given = |rule: &OptionRule| given.keys().any(|name| normalize_name(name) == normalize_name(rule.name));
     let missing: Vec<_> = rules.iter().filter(|rule| rule.required && !is_given(rule)).map(|rule| rule.name).collect();
     if !missing.is_empty() {
-        let message = format!(
-            "{} requires the compiler options {}; set, for example, {}",
-            row.name(),
-            missing.join(", "),
-            example_options(rules)
-        );
-        problems.push(OptionProblem { option: None, message });
+        let message = format!("{} requires the compiler options {}", row.name(), missing.join(", "));
+        let finding = ConfigFinding::new(message, format!("set, for example, {}", example_options(rules)));
+        problems.push(OptionProblem { option: None, finding });
     }
     problems
 }
@@ -174,19 +173,25 @@ pub(crate) fn find_doubtful_options(
     row: &TargetRow,
     framework: Option<Framework>,
     options: Option<&Value>,
-) -> Vec<String> {
+) -> Vec<ConfigFinding> {
     let (Some(rules), Some(Value::Object(given))) = (row.family.option_rules(), options) else {
         return Vec::new();
     };
     let unknown = given.keys().filter(|name| rules.iter().all(|rule| rule.name != *name)).map(|name| {
-        format!(
-            "the compiler option `{name}` is not documented for {}; it is passed to SageMaker unchanged",
-            row.name()
+        ConfigFinding::new(
+            format!(
+                "the compiler option `{name}` is not documented for {}: it is passed to SageMaker unchanged",
+                row.name()
+            ),
+            "remove it, or ignore this warning if SageMaker supports it by now",
         )
     });
     let other = framework.filter(|framework| given.contains_key("dtype") && *framework != Framework::Pytorch);
     let dtype = other.map(|framework| {
-        format!("the compiler option `dtype` applies to PYTORCH models only; the framework here is {framework}")
+        ConfigFinding::new(
+            format!("the compiler option `dtype` applies to PYTORCH models only: the framework here is {framework}"),
+            "remove it",
+        )
     });
     unknown.chain(dtype).collect()
 }
@@ -196,8 +201,9 @@ fn check_length(options: Option<&Value>) -> Vec<OptionProblem> {
         return Vec::new();
     };
     let (least, most) = (LENGTH.start(), LENGTH.end());
-    let message = format!("expected {least} to {most} characters of compiler options as JSON, found {length}");
-    if LENGTH.contains(&length) { Vec::new() } else { vec![OptionProblem { option: None, message }] }
+    let expected = format!("{least} to {most} characters of compiler options as JSON");
+    let finding = ConfigFinding::unexpected(expected, length);
+    if LENGTH.contains(&length) { Vec::new() } else { vec![OptionProblem { option: None, finding }] }
 }
 
 /// Removes the differences between spellings that are easily confused.
@@ -207,20 +213,22 @@ fn normalize_name(name: &str) -> String {
 
 /// An unknown option is passed on, unless it is a misspelled known one or belongs to another
 /// family.
-fn check_unknown_option(row: &TargetRow, rules: &[OptionRule], name: &str) -> Option<String> {
+fn check_unknown_option(row: &TargetRow, rules: &[OptionRule], name: &str) -> Option<ConfigFinding> {
     if let Some(meant) = rules.iter().find(|rule| normalize_name(rule.name) == normalize_name(name)) {
-        return Some(format!("expected the compiler option `{}` for {}, found `{name}`", meant.name, row.name()));
+        let message = format!("expected the compiler option `{}` for {}, found `{name}`", meant.name, row.name());
+        return Some(ConfigFinding::new(message, format!("write `{}`", meant.name)));
     }
     let is_near = |known: &str| strsim::damerau_levenshtein(known, name) <= 2;
     if let Some(meant) =
         spelling::find_nearest_name(name, rules.iter().map(|rule| rule.name)).filter(|known| is_near(known))
     {
-        return Some(format!("unknown compiler option `{name}`; did you mean `{meant}`?"));
+        return Some(ConfigFinding::new(format!("unknown compiler option `{name}`"), format!("write `{meant}`")));
     }
     let elsewhere = [NVIDIA, JETSON, ANDROID, COREML, ELASTIC_INFERENCE, CLOUD].concat();
     elsewhere.iter().any(|rule| rule.name == name).then(|| {
         let allowed: Vec<_> = rules.iter().map(|rule| rule.name).collect();
-        format!("expected a compiler option of {} ({}), found `{name}`", row.name(), allowed.join(", "))
+        let message = format!("expected a compiler option of {} ({}), found `{name}`", row.name(), allowed.join(", "));
+        ConfigFinding::new(message, format!("remove `{name}`"))
     })
 }
 
@@ -270,7 +278,7 @@ impl OptionFormat {
         }
     }
 
-    fn check_value(self, value: &Value) -> Option<String> {
+    fn check_value(self, value: &Value) -> Option<ConfigFinding> {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let texts = |value: &Value| value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
         let is_valid = match (self, value) {
@@ -291,7 +299,7 @@ impl OptionFormat {
             (Self::Boolean, value) => value.is_boolean(),
             _ => false,
         };
-        (!is_valid).then(|| format!("expected {}, found {value}", self.describe_expected()))
+        (!is_valid).then(|| ConfigFinding::unexpected(self.describe_expected(), value))
     }
 }
 
@@ -305,7 +313,7 @@ mod tests {
     fn messages(target: &str, options: &Value) -> Vec<String> {
         let row = Target::from_name(target).unwrap().find_row().unwrap();
         let options = Some(options).filter(|options| !options.is_null());
-        check_options(Some(row), options).into_iter().map(|problem| problem.message).collect()
+        check_options(Some(row), options).into_iter().map(|problem| problem.finding.to_string()).collect()
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod package_groups;
 mod parse;
 mod values;
 
-use document::{ConfigDiagnostic, MapFields, Reader, arn::ArnScope};
+use document::{ConfigDiagnostic, ConfigFinding, MapFields, Reader, arn::ArnScope};
 use model_archive::Framework;
 use serde_json::Value;
 
@@ -163,16 +163,17 @@ impl CompilationConfig {
         let unknown = self.rules.iter().enumerate().filter_map(|(index, rule)| {
             let pattern = rule.bucket_pattern()?;
             let known: Vec<_> = buckets.iter().collect();
-            (!known.iter().any(|bucket| pattern.is_match(bucket))).then(|| ConfigDiagnostic {
-                position: None,
-                path: format!("compilation.rules[{index}].bucket"),
-                message: format!(
-                    "`{}` of rule `{}` matches no model bucket of the stack ({}); add the bucket to the template \
-                     parameter ModelBuckets and update the stack, then upload the configuration again",
+            (!known.iter().any(|bucket| pattern.is_match(bucket))).then(|| {
+                let message = format!(
+                    "`{}` of rule `{}` matches no model bucket of the stack ({})",
                     pattern.as_str(),
                     rule.name,
                     known.join(", ")
-                ),
+                );
+                let fix = "add the bucket to the template parameter ModelBuckets and update the stack, then upload the \
+                           configuration again";
+                let path = format!("compilation.rules[{index}].bucket");
+                ConfigDiagnostic::new(&path, None, ConfigFinding::new(message, fix))
             })
         });
         unknown.collect()
@@ -184,14 +185,17 @@ impl CompilationConfig {
         let foreign = self.rules.iter().enumerate().filter_map(|(index, rule)| {
             let group = rule.package_groups()?.as_str();
             let scope = ArnScope::from_arn(group)?;
-            (scope.account != account || scope.region != region).then(|| ConfigDiagnostic {
-                position: None,
-                path: format!("compilation.rules[{index}].model_package_group"),
-                message: format!(
-                    "`{group}` of rule `{}` is not in the account {account} and Region {region} of the stack; name a \
-                     group of that account and Region, or add the rule to a stack in account {} and Region {}",
-                    rule.name, scope.account, scope.region
-                ),
+            (scope.account != account || scope.region != region).then(|| {
+                let message = format!(
+                    "`{group}` of rule `{}` is not in the account {account} and Region {region} of the stack",
+                    rule.name
+                );
+                let fix = format!(
+                    "name a group of that account and Region, or add the rule to a stack in account {} and Region {}",
+                    scope.account, scope.region
+                );
+                let path = format!("compilation.rules[{index}].model_package_group");
+                ConfigDiagnostic::new(&path, None, ConfigFinding::new(message, fix))
             })
         });
         foreign.collect()

@@ -10,7 +10,7 @@ mod suggestion;
 
 use std::fmt;
 
-use document::{LocatedNode, Reader, YamlNode, YamlValue};
+use document::{ConfigFinding, LocatedNode, Reader, YamlNode, YamlValue};
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -155,12 +155,8 @@ pub(crate) fn read_inputs(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<I
         let items = reader.read_items(at, SHAPES)?;
         if !items.is_empty() && items.iter().all(|item| matches!(item.node.value, YamlValue::Integer(_))) {
             let shape = at.node.to_json().to_string().replace(',', ", ");
-            reader.report_error(
-                at,
-                format!(
-                    "expected a shape per input, found one shape; write {{ data: {shape} }}, or [{shape}] for PYTORCH"
-                ),
-            );
+            let fix = format!("write {{ data: {shape} }}, or [{shape}] for PYTORCH");
+            reader.report_error(at, ConfigFinding::new("expected a shape per input, found one shape", fix));
             return None;
         }
         InputShapes::Positional(collect_all(items.iter().map(|item| read_input(reader, item)))?)
@@ -171,7 +167,7 @@ pub(crate) fn read_inputs(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<I
     };
     if inputs.labeled_shapes().is_empty() {
         let found = at.node.describe_value();
-        reader.report_error(at, format!("expected {SHAPES}, found {found} without inputs"));
+        reader.report_error(at, ConfigFinding::unexpected(SHAPES, format_args!("{found} without inputs")));
         return None;
     }
     Some(inputs)
@@ -192,17 +188,13 @@ fn read_shape(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Vec<u64>> {
 fn read_size(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<u64> {
     match &at.node.value {
         YamlValue::Null => {
-            reader.report_error(
-                at,
-                "expected a size, such as 224, found nothing: SageMaker Neo compiles for fixed shapes",
-            );
+            let message = "expected a size, such as 224, found nothing: SageMaker Neo compiles for fixed shapes";
+            reader.report_error(at, ConfigFinding::new(message, "write the size"));
             None
         }
         YamlValue::Text(text) if text.contains("..") => {
-            reader.report_error(
-                at,
-                format!("expected a size, found `{text}`; only coreml accepts ranges, as {{ shape: [\"{text}\", …] }}"),
-            );
+            let fix = format!("write a size, such as 1; only coreml accepts ranges, as {{ shape: [\"{text}\", …] }}");
+            reader.report_error(at, ConfigFinding::new(format!("expected a size, found `{text}`"), fix));
             None
         }
         _ => reader.read_integer(at, &(1..=MAX_DIMENSION)),
@@ -225,10 +217,8 @@ fn read_core_ml_input(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<CoreM
         scale: read_optional(fields.get("scale"), |at| reader.read_number(at))?,
     };
     if read.kind == Some(CoreMlInputType::Image) && (read.bias.is_none() || read.scale.is_none()) {
-        reader.report_error(
-            at,
-            "an input of type Image requires bias and scale; add, for example, bias: [-1, -1, -1], scale: 0.0078",
-        );
+        let fix = "add, for example, bias: [-1, -1, -1], scale: 0.0078";
+        reader.report_error(at, ConfigFinding::new("an input of type Image requires bias and scale", fix));
         return None;
     }
     Some(read)
@@ -250,7 +240,8 @@ fn read_core_ml_dimension(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<C
             Some(CoreMlDimension::Range(least, most))
         }
         _ => {
-            reader.report_error(at, format!("expected a size or a range such as \"1..10\", found `{text}`"));
+            let expected = "a size or a range such as \"1..10\"";
+            reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{text}`")));
             None
         }
     }

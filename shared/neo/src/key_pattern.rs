@@ -2,6 +2,7 @@
 
 mod reach;
 
+use document::ConfigFinding;
 use globset::{ErrorKind, Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -31,19 +32,26 @@ impl KeyPattern {
 pub struct KeyPatternError {
     pattern: String,
     cause: &'static str,
+    fix: &'static str,
+}
+
+impl From<KeyPatternError> for ConfigFinding {
+    fn from(error: KeyPatternError) -> Self {
+        Self::new(error.to_string(), error.fix)
+    }
 }
 
 impl From<globset::Error> for KeyPatternError {
     fn from(error: globset::Error) -> Self {
-        let cause = match error.kind() {
-            ErrorKind::UnclosedClass => "`[` is not closed; write [[] to match the character itself",
-            ErrorKind::InvalidRange(..) => "a range in brackets runs backwards; write, for example, [a-z]",
-            ErrorKind::UnopenedAlternates => "`}` is not opened; write [}] to match the character itself",
-            ErrorKind::UnclosedAlternates => "`{` is not closed; write [{] to match the character itself",
-            ErrorKind::DanglingEscape => "nothing follows the backslash at its end; remove it",
-            _ => "it is too complex; simplify it",
+        let (cause, fix) = match error.kind() {
+            ErrorKind::UnclosedClass => ("`[` is not closed", "write [[] to match the character itself"),
+            ErrorKind::InvalidRange(..) => ("a range in brackets runs backwards", "write, for example, [a-z]"),
+            ErrorKind::UnopenedAlternates => ("`}` is not opened", "write [}] to match the character itself"),
+            ErrorKind::UnclosedAlternates => ("`{` is not closed", "write [{] to match the character itself"),
+            ErrorKind::DanglingEscape => ("nothing follows the backslash at its end", "remove it"),
+            _ => ("it is too complex", "simplify it"),
         };
-        Self { pattern: error.glob().unwrap_or_default().to_owned(), cause }
+        Self { pattern: error.glob().unwrap_or_default().to_owned(), cause, fix }
     }
 }
 

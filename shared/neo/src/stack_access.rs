@@ -1,6 +1,6 @@
 //! What the stack's own compilation role may use, and which rules need more.
 
-use document::ConfigDiagnostic;
+use document::{ConfigDiagnostic, ConfigFinding};
 use globset::Glob;
 
 use crate::{CompilationConfig, CompilationRule, JobSettings, KmsKeyId, TargetSpec};
@@ -42,24 +42,24 @@ impl StackAccess {
         let mut missing: Vec<ConfigDiagnostic> = Vec::new();
         for (number, rule) in config.rules.iter().enumerate() {
             let path = format!("compilation.rules[{number}]");
-            let messages = self.find_missing_of(&config.defaults, rule).into_iter();
-            missing.extend(messages.map(|message| ConfigDiagnostic { path: path.clone(), position: None, message }));
+            let findings = self.find_missing_of(&config.defaults, rule).into_iter();
+            missing.extend(findings.map(|finding| ConfigDiagnostic::new(&path, None, finding)));
         }
         missing
     }
 
     /// Settings of one rule whose jobs would lack a permission, each with the fix.
-    pub fn find_missing_of(&self, defaults: &JobSettings, rule: &CompilationRule) -> Vec<String> {
-        let mut missing: Vec<String> = Vec::new();
-        for message in rule.targets.iter().flat_map(|spec| self.check_target(defaults, rule, spec)) {
-            if !missing.contains(&message) {
-                missing.push(message);
+    pub fn find_missing_of(&self, defaults: &JobSettings, rule: &CompilationRule) -> Vec<ConfigFinding> {
+        let mut missing: Vec<ConfigFinding> = Vec::new();
+        for finding in rule.targets.iter().flat_map(|spec| self.check_target(defaults, rule, spec)) {
+            if !missing.contains(&finding) {
+                missing.push(finding);
             }
         }
         missing
     }
 
-    fn check_target(&self, defaults: &JobSettings, rule: &CompilationRule, spec: &TargetSpec) -> Vec<String> {
+    fn check_target(&self, defaults: &JobSettings, rule: &CompilationRule, spec: &TargetSpec) -> Vec<ConfigFinding> {
         let layers = [&spec.settings, &rule.settings, defaults];
         if let Some(own_role) = layers.iter().find_map(|settings| settings.role_arn.as_ref()) {
             let arn = own_role.as_str();
@@ -78,10 +78,9 @@ impl StackAccess {
         let key = key.map(KmsKeyId::as_str).filter(|key| !self.may_be_listed(key));
         let vpc = layers.iter().any(|settings| settings.vpc.is_some()) && !self.vpc;
         let vpc = vpc.then(|| {
-            format!(
-                "rule `{}` sets `vpc`, but the stack's compilation role may not use a VPC; set the template parameter \
-                 CompilationVpc to true, or set `role_arn`",
-                rule.name
+            ConfigFinding::new(
+                format!("rule `{}` sets `vpc`, but the stack's compilation role may not use a VPC", rule.name),
+                "set the template parameter CompilationVpc to true, or set `role_arn`",
             )
         });
         let bucket = bucket.map(|bucket| describe_missing(rule, bucket, "bucket", "ArtifactBuckets"));
@@ -104,12 +103,11 @@ fn covers_arn(listed: &str, arn: &str) -> bool {
     listed == arn || Glob::new(listed).is_ok_and(|glob| glob.compile_matcher().is_match(arn))
 }
 
-fn describe_missing(rule: &CompilationRule, name: &str, kind: &str, parameter: &str) -> String {
+fn describe_missing(rule: &CompilationRule, name: &str, kind: &str, parameter: &str) -> ConfigFinding {
     let other = if parameter == "CompilationRoleArns" { "" } else { ", or set `role_arn` to a role that may use it" };
-    format!(
-        "rule `{}` uses the {kind} `{name}`, which the stack may not use; add it to the template parameter \
-         {parameter}{other}",
-        rule.name
+    ConfigFinding::new(
+        format!("rule `{}` uses the {kind} `{name}`, which the stack may not use", rule.name),
+        format!("add it to the template parameter {parameter}{other}"),
     )
 }
 

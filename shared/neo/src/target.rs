@@ -7,7 +7,7 @@ mod table;
 
 use std::{fmt, str::FromStr};
 
-use document::spelling;
+use document::{ConfigFinding, spelling};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -54,6 +54,12 @@ pub struct UnknownTarget {
     hint: String,
 }
 
+impl From<UnknownTarget> for ConfigFinding {
+    fn from(UnknownTarget { what, found, hint }: UnknownTarget) -> Self {
+        Self::new(format!("expected {what}, found `{found}`"), hint)
+    }
+}
+
 impl UnknownTarget {
     fn new<'a>(what: &'static str, found: &str, allowed: impl Iterator<Item = &'a str> + Clone) -> Self {
         let synonym = SYNONYMS.iter().find(|(name, _)| name.eq_ignore_ascii_case(found));
@@ -62,7 +68,7 @@ impl UnknownTarget {
         let underscored = found.replace(['.', '-'], "_");
         let is_instance = |known: &&str| underscored.strip_prefix(*known).is_some_and(|rest| rest.starts_with('_'));
         let hint = match synonym.or_else(|| allowed.clone().find(is_instance)) {
-            Some(known) => format!("did you mean `{known}`?"),
+            Some(known) => format!("write `{known}`"),
             None => spelling::suggest_name(found, allowed),
         };
         Self { what, found: found.to_owned(), hint }
@@ -277,11 +283,11 @@ mod tests {
     #[test]
     fn a_misspelled_device_suggests_the_nearest_one() {
         let error = "jetson-nano".parse::<TargetDevice>().unwrap_err().to_string();
-        assert_eq!(error, "expected a target device, found `jetson-nano`; did you mean `jetson_nano`?");
+        assert_eq!(error, "expected a target device, found `jetson-nano`; write `jetson_nano`");
         let error = "ml_c5.xlarge".parse::<TargetDevice>().unwrap_err().to_string();
-        assert!(error.contains("did you mean `ml_c5`?"), "{error}");
+        assert!(error.contains("write `ml_c5`"), "{error}");
         let error = "toaster".parse::<TargetDevice>().unwrap_err().to_string();
-        assert!(error.contains("expected a target device, found `toaster`; known: lambda, "), "{error}");
+        assert!(error.contains("expected a target device, found `toaster`; write one of lambda, "), "{error}");
     }
 
     #[test]
@@ -315,7 +321,7 @@ mod tests {
             ("corelm", "coreml"),
         ] {
             let error = name.parse::<TargetDevice>().unwrap_err().to_string();
-            assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
+            assert!(error.contains(&format!("write `{meant}`")), "{error}");
         }
         for (read, meant) in [
             (TargetPlatform::parse_arch("AARCH64"), Some("ARM64")),
@@ -325,7 +331,7 @@ mod tests {
             (TargetPlatform::parse_arch("RISCV64"), None),
         ] {
             match meant {
-                Some(meant) => assert!(read.unwrap_err().to_string().contains(&format!("did you mean `{meant}`?"))),
+                Some(meant) => assert!(read.unwrap_err().to_string().contains(&format!("write `{meant}`"))),
                 None => assert!(read.is_ok()),
             }
         }

@@ -79,7 +79,7 @@ fn equal_locations_are_found_in_any_spelling() {
 #[test]
 fn equal_locations_in_an_active_document_are_separated() {
     let (config, warnings) = read_config("output: \"{key}/{version}/{target}\"", DocumentUse::Active).unwrap();
-    assert!(warnings[0].message.ends_with("until then, /{job} is appended for this target"), "{warnings:?}");
+    assert!(warnings[0].fix.ends_with("until then, /{job} is appended for this target"), "{warnings:?}");
     let plan = plan_upload(&config);
     let requests: Vec<_> = plan.requests().collect();
     let shared = "s3://artifacts/vision/model/v1/LINUX_ARM64_NVIDIA/";

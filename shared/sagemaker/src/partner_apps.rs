@@ -11,8 +11,8 @@ use ledger::{Ledger, LedgerTable, RequestAnswer};
 use maintenance::{
     UpdateCalls,
     partner_app::{
-        AppHistory, AppObservation, AppStatus, ApplicationConfig, AvailableUpgrade, ObservedApp, PartnerApp,
-        PartnerAppAction, PendingAppUpdate, SettingsUpdate, VersionUpgrade,
+        AppHistory, AppObservation, AppStatus, ApplicationConfig, ArgumentValue, AvailableUpgrade, ObservedApp,
+        PartnerApp, PartnerAppAction, PendingAppUpdate, SettingsUpdate, VersionUpgrade,
     },
 };
 use worker::{CallError, CallErrorKind};
@@ -260,9 +260,11 @@ fn build_application_config(application: &ApplicationConfig) -> Result<PartnerAp
     let roles = application.role_group_assignments.as_ref();
     let roles = roles.map(|roles| roles.iter().map(assignment).collect::<Result<_, _>>()).transpose();
     let roles = roles.map_err(|error| CallError::new("UpdatePartnerApp", CallErrorKind::Invalid, error.to_string()))?;
+    let expose = |(name, value): (&String, &ArgumentValue)| (name.clone(), value.expose_value().to_owned());
+    let arguments = application.arguments.as_ref();
     Ok(PartnerAppConfig::builder()
         .set_admin_users(application.admin_users.clone())
-        .set_arguments(application.arguments.clone().map(|arguments| arguments.into_iter().collect()))
+        .set_arguments(arguments.map(|arguments| arguments.iter().map(expose).collect()))
         .set_assigned_group_patterns(application.assigned_group_patterns.clone())
         .set_role_group_assignments(roles)
         .build())
@@ -303,9 +305,10 @@ fn convert_application(config: &PartnerAppConfig) -> ApplicationConfig {
         .role_group_assignments
         .as_ref()
         .map(|roles| roles.iter().map(|role| (role.role_name().to_owned(), role.group_patterns().to_vec())).collect());
+    let arguments = config.arguments.clone();
     ApplicationConfig {
         admin_users: config.admin_users.clone(),
-        arguments: config.arguments.clone().map(|arguments| arguments.into_iter().collect()),
+        arguments: arguments.map(|arguments| arguments.into_iter().map(|(name, value)| (name, value.into())).collect()),
         assigned_group_patterns: config.assigned_group_patterns.clone(),
         role_group_assignments: roles,
     }

@@ -1,6 +1,6 @@
 //! Reads the section `images`, collecting every error.
 
-use document::{LocatedNode, MapFields, Reader, arn::is_role_arn, tags::MAX_TAGS};
+use document::{ConfigFinding, LocatedNode, MapFields, Reader, arn::is_role_arn};
 
 use super::{DesiredText, Image};
 use crate::duplicate::report_duplicate;
@@ -33,8 +33,8 @@ fn read_image(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Image> {
     if let (DesiredText::Text(text), Some(at)) = (&display_name, fields.get("display_name"))
         && text.trim() != text
     {
-        reader
-            .report_error(at, format!("expected text without spaces around it, found `{text}`; use `{}`", text.trim()));
+        let message = format!("expected text without spaces around it, found `{text}`");
+        reader.report_error(at, ConfigFinding::new(message, format!("write `{}`", text.trim())));
     }
     let description = read_desired_text(reader, &fields, "description", "a description", MAX_DESCRIPTION);
     let description = match description {
@@ -46,22 +46,18 @@ fn read_image(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Image> {
         let text = reader.read_text(at, "a role ARN")?;
         if !is_role_arn(text) {
             let example = "arn:aws:iam::123456789012:role/image";
-            reader.report_error(at, format!("expected a role ARN, such as {example}, found `{text}`"));
+            let expected = format!("a role ARN, such as {example}");
+            reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{text}`")));
         }
         Some(text.to_owned())
     });
     if fields.is_null("role_arn") {
-        reader.report_error_in_key(
-            at,
-            "role_arn",
-            "expected a role ARN, found null: the role of an image cannot be removed; omit the key to keep it"
-                .to_owned(),
-        );
+        let message = "expected a role ARN, found null: the role of an image cannot be removed";
+        let finding = ConfigFinding::new(message, "remove the key `role_arn` to keep the role");
+        reader.report_error_in_key(at, "role_arn", finding);
     }
     let tags = fields.get("tags").and_then(|at| reader.read_tags(at)).unwrap_or_default();
-    if tags.len() > MAX_TAGS {
-        reader.report_error_in_key(at, "tags", format!("expected at most {MAX_TAGS} tags, found {}", tags.len()));
-    }
+    reader.check_tag_count(at, &tags);
     Some(Image { name: name?, display_name, description, role_arn, tags })
 }
 
@@ -79,7 +75,8 @@ fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
         return Some(text.to_owned());
     }
     let expected = "letters and digits, with single hyphens and dots between them";
-    reader.report_error(at, format!("expected an image name of 1 to {MAX_NAME} {expected}, found `{text}`"));
+    let expected = format!("an image name of 1 to {MAX_NAME} {expected}");
+    reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{text}`")));
     None
 }
 
@@ -100,11 +97,13 @@ fn read_desired_text(
     };
     let length = text.chars().count();
     if text.trim().is_empty() {
-        reader.report_error(at, format!("expected {what}, found empty text; use null to remove it"));
+        let message = format!("expected {what}, found empty text");
+        reader.report_error(at, ConfigFinding::new(message, "write null to remove it"));
     } else if text.contains('\n') {
-        reader.report_error(at, format!("expected {what} on one line, found more than one line"));
+        reader.report_error(at, ConfigFinding::unexpected(format!("{what} on one line"), "more than one line"));
     } else if length > max_length {
-        reader.report_error(at, format!("expected {what} of at most {max_length} characters, found {length}"));
+        let expected = format!("{what} of at most {max_length} characters");
+        reader.report_error(at, ConfigFinding::unexpected(expected, length));
     }
     DesiredText::Text(text.to_owned())
 }

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use document::{LocatedNode, MapFields, Reader, YamlValue, arn::is_arn, tags::MAX_TAGS};
+use document::{ConfigFinding, LocatedNode, MapFields, Reader, YamlValue, arn::is_arn};
 
-use super::{AppRef, AppSettings, ApplicationConfig, DEFAULT_WINDOW_MINUTES, PartnerApp, WaitingPeriod};
+use super::{AppRef, AppSettings, ApplicationConfig, ArgumentValue, DEFAULT_WINDOW_MINUTES, PartnerApp, WaitingPeriod};
 use crate::{
     duplicate::report_duplicate,
     export::UNSET_ARGUMENT,
@@ -78,8 +78,8 @@ fn check_cycles(reader: &mut Reader, apps: &[(PartnerApp, LocatedNode<'_>)]) {
         while let Some(period) = next.filter(|_| path.len() <= apps.len()) {
             path.push(period.app.as_str());
             if period.app == app.app {
-                let message = format!("circular `after` ({}): remove one of them", path.join(" waits for "));
-                reader.report_error_in_key(at, "after", message);
+                let message = format!("circular `after` ({})", path.join(" waits for "));
+                reader.report_error_in_key(at, "after", ConfigFinding::new(message, "remove one of them"));
                 break;
             }
             next = after(&period.app);
@@ -105,21 +105,21 @@ fn read_app(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<PartnerApp> {
     // Return only now, so that every error is reported.
     let (app, upgrade) = (app?, upgrade?);
     let entry = PartnerApp { app, upgrade, max_version, window, after, force_before_eol_days, settings, tags };
-    if entry.tags.len() > MAX_TAGS {
-        reader.report_error_in_key(at, "tags", format!("expected at most {MAX_TAGS} tags, found {}", entry.tags.len()));
-    }
+    reader.check_tag_count(at, &entry.tags);
     if upgrade != UpgradePolicy::Auto {
         for key in ["after", "force_before_eol_days", "max_version"].iter().filter(|key| fields.get(key).is_some()) {
             let message = format!("`{key}` has no effect without upgrade: auto");
-            reader.report_warning(at, message);
+            reader.report_warning(at, ConfigFinding::new(message, format!("set upgrade: auto, or remove `{key}`")));
         }
     } else if entry.settings.auto_minor_upgrade == Some(true) && entry.after.is_some() {
         let message = "with auto_minor_upgrade: true, SageMaker upgrades the app in its own window and does not wait for \
-                       `after`; set it to false to keep the waiting period";
-        reader.report_warning(at, message);
+                       `after`";
+        let fix = "set auto_minor_upgrade: false to keep the waiting period";
+        reader.report_warning(at, ConfigFinding::new(message, fix));
     }
     if entry.force_before_eol_days.is_some() && entry.after.is_none() {
-        reader.report_warning(at, "`force_before_eol_days` has no effect without `after`");
+        let message = "`force_before_eol_days` has no effect without `after`";
+        reader.report_warning(at, ConfigFinding::new(message, "add `after`, or remove `force_before_eol_days`"));
     }
     Some(entry)
 }
@@ -135,17 +135,16 @@ fn read_app_ref(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<AppRef> {
             return Some(AppRef::Arn(text.to_owned()));
         }
         let example = "arn:aws:sagemaker:eu-west-1:123456789012:partner-app/app-ABCDEFGHIJKL";
-        reader.report_error(at, format!("expected a partner app ARN, such as {example}, found `{text}`"));
+        let expected = format!("a partner app ARN, such as {example}");
+        reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{text}`")));
         return None;
     }
     // The service model allows letters and digits only. A dash is accepted because a wrong name is
     // reported anyway, as an unknown app.
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if text.is_empty() || text.len() > MAX_NAME || !text.chars().all(fits) {
-        reader.report_error(
-            at,
-            format!("expected an app name of 1 to {MAX_NAME} letters and digits, or the app's ARN, found `{text}`"),
-        );
+        let expected = format!("an app name of 1 to {MAX_NAME} letters and digits, or the app's ARN");
+        reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{text}`")));
         return None;
     }
     Some(AppRef::Name(text.to_owned()))
@@ -199,38 +198,46 @@ fn read_application(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Applica
     // Without assigned_group_patterns here, the app's own apply: the plan checks those.
     if application.assigned_group_patterns.is_some() {
         for (role, group) in application.uncovered_groups() {
-            let message = format!(
-                "the group pattern `{group}` of the role {role} matches none of assigned_group_patterns; add it there"
-            );
-            reader.report_error_in_key(at, "role_group_assignments", message);
+            let message =
+                format!("the group pattern `{group}` of the role {role} matches none of assigned_group_patterns");
+            let finding = ConfigFinding::new(message, format!("add `{group}` to assigned_group_patterns"));
+            reader.report_error_in_key(at, "role_group_assignments", finding);
         }
     }
     Some(application)
 }
 
-fn read_arguments(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeMap<String, String>> {
-    let entries = reader.read_entries(at, "a map of argument names to text, such as { region: eu }")?;
+fn read_arguments(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeMap<String, ArgumentValue>> {
+    // No error shows a value: it can be a credential, and errors are published.
+    let expected = "a map of argument names to text, such as { region: eu }";
+    if !matches!(at.node.value, YamlValue::Map(_)) {
+        reader.report_error(at, ConfigFinding::unexpected(expected, "something else"));
+        return None;
+    }
+    let entries = reader.read_entries(at, expected)?;
     if entries.len() > MAX_ARGUMENTS {
-        reader.report_error(at, format!("expected at most {MAX_ARGUMENTS} arguments, found {}", entries.len()));
+        let expected = format!("at most {MAX_ARGUMENTS} arguments");
+        reader.report_error(at, ConfigFinding::unexpected(expected, entries.len()));
     }
     let mut arguments = BTreeMap::new();
     for (key, value_at) in entries {
-        if let Some(message) = check_word(&key.name, "an argument name", MAX_WORD) {
-            reader.report_error_at(&value_at.path, key.position, message);
+        if let Some(finding) = check_word(&key.name, "an argument name", MAX_WORD) {
+            reader.report_error_at(&value_at.path, key.position, finding);
         }
-        // The error does not show the value: it can be a credential, and errors are published.
         let YamlValue::Text(value) = &value_at.node.value else {
-            reader.report_error(&value_at, "expected text; put the value in quotes");
+            reader.report_error(&value_at, ConfigFinding::new("expected text", "put the value in quotes"));
             continue;
         };
         if value == UNSET_ARGUMENT {
-            reader.report_error(&value_at, format!("expected the value of the argument, found `{value}`; set it"));
+            let message = format!("expected the value of the argument, found `{value}`");
+            reader.report_error(&value_at, ConfigFinding::new(message, "write its value"));
         }
         let length = value.chars().count();
         if length > MAX_ARGUMENT {
-            reader.report_error(&value_at, format!("expected at most {MAX_ARGUMENT} characters, found {length}"));
+            let expected = format!("at most {MAX_ARGUMENT} characters");
+            reader.report_error(&value_at, ConfigFinding::unexpected(expected, length));
         }
-        arguments.insert(key.name.clone(), value.clone());
+        arguments.insert(key.name.clone(), value.clone().into());
     }
     Some(arguments)
 }
@@ -238,12 +245,12 @@ fn read_arguments(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeMap<
 fn read_roles(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeMap<String, Vec<String>>> {
     let entries = reader.read_entries(at, "a map of roles to group patterns, such as { ORG_ADMIN: [ml-admins] }")?;
     if entries.len() > MAX_ROLES {
-        reader.report_error(at, format!("expected at most {MAX_ROLES} roles, found {}", entries.len()));
+        reader.report_error(at, ConfigFinding::unexpected(format!("at most {MAX_ROLES} roles"), entries.len()));
     }
     let mut roles = BTreeMap::new();
     for (key, groups_at) in entries {
-        if let Some(message) = check_word(&key.name, "a role", MAX_WORD) {
-            reader.report_error_at(&groups_at.path, key.position, message);
+        if let Some(finding) = check_word(&key.name, "a role", MAX_WORD) {
+            reader.report_error_at(&groups_at.path, key.position, finding);
         }
         let groups = read_words(reader, &groups_at, "group patterns", &GROUPS_OF_ROLE, read_pattern);
         roles.insert(key.name.clone(), groups.unwrap_or_default());
@@ -261,13 +268,13 @@ fn read_words(
     let expected = format!("a list of {} to {} {what}", count.start(), count.end());
     let items = reader.read_items(at, &expected)?;
     if !count.contains(&items.len()) {
-        reader.report_error(at, format!("expected {expected}, found {}", items.len()));
+        reader.report_error(at, ConfigFinding::unexpected(&expected, items.len()));
     }
     let mut words: Vec<String> = Vec::with_capacity(items.len());
     for item in items {
         let Some(word) = read_item(reader, &item) else { continue };
         if words.contains(&word) {
-            reader.report_error(&item, format!("`{word}` is listed twice; remove one"));
+            reader.report_error(&item, ConfigFinding::new(format!("`{word}` is listed twice"), "remove one"));
         }
         words.push(word);
     }
@@ -277,8 +284,8 @@ fn read_words(
 /// Reads a text that is not blank (service model 2017-07-24, `NonEmptyString…`).
 fn read_word(reader: &mut Reader, at: &LocatedNode<'_>, expected: &str, max_length: usize) -> Option<String> {
     let text = reader.read_text(at, expected)?;
-    if let Some(message) = check_word(text, expected, max_length) {
-        reader.report_error(at, message);
+    if let Some(finding) = check_word(text, expected, max_length) {
+        reader.report_error(at, finding);
         return None;
     }
     // The service may remove spaces around it.
@@ -286,15 +293,18 @@ fn read_word(reader: &mut Reader, at: &LocatedNode<'_>, expected: &str, max_leng
 }
 
 /// Returns the error of a text that is blank, too long, or has more than one line.
-fn check_word(text: &str, expected: &str, max_length: usize) -> Option<String> {
+fn check_word(text: &str, expected: &str, max_length: usize) -> Option<ConfigFinding> {
     if text.trim().is_empty() {
-        return Some(format!("expected {expected}, found blank text"));
+        return Some(ConfigFinding::unexpected(expected, "blank text"));
     }
     if text.contains('\n') {
-        return Some(format!("expected {expected}, found more than one line"));
+        return Some(ConfigFinding::unexpected(expected, "more than one line"));
     }
     let length = text.chars().count();
-    (length > max_length).then(|| format!("expected {expected}, of at most {max_length} characters, found {length}"))
+    (length > max_length).then(|| {
+        let message = format!("expected {expected}, of at most {max_length} characters, found {length}");
+        ConfigFinding::new(message, format!("shorten it to {max_length} characters"))
+    })
 }
 
 /// Service model 2017-07-24, `GroupNamePattern`.
@@ -302,8 +312,8 @@ fn read_pattern(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
     let text = reader.read_text(at, "a group or a pattern of groups, such as ml-*")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@*-".contains(c);
     if text.is_empty() || text.len() > MAX_PATTERN || !text.chars().all(fits) {
-        let expected = format!("1 to {MAX_PATTERN} letters, digits and _ + = , . @ * -");
-        reader.report_error(at, format!("expected a group pattern of {expected}, found `{text}`"));
+        let expected = format!("a group pattern of 1 to {MAX_PATTERN} letters, digits and _ + = , . @ * -");
+        reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{text}`")));
         return None;
     }
     Some(text.to_owned())

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use model_archive::Problem;
 
-use super::{AppSettings, ApplicationConfig, ObservedApp};
+use super::{AppSettings, ApplicationConfig, ArgumentValue, ObservedApp};
 use crate::{
     change::{EMPTY_LIST, compare_field, format_list, is_same_set},
     digest::hash_parts,
@@ -66,12 +66,15 @@ impl fmt::Debug for DigestText<'_, AppSettings> {
     }
 }
 
-impl fmt::Debug for DigestText<'_, ApplicationConfig> {
+impl<'a> fmt::Debug for DigestText<'a, ApplicationConfig> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ApplicationConfig { admin_users, arguments, assigned_group_patterns, role_group_assignments } = self.0;
+        // The digest is of the values: a new value has to be sent.
+        let expose = |(name, value): (&'a String, &'a ArgumentValue)| (name, value.expose_value());
+        let arguments: Option<BTreeMap<_, _>> = arguments.as_ref().map(|known| known.iter().map(expose).collect());
         f.debug_struct("Application")
             .field("admin_users", admin_users)
-            .field("arguments", arguments)
+            .field("arguments", &arguments)
             .field("assigned_group_patterns", assigned_group_patterns)
             .field("role_group_assignments", role_group_assignments)
             .finish()
@@ -114,12 +117,14 @@ impl ApplicationConfig {
     fn compare_arguments(&self, observed: &Self) -> Option<Change> {
         let observed = observed.arguments.as_ref();
         let declared = self.arguments.as_ref().filter(|declared| observed != Some(*declared))?;
-        let describe = |(name, value): (&String, &String)| match observed.and_then(|observed| observed.get(name)) {
+        let describe = |(name, value): (&String, &ArgumentValue)| match observed.and_then(|observed| observed.get(name))
+        {
             Some(current) if current == value => name.clone(),
             Some(_) => format!("{name} (new value)"),
             None => format!("{name} (new)"),
         };
-        let names = |observed: &BTreeMap<String, String>| format_list(&observed.keys().cloned().collect::<Vec<_>>());
+        let names =
+            |observed: &BTreeMap<String, ArgumentValue>| format_list(&observed.keys().cloned().collect::<Vec<_>>());
         Some(Change {
             field: "application.arguments".to_owned(),
             from: observed.map(names),
@@ -228,7 +233,7 @@ mod tests {
     use super::*;
 
     fn with_arguments(arguments: &[(&str, &str)]) -> ApplicationConfig {
-        let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned().into()));
         ApplicationConfig { arguments: Some(arguments.collect()), ..ApplicationConfig::default() }
     }
 
@@ -241,6 +246,13 @@ mod tests {
         assert_eq!(changes[0].from.as_deref(), Some("gone, kept, key"));
         assert_eq!(changes[0].to.as_deref(), Some("kept, key (new value), more (new)"));
         assert_eq!(declared.list_changes(&declared.clone()), []);
+    }
+
+    #[test]
+    fn values_of_arguments_are_not_in_debug_or_json() {
+        let config = with_arguments(&[("key", "secret")]);
+        let texts = [format!("{config:?}"), serde_json::to_string(&config).unwrap()];
+        assert!(texts.iter().all(|text| text.contains("key") && !text.contains("secret")), "{texts:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use document::ConfigFinding;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
@@ -15,6 +16,12 @@ pub struct AppVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected a major and a minor version, such as \"1.4\", found `{0}`")]
 pub struct AppVersionError(String);
+
+impl From<AppVersionError> for ConfigFinding {
+    fn from(error: AppVersionError) -> Self {
+        Self::new(error.to_string(), "write major and minor version in quotes, such as \"1.4\"")
+    }
+}
 
 impl AppVersion {
     /// Reads major and minor of a version that may have more parts.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use document::{LocatedNode, MapFields, Reader, tags::MAX_TAGS};
+use document::{ConfigFinding, LocatedNode, MapFields, Reader};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::{DriftMode, MemberGroup, TeamNotifications, WorkerAccess, Workteam};
+use super::{DriftMode, MemberGroup, TeamNotifications, TopicArnError, WorkerAccess, Workteam};
 use crate::duplicate::report_duplicate;
 
 /// The keys of each map. A test compares them with the schema.
@@ -37,10 +37,8 @@ pub(crate) fn read_workteams(reader: &mut Reader, sections: &MapFields<'_>) -> O
     let Some(at) = sections.get("workteams") else { return Some(Vec::new()) };
     let items = reader.read_items(at, "a list of work teams")?;
     if items.len() > MAX_TEAMS {
-        reader.report_error(
-            at,
-            format!("expected at most {MAX_TEAMS} teams per account and Region, found {}", items.len()),
-        );
+        let expected = format!("at most {MAX_TEAMS} teams per account and Region");
+        reader.report_error(at, ConfigFinding::unexpected(expected, items.len()));
     }
     let mut teams: Vec<Workteam> = Vec::with_capacity(items.len());
     for item in &items {
@@ -62,16 +60,14 @@ fn read_team(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Workteam> {
     let members = reader.require_field(&fields, "members", EXAMPLE).and_then(|at| read_members(reader, &at));
     let notifications = fields.get("notifications").and_then(|at| read_notifications(reader, at));
     if let (None, Some(name)) = (fields.get("notifications"), &name) {
-        reader.report_warning(
-            at,
-            format!("`notifications` is not set: no one is notified about work for {name} unless the team has a topic already; add notifications: stack"),
+        let message = format!(
+            "`notifications` is not set: no one is notified about work for {name} unless the team has a topic already"
         );
+        reader.report_warning(at, ConfigFinding::new(message, "add notifications: stack"));
     }
     let worker_access = fields.get("worker_access").and_then(|at| read_worker_access(reader, at));
     let tags = fields.get("tags").and_then(|at| reader.read_tags(at)).unwrap_or_default();
-    if tags.len() > MAX_TAGS {
-        reader.report_error_in_key(at, "tags", format!("expected at most {MAX_TAGS} tags, found {}", tags.len()));
-    }
+    reader.check_tag_count(at, &tags);
     let time_zone = fields.get("time_zone").and_then(|at| read_time_zone(reader, at));
     let allow_shrink = fields.get("allow_shrink").and_then(|at| reader.read_boolean(at));
     let modes = [("apply", DriftMode::Apply), ("notify", DriftMode::Notify)];
@@ -95,7 +91,8 @@ fn read_name(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
     let expected = "letters, digits and hyphens";
     let name = read_text(reader, at, expected, MAX_NAME, |c| c.is_ascii_alphanumeric() || c == '-')?;
     if name.starts_with('-') || name.ends_with('-') {
-        reader.report_error(at, format!("expected a name with hyphens only inside it, found `{name}`"));
+        let expected = "a name with hyphens only inside it";
+        reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{name}`")));
         return None;
     }
     Some(name)
@@ -107,20 +104,17 @@ fn read_members(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeSet<Me
         (Some(at), None) => read_cognito_groups(reader, at),
         (None, Some(at)) => read_oidc_groups(reader, at),
         (Some(cognito_at), Some(oidc_at)) => {
-            reader.report_error(
-                at,
-                "expected either `cognito` or `oidc`, found both; SageMaker allows one kind of group per team, so remove one",
-            );
+            let message =
+                "expected either `cognito` or `oidc`, found both: SageMaker allows one kind of group per team";
+            reader.report_error(at, ConfigFinding::new(message, "remove one"));
             // Report the errors inside both, too.
             read_cognito_groups(reader, cognito_at);
             read_oidc_groups(reader, oidc_at);
             None
         }
         (None, None) => {
-            reader.report_error(
-                at,
-                format!("expected either `cognito` or `oidc`, found neither; for example, members: {EXAMPLE}"),
-            );
+            let message = "expected either `cognito` or `oidc`, found neither";
+            reader.report_error(at, ConfigFinding::new(message, format!("add, for example, members: {EXAMPLE}")));
             None
         }
     }
@@ -146,9 +140,10 @@ fn read_cognito_groups(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTre
         for (key, found, expected) in [("user_pool", &user_pool, &*pool), ("client_id", &client_id, &*client)] {
             if found != expected {
                 let message = format!(
-                    "`{found}` differs from `{expected}` of the first group; SageMaker allows one {key} per team"
+                    "`{found}` differs from `{expected}` of the first group: SageMaker allows one {key} per team"
                 );
-                reader.report_error_in_key(&item, key, message);
+                let finding = ConfigFinding::new(message, format!("write {expected}, or declare another team"));
+                reader.report_error_in_key(&item, key, finding);
             }
         }
         add_group(reader, &item, &mut members, MemberGroup::Cognito { user_pool, user_group, client_id });
@@ -172,14 +167,15 @@ fn read_oidc_groups(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<BTreeSe
 fn read_groups<'n>(reader: &mut Reader, at: &LocatedNode<'n>, expected: &str) -> Option<Vec<LocatedNode<'n>>> {
     let items = reader.read_items(at, expected)?;
     if !(1..=MAX_GROUPS).contains(&items.len()) {
-        reader.report_error(at, format!("expected 1 to {MAX_GROUPS} groups per team, found {}", items.len()));
+        let expected = format!("1 to {MAX_GROUPS} groups per team");
+        reader.report_error(at, ConfigFinding::unexpected(expected, items.len()));
     }
     Some(items)
 }
 
 fn add_group(reader: &mut Reader, at: &LocatedNode<'_>, members: &mut BTreeSet<MemberGroup>, group: MemberGroup) {
     if members.contains(&group) {
-        reader.report_error(at, format!("{group} is listed twice; remove one"));
+        reader.report_error(at, ConfigFinding::new(format!("{group} is listed twice"), "remove one"));
     }
     members.insert(group);
 }
@@ -192,7 +188,7 @@ fn read_user_pool(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<String> {
         !region.is_empty() && !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric())
     });
     if !fits {
-        reader.report_error(at, format!("expected {expected}, found `{pool}`"));
+        reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{pool}`")));
         return None;
     }
     Some(pool)
@@ -203,7 +199,10 @@ fn read_notifications(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<TeamN
     if text == "stack" {
         return Some(TeamNotifications::StackTopic);
     }
-    text.parse().map(TeamNotifications::Topic).map_err(|error| reader.report_error(at, format!("{error}"))).ok()
+    text.parse()
+        .map(TeamNotifications::Topic)
+        .map_err(|error: TopicArnError| reader.report_error(at, error.into()))
+        .ok()
 }
 
 /// A name of the IANA time zone database, in the version that is compiled in.
@@ -212,7 +211,7 @@ fn read_time_zone(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<TimeZone>
     let name = reader.read_text(at, expected)?;
     let zone = TimeZoneDatabase::bundled().get(name).ok();
     if zone.is_none() {
-        reader.report_error(at, format!("expected {expected}, found `{name}`"));
+        reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{name}`")));
     }
     zone
 }
@@ -223,10 +222,8 @@ fn read_worker_access(reader: &mut Reader, at: &LocatedNode<'_>) -> Option<Worke
         (Some(at), None) => reader.read_boolean(at).map(WorkerAccess::SourceIp),
         (None, Some(at)) => reader.read_boolean(at).map(WorkerAccess::VpcSourceIp),
         _ => {
-            reader.report_error(
-                at,
-                "expected exactly one of `source_ip` and `vpc_source_ip`, such as { source_ip: true }",
-            );
+            let message = "expected exactly one of `source_ip` and `vpc_source_ip`";
+            reader.report_error(at, ConfigFinding::new(message, "write, for example, { source_ip: true }"));
             None
         }
     }
@@ -252,11 +249,12 @@ fn read_text(
     let text = reader.read_nonblank_text(at, expected)?;
     let length = text.chars().count();
     if length > max_length {
-        reader.report_error(at, format!("expected at most {max_length} characters, found {length}"));
+        let expected = format!("at most {max_length} characters");
+        reader.report_error(at, ConfigFinding::unexpected(expected, length));
         return None;
     }
     if !text.chars().all(fits) {
-        reader.report_error(at, format!("expected {expected}, found `{text}`"));
+        reader.report_error(at, ConfigFinding::unexpected(expected, format_args!("`{text}`")));
         return None;
     }
     Some(text)

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use document::arn::{ArnScope, is_arn};
+use document::{
+    ConfigFinding,
+    arn::{ArnScope, is_arn},
+};
 use thiserror::Error;
 
 /// The ARN of an SNS topic, in the partition of its Region.
@@ -14,10 +17,18 @@ pub enum TopicArnError {
     #[error("expected `stack` or an SNS topic ARN, such as arn:aws:sns:eu-west-1:123456789012:labeling, found `{0}`")]
     Form(String),
     /// The partition is not the one of the Region.
-    #[error(
-        "expected partition {expected}, to which {region} belongs, found {found} in `{arn}`; use arn:{expected}:sns:{region}:…"
-    )]
+    #[error("expected partition {expected}, to which {region} belongs, found {found} in `{arn}`")]
     Partition { arn: String, found: String, region: String, expected: &'static str },
+}
+
+impl From<TopicArnError> for ConfigFinding {
+    fn from(error: TopicArnError) -> Self {
+        let fix = match &error {
+            TopicArnError::Form(_) => "write stack, or the ARN of an SNS topic".to_owned(),
+            TopicArnError::Partition { region, expected, .. } => format!("write arn:{expected}:sns:{region}:…"),
+        };
+        Self::new(error.to_string(), fix)
+    }
 }
 
 impl TopicArn {

@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use document::spelling;
+use document::{ConfigFinding, spelling};
 use thiserror::Error;
 
 /// The placeholders, in the order in which [`OutputTemplate::expand_uri`] lists their values.
@@ -23,7 +23,7 @@ pub struct OutputTemplate {
 /// Why a text is not a valid output template.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OutputTemplateError {
-    #[error("expected a known placeholder, found `{{{found}}}`; {hint}")]
+    #[error("expected a known placeholder, found `{{{found}}}`")]
     UnknownPlaceholder {
         /// The text between the braces.
         found: String,
@@ -35,12 +35,23 @@ pub enum OutputTemplateError {
     /// A URI or ARN that is not a valid S3 URI.
     #[error("expected s3://bucket/prefix, or a prefix in the artifact bucket, found `{0}`")]
     InvalidUri(String),
-    #[error(
-        "expected a location per job, found `{0}`, where jobs would overwrite each other's artifacts; add {{job}}, or {{key}}, {{version}} and {{target}}"
-    )]
+    #[error("expected a location per job, found `{0}`, where jobs would overwrite each other's artifacts")]
     SharedByJobs(String),
     #[error("expected a prefix without a leading slash and control characters, found `{0}`")]
     InvalidCharacter(String),
+}
+
+impl From<OutputTemplateError> for ConfigFinding {
+    fn from(error: OutputTemplateError) -> Self {
+        let fix = match &error {
+            OutputTemplateError::UnknownPlaceholder { hint, .. } => hint,
+            OutputTemplateError::UnmatchedBrace(_) => "close each { with a }",
+            OutputTemplateError::InvalidUri(_) => "write, for example, s3://bucket/{key}/{job}, or {key}/{job}",
+            OutputTemplateError::SharedByJobs(_) => "add {job}, or {key}, {version} and {target}",
+            OutputTemplateError::InvalidCharacter(_) => "remove the leading slash and control characters",
+        };
+        Self::new(error.to_string(), fix)
+    }
 }
 
 /// The values of the placeholders for one job.

@@ -6,7 +6,7 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use document::{LocatedNode, MapFields, Reader, YamlValue, spelling, tags::MAX_TAGS};
+use document::{ConfigFinding, LocatedNode, MapFields, Reader, YamlValue, spelling, tags::MAX_TAGS};
 use model_archive::Framework;
 use serde_json::Value;
 
@@ -111,7 +111,7 @@ impl CompilationReader<'_> {
         if items.is_empty() {
             self.report_warning(
                 fields.get("rules").unwrap_or(at),
-                "there are no rules, so that nothing is compiled; add one",
+                ConfigFinding::new("there are no rules, so that nothing is compiled", "add one"),
             );
         }
         let mut rules: Vec<(CompilationRule, LocatedNode<'_>)> = Vec::with_capacity(items.len());
@@ -121,17 +121,15 @@ impl CompilationReader<'_> {
                 self.check_output_locations(defaults, &rule, &targets);
             }
             if let Some((earlier, _)) = rules.iter().find(|(earlier, _)| earlier.name == rule.name) {
-                let message =
-                    format!("`{}` is already used by an earlier rule; rule names must be unique", earlier.name);
-                self.report_error_in_key(&item, "name", message);
+                let message = format!("`{}` is already used by an earlier rule", earlier.name);
+                self.report_error_in_key(&item, "name", ConfigFinding::new(message, "give each rule its own name"));
             }
             if let Some((earlier, _)) = rules.iter().find(|(earlier, _)| earlier.shadows(&rule)) {
                 let what = if rule.package_groups().is_some() { "groups" } else { "keys" };
-                let message = format!(
-                    "rule `{}` is never reached: rule `{}` matches its {what} first; reorder the rules or change their {what}",
-                    rule.name, earlier.name
-                );
-                self.report_warning(&item, message);
+                let message =
+                    format!("rule `{}` is never reached: rule `{}` matches its {what} first", rule.name, earlier.name);
+                let fix = format!("reorder the rules or change their {what}");
+                self.report_warning(&item, ConfigFinding::new(message, fix));
             }
             rules.push((rule, item));
         }
@@ -145,11 +143,11 @@ impl CompilationReader<'_> {
     fn check_tag_count(&mut self, defaults: &JobSettings, rule: &CompilationRule, at: &LocatedNode<'_>) {
         let most = rule.targets.iter().map(|spec| merge_tags(defaults, &rule.settings, &spec.settings).len()).max();
         if let Some(count) = most.filter(|count| count + OWN_TAGS > MAX_TAGS) {
+            let most = MAX_TAGS - OWN_TAGS;
             let message = format!(
-                "expected at most {} tags, including those of the defaults, found {count}: SageMaker allows {MAX_TAGS}, and every job gets {OWN_TAGS} more; remove some",
-                MAX_TAGS - OWN_TAGS
+                "expected at most {most} tags, including those of the defaults, found {count}: SageMaker allows {MAX_TAGS}, and every job gets {OWN_TAGS} more"
             );
-            self.report_error(at, message);
+            self.report_error(at, ConfigFinding::new(message, format!("remove {}", count - most)));
         }
     }
 
@@ -173,10 +171,15 @@ impl CompilationReader<'_> {
                         continue;
                     }
                     let message = format!(
-                        "the artifacts of this target, `{target}`, and of `{}` ({}) have the same location `{output}`: one would overwrite the other; add {{job}} to `output`, or set another `output` for one of the two",
+                        "the artifacts of this target, `{target}`, and of `{}` ({}) have the same location `{output}`: one would overwrite the other",
                         known.target, known_at.path
                     );
-                    self.report_new_error(at, &message, "until then, /{job} is appended for this target");
+                    let fix = "add {job} to `output`, or set another `output` for one of the two";
+                    self.report_new_error(
+                        at,
+                        ConfigFinding::new(message, fix),
+                        "until then, /{job} is appended for this target",
+                    );
                 }
             }
         }
@@ -198,15 +201,16 @@ impl CompilationReader<'_> {
         let targets = self.require_field(&fields, "targets", "[ { device: ml_c5 } ]").and_then(|at| {
             let items = self.read_items(&at, "a list of targets, such as [ { device: ml_c5 } ]")?;
             if items.is_empty() {
-                self.report_error(&at, "expected at least one target, such as { device: ml_c5 }, found an empty list");
+                let message = "expected at least one target, found an empty list";
+                self.report_error(&at, ConfigFinding::new(message, "add one, for example { device: ml_c5 }"));
             }
             let (mut specs, mut nodes): (Vec<TargetSpec>, Vec<_>) = Default::default();
             for item in items {
                 let Some(spec) = self.read_target(&item, own, framework, is_package) else { continue };
                 let is_repeated = |known: &&TargetSpec| known.is_same_job(&spec);
                 if let Some(earlier) = specs.iter().find(is_repeated) {
-                    let message = format!("`{}` is listed twice with the same options; remove one", earlier.target);
-                    self.report_error(&item, message);
+                    let message = format!("`{}` is listed twice with the same options", earlier.target);
+                    self.report_error(&item, ConfigFinding::new(message, "remove one"));
                 }
                 specs.push(spec);
                 nodes.push(item);
@@ -251,10 +255,8 @@ impl CompilationReader<'_> {
         if let Some((at, version)) = rule_version
             && !targets.iter().any(is_sent)
         {
-            self.report_warning(
-                at,
-                format!("no target of this rule takes a version{of}: `{version}` is never sent; remove it"),
-            );
+            let message = format!("no target of this rule takes a version{of}: `{version}` is never sent");
+            self.report_warning(at, ConfigFinding::new(message, "remove it"));
             return;
         }
         for (spec, at) in targets.iter().zip(at) {
@@ -264,11 +266,11 @@ impl CompilationReader<'_> {
                 VersionSupport::find_for(spec.target.find_row(), framework, version)
             {
                 let message = format!(
-                    "SageMaker Neo does not compile {framework} {version} for `{}`, so that models are rejected for it; documented: {}",
-                    spec.target,
-                    documented.join(", ")
+                    "SageMaker Neo does not compile {framework} {version} for `{}`, so that models are rejected for it",
+                    spec.target
                 );
-                self.report_warning(at, message);
+                let fix = format!("use one of the documented versions {}", documented.join(", "));
+                self.report_warning(at, ConfigFinding::new(message, fix));
             }
         }
     }
@@ -279,10 +281,10 @@ impl CompilationReader<'_> {
             [(_, _), (_, at), ..] => {
                 let names: Vec<_> = given.iter().map(|(name, _)| format!("`{name}`")).collect();
                 let message = format!(
-                    "expected only one of `keys`, `model_package_version` and `model_package_group`, found {}; keep one",
+                    "expected only one of `keys`, `model_package_version` and `model_package_group`, found {}",
                     names.join(" and ")
                 );
-                self.report_error(at, message);
+                self.report_error(at, ConfigFinding::new(message, "keep one and remove the others"));
                 None
             }
             [("model_package_version", package)] => {
@@ -311,12 +313,9 @@ impl CompilationReader<'_> {
     fn reject_upload_keys(&mut self, fields: &MapFields<'_>) {
         for name in UPLOAD_KEYS {
             if let Some(at) = fields.get(name) {
-                self.report_error(
-                    at,
-                    format!(
-                        "remove `{name}`: it cannot be set for a model package, which SageMaker compiles as registered"
-                    ),
-                );
+                let message =
+                    format!("`{name}` cannot be set for a model package, which SageMaker compiles as registered");
+                self.report_error(at, ConfigFinding::new(message, format!("remove `{name}`")));
             }
         }
     }
@@ -324,9 +323,9 @@ impl CompilationReader<'_> {
     fn read_key_pattern(&mut self, at: &LocatedNode<'_>) -> Option<KeyPattern> {
         let text = self.read_text(at, "a glob pattern for object keys, such as \"vision/**/*.tar.gz\"")?;
         let read = KeyPattern::try_from(text.to_owned());
-        let pattern = read.map_err(|error| self.report_error(at, error.to_string())).ok()?;
-        if let Some(message) = pattern.explain_unreachable() {
-            self.report_warning(at, message);
+        let pattern = read.map_err(|error| self.report_error(at, error.into())).ok()?;
+        if let Some(finding) = pattern.explain_unreachable() {
+            self.report_warning(at, finding);
         }
         Some(pattern)
     }
@@ -334,14 +333,12 @@ impl CompilationReader<'_> {
     fn read_bucket_pattern(&mut self, at: &LocatedNode<'_>) -> Option<KeyPattern> {
         let text = self.read_text(at, "the name of a bucket, or a glob pattern for names")?;
         let read = KeyPattern::try_from(text.to_owned());
-        let pattern = read.map_err(|error| self.report_error(at, error.to_string())).ok()?;
+        let pattern = read.map_err(|error| self.report_error(at, error.into())).ok()?;
         let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-*?[]{},!".contains(c);
         if pattern.as_str().is_empty() || !pattern.as_str().chars().all(is_allowed) {
-            let message = format!(
-                "`{}` cannot match a bucket name; expected the name alone, such as partner-models, or a glob, such as team-*",
-                pattern.as_str()
-            );
-            self.report_error(at, message);
+            let message = format!("`{}` cannot match the name of a bucket", pattern.as_str());
+            let fix = "write the name alone, such as partner-models, or a glob, such as team-*";
+            self.report_error(at, ConfigFinding::new(message, fix));
             return None;
         }
         Some(pattern)
@@ -352,8 +349,8 @@ impl CompilationReader<'_> {
         let text = self.read_text(at, &names.join(", "))?;
         let read = text.parse();
         if read.is_err() {
-            let hint = spelling::suggest_name(text, names);
-            self.report_error(at, format!("expected a framework, found `{text}`; {hint}"));
+            let message = format!("expected a framework, found `{text}`");
+            self.report_error(at, ConfigFinding::new(message, spelling::suggest_name(text, names)));
         }
         read.ok()
     }
@@ -379,14 +376,13 @@ impl CompilationReader<'_> {
             }
             (None, Some(platform)) => self.read_platform(platform).map(Target::Platform),
             (Some(_), Some(_)) => {
-                self.report_error(at, "expected either `device` or `platform`, found both; remove one");
+                let message = "expected either `device` or `platform`, found both";
+                self.report_error(at, ConfigFinding::new(message, "remove one"));
                 None
             }
             (None, None) => {
-                self.report_error(
-                    at,
-                    "expected either `device` or `platform`, found neither; add, for example, device: ml_c5",
-                );
+                let message = "expected either `device` or `platform`, found neither";
+                self.report_error(at, ConfigFinding::new(message, "add, for example, device: ml_c5"));
                 None
             }
         };
@@ -425,7 +421,7 @@ impl CompilationReader<'_> {
         parse: fn(&str) -> Result<String, UnknownTarget>,
     ) -> Option<String> {
         let text = self.read_text(at, "a name from the SageMaker API in capitals")?;
-        parse(text).map_err(|error| self.report_error(at, error.to_string())).ok()
+        parse(text).map_err(|error| self.report_error(at, error.into())).ok()
     }
 
     /// Checks a target and its compiler options against the table of targets.
@@ -439,44 +435,38 @@ impl CompilationReader<'_> {
         let options = options_at.map(|at| at.node.to_json());
         for problem in compiler_options::check_options(target.find_row(), options.as_ref()) {
             match (options_at, problem.option) {
-                (Some(at), Some(option)) => self.report_error_in_key(at, &option, problem.message),
-                (Some(at), None) => self.report_error(at, problem.message),
-                (None, _) => self.report_error(at, problem.message),
+                (Some(at), Some(option)) => self.report_error_in_key(at, &option, problem.finding),
+                (Some(at), None) => self.report_error(at, problem.finding),
+                (None, _) => self.report_error(at, problem.finding),
             }
         }
         let Some(row) = target.find_row() else {
+            const PASSED_ON: &str = "it is passed to SageMaker unchanged";
+            const CHOOSE: &str = "choose a target listed by `automation targets`";
             if !target.is_known() {
-                self.report_warning(
-                    at,
-                    format!("`{target}` is not a target known to this release; it is passed to SageMaker unchanged"),
-                );
+                let message = format!("`{target}` is not a target known to this release: {PASSED_ON}");
+                let fix = format!("{CHOOSE}, or ignore this warning if SageMaker supports it by now");
+                self.report_warning(at, ConfigFinding::new(message, fix));
             } else if target.is_undocumented() {
-                self.report_warning(
-                    at,
-                    format!("`{target}` is not documented by AWS; it is passed to SageMaker unchanged"),
-                );
+                let message = format!("`{target}` is not documented by AWS: {PASSED_ON}");
+                self.report_warning(at, ConfigFinding::new(message, CHOOSE));
             } else {
-                self.report_error(
-                    at,
-                    format!(
-                        "SageMaker Neo does not compile for `{target}`; choose a target listed by `automation targets`"
-                    ),
-                );
+                let message = format!("SageMaker Neo does not compile for `{target}`");
+                self.report_error(at, ConfigFinding::new(message, CHOOSE));
             }
             return;
         };
         if let Some(successor) = row.successor {
-            self.report_warning(at, format!("`{target}` is retired; use {successor} instead"));
+            self.report_warning(at, ConfigFinding::new(format!("`{target}` is retired"), format!("use {successor}")));
         }
         if let Some(framework) = framework
             && row.find_support(framework).is_none()
         {
             let known: Vec<_> = row.frameworks.iter().map(|support| support.framework.as_str()).collect();
             let known = known.join(", ");
-            self.report_error(
-                at,
-                format!("SageMaker Neo does not compile {framework} models for `{target}`; supported: {known}"),
-            );
+            let message = format!("SageMaker Neo does not compile {framework} models for `{target}`");
+            let fix = format!("remove the target from this rule, or compile one of {known}");
+            self.report_error(at, ConfigFinding::new(message, fix));
         }
         for warning in compiler_options::find_doubtful_options(row, framework, options.as_ref()) {
             self.report_warning(at, warning);
@@ -536,16 +526,15 @@ impl CompilationReader<'_> {
         let expected = format!("a list of {} to {} {what}", count.start(), count.end());
         let items = self.read_items(at, &expected)?;
         if !count.contains(&items.len()) {
-            self.report_error(at, format!("expected {expected}, found {}", items.len()));
+            self.report_error(at, ConfigFinding::unexpected(&expected, items.len()));
         }
         let mut ids = Vec::new();
         for item in items {
             let Some(id) = self.read_text(&item, "an ID") else { continue };
             let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
             if id.is_empty() || id.len() > MAX_NETWORK_ID || !id.chars().all(is_allowed) {
-                let message =
-                    format!("expected an ID of 1 to {MAX_NETWORK_ID} letters, digits and hyphens, found `{id}`");
-                self.report_error(&item, message);
+                let expected = format!("an ID of 1 to {MAX_NETWORK_ID} letters, digits and hyphens");
+                self.report_error(&item, ConfigFinding::unexpected(expected, format_args!("`{id}`")));
             }
             ids.push(id.to_owned());
         }
@@ -577,7 +566,7 @@ impl TargetSpec {
 }
 
 /// Explains how to write a target of which only the name is given.
-fn explain_target_name(name: &str) -> String {
+fn explain_target_name(name: &str) -> ConfigFinding {
     let written = match Target::from_name(name) {
         Ok(Target::Device(device)) => format!("device: {}", device.as_str()),
         Ok(Target::Platform(TargetPlatform { os, arch, accelerator })) => {
@@ -586,7 +575,8 @@ fn explain_target_name(name: &str) -> String {
         }
         Err(_) => "device: ml_c5".to_owned(),
     };
-    format!("expected a map with the key device or platform, found `{name}`; write - {written}")
+    let message = format!("expected a map with the key device or platform, found `{name}`");
+    ConfigFinding::new(message, format!("write - {written}"))
 }
 
 /// The configured output of a job; `None` for the default.

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use document::arn;
+use document::{ConfigFinding, arn};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -33,6 +33,12 @@ pub struct FrameworkVersion(String);
     "expected a framework version such as \"2.0\" (a digit, a dot, then letters, digits or dots; 3 to 10 characters), found `{0}`"
 )]
 pub struct FrameworkVersionError(String);
+
+impl From<FrameworkVersionError> for ConfigFinding {
+    fn from(error: FrameworkVersionError) -> Self {
+        Self::new(error.to_string(), "write major and minor version, such as \"2.0\"")
+    }
+}
 
 impl FrameworkVersion {
     pub fn as_str(&self) -> &str {
@@ -97,6 +103,12 @@ pub struct InvalidValueError {
     pub(super) found: String,
     pub(super) expected: &'static str,
     pub(super) example: &'static str,
+}
+
+impl From<InvalidValueError> for ConfigFinding {
+    fn from(error: InvalidValueError) -> Self {
+        Self::new(error.to_string(), format!("write, for example, {}", error.example))
+    }
 }
 
 impl FromStr for RoleArn {

@@ -1,5 +1,7 @@
 //! Which keys of archives a pattern can match: for warnings about rules that never apply.
 
+use document::ConfigFinding;
+
 use super::KeyPattern;
 
 /// What the key of an archive ends in.
@@ -26,27 +28,26 @@ enum Token {
 
 impl KeyPattern {
     /// Explains why no archive can match the pattern, and what to write instead; `None` if one can.
-    pub(crate) fn explain_unreachable(&self) -> Option<String> {
+    pub(crate) fn explain_unreachable(&self) -> Option<ConfigFinding> {
         let pattern = self.as_str();
         if let Some(location) = pattern.strip_prefix("s3://") {
             let key = location.split_once('/').map_or("**/*.tar.gz", |(_, key)| key);
-            return Some(format!(
-                "expected a pattern for object keys, found an S3 URI, which matches no key; write \"{key}\""
-            ));
+            let message = "expected a pattern for object keys, found an S3 URI, which matches no key";
+            return Some(ConfigFinding::new(message, format!("write \"{key}\"")));
         }
         if let Some(key) = pattern.strip_prefix('/') {
-            return Some(format!(
-                "expected a pattern for object keys, which do not begin with a slash, found `{pattern}`; write \"{key}\""
-            ));
+            let message =
+                format!("expected a pattern for object keys, which do not begin with a slash, found `{pattern}`");
+            return Some(ConfigFinding::new(message, format!("write \"{key}\"")));
         }
         let alternatives = expand_alternatives(pattern)?;
         if alternatives.iter().any(|pattern| can_match_archive(&to_tokens(pattern))) {
             return None;
         }
         let folder = pattern.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        Some(format!(
-            "expected a pattern for keys that end in {SUFFIX}, found `{pattern}`: what it matches is rejected; write, for example, \"{folder}*{SUFFIX}\""
-        ))
+        let message =
+            format!("expected a pattern for keys that end in {SUFFIX}, found `{pattern}`: what it matches is rejected");
+        Some(ConfigFinding::new(message, format!("write, for example, \"{folder}*{SUFFIX}\"")))
     }
 
     /// Whether this pattern is known to match every archive that `other` matches.
@@ -217,7 +218,7 @@ mod tests {
         ] {
             let explained = pattern(text).explain_unreachable();
             match fix {
-                Some(fix) => assert!(explained.is_some_and(|message| message.contains(fix)), "{text}"),
+                Some(fix) => assert!(explained.is_some_and(|finding| finding.fix.contains(fix)), "{text}"),
                 None => assert_eq!(explained, None, "{text}"),
             }
         }

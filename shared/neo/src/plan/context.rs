@@ -199,19 +199,19 @@ impl PlanContext<'_> {
         let options = draft.record_setting("compiler_options", configured, to_json_text);
         let rule = &self.rule.name;
         let fix = format!("correct compiler_options in rule `{rule}`; see `automation targets {}`", spec.target);
-        for OptionProblem { option, message } in check_options(row, options) {
+        for OptionProblem { option, finding } in check_options(row, options) {
             match option {
                 Some(option) => draft.add_problem(
                     "compiler-options-invalid",
-                    format!("the compiler option `{option}` is not valid: {message}"),
+                    format!("the compiler option `{option}` is not valid: {finding}"),
                     fix.as_str(),
                 ),
-                None => draft.add_problem("compiler-options-unfit", message, fix.as_str()),
+                None => draft.add_problem("compiler-options-unfit", finding.to_string(), fix.as_str()),
             }
         }
         if let Some(row) = row {
             for warning in find_doubtful_options(row, framework, options) {
-                draft.add_warning("compiler-options-doubtful", warning);
+                draft.add_warning("compiler-options-doubtful", warning.to_string());
             }
         }
         options.cloned()
