@@ -2,18 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
+#[path = "common/terminal.rs"]
+mod terminal;
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::{Arc, Mutex},
 };
 
 use common::{AwsRequest, run_automation, serve_aws};
 use serde_json::Value;
 use support::{build_archive, read_squeezenet};
+use terminal::run_on_terminal;
 
 const CONFIG: &str = "version: 1
 compilation:
@@ -121,32 +122,21 @@ fn what_cannot_be_compiled_is_not_sent() {
     assert!(calls.lock().unwrap().is_empty());
 }
 
-/// Uploads on a terminal (that of `script`) without `--yes`, and types the answer.
 #[test]
 fn nothing_is_sent_before_the_answer_is_yes() {
     let folder = Folder::new("upload-terminal");
     let (archive, config) = (folder.0.join("a.tar.gz"), folder.0.join("automation.yaml"));
     fs::write(&archive, build_archive(&[("model.onnx", &read_squeezenet())])).unwrap();
-    let (program, archive) = (env!("CARGO_BIN_EXE_automation"), archive.display());
-    let command = format!("{program} upload {archive} s3://models/vision/ --config {}", config.display());
+    let (archive, config) = (archive.display().to_string(), config.display().to_string());
+    let args = ["upload", &archive, "s3://models/vision/", "--config", &config];
     for (answer, uploads, expected) in [("y\n", 1, 0), ("n\n", 0, 1), ("", 0, 1)] {
         let (url, calls) = serve_s3(None);
-        let mut child = Command::new("script")
-            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
-            .envs([("AWS_ENDPOINT_URL", url.as_str()), ("AWS_REGION", "eu-west-1")])
-            .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+        let (text, status) = run_on_terminal(&url, &args, answer);
         let place = text.find("Account 123456789012, Region eu-west-1, configuration");
         assert!(place.is_some() && place < text.find("? [y/N]"), "{answer:?}: {text}");
         let calls = calls.lock().unwrap();
         let sent = calls.iter().filter(|(line, _)| line.starts_with("PUT ")).count();
-        assert_eq!((sent, output.status.code()), (uploads, Some(expected)), "{answer:?}: {text}");
+        assert_eq!((sent, status), (uploads, expected), "{answer:?}: {text}");
     }
 }
 
