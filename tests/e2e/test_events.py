@@ -23,6 +23,7 @@ FAILED = {"upload-unknown": 1, "upload-batch-of-ten": 2}  # records that are mov
 UPLOADS = [
     "vision/résumé of 100% a+b.tar.gz",
     "vision/resnet50.tar.gz",
+    "vision/replayed.tar.gz",
     *(f"vision/batch/model-{n}.tar.gz" for n in (0, 1, 2, 4, 5, 6, 8, 9)),
 ]
 

@@ -105,7 +105,8 @@ async fn replay_and_report(args: &ReplayArgs, out: &mut CliOutput) -> Result<Ver
     let (objects, ledger) = (session.aws().s3(), session.aws().ledger(&table));
     let listed = list_uploads(&objects, bucket, prefix, args.since).await;
     let listed = listed.map_err(|error| CliError::of_bucket(bucket, None, error))?;
-    let found = find_uploads(&objects, &ledger, bucket, &listed, Timestamp::now()).await?;
+    let now = Timestamp::now();
+    let found = find_uploads(&objects, &ledger, bucket, &listed, now).await?;
     if !args.output.json {
         print_uploads(&found, out)?;
     }
@@ -118,7 +119,7 @@ async fn replay_and_report(args: &ReplayArgs, out: &mut CliOutput) -> Result<Ver
             is_declined = !confirm_change(&place, &question)?;
         }
         if !is_declined {
-            let bodies = found.to_send.iter().map(|upload| upload.object.to_body(upload.uploaded_at, "Replay"));
+            let bodies = found.to_send.iter().map(|upload| upload.object.to_body(now, "Replay"));
             session.aws().queue(queue).send_bodies(bodies.collect()).await?;
             sent = found.to_send.len();
         }

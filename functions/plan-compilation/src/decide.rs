@@ -99,7 +99,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
                 info!(bucket = object.bucket, key = object.key, "Object skipped: no rule matches it");
                 return Ok(None);
             }
-            let problems = vec![no_matching_rule_problem(&config, &object.key)];
+            let problems = vec![no_matching_rule_problem(&config, object)];
             return Ok(Some(Decision::rejected(upload_from_event(object), None, problems)));
         };
         let opened = match self.archives.open_object(object).await {
@@ -162,7 +162,10 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         if !self.ledger.record_refusal(&format!("slow#{id}")).await? {
             return Err(Failure::Deferred { cause: problem, backoff: Backoff::Fixed(PERMISSION_RETRY) });
         }
-        let fix = "remove files from the archive that are not part of the model, or upload it again later";
+        let fix = format!(
+            "remove files from the archive that are not part of the model, or wait until S3 is faster; then {}",
+            upload.suggest_retry()
+        );
         Ok(Some(Decision::rejected(upload, Some(rule), vec![Problem::new("archive-too-slow", problem, fix)])))
     }
 
@@ -225,7 +228,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             error.to_string(),
             format!(
                 "upload a valid automation.yaml to {uri} (see config/automation.example.yaml), then {}",
-                replay_fix(&object.bucket, &object.key)
+                upload_from_event(object).suggest_retry()
             ),
         )
     }
@@ -243,7 +246,7 @@ pub(crate) fn upload_from_event(object: &ObjectCreated) -> Upload {
     }
 }
 
-fn no_matching_rule_problem(config: &Config, key: &str) -> Problem {
+fn no_matching_rule_problem(config: &Config, object: &ObjectCreated) -> Problem {
     let rules = &config.document.compilation.rules;
     let for_bucket = rules.iter().filter(|rule| rule.bucket_pattern().is_none());
     let with_keys = for_bucket.filter_map(|rule| Some((&rule.name, rule.key_pattern()?)));
@@ -251,8 +254,12 @@ fn no_matching_rule_problem(config: &Config, key: &str) -> Problem {
     let known = if patterns.is_empty() { "there are no rules for uploads".to_owned() } else { patterns.join(", ") };
     Problem::new(
         NO_RULE,
-        format!("no rule matches the key `{key}`: {known}"),
-        "add a rule to automation.yaml whose keys match it, or upload the archive under a key that a rule matches",
+        format!("no rule matches the key `{}`: {known}", object.key),
+        format!(
+            "add a rule to automation.yaml whose keys match it and run `{}`, or upload the archive under a key that a \
+             rule matches",
+            upload_from_event(object).replay_command()
+        ),
     )
 }
 
@@ -264,16 +271,11 @@ fn object_deleted_problem(object: &ObjectCreated) -> Problem {
     )
 }
 
-/// What to do after the cause of a rejection was corrected.
-fn replay_fix(bucket: &str, key: &str) -> String {
-    format!("upload the archive again, or run `automation replay s3://{bucket}/{key}`")
-}
-
 /// The reasons differ only in the message of S3. `key` is the KMS key of the object, if it is
 /// known.
 fn unreadable_object_problem(object: &ObjectCreated, reason: &str, key: Option<&str>) -> Problem {
     let uri = format!("s3://{}/{}", object.bucket, object.key);
-    let replay = replay_fix(&object.bucket, &object.key);
+    let replay = upload_from_event(object).suggest_retry();
     let fix = if is_kms_refusal(reason) {
         let key = key.unwrap_or("the ARN of the KMS key that encrypts the object");
         format!(

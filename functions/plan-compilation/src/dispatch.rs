@@ -7,6 +7,7 @@ use automation::{
     event::StopRequest,
     objects::{Objects, split_s3_uri},
 };
+use jiff::Timestamp;
 use ledger::{JobRow, LedgerTable, ModelRow, ModelState, Reuse, Sequencer, VersionOrder};
 use model_archive::Problem;
 use neo::{CompilationRequest, JobName, JobStatus, ModelId, ModelSource};
@@ -26,6 +27,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         &self,
         decision: Decision,
         sequencer: Option<Sequencer>,
+        uploaded_at: Option<Timestamp>,
     ) -> Result<(), Failure> {
         let Decision { source, rule, stops_older, requests, mut problems, warnings, max_jobs_per_day } = decision;
         let id = source.model_id();
@@ -50,6 +52,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             problems,
             warnings,
             planned_at,
+            uploaded_at,
             sequencer,
             stops_older,
             last_replay: None,
@@ -78,7 +81,9 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         jobs.retain(|job| refused.iter().all(|request| request.job_name != *job));
         let targets: Vec<_> = refused.iter().map(|request| request.target.to_string()).collect();
         let fix = match &first.source {
-            ModelSource::Upload(_) => "upload the archive again after 00:00 UTC, or raise max_jobs_per_day".to_owned(),
+            ModelSource::Upload(upload) => {
+                format!("wait until 00:00 UTC, or raise max_jobs_per_day; then {}", upload.suggest_retry())
+            }
             ModelSource::Package(_) => {
                 format!(
                     "change rule `{}` (for example, edit a tag) after 00:00 UTC, or raise max_jobs_per_day",

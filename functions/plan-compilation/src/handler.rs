@@ -179,7 +179,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             return self.report_own_artifact(object, problem).await;
         }
         match self.decide_upload(object).await? {
-            Some(decision) => self.record_and_dispatch(decision, sequencer).await,
+            Some(decision) => self.record_and_dispatch(decision, sequencer, object.uploaded_at).await,
             None => Ok(()),
         }
     }
@@ -229,7 +229,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             return self.dispatch_model(&id, &model).await;
         }
         let decision = Decision::from_plan(source, rule, plan, false, max_jobs_per_day);
-        self.record_and_dispatch(decision, None).await
+        self.record_and_dispatch(decision, None, None).await
     }
 
     /// Reports an artifact of this stack that was uploaded as a model: once per bucket and day, so

@@ -402,8 +402,16 @@ impl<O: Objects> ConfigSource<O> {
 
     async fn open_version(&self, version_id: Option<String>) -> Result<Object, LoadError> {
         let (bucket, key) = (self.bucket.clone(), self.key.clone());
-        let object =
-            ObjectCreated { bucket, key, version_id, etag: None, size: None, sequencer: None, replayed_at: None };
+        let object = ObjectCreated {
+            bucket,
+            key,
+            version_id,
+            etag: None,
+            size: None,
+            sequencer: None,
+            uploaded_at: None,
+            replayed_at: None,
+        };
         self.objects.open_object(&object).await.map_err(|error| match error {
             OpenError::Gone | OpenError::Overwritten => LoadError::Missing { bucket: object.bucket, key: object.key },
             OpenError::Call(error) => error.into(),

@@ -68,6 +68,8 @@ pub struct ObjectCreated {
     pub size: Option<u64>,
     /// Orders the events of one key, as described by [`Sequencer`](ledger::Sequencer).
     pub sequencer: Option<String>,
+    /// When it was uploaded, or `automation replay` sent it: the time of the event.
+    pub uploaded_at: Option<Timestamp>,
     /// When `automation replay` sent it, for an upload that was rejected or failed; `None` for an
     /// event of S3.
     pub replayed_at: Option<Timestamp>,
@@ -83,6 +85,7 @@ impl ObjectCreated {
             etag: Some(head.etag),
             size: Some(head.size),
             sequencer: None,
+            uploaded_at: head.last_modified,
             replayed_at: None,
         }
     }
@@ -265,6 +268,7 @@ fn parse_s3_notification(value: Value) -> Result<Event, EventError> {
                 etag: object.e_tag,
                 size: object.size.and_then(|size| size.try_into().ok()),
                 sequencer: object.sequencer,
+                uploaded_at: Timestamp::from_millisecond(record.event_time.timestamp_millis()).ok(),
                 replayed_at: None,
             })
         })
@@ -284,6 +288,7 @@ pub(crate) fn decode_key(key: &str) -> Result<String, String> {
 
 #[derive(Deserialize)]
 struct ObjectCreatedEvent {
+    time: Option<Timestamp>,
     detail: ObjectCreatedDetail,
 }
 
@@ -312,7 +317,7 @@ struct ObjectDetail {
 }
 
 fn parse_object_created(value: Value) -> Result<Event, EventError> {
-    let ObjectCreatedEvent { detail: ObjectCreatedDetail { bucket, object, replayed_at } } =
+    let ObjectCreatedEvent { time, detail: ObjectCreatedDetail { bucket, object, replayed_at } } =
         parse_value("Object Created event", value)?;
     Ok(Event::ObjectsCreated(vec![ObjectCreated {
         bucket: bucket.name,
@@ -321,6 +326,7 @@ fn parse_object_created(value: Value) -> Result<Event, EventError> {
         etag: object.etag,
         size: object.size,
         sequencer: object.sequencer,
+        uploaded_at: time,
         replayed_at,
     }]))
 }
@@ -456,7 +462,9 @@ mod tests {
         let cases = [(Some("v1".to_owned()), Some(7), None), (None, None, Some(Timestamp::MAX))];
         for (version_id, size, replayed_at) in cases {
             let (bucket, key, etag) = ("b".to_owned(), "a b+c%20\n.tar.gz".to_owned(), Some("e".to_owned()));
-            let upload = ObjectCreated { bucket, key, version_id, etag, size, sequencer: None, replayed_at };
+            let uploaded_at = Some(Timestamp::UNIX_EPOCH);
+            let upload =
+                ObjectCreated { bucket, key, version_id, etag, size, sequencer: None, uploaded_at, replayed_at };
             let body = upload.to_body(Timestamp::UNIX_EPOCH, "Replay");
             assert_eq!(Event::parse(&body).unwrap(), Event::ObjectsCreated(vec![upload]), "{body}");
         }

@@ -12,7 +12,7 @@ use crate::objects::Objects;
 /// The file name of a summary's object.
 const SUMMARY: &str = "summary.json";
 
-/// Metric of the seconds from the plan of an upload to its summary, once per model.
+/// Metric of the seconds from an upload to its summary, once per model.
 const UPLOAD_TO_ANSWER: &str = "UploadToAnswerSeconds";
 
 /// Publishes notifications about models.
@@ -119,8 +119,7 @@ impl<T: LedgerTable, N: Channel, O: Objects> ModelNotifier<T, N, O> {
         let write = self.objects.write_object(&self.artifact_bucket, &key, "application/json", document);
         let written = self.ledger.run_once(&format!("{}#object", summary.id), write).await?;
         if written == Execution::Ran {
-            let seconds = usize::try_from(now.duration_since(model.planned_at).as_secs()).unwrap_or(0);
-            metrics::write_counts(&[(UPLOAD_TO_ANSWER, seconds)], now);
+            metrics::write_counts(&[(UPLOAD_TO_ANSWER, model.seconds_to_answer(now))], now);
         }
         self.notifier.publish_once(&summary).await
     }

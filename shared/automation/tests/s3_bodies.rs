@@ -105,6 +105,7 @@ async fn open_object(objects: &S3Objects, size: Option<u64>) -> Object {
         etag: Some("e".to_owned()),
         size,
         sequencer: None,
+        uploaded_at: None,
         replayed_at: None,
     };
     objects.open_object(&object).await.unwrap()

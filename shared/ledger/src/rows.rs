@@ -37,6 +37,10 @@ pub struct ModelRow {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     pub planned_at: Timestamp,
+    /// When the archive was uploaded or replayed; `None` for a model package, and in rows of earlier
+    /// releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_at: Option<Timestamp>,
     /// Orders the upload among the events of its key; `None` if its event has no sequencer.
     pub sequencer: Option<Sequencer>,
     /// Whether the model stops the running jobs of older versions and is superseded by newer ones.
@@ -190,6 +194,12 @@ impl ModelRow {
         let claimed = other.jobs.iter().chain(&other.unused_jobs).filter(|job| !self.jobs.contains(job));
         self.unused_jobs.extend(claimed.cloned());
         (self.unused_jobs.len() > known).then_some(self)
+    }
+
+    /// Whole seconds from the upload to `now`; from the plan if the time of the upload is not known.
+    pub fn seconds_to_answer(&self, now: Timestamp) -> usize {
+        let since = self.uploaded_at.unwrap_or(self.planned_at);
+        usize::try_from(now.duration_since(since).as_secs()).unwrap_or(0)
     }
 
     /// Whether none of the model's jobs will run again. `jobs` are the rows of these jobs. A failed

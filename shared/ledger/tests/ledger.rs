@@ -128,6 +128,31 @@ async fn rejected_request_stays_rejected() {
     assert_eq!(row.request, Some(request));
 }
 
+/// People wait from the upload on, not from the plan: between them, the message may have waited.
+#[test]
+fn seconds_to_the_answer_count_from_the_upload() {
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let request = compilation_request("v1");
+    let planned = ModelRow {
+        source: request.source,
+        rule: None,
+        state: ModelState::Requested,
+        jobs: Vec::new(),
+        unused_jobs: BTreeSet::new(),
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        planned_at: at(1_000),
+        uploaded_at: Some(at(940)),
+        sequencer: None,
+        last_replay: None,
+        stops_older: false,
+    };
+    assert_eq!(planned.seconds_to_answer(at(1_100)), 160);
+    let unknown = ModelRow { uploaded_at: None, ..planned.clone() };
+    assert_eq!(unknown.seconds_to_answer(at(1_100)), 100);
+    assert_eq!(planned.seconds_to_answer(at(900)), 0, "the clock of S3 is ahead");
+}
+
 /// The table of the tests refuses items that DynamoDB refuses.
 #[tokio::test]
 async fn texts_of_any_length_fit_into_an_item() {

@@ -79,30 +79,39 @@ impl FailureClass {
             return fix;
         }
         let archive = source.map_or_else(|| "the archive".to_owned(), ModelSource::to_uri);
+        let retry = match source {
+            Some(ModelSource::Upload(upload)) => upload.suggest_retry(),
+            Some(ModelSource::Package(_)) => {
+                format!("change {rule} (for example, edit a tag) to retry the failed jobs")
+            }
+            None => "start the job again".to_owned(),
+        };
         match self {
             Self::Input => format!(
-                "upload {archive} again, and check that its bucket is in the Region of the compilation job and that the compilation role can read it"
+                "check that the bucket of {archive} is in the Region of the compilation job and that the compilation role can read it, then {retry}"
             ),
             Self::Archive => format!(
                 "pack exactly the files that SageMaker Neo expects for this framework (developer guide, \"Prepare Model for Compilation\") and upload {archive} again"
             ),
             Self::Shape => format!(
-                "set the inputs in {rule} or in the metadata neo-inputs of {archive}: the name of each input as in the model, with all dimensions in the layout of the framework"
+                "set the inputs in {rule} or in the metadata neo-inputs of {archive}: the name of each input as in the model, with all dimensions in the layout of the framework; then {retry}"
             ),
             Self::UnsupportedOperator => format!(
                 "replace the operators that SageMaker names, save the model with a framework version that SageMaker Neo supports (ONNX: with an older opset), or compile it for other targets (change {rule}; developer guide, \"Supported Frameworks\")"
             ),
             Self::Permission => {
-                format!("add the missing permission to the compilation role (role_arn in {rule}, or the stack's CompilationRole)")
+                format!(
+                    "add the missing permission to the compilation role (role_arn in {rule}, or the stack's CompilationRole), then {retry}"
+                )
             }
-            Self::Capacity => format!("AWS had no capacity for this job; upload {archive} again later"),
-            Self::Service => {
-                "try again later: internal errors of SageMaker can be temporary. If it happens again, the model may be the cause: try another target, or contact AWS Support".to_owned()
-            }
-            Self::Artifact => format!(
-                "find out what removed the artifact (a lifecycle rule of its bucket, or a cleanup), then upload {archive} again"
+            Self::Capacity => format!("AWS had no capacity for this job; {retry} later"),
+            Self::Service => format!(
+                "{retry} later: internal errors of SageMaker can be temporary. If it happens again, the model may be the cause: try another target, or contact AWS Support"
             ),
-            Self::Timeout => format!("increase max_runtime_seconds in {rule}"),
+            Self::Artifact => format!(
+                "find out what removed the artifact (a lifecycle rule of its bucket, or a cleanup), then {retry}"
+            ),
+            Self::Timeout => format!("increase max_runtime_seconds in {rule}, then {retry}"),
             Self::Unknown => "read the job's log in the log group /aws/sagemaker/CompilationJobs".to_owned(),
         }
     }
@@ -140,7 +149,7 @@ pub fn suggest_failure_fix(reason: &str, rule: Option<&str>, source: Option<&Mod
         Some(ModelSource::Package(_)) => {
             format!("{fix}. Then change {rule} (for example, edit a tag) to retry the failed jobs")
         }
-        Some(ModelSource::Upload(upload)) => format!("{fix}. Then upload {} again", upload.s3_uri()),
+        Some(ModelSource::Upload(upload)) => format!("{fix}. Then {}", upload.suggest_retry()),
         None => fix.to_owned(),
     }
 }

@@ -416,18 +416,28 @@ fn suggest_job_fix(row: &JobRow) -> String {
         }
         None if FailureClass::from_reason(reason) == FailureClass::Permission => {
             let role = request.and_then(|request| request.role_arn.as_deref());
-            suggest_permission_fix(role, source.is_some_and(|source| source.as_upload().is_some()))
+            suggest_permission_fix(role, source.and_then(ModelSource::as_upload))
         }
-        None if source.is_some_and(|source| source.as_upload().is_none()) => {
-            "fix the rule or the model package as described by SageMaker; the job is then requested again".to_owned()
-        }
-        None => "fix the rule or the model as described by SageMaker, then upload the archive again".to_owned(),
+        None => match source {
+            Some(ModelSource::Package(_)) => {
+                "fix the rule or the model package as described by SageMaker; the job is then requested again"
+                    .to_owned()
+            }
+            source => format!(
+                "fix the rule or the model as described by SageMaker, then {}",
+                suggest_upload_retry(source.and_then(ModelSource::as_upload))
+            ),
+        },
         Some(_) => suggest_failure_fix(reason, request.map(|request| request.rule.as_str()), source),
     }
 }
 
+fn suggest_upload_retry(upload: Option<&Upload>) -> String {
+    upload.map_or_else(|| "upload the archive again".to_owned(), Upload::suggest_retry)
+}
+
 /// How to fix a request that lacks a permission. `role` is the compilation role of the rule.
-fn suggest_permission_fix(role: Option<&str>, is_upload: bool) -> String {
+fn suggest_permission_fix(role: Option<&str>, upload: Option<&Upload>) -> String {
     let role = match role {
         Some(role) => format!(
             "check that the template parameter CompilationRoleArns lists {role}, and that its trust policy allows sagemaker.amazonaws.com to assume it"
@@ -437,10 +447,9 @@ fn suggest_permission_fix(role: Option<&str>, is_upload: bool) -> String {
                 .to_owned()
         }
     };
-    let retry = if is_upload {
-        "upload the archive again, or run `automation replay`"
-    } else {
-        "change the rule (for example, edit a tag)"
+    let retry = match upload {
+        Some(_) => suggest_upload_retry(upload),
+        None => "change the rule (for example, edit a tag)".to_owned(),
     };
     format!("give the permission that SageMaker names; {role}. Then {retry}")
 }
@@ -539,6 +548,7 @@ mod tests {
             problems: problems.to_vec(),
             warnings: Vec::new(),
             planned_at: Timestamp::UNIX_EPOCH,
+            uploaded_at: None,
             sequencer: None,
             last_replay: None,
             stops_older: false,

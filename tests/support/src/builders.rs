@@ -66,6 +66,7 @@ pub fn model_row(source: ModelSource, jobs: Vec<JobName>) -> ModelRow {
         problems: Vec::new(),
         warnings: Vec::new(),
         planned_at: Timestamp::UNIX_EPOCH,
+        uploaded_at: None,
         sequencer: None,
         last_replay: None,
         stops_older: false,
@@ -81,6 +82,7 @@ pub fn config_event(version: Option<&str>) -> Event {
         etag: None,
         size: None,
         sequencer: None,
+        uploaded_at: None,
         replayed_at: None,
     }])
 }

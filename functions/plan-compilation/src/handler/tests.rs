@@ -77,6 +77,7 @@ impl TestPlanner {
             etag: Some(etag),
             size,
             sequencer: Some(version.to_owned()),
+            uploaded_at: None,
             replayed_at: None,
         }])
     }
@@ -122,6 +123,22 @@ async fn model_without_metadata_is_requested_for_every_target() {
         assert!(request.output_location.starts_with("s3://artifacts/vision/a b+c ü/"), "{}", request.output_location);
     }
     assert!(planner.notifier.topic().types().is_empty());
+}
+
+/// The metric `UploadToAnswerSeconds` counts from it.
+#[tokio::test]
+async fn time_of_the_upload_is_recorded() {
+    let planner = create_planner(Some(CONFIG));
+    let uploaded_at = Timestamp::from_second(1_000).unwrap();
+    for (key, jobs) in [("vision/a.tar.gz", 2), ("other/a.tar.gz", 0)] {
+        let event = planner.upload_object(key, "v1", build_model_archive(), &[]);
+        let Event::ObjectsCreated(mut objects) = event else { panic!("{event:?}") };
+        objects[0].uploaded_at = Some(uploaded_at);
+        let id = objects[0].model_id().unwrap();
+        planner.handle_event(Event::ObjectsCreated(objects)).await.unwrap();
+        let model = planner.ledger.find_model(&id).await.unwrap().unwrap();
+        assert_eq!((model.jobs.len(), model.uploaded_at), (jobs, Some(uploaded_at)), "{key}");
+    }
 }
 
 fn requested_jobs(planner: &TestPlanner) -> BTreeSet<JobName> {
@@ -686,7 +703,7 @@ async fn plan_repeated_after_a_crash_is_counted_once() {
     };
     for _ in 0..2 {
         let decision = planner.decide_upload(&objects[0]).await.unwrap().unwrap();
-        planner.record_and_dispatch(decision, None).await.unwrap();
+        planner.record_and_dispatch(decision, None, None).await.unwrap();
         // As if the function had crashed before it stored the decision.
         planner.ledger.table().rows.update(|rows| rows.retain(|key, _| !key.starts_with("model#")));
     }
@@ -736,6 +753,7 @@ fn unversioned_event(key: &str, etag: &str) -> Event {
         etag: Some(etag.to_owned()),
         size: Some(9),
         sequencer: None,
+        uploaded_at: None,
         replayed_at: None,
     }])
 }
@@ -855,7 +873,7 @@ async fn unpublished_problem_of_a_target_does_not_delay_others() {
     let mut decision = planner.decide_upload(&objects[0]).await.unwrap().unwrap();
     decision.problems.push(Problem::new("p", "one target cannot be compiled", "remove it"));
     planner.notifier.topic().failures.set(1);
-    assert!(matches!(planner.record_and_dispatch(decision, None).await, Err(Failure::Transient(_))));
+    assert!(matches!(planner.record_and_dispatch(decision, None, None).await, Err(Failure::Transient(_))));
     assert_eq!(requested_jobs(&planner).len(), 2);
     // The redelivered event publishes the problem.
     planner.handle_event(Event::ObjectsCreated(objects)).await.unwrap();
@@ -904,7 +922,7 @@ async fn slow_duplicate_does_not_withdraw_jobs_of_the_plan() {
         };
         planner.ledger.claim_job(&other, Reuse::Never).await.unwrap();
     }
-    planner.record_and_dispatch(stale, None).await.unwrap();
+    planner.record_and_dispatch(stale, None, None).await.unwrap();
     for request in requests {
         let row = planner.ledger.find_job(&request.job_name).await.unwrap().unwrap();
         assert_eq!(row.status, neo::JobStatus::Requested, "{}", row.name);
@@ -926,7 +944,7 @@ async fn jobs_of_a_plan_that_was_given_up_are_withdrawn() {
             let other = CompilationRequest { job_name, model: ModelId::new("models", "b", "v1"), ..request.clone() };
             planner.ledger.claim_job(&other, Reuse::Never).await.unwrap();
         }
-        let ended = crash_after(calls, planner.make_stepwise().record_and_dispatch(decision, None)).is_some();
+        let ended = crash_after(calls, planner.make_stepwise().record_and_dispatch(decision, None, None)).is_some();
         planner.handle_event(event).await.unwrap();
         let rows = planner.ledger.table().rows.get();
         let requested = rows.iter().filter(|(_, (_, row))| row["status"] == "REQUESTED").map(|(key, _)| key);

@@ -44,6 +44,7 @@ impl SimulatedStack {
             etag: Some(etag),
             size: Some(size),
             sequencer: None,
+            uploaded_at: None,
             replayed_at,
         };
         self.uploads.bodies.lock().extend(vec![object.to_body(at, "Replay"); deliveries.into()]);
