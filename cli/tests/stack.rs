@@ -101,14 +101,17 @@ fn validate_warns_of_what_the_stack_may_not_use() {
     let folder = Folder::new("validate-stack");
     let buckets = &EVERYTHING[..1];
     insta::assert_snapshot!(folder.run_cli(buckets, &["validate", "CONFIG"]).0, @"
-    warning: rule `team` uses the bucket `team-artifacts`, which the stack may not use; add it to the template parameter ArtifactBuckets, or set `role_arn` to a role that may use it
+    warning: rule `team` uses the bucket `team-artifacts`, which the stack may not use
       --> automation.yaml: compilation.rules[1]
+      Fix: add it to the template parameter ArtifactBuckets, or set `role_arn` to a role that may use it
 
-    warning: rule `team` uses the KMS key `1234abcd-12ab-34cd-56ef-1234567890ab`, which the stack may not use; add it to the template parameter KmsKeyArns, or set `role_arn` to a role that may use it
+    warning: rule `team` uses the KMS key `1234abcd-12ab-34cd-56ef-1234567890ab`, which the stack may not use
       --> automation.yaml: compilation.rules[1]
+      Fix: add it to the template parameter KmsKeyArns, or set `role_arn` to a role that may use it
 
-    warning: rule `team` sets `vpc`, but the stack's compilation role may not use a VPC; set the template parameter CompilationVpc to true, or set `role_arn`
+    warning: rule `team` sets `vpc`, but the stack's compilation role may not use a VPC
       --> automation.yaml: compilation.rules[1]
+      Fix: set the template parameter CompilationVpc to true, or set `role_arn`
 
     automation.yaml is valid: 2 rules (3 targets); 3 warnings
     ");
@@ -170,7 +173,7 @@ fn validate_warns_of_packages_the_stack_cannot_compile() {
     assert_eq!(text.matches(unreadable).count(), 2, "{text}");
     assert!(text.contains("rule `other` names the model package group `other`, which does not exist"), "{text}");
     let many = "model_package_group of rule `many-all` matches more than 50 model package groups, so that none of them is \
-                compiled; write a narrower glob, or several rules";
+                compiled\n  --> automation.yaml: compilation.rules[3]\n  Fix: write a narrower glob, or several rules\n";
     assert!(text.contains(many), "{text}");
     rules(&format!("role_arn: '{role}', "));
     let (text, _) = folder.run_cli(&[("CompilationRoleArns", role)], &["validate", "CONFIG"]);
@@ -198,8 +201,8 @@ fn groups_of_another_account_or_region_are_errors() {
         let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
         let expected = format!(
             "`arn:aws:sagemaker:{place}:model-package-group/resnet` of rule `registry` is not in the account 123456789012 \
-             and Region eu-west-1 of the stack; name a group of that account and Region, or add the rule to a stack in \
-             account {account} and Region {region}\n"
+             and Region eu-west-1 of the stack\n  --> automation.yaml: compilation.rules[0].model_package_group\n  Fix: name \
+             a group of that account and Region, or add the rule to a stack in account {account} and Region {region}\n"
         );
         assert!(text.contains(&expected) && status == 1, "{text}");
     }

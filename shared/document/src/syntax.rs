@@ -53,11 +53,10 @@ fn describe_error(error: &Error, source: &SourceText<'_>) -> ConfigFinding {
             "expected an alias to a value defined before, found an alias inside its own value",
             "remove it",
         ),
-        Error::UnsupportedTag { .. } if source.is_secret() => describe_secret(),
+        Error::UnsupportedTag { .. } | Error::NonFiniteFloat { .. } if source.is_secret() => describe_secret(),
         Error::UnsupportedTag { tag, .. } => {
             ConfigFinding::new(format!("expected a value without a YAML tag, found `{tag}`"), "remove the tag")
         }
-        Error::NonFiniteFloat { .. } if source.is_secret() => describe_secret(),
         Error::NonFiniteFloat { value, .. } => {
             ConfigFinding::new(format!("expected a finite number, found `{value}`"), "put it in quotes if it is text")
         }

@@ -267,6 +267,7 @@ fn model_row(source: Value, jobs: Vec<JobName>, state: ModelState) -> ModelRow {
         problems: vec![Problem::new("p", "a problem", "a fix")],
         warnings: vec![Warning::new("w", "a warning")],
         planned_at: Timestamp::UNIX_EPOCH,
+        uploaded_at: Some(Timestamp::UNIX_EPOCH),
         sequencer: Some(Sequencer::from("0A".to_owned())),
         stops_older: true,
         last_replay: Some(Timestamp::UNIX_EPOCH),

@@ -103,8 +103,8 @@ mod tests {
         insta::assert_snapshot!(messages.join("\n"), @r#"
         the object metadata `neo-framework: caffe` is not valid: expected one of TENSORFLOW, KERAS, MXNET, ONNX, PYTORCH, XGBOOST, TFLITE, DARKNET, SKLEARN, found `caffe`
         the object metadata `neo-inputs: {` is not valid: expected JSON such as {"data":[1,3,224,224]}, found `{`
-        the object metadata `neo-targets: ml_c5,toaster` is not valid: expected a target device, found `toaster`; known: lambda, ml_m4, ml_m5, ml_m6g, ml_c4, ml_c5, ml_c6g, ml_p2, ml_p3, ml_g4dn, ml_inf1, ml_inf2, ml_trn1, ml_eia2, jetson_tx1, jetson_tx2, jetson_nano, jetson_xavier, rasp3b, rasp4b, imx8qm, deeplens, rk3399, rk3288, aisage, sbe_c, qcs605, qcs603, sitara_am57x, amba_cv2, amba_cv22, amba_cv25, x86_win32, x86_win64, coreml, jacinto_tda4vm, imx8mplus
-        the object metadata `neo-shape: 1` is not valid: expected a known key, found `neo-shape`; known: neo-framework, neo-framework-version, neo-inputs, neo-targets
+        the object metadata `neo-targets: ml_c5,toaster` is not valid: expected a target device, found `toaster`; write one of lambda, ml_m4, ml_m5, ml_m6g, ml_c4, ml_c5, ml_c6g, ml_p2, ml_p3, ml_g4dn, ml_inf1, ml_inf2, ml_trn1, ml_eia2, jetson_tx1, jetson_tx2, jetson_nano, jetson_xavier, rasp3b, rasp4b, imx8qm, deeplens, rk3399, rk3288, aisage, sbe_c, qcs605, qcs603, sitara_am57x, amba_cv2, amba_cv22, amba_cv25, x86_win32, x86_win64, coreml, jacinto_tda4vm, imx8mplus
+        the object metadata `neo-shape: 1` is not valid: expected a known key, found `neo-shape`; write one of neo-framework, neo-framework-version, neo-inputs, neo-targets
         the object metadata `neo-framework-version: 2` is not valid: expected a framework version such as "2.0" (a digit, a dot, then letters, digits or dots; 3 to 10 characters), found `2`
         "#);
     }

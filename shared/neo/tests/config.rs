@@ -21,14 +21,14 @@ fn ten_errors_in_300_lines_are_reported_at_their_lines() {
     assert_eq!(lines, marked, "{error}");
     insta::assert_snapshot!(error, @r#"
     compilation.rules[2].keys (line 35, column 13): expected a glob pattern for object keys, found `team-02/[`: `[` is not closed; write [[] to match the character itself
-    compilation.rules[4].name (line 58, column 13): `team-03` is already used by an earlier rule; rule names must be unique
-    compilation.rules[6].framwork (line 85, column 7): unknown key `framwork`; did you mean `framework`?
+    compilation.rules[4].name (line 58, column 13): `team-03` is already used by an earlier rule; give each rule its own name
+    compilation.rules[6].framwork (line 85, column 7): unknown key `framwork`; write `framework`
     compilation.rules[8].inputs.data[1] (line 110, column 27): expected a whole number from 1 to 2147483647, found `three`
     compilation.rules[10].max_runtime_seconds (line 135, column 28): expected a whole number from 1 to 2147483647, found 0
-    compilation.rules[12].targets[0].device (line 163, column 19): expected a target device, found `jetson_nanno`; did you mean `jetson_nano`?
+    compilation.rules[12].targets[0].device (line 163, column 19): expected a target device, found `jetson_nanno`; write `jetson_nano`
     compilation.rules[14].targets[1].compiler_options.cuda-ver (line 189, column 74): expected a version x.y in quotes, such as "10.2", found 10.2
     compilation.rules[16].targets[2] (line 214, column 11): expected either `device` or `platform`, found both; remove one
-    compilation.rules[18].targets[1].output (line 239, column 19): expected a known placeholder, found `{jbo}`; known: key, stem, folder, rule, target, version, job
+    compilation.rules[18].targets[1].output (line 239, column 19): expected a known placeholder, found `{jbo}`; write one of key, stem, folder, rule, target, version, job
     compilation.rules[20].on_new_version (line 264, column 23): expected keep or stop, found `replace`
     "#);
 }
@@ -102,9 +102,9 @@ images: []
 ";
     let (_, warnings) = parse_document(text).unwrap();
     insta::assert_snapshot!(warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @"
-    compilation.rules[0].targets[0] (line 4, column 43): `deeplens` is retired; use the platform LINUX, X86_64, INTEL_GRAPHICS instead
-    compilation.rules[0].targets[1] (line 4, column 65): `jetson_orin` is not a target known to this release; it is passed to SageMaker unchanged
-    compilation.rules[1].targets[0] (line 5, column 46): the compiler option `novel-option` is not documented for ml_c5; it is passed to SageMaker unchanged
+    compilation.rules[0].targets[0] (line 4, column 43): `deeplens` is retired; use the platform LINUX, X86_64, INTEL_GRAPHICS
+    compilation.rules[0].targets[1] (line 4, column 65): `jetson_orin` is not a target known to this release: it is passed to SageMaker unchanged; choose a target listed by `automation targets`, or ignore this warning if SageMaker supports it by now
+    compilation.rules[1].targets[0] (line 5, column 46): the compiler option `novel-option` is not documented for ml_c5: it is passed to SageMaker unchanged; remove it, or ignore this warning if SageMaker supports it by now
     compilation.rules[1] (line 5, column 7): rule `later` is never reached: rule `all` matches its keys first; reorder the rules or change their keys
     ");
 }
