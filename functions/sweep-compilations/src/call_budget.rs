@@ -75,3 +75,19 @@ impl CallBudget {
         Some(result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn call_without_an_answer_is_cut_off() {
+        let mut budget = CallBudget::new(Duration::from_mins(1), Duration::ZERO);
+        budget.end = Instant::now() + Duration::from_millis(20);
+        let call = budget.make_call(std::future::pending::<Result<(), CallError>>());
+        let answer = timeout(Duration::from_secs(5), call).await.unwrap().unwrap();
+        assert_eq!(answer.unwrap_err().kind, CallErrorKind::Unanswered);
+    }
+}

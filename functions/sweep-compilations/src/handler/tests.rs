@@ -213,6 +213,8 @@ async fn failed_call_does_not_prevent_the_next_step() {
     sweeper.jobs.failures.push(CallErrorKind::Denied);
     let report = sweeper.run_sweep(MINUTE).await.unwrap();
     assert_eq!((report.unanswered, report.sent), (1, 1), "expected the list to be read");
+    let sweeper = create_sweeper(NOW);
+    sweeper.ledger.record_observation(&job_description("running", JobStatus::Starting)).await.unwrap();
     sweeper.jobs.failures.update(|failures| failures.extend([CallErrorKind::Denied; 2]));
     assert!(sweeper.run_sweep(MINUTE).await.is_err(), "expected a list that is refused to be a failure");
     assert!(sweeper.ledger.read_sweep_position().await.unwrap().is_some(), "expected the position to be recorded");
