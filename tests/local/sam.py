@@ -1,6 +1,7 @@
 """Runs the SAM CLI against the local endpoint."""
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -43,9 +44,14 @@ def _run_sam(state: Path, env: Mapping[str, str], *arguments: str) -> None:
 
 
 def build_functions(state: Path, env: Mapping[str, str]) -> None:
-    """Packs the functions that cargo built for this machine into a release folder, as `make release` does."""
-    _run_sam(state, {**env, "FUNCTIONS_FOR": "host"}, "build", "--build-dir", str(state / "build"))
-    arguments = [state / "build", _find_architecture(), state / "release"]
+    """Packs the functions into a release folder, as `make release` does.
+
+    These are the ones that cargo built for this machine; with FUNCTIONS_FOR=aws, the binaries for AWS.
+    """
+    architecture = _find_architecture()
+    build = {"FUNCTIONS_FOR": os.environ.get("FUNCTIONS_FOR", "host"), "ARCHITECTURE": architecture}
+    _run_sam(state, {**env, **build}, "build", "--build-dir", str(state / "build"))
+    arguments = [state / "build", architecture, state / "release"]
     packed = subprocess.run(
         [sys.executable, ROOT / "functions/package_release.py", *arguments], capture_output=True, text=True
     )
