@@ -24,7 +24,7 @@ fn read_cases() -> Vec<WrongDocument> {
             let (wrong, right) = line["=> ".len()..].split_once(" => ").unwrap();
             (wrong.replace('⏎', "\n"), right.replace('⏎', "\n"))
         });
-        let document = lines.iter().map(|line| format!("{line}\n")).collect();
+        let document = lines.iter().flat_map(|line| [line, "\n"]).collect();
         WrongDocument { title: title.trim_end_matches(" [schema accepts]"), document, edits: edits.collect() }
     });
     cases.collect()
