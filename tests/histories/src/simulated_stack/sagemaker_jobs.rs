@@ -93,16 +93,31 @@ impl SimulatedStack {
         statuses.any(|status| !status.is_terminal())
     }
 
-    /// Checks that a stop that was processed has stopped its job.
+    /// Checks that a stop that was processed has stopped its job, or that the request for the job is
+    /// delivered again: SageMaker did not show the job yet, and that delivery stops it.
     pub(super) fn check_stop(&self, body: Option<&str>) {
-        let Some(Ok(Event::Stop(stop))) = body.map(Event::parse) else { return };
-        let jobs = self.jobs.jobs.lock();
-        let status = jobs.get(&stop.job_name).map(|job| job.status);
+        let job = match body.map(Event::parse) {
+            Some(Ok(Event::Stop(stop))) => stop.job_name,
+            Some(Ok(Event::Compilation(request))) if self.is_cancelled(request.job_name.as_str()) => {
+                request.job_name.to_string()
+            }
+            _ => return,
+        };
+        let is_requested = |body: &String| matches!(Event::parse(body), Ok(Event::Compilation(request)) if request.job_name.as_str() == job);
+        if self.requests.bodies.lock().iter().any(is_requested) {
+            return;
+        }
+        let status = self.jobs.jobs.lock().get(&job).map(|job| job.status);
         assert!(
             status.is_none_or(|status| status == JobStatus::Stopping || status.is_terminal()),
-            "{} was not stopped: {status:?}",
-            stop.job_name
+            "{job} was not stopped: {status:?}"
         );
+    }
+
+    /// Whether the ledger has a job as stopped.
+    fn is_cancelled(&self, job: &str) -> bool {
+        let rows = self.table.rows.lock();
+        rows.get(&format!("job#{job}")).is_some_and(|(_, row)| row["status"] == "STOPPED")
     }
 }
 
