@@ -157,7 +157,7 @@ pub(crate) enum CliCommand {
     Doctor(DoctorArgs),
     /// List messages in a dead-letter queue and redrive them
     Redrive(RedriveArgs),
-    /// Send uploads to the stack that it never answered, that were rejected, or that failed
+    /// Have uploads planned again that were rejected, that failed, or that got no answer
     Replay(ReplayArgs),
     /// Print the JSON Schema of automation.yaml
     Schema,
@@ -557,7 +557,7 @@ Examples:
 Not checked, with the command that does:
   what the roles of the functions may do   aws iam simulate-principal-policy
   whether e-mail arrives                   aws sns publish --topic-arn TOPIC --message test
-  the whole way of an upload               automation status s3://… --watch
+  whether an upload is compiled            automation status s3://… --watch
 
 Exit status:
   0  every check passed

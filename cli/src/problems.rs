@@ -25,7 +25,32 @@ pub(crate) fn print_warnings<'a>(
 ) -> Result<(), CliError> {
     for Warning { code, warning, .. } in warnings {
         let warning = escape_line(warning);
+        let (warning, fix) = split_fix(&warning);
         out.print_line(format_args!("{indent}{WARNING}warning{WARNING:#}: {warning} [{code}]"))?;
+        if let Some(fix) = fix {
+            out.print_line(format_args!("{indent}  Fix: {fix}"))?;
+        }
     }
     Ok(())
+}
+
+/// Separates a warning from its fix, which begins at the last `Fix: `: what is quoted before it may
+/// contain anything.
+fn split_fix(warning: &str) -> (&str, Option<&str>) {
+    match warning.rsplit_once(". Fix: ") {
+        Some((warning, fix)) => (warning, Some(fix)),
+        None => (warning, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fix_of_a_warning_is_separated() {
+        assert_eq!(split_fix("it is odd. Fix: rename it"), ("it is odd", Some("rename it")));
+        assert_eq!(split_fix("`a. Fix: b` is odd. Fix: rename it"), ("`a. Fix: b` is odd", Some("rename it")));
+        assert_eq!(split_fix("it is odd"), ("it is odd", None));
+    }
 }

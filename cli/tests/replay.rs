@@ -116,7 +116,7 @@ fn dry_run_counts_uploads_and_sends_none() {
     2026-11-02 12:00:00 UTC  0      failed          vision/failed.tar.gz
     2026-11-20 12:00:00 UTC  0      never answered  vision/new.tar.gz
 
-    Left alone: 3 other uploads, compiled or being compiled
+    Not sent: 3 other uploads, compiled or being compiled
     3 uploads (1 never answered, 1 rejected, 1 failed) would be sent
     ");
     assert_eq!((status, sent.lock().unwrap().len()), (0, 0));

@@ -223,6 +223,9 @@ fn print_plan(plan: &CompilationPlan, role_arn: Option<&str>, out: &mut CliOutpu
     print_problems(out, "", &plan.problems)?;
     print_warnings(out, "", &plan.warnings)?;
     if !plan.targets.is_empty() {
+        if !plan.problems.is_empty() || !plan.warnings.is_empty() {
+            out.print_line("")?;
+        }
         print_overview(plan, out)?;
     }
     // A warning that all targets share is printed once.

@@ -218,7 +218,7 @@ fn print_uploads(found: &FoundUploads, out: &mut CliOutput) -> Result<(), CliErr
     }
     if found.unchanged > 0 {
         let others = format_count(found.unchanged, "other upload");
-        out.print_line(format_args!("Left alone: {others}, compiled or being compiled"))?;
+        out.print_line(format_args!("Not sent: {others}, compiled or being compiled"))?;
     }
     Ok(())
 }

@@ -110,10 +110,24 @@ fn print_target(row: &TargetRow, out: &mut CliOutput) -> Result<(), CliError> {
     table.print_to(out)?;
     out.print_line("")?;
     match row.option_names() {
-        Some(names) => out.print_line(format_args!("  compiler options  {}", names.join(", ")))?,
+        Some(names) => {
+            let names = names.join(", ");
+            let legend = if names.contains('*') { "  (* required)" } else { "" };
+            out.print_line(format_args!("  compiler options  {names}{legend}"))?;
+        }
         None => out.print_line("  compiler options  command-line flags of the Neuron compiler, as one string")?,
     }
-    out.print_line(format_args!("  source            {}", row.source))
+    out.print_line(format_args!("  source            {}", describe_source(row.source)))
+}
+
+/// Writes out the sources of a row, which the table abbreviates.
+fn describe_source(source: &str) -> String {
+    let describe = |part: &str| match part {
+        "cloud" => "developer guide, instance types".to_owned(),
+        "edge" => "developer guide, edge devices".to_owned(),
+        other => other.replacen("API", "API reference", 1),
+    };
+    source.split("; ").map(describe).collect::<Vec<_>>().join("; ")
 }
 
 fn to_json(row: &TargetRow) -> Value {

@@ -128,7 +128,7 @@ pub(super) async fn check_dead_letter_queues(examination: &Examination<'_>) -> V
 /// Checks that no request has been waiting for a quota for long.
 pub(super) async fn check_parked_requests(examination: &Examination<'_>) -> Vec<Finding> {
     let tables = examination.stack.outputs.get("LedgerTableName");
-    examine_each("parked-requests", "no request has been waiting for a quota for an hour", tables, async |table| {
+    examine_each("parked-requests", "no request has waited for a quota for more than an hour", tables, async |table| {
         let parked = examination.session.aws().ledger(table).summarize_parked().await?;
         let is_old = |oldest: Timestamp| Timestamp::now().duration_since(oldest) > MAX_WAIT;
         Ok(parked.oldest.filter(|oldest| is_old(*oldest)).map(|oldest| Defect {

@@ -59,7 +59,7 @@ pub(super) async fn check_bucket_events(examination: &Examination<'_>) -> Vec<Fi
 /// Checks that the rules are enabled.
 pub(super) async fn check_rules(examination: &Examination<'_>) -> Vec<Finding> {
     let rules = examination.find_resources("AWS::Events::Rule");
-    let passed = format!("enabled: {}", format_count(rules.len(), "EventBridge rule"));
+    let passed = format!("every EventBridge rule is enabled ({})", rules.len());
     examine_each("rules", passed, rules, async |rule| {
         // A rule of another bus is `bus|rule`.
         let id = &rule.physical_id;
@@ -79,7 +79,7 @@ pub(super) async fn check_rules(examination: &Examination<'_>) -> Vec<Finding> {
 /// Checks that the functions read their queues.
 pub(super) async fn check_event_source_mappings(examination: &Examination<'_>) -> Vec<Finding> {
     let mappings = examination.find_resources("AWS::Lambda::EventSourceMapping");
-    let passed = format!("enabled: {}", format_count(mappings.len(), "event source mapping"));
+    let passed = format!("every event source mapping is enabled ({})", mappings.len());
     examine_each("event-source-mappings", passed, mappings, async |mapping| {
         let path = format!("/2015-03-31/event-source-mappings/{}", encode_value(&mapping.physical_id));
         let answer = examination.call_get(LAMBDA, "GetEventSourceMapping", path).await?;
@@ -94,7 +94,7 @@ pub(super) async fn check_event_source_mappings(examination: &Examination<'_>) -
 /// Checks that the schedules are enabled.
 pub(super) async fn check_schedules(examination: &Examination<'_>) -> Vec<Finding> {
     let groups = examination.find_resources("AWS::Scheduler::ScheduleGroup");
-    examine_each("schedules", "enabled: all schedules", groups, async |group| {
+    examine_each("schedules", "every schedule is enabled", groups, async |group| {
         let path = format!("/schedules?ScheduleGroup={}&MaxResults=100", encode_value(&group.physical_id));
         let answer = examination.call_get(SCHEDULER, "ListSchedules", path).await?;
         let schedules = answer["Schedules"].as_array().map(Vec::as_slice).unwrap_or_default();
