@@ -1,5 +1,6 @@
 """Implements `make demo`: uploads three archives, prints each event, then checks the results."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -147,11 +148,11 @@ class Demo:
         """Returns the descriptions of this run's compilation jobs."""
         sagemaker = self._stack.client("sagemaker")
         pages = sagemaker.get_paginator("list_compilation_jobs").paginate(SortBy="CreationTime")
-        described = (
-            sagemaker.describe_compilation_job(CompilationJobName=job["CompilationJobName"])
-            for page in pages
-            for job in page["CompilationJobSummaries"]
-        )
+        described = []
+        for summary in (summary for page in pages for summary in page["CompilationJobSummaries"]):
+            # SageMaker lists a new job some seconds before it describes it.
+            with contextlib.suppress(sagemaker.exceptions.ResourceNotFound):
+                described.append(sagemaker.describe_compilation_job(CompilationJobName=summary["CompilationJobName"]))
         return [job for job in described if f"/{self._folder}/" in job.get("InputConfig", {}).get("S3Uri", "")]
 
     def _has_artifact(self, job: dict[str, Any]) -> bool:
