@@ -119,7 +119,8 @@ async fn download_and_inspect(
     Ok(InspectedArchive { inspection, size: size.unwrap_or(read), object: Some(s3_object) })
 }
 
-/// A progress bar in bytes; hidden if stderr is not a terminal, or the size is small.
+/// A progress bar in bytes, shown at once, because the first part of an upload may take a minute;
+/// hidden if stderr is not a terminal, or the size is small.
 pub(crate) fn create_bar(size: Option<u64>) -> ProgressBar {
     if !io::stderr().is_terminal() || size.is_some_and(|size| size < MIN_SIZE_FOR_BAR) {
         return ProgressBar::hidden();
@@ -134,6 +135,7 @@ pub(crate) fn create_bar(size: Option<u64>) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
+    bar.tick();
     bar
 }
 

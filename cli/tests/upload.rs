@@ -162,6 +162,40 @@ fn json_of_upload_has_the_plan() {
     assert_eq!((&json["error"]["code"], status), (&"usage".into(), 2));
 }
 
+/// Whether this text, of a terminal or a file, has a progress bar.
+fn has_bar(text: &str) -> bool {
+    text.contains(" MiB of ") || text.contains('\x1b')
+}
+
+#[test]
+fn bars_are_shown_on_a_terminal_only_and_removed() {
+    let folder = Folder::new("upload-bars");
+    let (archive, config, result) =
+        (folder.0.join("a.tar.gz"), folder.0.join("automation.yaml"), folder.0.join("result"));
+    let members: [(&str, &[u8]); 2] = [("model.onnx", &read_squeezenet()), ("noise.bin", &noise())];
+    fs::write(&archive, build_archive(&members)).unwrap();
+    let (archive, config) = (archive.to_str().unwrap(), config.to_str().unwrap());
+    let inspect: &[&str] = &["inspect", archive];
+    let redirection = format!(">{}", result.display());
+    let upload: &[&str] = &["upload", archive, "s3://models/vision/", "--config", config, "--yes"];
+    for (command, bars) in [(inspect, 1), (upload, 2)] {
+        let (url, _) = serve_s3(None);
+        let (expected, status) = run_automation(&url, command);
+        assert!(!has_bar(&expected) && status == 0, "{expected}");
+        // The terminal gets stderr only: the bars.
+        let (shown, status) = run_on_terminal(&url, &[command, &[&redirection]].concat(), "");
+        assert_eq!((fs::read_to_string(&result).unwrap(), status), (expected, 0), "{shown:?}");
+        assert_eq!(shown.matches(" 0 B of 20.12 MiB ").count(), bars, "{shown:?}");
+        assert!(shown.contains("16.00 MiB of 20.12 MiB ") || bars == 1, "{shown:?}");
+        // The last one is erased, and nothing is drawn after it.
+        assert_eq!(shown.rsplit_once("\x1b[2K").unwrap().1.trim(), "", "{shown:?}");
+    }
+    let small = build_archive(&[("model.onnx", &read_squeezenet())]);
+    fs::write(archive, small).unwrap();
+    let (shown, status) = run_on_terminal("", &[inspect, &[&redirection]].concat(), "");
+    assert_eq!((shown.as_str(), status), ("", 0));
+}
+
 #[test]
 fn a_large_archive_is_sent_in_parts() {
     let folder = Folder::new("upload-parts");

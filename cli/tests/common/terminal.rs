@@ -6,10 +6,11 @@ use std::{
 };
 
 /// Runs `automation` on a terminal (that of `script`) and types the answer; returns what the terminal
-/// shows and the exit status.
+/// shows and the exit status. The arguments can end with a redirection, such as `>file`.
 pub fn run_on_terminal(url: &str, args: &[&str], answer: &str) -> (String, i32) {
+    let quote = |word: &&str| if word.contains('>') { (*word).to_owned() } else { format!("'{word}'") };
     let words = [&[env!("CARGO_BIN_EXE_automation")], args].concat();
-    let words: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+    let words: Vec<_> = words.iter().map(quote).collect();
     let mut child = Command::new("script")
         .args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"])
         .envs([("AWS_ENDPOINT_URL", url), ("AWS_REGION", "eu-west-1")])
