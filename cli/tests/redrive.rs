@@ -33,7 +33,8 @@ struct Queue {
 impl Queue {
     fn message(&self, number: usize) -> Value {
         let mut message = json!({ "MessageId": format!("m-{number}"), "ReceiptHandle": number.to_string(),
-            "Body": number.to_string(), "Attributes": { "SentTimestamp": "1790000000000" } });
+            "Body": number.to_string(),
+            "Attributes": { "SentTimestamp": "1790000000000", "AWSTraceHeader": format!("Root=1-{number}") } });
         if let Some((_, cause)) = self.cause.filter(|(with_cause, _)| *with_cause == number) {
             message["MessageAttributes"] = json!({ "cause": { "DataType": "String", "StringValue": cause } });
         }
@@ -45,6 +46,10 @@ impl Queue {
         if let Some(number) = number {
             if self.rejected.contains(&(operation, number)) {
                 return Err(format!("message {number} is rejected"));
+            }
+            let trace = &request["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"];
+            if operation == "SendMessage" && trace != &format!("Root=1-{number}") {
+                return Err(format!("message {number} lost its trace"));
             }
             self.done.push((operation.to_owned(), number));
         }

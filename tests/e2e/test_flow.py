@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.local.models import build_archive, read_input_shapes, read_light_model
+from tests.local.recursion import read_lineage
 
 from .harness import THREE_TARGETS, Harness, target_name, wait_until
 
@@ -110,3 +111,25 @@ def test_quota_error_delays_a_request_without_losing_it(harness: Harness) -> Non
 
     assert wait_until(is_summarized), "the request was not released"
     assert [job["status"] for job in harness.wait_for_summary(key)["jobs"]] == ["COMPLETED"]
+
+
+def test_trace_goes_on_through_the_queues(harness: Harness) -> None:
+    """Messages of functions carry the trace header of the invocation, which goes on to what they cause."""
+    functions, sqs = harness.stack.client("lambda"), harness.stack.client("sqs")
+    plan, start, relay = (harness.stack.resources[f"{name}Compilation"] for name in ("Plan", "Start", "Relay"))
+    [mapping] = functions.list_event_source_mappings(FunctionName=relay)["EventSourceMappings"]
+    queue, seen = {"QueueUrl": harness.stack.resources["JobStatesQueue"], "VisibilityTimeout": 0}, list[str]()
+
+    def has_both_functions() -> bool:
+        received = sqs.receive_message(**queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["AWSTraceHeader"])
+        seen.extend(message.get("Attributes", {}).get("AWSTraceHeader", "") for message in received.get("Messages", []))
+        return any({plan, start} <= read_lineage(trace).keys() for trace in seen)
+
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        key = harness.object_key("three", "traced")
+        harness.upload_archive(key)
+        assert wait_until(has_both_functions), seen
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    harness.wait_for_summary(key)

@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
-    types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName},
+    types::{
+        Message, MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
+        MessageSystemAttributeValue, QueueAttributeName,
+    },
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -110,6 +113,13 @@ impl DeadLetter {
         }
         Ok(kept)
     }
+
+    /// The AWS X-Ray trace it belongs to, which is redriven too. A function's own messages need no
+    /// such attribute: SQS sets it from the header that the SDK sends in a function.
+    fn trace(&self) -> Option<MessageSystemAttributeValue> {
+        let header = self.message.attributes()?.get(&MessageSystemAttributeName::AwsTraceHeader)?;
+        MessageSystemAttributeValue::builder().data_type("String").string_value(header).build().ok()
+    }
 }
 
 /// A dead-letter queue.
@@ -179,14 +189,16 @@ impl DeadLetterQueue {
     /// sent to.
     pub async fn send_to_source(&self, message: &DeadLetter) -> Result<String, CallError> {
         let url = self.find_destination(message).await?;
-        self.client
+        let mut copy = self
+            .client
             .send_message()
             .queue_url(&url)
             .message_body(message.body())
-            .set_message_attributes(Some(message.kept_attributes()?))
-            .send()
-            .await
-            .map_err(|error| CallError::from_sdk("SendMessage", error))?;
+            .set_message_attributes(Some(message.kept_attributes()?));
+        if let Some(trace) = message.trace() {
+            copy = copy.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, trace);
+        }
+        copy.send().await.map_err(|error| CallError::from_sdk("SendMessage", error))?;
         Ok(url)
     }
 
