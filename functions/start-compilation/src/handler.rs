@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use automation::event::{Event, JobObservation, Observer, StopRequest};
-use ledger::{Ledger, LedgerTable, PERMISSION_RETRY};
+use ledger::{CreateCall, Ledger, LedgerTable, MAX_UNSEEN, PERMISSION_RETRY};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelSource, NOT_APPROVED};
 use sagemaker::{
     compilation_jobs::{CompilationJobs, CreateJobError},
@@ -15,10 +15,6 @@ use sagemaker::{
 };
 use tracing::{info, warn};
 use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender};
-
-/// Calls after which a request is rejected although SageMaker may have accepted it: until then, it
-/// may not show a job yet whose response was lost, or an approval. It shows both within seconds.
-const MAX_LOOKS: u32 = 3;
 
 /// How long a request waits whose version is not approved.
 const APPROVAL_RETRY: Duration = Duration::from_secs(5);
@@ -48,11 +44,14 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
 
     async fn start_job(&self, request: &CompilationRequest) -> Result<(), Failure> {
         let job = request.job_name.as_str();
-        if let Some(known) = self.ledger.find_job(&request.job_name).await?.filter(|row| row.status.is_terminal()) {
+        let call = self.ledger.record_create_call(request).await?;
+        let known = call.row();
+        if known.status.is_terminal() {
             if known.status == JobStatus::Stopped {
                 // Another delivery may have created it nevertheless, and crashed before it could
                 // stop it.
-                if self.ledger.may_be_unseen(&known) && self.jobs.describe_job(job).await?.is_none() {
+                let may_exist = known.unseen > 0 && self.ledger.may_be_unseen(known);
+                if may_exist && self.jobs.describe_job(job).await?.is_none() {
                     return Err(Failure::busy(format!("SageMaker may not show the stopped job {job} yet")));
                 }
                 self.request_stop(job).await?;
@@ -63,36 +62,31 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         match self.find_missing_approval(request).await {
             Ok(None) => {}
             Ok(Some(reason)) => {
-                self.reject_unapproved(request, &reason).await?;
+                self.reject_unapproved(&call, &reason).await?;
                 return self.send_observation(job).await;
             }
             Err(error) if error.kind == CallErrorKind::Denied => {
-                self.reject_unpermitted(request, error.to_string()).await?;
+                self.reject_unpermitted(&call, error.to_string()).await?;
                 return self.send_observation(job).await;
             }
             Err(error) => return Err(error.into()),
         }
         match self.jobs.create_job(request, &self.role_arn).await {
             Ok(()) => {
-                self.record_started(request).await?;
+                self.record_started(&call).await?;
                 info!(job, target = %request.target, "Compilation job started");
             }
-            Err(CreateJobError::Exists) => self.check_existing_job(request).await?,
-            Err(CreateJobError::Rejected(reason)) => self.record_rejection(request, &reason).await?,
-            Err(CreateJobError::NotPermitted(reason)) => self.reject_unpermitted(request, reason).await?,
+            Err(CreateJobError::Exists) => self.check_existing_job(&call).await?,
+            Err(CreateJobError::Rejected(reason)) => self.record_rejection(&call, &reason).await?,
+            Err(CreateJobError::NotPermitted(reason)) => self.reject_unpermitted(&call, reason).await?,
             Err(CreateJobError::Call(error))
                 if error.kind == CallErrorKind::Quota
-                    && self.ledger.park_refused_request(request, &error.message).await? =>
+                    && self.ledger.park_refused_request(&call, &error.message).await? =>
             {
                 info!(job, reason = error.message, "Compilation request parked until another job finishes");
                 return Ok(());
             }
-            Err(CreateJobError::Call(error)) => {
-                if error.kind == CallErrorKind::Unanswered {
-                    self.ledger.record_unseen_job(&request.job_name).await?;
-                }
-                return Err(error.into());
-            }
+            Err(CreateJobError::Call(error)) => return Err(error.into()),
         }
         self.send_observation(job).await
     }
@@ -113,34 +107,31 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
     }
 
     /// Records that a version is not approved, once SageMaker has said so several times: what it
-    /// describes may be older than the approval, and than a job that another delivery has created.
-    async fn reject_unapproved(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
-        let looks = self.ledger.record_unseen_job(&request.job_name).await?;
-        if (1..=MAX_LOOKS).contains(&looks) {
-            info!(
-                job = request.job_name.as_str(),
-                reason, looks, "Compilation request waits: the version is not approved"
-            );
+    /// describes may be older than the approval.
+    async fn reject_unapproved(&self, call: &CreateCall<'_>, reason: &str) -> Result<(), Failure> {
+        if call.row().status == JobStatus::Requested && call.number() <= MAX_UNSEEN {
+            let job = call.request().job_name.as_str();
+            info!(job, reason, "Compilation request waits: the version is not approved");
             return Err(Failure::Deferred { cause: reason.to_owned(), backoff: Backoff::Fixed(APPROVAL_RETRY) });
         }
-        self.record_rejection(request, reason).await
+        self.record_rejection(call, reason).await
     }
 
     /// Records that a call is not permitted, once that was so for some minutes: the permission may
     /// have been given a moment ago.
-    async fn reject_unpermitted(&self, request: &CompilationRequest, reason: String) -> Result<(), Failure> {
-        let job = request.job_name.as_str();
+    async fn reject_unpermitted(&self, call: &CreateCall<'_>, reason: String) -> Result<(), Failure> {
+        let job = call.request().job_name.as_str();
         if !self.ledger.record_refusal(job).await? {
             warn!(job, reason, "Compilation request not permitted; it is sent again");
             return Err(Failure::Deferred { cause: reason, backoff: Backoff::Fixed(PERMISSION_RETRY) });
         }
-        self.record_rejection(request, &reason).await
+        self.record_rejection(call, &reason).await
     }
 
     /// Records that a job was started; a job that was cancelled meanwhile is stopped.
-    async fn record_started(&self, request: &CompilationRequest) -> Result<(), Failure> {
-        let job = request.job_name.as_str();
-        if self.ledger.mark_job_accepted(request).await? == JobStatus::Stopped {
+    async fn record_started(&self, call: &CreateCall<'_>) -> Result<(), Failure> {
+        let job = call.request().job_name.as_str();
+        if self.ledger.mark_job_accepted(call).await? == JobStatus::Stopped {
             if self.jobs.describe_job(job).await?.is_none() {
                 return Err(not_shown_yet(job));
             }
@@ -152,10 +143,10 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
     async fn stop_job(&self, stop: StopRequest) -> Result<(), Failure> {
         let job = &stop.job_name;
         if self.jobs.describe_job(job).await?.is_none() {
-            let name = JobName::from(job.clone());
-            self.ledger.cancel_job(&name).await?;
-            if self.ledger.find_job(&name).await?.is_some_and(|row| !row.status.is_terminal()) {
-                return Err(not_shown_yet(job));
+            match self.ledger.cancel_unseen_job(&JobName::from(job.clone())).await? {
+                Some(JobStatus::Requested) => return Err(may_be_started(job)),
+                Some(status) if !status.is_terminal() => return Err(not_shown_yet(job)),
+                _ => {}
             }
         }
         // Another invocation may be creating a job that SageMaker does not know yet. Stopping a
@@ -180,36 +171,31 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         Ok(())
     }
 
-    /// Records why a request is rejected, unless the same request was accepted before and only its
-    /// response was lost: that job runs.
-    async fn record_rejection(&self, request: &CompilationRequest, reason: &str) -> Result<(), Failure> {
+    /// Records why a request is rejected, unless another call may have created its job: that job
+    /// runs, and SageMaker shows it soon.
+    async fn record_rejection(&self, call: &CreateCall<'_>, reason: &str) -> Result<(), Failure> {
+        let request = call.request();
         let job = request.job_name.as_str();
         let current = self.jobs.describe_job(job).await?;
         if current.as_ref().is_some_and(|current| is_same_job(request, current)) {
             info!(job, reason, "Compilation request rejected, but its job was started before");
-            return self.record_started(request).await;
+            return self.record_started(call).await;
         }
-        if current.is_none() && self.may_have_started(request).await? {
-            return Err(Failure::busy(format!("SageMaker may not show the job {job} yet, whose response was lost")));
+        if current.is_none() && call.may_be_repeated() {
+            return Err(may_be_started(job));
         }
-        match self.ledger.mark_job_rejected(request, reason).await? {
+        match self.ledger.mark_job_rejected(call, reason).await? {
+            JobStatus::Requested => return Err(may_be_started(job)),
             status if status.is_terminal() => warn!(job, reason, "Compilation request rejected"),
             status => info!(job, reason, %status, "Compilation request rejected, but its job was started before"),
         }
         Ok(())
     }
 
-    /// Whether an earlier call may have created the job without a response. Counts how often this
-    /// was asked: SageMaker shows the job soon, or never.
-    async fn may_have_started(&self, request: &CompilationRequest) -> Result<bool, Failure> {
-        let row = self.ledger.find_job(&request.job_name).await?;
-        let was_lost = row.is_some_and(|row| row.status == JobStatus::Requested && row.unseen > 0);
-        Ok(was_lost && self.ledger.record_unseen_job(&request.job_name).await? <= MAX_LOOKS)
-    }
-
     /// Checks whether the job that has the name of a request was started by the same request
     /// before. The name is the idempotency key.
-    async fn check_existing_job(&self, request: &CompilationRequest) -> Result<(), Failure> {
+    async fn check_existing_job(&self, call: &CreateCall<'_>) -> Result<(), Failure> {
+        let request = call.request();
         let job = request.job_name.as_str();
         let Some(current) = self.jobs.describe_job(job).await? else {
             let cause =
@@ -217,15 +203,19 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
             return Err(Failure::Transient(cause.into()));
         };
         if is_same_job(request, &current) {
-            self.record_started(request).await?;
+            self.record_started(call).await?;
             info!(job, "Compilation job was started before");
         } else {
             let reason = format!("a job named {job} exists for another model ({})", current.source);
-            self.ledger.mark_job_rejected(request, &reason).await?;
-            warn!(job, reason, "Compilation request rejected: its job name is taken");
+            self.record_rejection(call, &reason).await?;
         }
         Ok(())
     }
+}
+
+/// Another call may have created the job, and SageMaker does not show it yet.
+fn may_be_started(job: &str) -> Failure {
+    Failure::busy(format!("SageMaker may not show the job {job} yet, which an earlier call may have created"))
 }
 
 /// SageMaker may not find a job that it has just accepted, and a job that it does not find cannot

@@ -106,7 +106,7 @@ impl<T: LedgerTable> Ledger<T> {
         let withdraw = |row: Option<JobRow>| {
             let is_unused = |row: &JobRow| row.models.iter().all(|shared_by| shared_by == model);
             let row = row.filter(|row| row.status == JobStatus::Requested && is_unused(row))?;
-            Some(JobRow { ended_at: Some(now), ..row.with_status(JobStatus::Stopped, now) })
+            Some(row.with_withdrawal(now))
         };
         self.update_row(&job_key(name), withdraw).await.map(drop)
     }
@@ -162,49 +162,14 @@ impl<T: LedgerTable> Ledger<T> {
         row.ok_or_else(|| contended_error(&job_key(&name)))
     }
 
-    /// Records that SageMaker accepted the request of a job. Returns the current status, which is a
-    /// different one if the job was stopped in the meantime.
-    pub async fn mark_job_accepted(&self, request: &CompilationRequest) -> Result<JobStatus, CallError> {
-        let accept = |row: JobRow, now| {
-            let accepted = || JobRow { unseen: 0, ..row.clone().with_status(JobStatus::Starting, now) };
-            row.status.can_become(JobStatus::Starting).then(accepted)
-        };
-        self.advance_job(request, accept).await
-    }
-
-    /// Records that SageMaker rejected the request of a job, unless it accepted it from another
-    /// delivery: that job runs, though SageMaker may not show it yet. Returns the current status.
-    pub async fn mark_job_rejected(&self, request: &CompilationRequest, reason: &str) -> Result<JobStatus, CallError> {
-        let reject = |row: JobRow, now| {
-            (row.status == JobStatus::Requested).then(|| JobRow {
-                failure_reason: Some(reason.to_owned()),
-                ended_at: Some(now),
-                ..row.with_status(JobStatus::Rejected, now)
-            })
-        };
-        self.advance_job(request, reject).await
-    }
-
-    /// Withdraws a job that was not sent to SageMaker yet; any other job is unchanged.
+    /// Withdraws a job that SageMaker was not asked to create; any other job is unchanged.
     pub async fn cancel_job(&self, name: &JobName) -> Result<(), CallError> {
         let now = (self.clock)();
-        let stop = |row: Option<JobRow>| {
-            let waiting = row.filter(|row| row.status == JobStatus::Requested)?;
-            Some(JobRow { ended_at: Some(now), ..waiting.with_status(JobStatus::Stopped, now) })
+        let cancel = |row: Option<JobRow>| {
+            let waiting = row.filter(|row| row.status == JobStatus::Requested && row.unseen == 0)?;
+            Some(waiting.with_withdrawal(now))
         };
-        self.update_row(&job_key(name), stop).await.map(drop)
-    }
-
-    async fn advance_job(
-        &self,
-        request: &CompilationRequest,
-        advance: impl Fn(JobRow, Timestamp) -> Option<JobRow> + Sync,
-    ) -> Result<JobStatus, CallError> {
-        let now = (self.clock)();
-        let change =
-            |current: Option<JobRow>| advance(current.unwrap_or_else(|| JobRow::new_requested(request, now)), now);
-        let row = self.update_row(&job_key(&request.job_name), change).await?.row;
-        row.map(|row| row.status).ok_or_else(|| contended_error(&job_key(&request.job_name)))
+        self.update_row(&job_key(name), cancel).await.map(drop)
     }
 
     /// Replaces a failed job by its next attempt, in every model that shares it. Returns false if
@@ -239,9 +204,8 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(true)
     }
 
-    /// Records that SageMaker does not show a job, or an approval, which it may show soon. Returns
-    /// how often that was so since the job was requested or accepted; 0 if it has no row or has
-    /// ended.
+    /// Records that SageMaker does not show a job that it has accepted, which it may show soon.
+    /// Returns how often that was so; 0 if it has no row or has ended.
     pub async fn record_unseen_job(&self, name: &JobName) -> Result<u32, CallError> {
         let count = |row: Option<JobRow>| {
             let row = row.filter(|row| !row.status.is_terminal())?;

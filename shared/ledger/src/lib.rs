@@ -5,6 +5,7 @@ mod arrivals;
 mod bucket_passes;
 mod bursts;
 mod config_checks;
+mod create_calls;
 mod daily_jobs;
 mod dynamodb;
 mod histories;
@@ -23,6 +24,7 @@ mod waiting;
 pub use arrivals::{Sequencer, VersionOrder};
 pub use bucket_passes::{BucketPass, BucketRow};
 pub use bursts::BurstRow;
+pub use create_calls::{CreateCall, MAX_UNSEEN};
 pub use dynamodb::DynamoTable;
 pub use histories::{IdleUntil, RequestAnswer, UpdatedKind};
 pub use idempotency::Execution;
@@ -92,10 +94,11 @@ impl<T: LedgerTable> Ledger<T> {
             let revision = current.as_ref().map(|versioned| versioned.revision);
             let row = current.map(|versioned| versioned.row);
             let Some(changed) = change(row.clone()).map(LedgerRow::limit_size) else {
-                return Ok(UpdatedRow { row, written: false });
+                return Ok(UpdatedRow { row, revision, written: false });
             };
             if self.write_row(key, revision, &changed).await? {
-                return Ok(UpdatedRow { row: Some(changed), written: true });
+                let revision = Some(revision.unwrap_or(0) + 1);
+                return Ok(UpdatedRow { row: Some(changed), revision, written: true });
             }
         }
         Err(contended_error(key))
@@ -106,6 +109,8 @@ impl<T: LedgerTable> Ledger<T> {
 struct UpdatedRow<R> {
     /// The row as it is now; `None` if there is none.
     row: Option<R>,
+    /// Number of times the row was written; `None` if there is none.
+    revision: Option<u64>,
     /// Whether this update wrote it.
     written: bool,
 }

@@ -28,7 +28,9 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 use worker::{CallError, CallErrorKind, queue::Sender};
 
-use crate::{JobRow, Ledger, LedgerRow, LedgerTable, List, ListRange, QuotaWait, Versioned, WRITE_TRIES, job_key};
+use crate::{
+    CreateCall, JobRow, Ledger, LedgerRow, LedgerTable, List, ListRange, QuotaWait, Versioned, WRITE_TRIES, job_key,
+};
 
 /// The row in which earlier releases parked requests.
 const OLD_PARKED_KEY: &str = "parked#compilation-requests";
@@ -72,12 +74,18 @@ impl<T: LedgerTable> Ledger<T> {
         self.park_job(request, None).await
     }
 
-    /// Parks a request that SageMaker refused because of a quota, with SageMaker's message.
-    pub async fn park_refused_request(&self, request: &CompilationRequest, reason: &str) -> Result<bool, CallError> {
-        self.park_job(request, Some(reason)).await
+    /// Parks a request that SageMaker refused because of a quota, with SageMaker's message. If no
+    /// other call was made, SageMaker does not have the job.
+    pub async fn park_refused_request(&self, call: &CreateCall<'_>, reason: &str) -> Result<bool, CallError> {
+        self.park_job(call.request(), Some((call, reason))).await
     }
 
-    async fn park_job(&self, request: &CompilationRequest, reason: Option<&str>) -> Result<bool, CallError> {
+    async fn park_job(
+        &self,
+        request: &CompilationRequest,
+        refusal: Option<(&CreateCall<'_>, &str)>,
+    ) -> Result<bool, CallError> {
+        let reason = refusal.map(|(_, reason)| reason);
         let now = (self.clock)();
         let key = job_key(&request.job_name);
         let known: Option<JobRow> = self.read_row(&key).await?;
@@ -95,7 +103,9 @@ impl<T: LedgerTable> Ledger<T> {
             let earlier = row.quota_wait.clone();
             let since = earlier.as_ref().map_or(now, |wait| wait.since);
             let reason = reason.map(str::to_owned).or_else(|| earlier?.reason);
-            Some(JobRow { quota_wait: Some(QuotaWait { since, reason, turn: Some(turn) }), ..row })
+            let is_only_call = row.unseen == 1 && refusal.is_some_and(|(call, _)| call.number() == 1);
+            let unseen = if is_only_call { 0 } else { row.unseen };
+            Some(JobRow { unseen, quota_wait: Some(QuotaWait { since, reason, turn: Some(turn) }), ..row })
         };
         Ok(self.update_row(&key, park).await?.written)
     }

@@ -124,7 +124,8 @@ pub struct JobRow {
     /// stack.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub earlier_jobs: u32,
-    /// How often SageMaker did not show the job after it accepted it, before it showed it first.
+    /// How often SageMaker may have had the job without showing it: calls that may have created it,
+    /// and after that, looks for it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unseen: u32,
     /// Why the job failed or its request was rejected.
@@ -314,6 +315,11 @@ impl JobRow {
     pub(crate) fn with_status(mut self, status: JobStatus, now: Timestamp) -> Self {
         self.statuses.push(StatusSeen { status, at: now });
         Self { status, quota_wait: None, updated_at: now, ..self }
+    }
+
+    /// The job is not created any more.
+    pub(crate) fn with_withdrawal(self, now: Timestamp) -> Self {
+        Self { ended_at: Some(now), ..self.with_status(JobStatus::Stopped, now) }
     }
 
     /// What distinguishes the job from others for its target.

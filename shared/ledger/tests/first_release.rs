@@ -14,7 +14,7 @@ use model_archive::{Problem, Warning};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelSource};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use support::MemoryTable;
+use support::{MemoryTable, park_refused_request, reject_request};
 
 /// Rows of this release that the first one never reads, by the beginning of their keys.
 const NEW_ROWS: [&str; 2] = ["parked#turn", "waiting#"];
@@ -343,8 +343,8 @@ async fn first_release_reads_the_rows_of_this_one() {
             let request: CompilationRequest = serde_json::from_value(document).unwrap();
             ledger.claim_job(&request, Reuse::Running).await.unwrap();
             match status {
-                JobStatus::Requested => assert!(ledger.park_refused_request(&request, "quota").await.unwrap()),
-                JobStatus::Rejected => drop(ledger.mark_job_rejected(&request, "no").await.unwrap()),
+                JobStatus::Requested => park_refused_request(&ledger, &request, "quota").await,
+                JobStatus::Rejected => drop(reject_request(&ledger, &request, "no").await),
                 _ => drop(ledger.record_observation(&described_job(&request.job_name, status)).await.unwrap()),
             }
         }

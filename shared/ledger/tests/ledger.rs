@@ -12,7 +12,9 @@ use maintenance::{PendingUpdate, UpdateCalls, UpdateHistory};
 use model_archive::{Problem, Warning};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, Upload};
 use serde::{Deserialize, Serialize};
-use support::{MemoryTable, compilation_request, job_description, model_row, model_upload};
+use support::{
+    MemoryTable, accept_request, compilation_request, job_description, model_row, model_upload, reject_request,
+};
 use worker::{CallError, CallErrorKind, Clock, Failure};
 
 fn new_ledger() -> Ledger<MemoryTable> {
@@ -121,8 +123,8 @@ async fn late_observation_changes_nothing() {
 async fn rejected_request_stays_rejected() {
     let ledger = new_ledger();
     let request = request_for("v1");
-    ledger.mark_job_rejected(&request, "no such target").await.unwrap();
-    ledger.mark_job_accepted(&request).await.unwrap();
+    reject_request(&ledger, &request, "no such target").await;
+    accept_request(&ledger, &request).await;
     let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
     assert_eq!((row.status, row.failure_reason.as_deref()), (JobStatus::Rejected, Some("no such target")));
     assert_eq!(row.request, Some(request));
@@ -159,7 +161,7 @@ async fn texts_of_any_length_fit_into_an_item() {
     let ledger = new_ledger();
     let request = request_for("v1");
     ledger.claim_job(&request, Reuse::Never).await.unwrap();
-    ledger.mark_job_rejected(&request, &"no ".repeat(200_000)).await.unwrap();
+    reject_request(&ledger, &request, &"no ".repeat(200_000)).await;
     let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
     assert!(row.failure_reason.is_some_and(|reason| reason.starts_with("no no") && reason.len() < 10_000));
 
@@ -262,7 +264,7 @@ async fn later_job_of_a_name_gets_a_new_row() {
     assert!(!kept.is_outdated_by(JobStatus::Starting, job(2, JobStatus::Starting).created_at));
     // The name of a job of this stack is derived from its content.
     let request = request_for("v1");
-    ledger.mark_job_rejected(&request, "no").await.unwrap();
+    reject_request(&ledger, &request, "no").await;
     let own = ledger.find_job(&request.job_name).await.unwrap().unwrap();
     assert!(!own.is_outdated_by(JobStatus::Starting, job(9, JobStatus::Starting).created_at));
 }
@@ -291,10 +293,37 @@ async fn failed_job_of_a_superseded_plan_is_not_retried() {
 async fn refusal_does_not_overwrite_an_accepted_job() {
     let ledger = new_ledger();
     let request = request_for("v1");
-    ledger.mark_job_accepted(&request).await.unwrap();
-    assert_eq!(ledger.mark_job_rejected(&request, "no such role").await.unwrap(), JobStatus::Starting);
+    accept_request(&ledger, &request).await;
+    assert_eq!(reject_request(&ledger, &request, "no such role").await, JobStatus::Starting);
     let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
     assert_eq!((row.status, row.failure_reason), (JobStatus::Starting, None));
+}
+
+/// Two deliveries of one request: SageMaker refuses the first, and creates a job for the second that
+/// it does not show yet.
+#[tokio::test]
+async fn refusal_is_not_recorded_after_another_call() {
+    let ledger = new_ledger();
+    let request = request_for("v1");
+    let refused = ledger.record_create_call(&request).await.unwrap();
+    let created = ledger.record_create_call(&request).await.unwrap();
+    assert_eq!((refused.number(), created.number()), (1, 2));
+    assert_eq!(ledger.mark_job_rejected(&refused, "no such role").await.unwrap(), JobStatus::Requested);
+    assert_eq!(ledger.mark_job_accepted(&created).await.unwrap(), JobStatus::Starting);
+    let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
+    assert_eq!((row.status, row.failure_reason, row.unseen), (JobStatus::Starting, None, 0));
+}
+
+/// A job that runs or has ended is not created again.
+#[tokio::test]
+async fn call_of_an_accepted_job_changes_nothing() {
+    let ledger = new_ledger();
+    let request = request_for("v1");
+    accept_request(&ledger, &request).await;
+    let accepted = ledger.find_job(&request.job_name).await.unwrap().unwrap();
+    let call = ledger.record_create_call(&request).await.unwrap();
+    assert_eq!((call.row(), call.number()), (&accepted, 0));
+    assert_eq!(ledger.find_job(&request.job_name).await.unwrap().unwrap(), accepted);
 }
 
 /// A ledger in the same table, on a machine whose clock shows this time.
@@ -349,7 +378,7 @@ async fn requested_jobs_of_an_earlier_release_hide_no_running_job() {
         ledger.table().put_row(&key, Some(revision), &OldJobRow(row), Timestamp::MAX).await.unwrap();
     }
     let running = request_for("running");
-    ledger.mark_job_accepted(&running).await.unwrap();
+    accept_request(&ledger, &running).await;
     for _ in 0..2 {
         let found = ledger.next_running_jobs(JobOwner::Stack, None, 20).await.unwrap();
         let names: Vec<_> = found.into_iter().map(|job| job.name).collect();

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use ledger::{Ledger, LedgerRow, LedgerTable, List, ListRange, Reuse, Versioned};
 use neo::{CompilationRequest, JobName};
 use serde_json::json;
-use support::{MemoryQueue, MemoryTable, Shared, Stepwise, compilation_request, crash_after, interleave};
+use support::{
+    MemoryQueue, MemoryTable, Shared, Stepwise, compilation_request, crash_after, interleave, park_refused_request,
+};
 use worker::CallError;
 
 fn request_for(model: &str, job: &str) -> CompilationRequest {
@@ -55,7 +57,7 @@ async fn refused_request_is_parked_behind_its_model() {
         let queue = MemoryQueue::default();
         ledger.release_parked_requests(&queue, 1).await.unwrap();
         let job = job_names(&queue).remove(0);
-        assert!(ledger.park_refused_request(&request_for(&job[..5], &job), "the quota is used up").await.unwrap());
+        park_refused_request(&ledger, &request_for(&job[..5], &job), "the quota is used up").await;
         order.push(job);
     }
     assert_eq!(order, ["large-0", "small-0", "large-1", "small-0", "large-0", "small-0"]);
@@ -101,7 +103,7 @@ impl LedgerTable for CountingTable {
 async fn count_touched_rows(table: MemoryTable) -> (usize, usize) {
     let counting = CountingTable { table, rows: Shared::default() };
     let ledger = Ledger::new(counting.clone(), || Timestamp::UNIX_EPOCH);
-    assert!(ledger.park_refused_request(&request_for("m", "one-more"), "the quota is used up").await.unwrap());
+    park_refused_request(&ledger, &request_for("m", "one-more"), "the quota is used up").await;
     let to_park = counting.rows.take();
     assert_eq!(ledger.release_parked_requests(&MemoryQueue::default(), 1).await.unwrap(), 1);
     (to_park, *counting.rows.read())
@@ -119,7 +121,7 @@ async fn hundred_thousand_requests_are_parked_and_released() {
     for target in 0..TARGETS {
         for model in 0..MODELS {
             let request = request_for(&format!("model-{model}"), &format!("job-{model}-{target}"));
-            assert!(ledger.park_refused_request(&request, "the quota is used up").await.unwrap());
+            park_refused_request(&ledger, &request, "the quota is used up").await;
         }
         if target == 0 || target == TARGETS - 1 {
             touched.push(count_touched_rows(table.fork()).await);
@@ -193,7 +195,8 @@ async fn two_releasers_lose_nothing() {
         let refuse_first = async {
             stepwise.release_parked_requests(&Stepwise(first.clone()), 2).await.unwrap();
             let refused = request_for("m", "m-0");
-            stepwise.park_refused_request(&refused, "the quota is used up").await.unwrap()
+            let call = stepwise.record_create_call(&refused).await.unwrap();
+            stepwise.park_refused_request(&call, "the quota is used up").await.unwrap()
         };
         let (parked_again, _) =
             interleave(order, refuse_first, stepwise.release_parked_requests(&Stepwise(second.clone()), 2));

@@ -356,9 +356,6 @@ impl SimulatedStack {
             Err(Failure::Terminal(cause)) => self.dead_letters.push(cause.to_string()),
             result => {
                 self.crashes += usize::from(calls.had_fault() || matches!(result, Err(Failure::Transient(_))));
-                // The message is delivered again after the first wait of `worker` or the visibility
-                // timeout; by then, SageMaker shows what the function did.
-                self.jobs.show_changes();
                 self.queue_bodies(queue).lock().push(body);
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use automation::event::{Event, ObjectCreated};
 use jiff::Timestamp;
-use ledger::{ModelRow, ModelState};
+use ledger::{Ledger, LedgerTable, ModelRow, ModelState};
 use neo::{CompilationRequest, JobDescription, JobName, JobOptions, JobStatus, ModelSource, Upload};
 use serde_json::json;
 
@@ -33,6 +33,28 @@ pub fn compilation_request(job_name: &str) -> CompilationRequest {
         "output_location": "s3://artifacts/resnet/", "max_runtime_seconds": 900, "tags": {}, "attempt": 1,
     }))
     .unwrap()
+}
+
+/// Records that `SageMaker` accepted a request.
+pub async fn accept_request(ledger: &Ledger<impl LedgerTable>, request: &CompilationRequest) {
+    let call = ledger.record_create_call(request).await.unwrap();
+    ledger.mark_job_accepted(&call).await.unwrap();
+}
+
+/// Records that `SageMaker` rejected a request. Returns the status of its job.
+pub async fn reject_request(
+    ledger: &Ledger<impl LedgerTable>,
+    request: &CompilationRequest,
+    reason: &str,
+) -> JobStatus {
+    let call = ledger.record_create_call(request).await.unwrap();
+    ledger.mark_job_rejected(&call, reason).await.unwrap()
+}
+
+/// Parks a request that `SageMaker` refused because of a quota.
+pub async fn park_refused_request(ledger: &Ledger<impl LedgerTable>, request: &CompilationRequest, reason: &str) {
+    let call = ledger.record_create_call(request).await.unwrap();
+    assert!(ledger.park_refused_request(&call, reason).await.unwrap());
 }
 
 /// What `SageMaker` shows of a job for `ml_c5`.

@@ -106,11 +106,6 @@ impl MemoryJobs {
         before
     }
 
-    /// Lets SageMaker show every change from now on.
-    pub fn show_changes(&self) {
-        self.outdated.lock().clear();
-    }
-
     /// Whether SageMaker does not show a job that it has.
     fn is_hidden(&self, name: &str) -> bool {
         self.outdated.lock().get(name).is_some_and(|(_, before)| before.is_none())

@@ -18,7 +18,10 @@ mod topic;
 mod workteams;
 
 pub use archives::{build_archive, build_dynamic_onnx, read_reference_model, read_squeezenet};
-pub use builders::{compilation_request, config_event, job_description, model_row, model_upload};
+pub use builders::{
+    accept_request, compilation_request, config_event, job_description, model_row, model_upload, park_refused_request,
+    reject_request,
+};
 pub use compilation_jobs::{MemoryJobs, ScriptedResponse};
 pub use configuration::ConfigDocument;
 pub use model_packages::MemoryPackages;

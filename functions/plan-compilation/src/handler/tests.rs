@@ -5,7 +5,8 @@ use ledger::{Ledger, MAX_PERMISSION_WAIT, MIN_REFUSALS, ModelState, Reuse};
 use neo::{CompilationRequest, JobName, ModelId};
 use support::{
     MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, StoredObject, TestStack,
-    build_archive, build_dynamic_onnx, config_event, crash_after, job_description, read_squeezenet,
+    accept_request, build_archive, build_dynamic_onnx, config_event, crash_after, job_description, read_squeezenet,
+    reject_request,
 };
 use worker::{CallErrorKind, Message};
 
@@ -345,7 +346,7 @@ async fn new_target_of_a_model_package_is_requested() {
     let planner = create_planner(None);
     let first = planner.put_package_config("c1", "targets: [ { device: ml_c5 } ]");
     planner.handle_event(first).await.unwrap();
-    planner.ledger.mark_job_accepted(&planner.sent_requests()[0]).await.unwrap();
+    accept_request(&planner.ledger, &planner.sent_requests()[0]).await;
     let more = planner.put_package_config("c3", "targets: [ { device: ml_c5 }, { device: ml_m5 } ]");
     planner.handle_event(more).await.unwrap();
     let targets: Vec<_> = planner.sent_requests().iter().map(|request| request.target.to_string()).collect();
@@ -358,7 +359,7 @@ async fn changed_rule_requests_failed_jobs_of_a_package_again() {
     let planner = create_planner(None);
     let first = planner.put_package_config("c1", "targets: [ { device: ml_c5 } ]");
     planner.handle_event(first).await.unwrap();
-    planner.ledger.mark_job_rejected(&planner.sent_requests()[0], "the role may not read the archive").await.unwrap();
+    reject_request(&planner.ledger, &planner.sent_requests()[0], "the role may not read the archive").await;
     let role = "role_arn: 'arn:aws:iam::123456789012:role/other', targets: [ { device: ml_c5 } ]";
     let changed = planner.put_package_config("c2", role);
     planner.handle_event(changed).await.unwrap();
@@ -440,7 +441,7 @@ async fn rejected_or_failed_upload_is_replayed_once() {
     let [compiled, failed] = &planner.sent_requests()[..] else { panic!("{:?}", planner.sent_requests()) };
     planner.complete_job(compiled).await;
     assert_eq!(planner.deliver_twice(replay_event(&event, 5)).await, unchanged, "one job is still running");
-    planner.ledger.mark_job_rejected(failed, "the role may not read the archive").await.unwrap();
+    reject_request(&planner.ledger, failed, "the role may not read the archive").await;
 
     let (requests, ids) = planner.deliver_twice(replay_event(&event, 6)).await;
     assert_eq!(requests, 1);
@@ -462,7 +463,7 @@ async fn replay_reuses_artifacts_whatever_the_rule_says() {
     let requests = planner.sent_requests();
     assert!(!requests[0].reuse);
     planner.complete_job(&requests[0]).await;
-    planner.ledger.mark_job_rejected(&requests[1], "refused").await.unwrap();
+    reject_request(&planner.ledger, &requests[1], "refused").await;
     planner.handle_event(replay_event(&event, 1)).await.unwrap();
     let targets: Vec<_> = planner.sent_requests()[2..].iter().map(|request| request.target.clone()).collect();
     assert_eq!(targets, [requests[1].target.clone()]);
@@ -475,7 +476,7 @@ async fn replay_is_superseded_by_a_newer_version() {
         let planner = create_planner(Some(CONFIG));
         let old = planner.upload_object("latest/a.tar.gz", "1", build_model_archive(), &[]);
         planner.handle_event(old.clone()).await.unwrap();
-        planner.ledger.mark_job_rejected(&planner.sent_requests()[0], "refused").await.unwrap();
+        reject_request(&planner.ledger, &planner.sent_requests()[0], "refused").await;
         let changed = build_archive(&[("m.onnx", &read_squeezenet()), ("notes.txt", b"new")]);
         let new = planner.upload_object("latest/a.tar.gz", "2", changed, &[]);
         let events = [replay_event(&old, 1), new];

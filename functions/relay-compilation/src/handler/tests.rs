@@ -7,7 +7,7 @@ use neo::{JobDescription, JobStatus, ModelId};
 use serde_json::{Value, json};
 use support::{
     MemoryJobs, MemoryObjects, MemoryQueue, MemoryTable, MemoryTopic, StoredObject, TestStack, compilation_request,
-    job_description, model_row, model_upload,
+    job_description, model_row, model_upload, reject_request,
 };
 use worker::Message;
 
@@ -186,7 +186,7 @@ async fn finished_job_releases_a_parked_request() {
 #[tokio::test]
 async fn rejected_request_counts_as_finished() {
     let (relay, [first, second]) = create_relay().await;
-    relay.ledger.mark_job_rejected(&first, "no such target").await.unwrap();
+    reject_request(&relay.ledger, &first, "no such target").await;
     deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
     assert_eq!(relay.notifier.topic().types(), ["compilation.rejected"]);
     observe_status(&relay, &second, JobStatus::Completed).await.unwrap();

@@ -1,4 +1,4 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::{MAX_PERMISSION_WAIT, MIN_REFUSALS, Reuse};
 use serde_json::json;
 use support::{
@@ -165,14 +165,33 @@ async fn job_stopped_before_its_start_is_not_started() {
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
     starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
     starter.handle_event(stop_event()).await.unwrap();
-    // Another delivery may have created it a moment ago.
-    let waits = starter.handle_event(request_event("a.tar.gz")).await;
-    assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
-    let later = || Timestamp::UNIX_EPOCH + SignedDuration::from_mins(16);
-    let starter = TestStarter { ledger: Ledger::new(starter.ledger.table().clone(), later), ..starter };
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert!(starter.jobs.jobs.read().is_empty());
     assert_eq!(find_status(&starter).await, Some((JobStatus::Stopped, None)));
+}
+
+/// A delivery of the request may have created the job and crashed: until it cannot be shown any
+/// more, nothing is reported.
+#[tokio::test]
+async fn stop_waits_for_a_job_that_may_exist() {
+    let starter = create_starter();
+    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+    starter.ledger.record_create_call(&planned).await.unwrap();
+    for _ in 0..MAX_UNSEEN {
+        let waits = starter.handle_event(stop_event()).await;
+        assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
+        assert_eq!(find_status(&starter).await, Some((JobStatus::Requested, None)));
+        assert!(starter.job_states.bodies.read().is_empty(), "nothing is reported yet");
+    }
+    starter.handle_event(stop_event()).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Stopped, None)));
+    // The delivery was slow, and creates the job now.
+    starter.jobs.lag.set(1);
+    starter.jobs.create_job(&planned, "role").await.unwrap();
+    let waits = starter.handle_event(request_event("a.tar.gz")).await;
+    assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
 }
 
 /// Another delivery of the request creates the job, and crashes before it can record that.
@@ -182,10 +201,9 @@ async fn job_created_by_a_crashed_delivery_is_stopped() {
     let starter = create_starter();
     starter.jobs.lag.set(3);
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
-    starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
+    starter.ledger.record_create_call(&planned).await.unwrap();
     starter.jobs.create_job(&planned, "role").await.unwrap();
-    starter.handle_event(stop_event()).await.unwrap();
-    while let Err(waits) = starter.handle_event(request_event("a.tar.gz")).await {
+    while let Err(waits) = starter.handle_event(stop_event()).await {
         assert!(matches!(waits, Failure::Deferred { .. }), "no delivery is used up: {waits:?}");
     }
     assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
@@ -222,14 +240,31 @@ async fn refusal_after_a_lost_response_waits_for_the_job() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
+/// A delivery creates the job and crashes before it can record that. The next delivery is refused
+/// for another reason before SageMaker shows the job.
+#[tokio::test]
+async fn refusal_after_a_crash_waits_for_the_job() {
+    let starter = create_starter();
+    starter.jobs.lag.set(2);
+    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+    starter.ledger.record_create_call(&planned).await.unwrap();
+    starter.jobs.create_job(&planned, "role").await.unwrap();
+    starter.jobs.responses.set(vec![ScriptedResponse::Rejected("no such role".to_owned()); 3]);
+    for _ in 0..2 {
+        let waits = starter.handle_event(request_event("a.tar.gz")).await;
+        assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
+    }
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
 /// The lost call did not create the job: SageMaker never shows it.
 #[tokio::test]
 async fn refusal_after_a_lost_call_is_reported_soon() {
     let starter = create_starter();
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
-    starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
-    starter.ledger.record_unseen_job(&planned.job_name).await.unwrap();
-    for _ in 0..MAX_LOOKS {
+    starter.ledger.record_create_call(&planned).await.unwrap();
+    for _ in 0..MAX_UNSEEN {
         let refused = || ScriptedResponse::Rejected("no such role".to_owned());
         starter.jobs.responses.set(vec![refused()]);
         assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Requested);
@@ -297,7 +332,7 @@ async fn version_rejected_while_it_waited_is_not_compiled() {
             starter.packages.put_version("resnet", 3, approval, Timestamp::UNIX_EPOCH);
         }
         claim_package_job(&starter).await;
-        for _ in 0..MAX_LOOKS {
+        for _ in 0..MAX_UNSEEN {
             let waits = starter.handle_event(package_request(3)).await;
             assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
         }
@@ -342,7 +377,7 @@ async fn job_of_another_delivery_is_not_rejected() {
     starter.jobs.create_job(&request, &starter.role_arn).await.unwrap();
     starter.jobs.lag.set(1);
     starter.packages.put_version("resnet", 3, "Rejected", Timestamp::UNIX_EPOCH);
-    for _ in 0..=MAX_LOOKS {
+    for _ in 0..=MAX_UNSEEN {
         let _ = starter.handle_event(package_request(3)).await;
         assert_ne!(find_status(&starter).await.unwrap().0, JobStatus::Rejected);
         let _ = starter.jobs.describe_job("resnet-ml-c5-abc").await;
@@ -374,7 +409,7 @@ async fn approved_version_is_compiled_and_a_named_one_not_checked() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
     // Rejected after its job was created: the job runs.
     starter.packages.put_version("resnet", 3, "Rejected", Timestamp::UNIX_EPOCH);
-    for _ in 0..=MAX_LOOKS {
+    for _ in 0..=MAX_UNSEEN {
         let _ = starter.handle_event(package_request(3)).await;
     }
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));

@@ -6,8 +6,8 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use neo::{JobDescription, JobName, JobStatus};
 use support::{
-    MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, TestStack, compilation_request, crash_after,
-    job_description,
+    MemoryJobs, MemoryQueue, MemoryTable, MemoryTopic, Stepwise, TestStack, accept_request, compilation_request,
+    crash_after, job_description,
 };
 use worker::CallErrorKind;
 
@@ -110,7 +110,7 @@ async fn running_jobs_are_described_in_turn() {
         TIME.store(100 + number, Ordering::Relaxed);
         let name = format!("job-{number}");
         if number >= 45 {
-            sweeper.ledger.mark_job_accepted(&compilation_request(&name)).await.unwrap();
+            accept_request(&sweeper.ledger, &compilation_request(&name)).await;
         }
         sweeper.ledger.record_observation(&job_description(&name, JobStatus::InProgress)).await.unwrap();
         if number != 3 {
@@ -152,7 +152,7 @@ async fn job_that_was_never_shown_is_lost_after_15_sweeps() {
     let behind: Clock = || NOW() - SignedDuration::from_hours(2);
     let sweeper = create_sweeper(NOW);
     let request = compilation_request("own");
-    Ledger::new(sweeper.ledger.table().clone(), behind).mark_job_accepted(&request).await.unwrap();
+    accept_request(&Ledger::new(sweeper.ledger.table().clone(), behind), &request).await;
     for sweep in 1..=15 {
         let row = sweeper.ledger.find_job(&request.job_name).await.unwrap().unwrap();
         assert_eq!(row.status, JobStatus::Starting, "before sweep {sweep}");

@@ -2,7 +2,7 @@
 
 use ledger::ModelRow;
 use neo::{CompilationRequest, ModelId};
-use support::model_row;
+use support::{model_row, park_refused_request};
 
 use super::*;
 
@@ -28,7 +28,7 @@ async fn park_model(sweeper: &TestSweeper, version: &str, reason: &str) -> Model
     sweeper.ledger.create_model(&id, row).await.unwrap();
     for job_name in names {
         let request = CompilationRequest { job_name, model: id.clone(), ..compilation_request("any") };
-        assert!(sweeper.ledger.park_refused_request(&request, reason).await.unwrap());
+        park_refused_request(&sweeper.ledger, &request, reason).await;
     }
     id
 }
@@ -42,7 +42,7 @@ async fn run_minutes(sweeper: &TestSweeper, minutes: i64, reason: &str) -> Sweep
         let released = sweeper.requests.bodies.take();
         for body in released {
             let request: CompilationRequest = serde_json::from_str(&body).unwrap();
-            assert!(sweeper.ledger.park_refused_request(&request, reason).await.unwrap());
+            park_refused_request(&sweeper.ledger, &request, reason).await;
         }
     }
     report
@@ -99,7 +99,7 @@ async fn finished_wait_is_no_longer_reported() {
     park_model(&sweeper, "v2", &quota_message(20)).await;
     for number in 0..2 {
         let job_name = JobName::from(format!("v1-{number}"));
-        sweeper.ledger.mark_job_accepted(&CompilationRequest { job_name, ..compilation_request("any") }).await.unwrap();
+        accept_request(&sweeper.ledger, &CompilationRequest { job_name, ..compilation_request("any") }).await;
     }
     let report = run_minutes(&sweeper, 5, &quota_message(20)).await;
     assert_eq!((report.parked, report.oldest_parked_seconds), (2, 5 * 60), "v2 alone waits");
