@@ -57,6 +57,7 @@ impl AppModel {
         for action in &review.plan.items[0].actions {
             let PartnerAppAction::Update(update) = action else { panic!("{action:?}") };
             assert!(now < update.until);
+            assert_eq!((update.tier.as_deref(), update.auto_minor_upgrade), (Some("large"), None));
             self.calls.push(now);
             let pending = PendingAppUpdate::Settings {
                 digest: update.digest.clone(),
@@ -79,6 +80,16 @@ impl AppModel {
         }
         self.recorded.insert("arn:prod".to_owned(), history);
     }
+}
+
+/// SageMaker accepts the update and shows it only after the opening.
+#[test]
+fn accepted_update_is_not_sent_again() {
+    let mut model = AppModel::new();
+    for run in 0..RUNS_OF_OPENING {
+        model.run(RunFault::Normalised, at(OPENING) + SignedDuration::from_mins(15 * run));
+    }
+    assert_eq!(model.calls, [at(OPENING)]);
 }
 
 proptest! {

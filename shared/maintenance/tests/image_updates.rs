@@ -129,6 +129,7 @@ fn corrected_configuration_replaces_an_update_without_effect() {
     runs.image = parse_image("{ name: base, display_name: Newer }");
     runs.config = "2";
     runs.run(&shown, Ok(()), start() + minutes(1));
+    assert_eq!(runs.calls, 1, "the first update may still take effect");
     runs.run(&shown, Ok(()), start() + minutes(3));
     assert_eq!((runs.calls, runs.results.len()), (2, 0));
     runs.run(&observed("Newer", ImageStatus::Created, start()), Ok(()), start() + minutes(4));
@@ -230,6 +231,65 @@ proptest! {
         }
         prop_assert_eq!(shown, "New");
         prop_assert!(runs.history == UpdateHistory::default());
+    }
+}
+
+/// A refusal is reported at once and asked again a day later, three times in all.
+#[test]
+fn refused_update_is_asked_again_daily() {
+    let mut runs = ImageRuns::new(NEW_NAME);
+    let shown = observed("Base", ImageStatus::Created, start() - minutes(60));
+    let mut called_at = Vec::new();
+    for hour in 0..24 * 6 {
+        let (calls, now) = (runs.calls, start() + minutes(60 * hour));
+        runs.run_until_the_call(&shown, now);
+        if runs.calls > calls {
+            called_at.push(hour);
+            let (history, result) = runs.history.record_failure("refused", Some(runs.config), now);
+            runs.history = history;
+            runs.results.extend(result.map(|_| "refused".to_owned()));
+        }
+    }
+    assert_eq!(called_at, [0, 23, 46]);
+    assert_eq!(runs.results, ["refused"]);
+}
+
+/// A lost call is known from an accepted one.
+#[test]
+fn call_is_unanswered_until_it_is_accepted() {
+    let mut runs = ImageRuns::new(NEW_NAME);
+    assert!(!runs.history.is_unanswered());
+    let before = observed("Base", ImageStatus::Created, start() - minutes(60));
+    runs.run(&before, Err(None), start());
+    assert!(runs.history.is_unanswered());
+    runs.run(&before, Ok(()), start() + minutes(3));
+    assert_eq!((runs.calls, runs.history.is_unanswered()), (2, false));
+}
+
+#[test]
+fn update_sets_each_property_to_its_own_value() {
+    let image = parse_image("{ name: base, display_name: New, description: Tools }");
+    let shown = observed("Base", ImageStatus::Created, start());
+    let observed = [ImageObservation::Described(Box::new(shown))];
+    let plan = plan_images(&[image], &observed, &[], start());
+    let [ImageAction::Update(update)] = &plan.items[0].actions[..] else { panic!("{:?}", plan.items[0]) };
+    assert_eq!((update.display_name.as_deref(), update.description.as_deref()), (Some("New"), Some("Tools")));
+    assert!(update.role_arn.is_none() && update.delete.is_empty(), "{update:?}");
+}
+
+#[test]
+fn image_that_cannot_be_planned_says_why() {
+    let unreadable = |refused| ImageObservation::Unreadable { cause: "no".to_owned(), refused };
+    let broken = observed("Base", ImageStatus::Broken, start());
+    for (observed, code) in [
+        (ImageObservation::Missing, "unknown-image"),
+        (unreadable(true), "image-not-readable"),
+        (unreadable(false), "image-unreadable"),
+        (ImageObservation::Described(Box::new(broken)), "image-broken"),
+    ] {
+        let item = plan_images(&[parse_image(NEW_NAME)], &[observed], &[], start()).items.remove(0);
+        assert_eq!(item.problem.unwrap().code, code);
+        assert!(item.actions.is_empty());
     }
 }
 

@@ -309,7 +309,9 @@ fn the_calendar_shows_the_next_two_weeks() {
     let now = at("2026-12-29T10:00:00Z");
     let mut prod = app("prod", "1.3", Some("1.4"));
     prod.eol = Some(at("2027-01-03T00:00:00Z"));
-    let observed = [app("staging", "1.4", Some("1.5")), prod].map(|app| AppObservation::Described(Box::new(app)));
+    let mut staging = app("staging", "1.4", Some("1.5"));
+    staging.eol = Some(at("2026-12-28T00:00:00Z"));
+    let observed = [staging, prod].map(|app| AppObservation::Described(Box::new(app)));
     let histories = BTreeMap::from([(arn("staging"), ran("1.4", "2026-12-29T04:00:00Z", None))]);
     insta::assert_snapshot!(format_calendar(&list_calendar(&declared, &observed, &histories, now)), @"
     Thu 31 Dec 22:00 to 02:00  prod     upgrade to 1.4 is waiting for staging to run 1.4 for 7 days (`after`; 2 days so far)

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use maintenance::{
-    DeclaredResources, ResourcePlan,
+    DeclaredResources, ResourcePlan, SettledUpdate, UpdateHistory,
     workteam::{
         DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, UnreadTags, WorkerAccess, Workteam,
         WorkteamAction, WorkteamCall, plan_workteams,
     },
 };
+use model_archive::Problem;
 use proptest::prelude::*;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:stack-workteams";
@@ -59,6 +61,35 @@ fn observed(name: &str, members: &[MemberGroup]) -> ObservedWorkteam {
         tags: Ok(BTreeMap::new()),
         portal: None,
     }
+}
+
+#[test]
+fn user_pool_of_a_team_is_in_the_account_of_the_stack() {
+    let arn = team("a", &[oidc("x"), cognito("b")]).user_pool_arn(TOPIC);
+    assert_eq!(arn.as_deref(), Some("arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_x"));
+    assert_eq!(team("a", &[oidc("x")]).user_pool_arn(TOPIC), None);
+}
+
+/// An update has taken effect once none of the values that it changed differs; others may.
+#[test]
+fn update_is_complete_once_its_own_values_show() {
+    let now: Timestamp = "2026-12-01T03:40:00Z".parse().unwrap();
+    let declared = Workteam { description: "New".to_owned(), ..team("a", &[oidc("x")]) };
+    let plan = |observed: ObservedWorkteam| {
+        plan_workteams(std::slice::from_ref(&declared), &[observed], Some(TOPIC)).items.remove(0)
+    };
+    let before = plan(observed("a", &[oidc("x")]));
+    let [WorkteamAction::Update(call)] = &before.actions[..] else { panic!("{before:?}") };
+    let requested = UpdateHistory::default().with_request(&call.digest, &before.changes, None, now);
+    let record = |item: &_| declared.record_observation(&requested, item, Some(TOPIC), Some("1"), now).1;
+    assert!(record(&before).is_none(), "the description is not shown yet");
+    let shown = ObservedWorkteam { description: "New".to_owned(), ..observed("a", &[oidc("x")]) };
+    let drifted = plan(ObservedWorkteam { topic: None, ..shown.clone() });
+    assert!(!drifted.changes.is_empty());
+    assert!(matches!(record(&drifted), Some(SettledUpdate::Applied { .. })));
+    let mut unreadable = plan(shown);
+    unreadable.problem = Some(Problem::new("x", "it could not be read".to_owned(), "none"));
+    assert!(record(&unreadable).is_none(), "nothing is known of it");
 }
 
 #[test]
