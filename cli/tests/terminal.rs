@@ -1,4 +1,5 @@
-//! The question of every command that changes something: where it is asked, and what each answer does.
+//! The question of every command that changes something: where it is asked, and what each answer
+//! does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;

@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.lint.features import run_cargo_tree
 from tests.lint.rust_source import ROOT
 
-# Crates that the CLI without the AWS SDK compiles. The 94 of today take less than two minutes on two cores.
+# Crates that the CLI without the AWS SDK compiles. The 94 of today take less than two minutes on
+# two cores.
 CRATES_WITHOUT_AWS = 100
 
 # Crates that an SDK or a server needs; they take minutes.

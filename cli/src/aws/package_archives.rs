@@ -11,8 +11,8 @@ const MAX_READ_GROUPS: usize = 10;
 /// Pages of a list that are read.
 const MAX_PAGES: usize = 10;
 
-/// Warns of rules that name a group that does not exist or match too many groups, and of archives that the stack's own
-/// compilation role may not read: it may read the model buckets.
+/// Warns of rules that name a group that does not exist or match too many groups, and of archives
+/// that the stack's own compilation role may not read: it may read the model buckets.
 pub(crate) async fn find_package_warnings(
     registry: &SageMakerClient,
     buckets: &ModelBuckets,

@@ -5,8 +5,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Runs `automation` on a terminal (that of `script`) and types the answer; returns what the terminal
-/// shows and the exit status. The arguments can end with a redirection, such as `>file`.
+/// Runs `automation` on a terminal (that of `script`) and types the answer; returns what the
+/// terminal shows and the exit status. The arguments can end with a redirection, such as `>file`.
 pub fn run_on_terminal(url: &str, args: &[&str], answer: &str) -> (String, i32) {
     let quote = |word: &&str| if word.contains('>') { (*word).to_owned() } else { format!("'{word}'") };
     let words = [&[env!("CARGO_BIN_EXE_automation")], args].concat();

@@ -27,8 +27,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         Failure::merge_results([named, approved])
     }
 
-    /// Applies the configuration if its version is not the one that was applied last, and plans what is
-    /// approved in the groups that it names.
+    /// Applies the configuration if its version is not the one that was applied last, and plans
+    /// what is approved in the groups that it names.
     pub(crate) async fn reconcile_config(&self) -> Result<(), Failure> {
         // First, so that no version is recorded as applied that is newer than the loaded one.
         let missed = self.find_missed_config().await;
@@ -49,7 +49,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         self.config.load_or_report(&self.notifier, (self.clock)()).await
     }
 
-    /// The configuration and when it was uploaded, if its version is not the one that was applied last.
+    /// The configuration and when it was uploaded, if its version is not the one that was applied
+    /// last.
     async fn find_missed_config(&self) -> Result<Option<(ObjectCreated, Timestamp)>, CallError> {
         let (bucket, key) = (self.config.bucket(), self.config.key());
         let Some(head) = self.archives.find_object(bucket, key).await? else { return Ok(None) };

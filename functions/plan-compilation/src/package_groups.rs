@@ -4,11 +4,11 @@
 //! list of the group. The same lists are read from time to time, the least recently read first, so
 //! that an event that never arrives delays and loses nothing (level-triggered reconciliation).
 //!
-//! A rule compiles the newest version that is approved when the rule becomes active, and each version
-//! that is approved later. The ledger therefore records which versions of a group need nothing more.
-//! A version is recorded after it was planned: after a crash in between, it is planned again, which
-//! changes nothing. That its planning begins is recorded before, so that it is completed even if the
-//! version is rejected in between.
+//! A rule compiles the newest version that is approved when the rule becomes active, and each
+//! version that is approved later. The ledger therefore records which versions of a group need
+//! nothing more. A version is recorded after it was planned: after a crash in between, it is
+//! planned again, which changes nothing. That its planning begins is recorded before, so that it is
+//! completed even if the version is rejected in between.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -195,9 +195,9 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         Ok((groups.collect(), results))
     }
 
-    /// Plans the approved versions of a group that were not planned yet. Returns their number, or why
-    /// they are not known. `known` is what is recorded about the group, `changed` the version that the
-    /// event is about.
+    /// Plans the approved versions of a group that were not planned yet. Returns their number, or
+    /// why they are not known. `known` is what is recorded about the group, `changed` the version
+    /// that the event is about.
     async fn plan_group(
         &self,
         compilation: &CompilationConfig,
@@ -277,8 +277,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         Ok(Err(missing_group(matched.rule, &matched.group)))
     }
 
-    /// What is known about the versions of a group. When a rule sees it first, all versions that were
-    /// registered before the rule applied to it need nothing, except the newest.
+    /// What is known about the versions of a group. When a rule sees it first, all versions that
+    /// were registered before the rule applied to it need nothing, except the newest.
     ///
     /// # Errors
     /// [`Failure::Deferred`] if the rule was replaced.
@@ -307,8 +307,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         opened.ok_or_else(|| Failure::busy("the rule for the group was replaced"))
     }
 
-    /// The names of the groups of the account and Region. If SageMaker throttles the list, the next run
-    /// continues with the page that is missing.
+    /// The names of the groups of the account and Region. If SageMaker throttles the list, the next
+    /// run continues with the page that is missing.
     async fn list_all_groups(&self) -> Result<BTreeSet<String>, CallError> {
         let new_list = || PackageGroupList { started_at: (self.clock)(), ..PackageGroupList::default() };
         let stored = self.ledger.find_group_list().await?;

@@ -129,8 +129,8 @@ impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobR
                 Ok(Some(row))
             }
             (known, Some(description)) => {
-                // A later job takes the row of one whose end may not have been published: the function
-                // may have crashed after it recorded the end.
+                // A later job takes the row of one whose end may not have been published: the
+                // function may have crashed after it recorded the end.
                 if let Some(earlier) = known.as_ref().filter(|row| row.status.is_terminal()) {
                     self.publish_status(earlier, None).await?;
                 }

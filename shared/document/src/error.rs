@@ -47,8 +47,8 @@ impl ConfigFinding {
         Self { message: message.into(), fix: fix.into() }
     }
 
-    /// A value that is not what it has to be. `expected` describes a valid one, such as `a whole number
-    /// from 0 to 5`, or ends in `, such as` and an example.
+    /// A value that is not what it has to be. `expected` describes a valid one, such as
+    /// `a whole number from 0 to 5`, or ends in `, such as` and an example.
     pub fn unexpected(expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         let expected = expected.to_string();
         let fix = match expected.split_once(", such as ") {

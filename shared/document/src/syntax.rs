@@ -158,8 +158,8 @@ impl SourceText<'_> {
         self.text.lines().nth(index).map(strip_comment)
     }
 
-    /// Whether the line of the error, or a line that it is nested in, is about the arguments of an app:
-    /// their values can be credentials, and errors are published.
+    /// Whether the line of the error, or a line that it is nested in, is about the arguments of an
+    /// app: their values can be credentials, and errors are published.
     fn is_secret(&self) -> bool {
         let last = self.position.and_then(|position| usize::try_from(position.line).ok()).unwrap_or_default();
         let lines: Vec<_> = self.text.lines().take(last).filter(|line| !line.trim().is_empty()).collect();

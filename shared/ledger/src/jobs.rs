@@ -47,9 +47,9 @@ impl Reuse {
         }
     }
 
-    /// Whether a request can reuse the job of this row. A job whose attempts need an approval, and one
-    /// whose attempts do not, can only be reused by the other kind of request after it has completed:
-    /// until then, the approval would decide about both, or about none.
+    /// Whether a request can reuse the job of this row. A job whose attempts need an approval, and
+    /// one whose attempts do not, can only be reused by the other kind of request after it has
+    /// completed: until then, the approval would decide about both, or about none.
     fn allows_job(self, job: &JobRow, request: &CompilationRequest) -> bool {
         let is_same_kind = job.request.as_ref().is_none_or(|own| own.approved_only == request.approved_only);
         self.allows_status(job.status) && (is_same_kind || job.status == JobStatus::Completed)

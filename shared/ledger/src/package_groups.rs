@@ -15,8 +15,8 @@ const LIST_KEY: &str = "package-group-list";
 /// Age from which the row of the rules is written again, so that it does not expire.
 const RULES_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long an invocation lasts at most (Lambda developer guide, "Quotas"). After that, nothing has a
-/// configuration any more that was replaced.
+/// How long an invocation lasts at most (Lambda developer guide, "Quotas"). After that, nothing has
+/// a configuration any more that was replaced.
 const MAX_INVOCATION: SignedDuration = SignedDuration::from_mins(15);
 
 /// Age from which the list of groups is read from its beginning.
@@ -39,8 +39,8 @@ pub struct PackageRule {
     /// What the rule names. With other groups, it is active from then on.
     pub groups: String,
     pub active_since: Timestamp,
-    /// Since when it applies to the groups that it applies to now: what the rules before it name can
-    /// change, and whether it applies to more groups than a rule may.
+    /// Since when it applies to the groups that it applies to now: what the rules before it name
+    /// can change, and whether it applies to more groups than a rule may.
     pub unchanged_since: Timestamp,
     /// Whether it applies to more groups than a rule may: none of them is compiled.
     pub has_too_many_groups: bool,
@@ -62,8 +62,8 @@ pub struct PackageGroupRow {
 pub struct PackageVersions {
     /// The name of the rule.
     pub rule: String,
-    /// The rule's [`PackageRule::active_since`]. A rule that was removed and added again is active from
-    /// then on.
+    /// The rule's [`PackageRule::active_since`]. A rule that was removed and added again is active
+    /// from then on.
     pub active_since: Timestamp,
     /// When the rule saw the versions first.
     pub opened_at: Timestamp,
@@ -74,8 +74,8 @@ pub struct PackageVersions {
     /// approved any more: its jobs would otherwise remain requested.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub begun: BTreeMap<u32, ModelPackageArn>,
-    /// The newest version when it was planned. Its [`ModelPackage::version`] shows whether the rule was
-    /// changed since.
+    /// The newest version when it was planned. Its [`ModelPackage::version`] shows whether the rule
+    /// was changed since.
     pub planned: Option<ModelPackage>,
 }
 
@@ -101,13 +101,13 @@ impl LedgerRow for PackageGroupRow {}
 impl LedgerRow for PackageGroupList {}
 
 impl<T: LedgerTable> Ledger<T> {
-    /// The rules that are active now; `named` has the name of each, and which groups it names. A rule
-    /// that was not active at the last check, or named other groups, is active from now on.
+    /// The rules that are active now; `named` has the name of each, and which groups it names. A
+    /// rule that was not active at the last check, or named other groups, is active from now on.
     ///
-    /// `configured_at` is when S3 received the configuration. Returns `None` if a newer one is active:
-    /// an invocation that still has the older one would end its rules, and later start them again. An
-    /// older one is active again if the newer one was deleted, which shows when no invocation can have
-    /// it from before.
+    /// `configured_at` is when S3 received the configuration. Returns `None` if a newer one is
+    /// active: an invocation that still has the older one would end its rules, and later start them
+    /// again. An older one is active again if the newer one was deleted, which shows when no
+    /// invocation can have it from before.
     pub async fn open_package_rules(
         &self,
         named: &[(String, String)],
@@ -174,9 +174,9 @@ impl<T: LedgerTable> Ledger<T> {
         self.update_row(&group_key(group), check).await.map(drop)
     }
 
-    /// Records which versions of a group need nothing, when its rule begins with it; `known` is what
-    /// was recorded before. Returns what is recorded now: `None` if the rule was replaced meanwhile, so
-    /// that this invocation has an older configuration.
+    /// Records which versions of a group need nothing, when its rule begins with it; `known` is
+    /// what was recorded before. Returns what is recorded now: `None` if the rule was replaced
+    /// meanwhile, so that this invocation has an older configuration.
     pub async fn open_package_versions(
         &self,
         group: &str,
@@ -202,8 +202,8 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(row.and_then(|row| row.versions).filter(|versions| versions.are_of(rule)))
     }
 
-    /// Records what was planned for a group. What another invocation recorded as planned meanwhile is
-    /// kept, and so is what is recorded for another rule.
+    /// Records what was planned for a group. What another invocation recorded as planned meanwhile
+    /// is kept, and so is what is recorded for another rule.
     pub async fn record_package_versions(&self, group: &str, versions: &PackageVersions) -> Result<(), CallError> {
         let merge = |current: Option<PackageGroupRow>| {
             let current = current?;

@@ -37,8 +37,8 @@ pub struct ModelRow {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     pub planned_at: Timestamp,
-    /// When the archive was uploaded or replayed; `None` for a model package, and in rows of earlier
-    /// releases.
+    /// When the archive was uploaded or replayed; `None` for a model package, and in rows of
+    /// earlier releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_at: Option<Timestamp>,
     /// Orders the upload among the events of its key; `None` if its event has no sequencer.
@@ -197,7 +197,8 @@ impl ModelRow {
         (self.unused_jobs.len() > known).then_some(self)
     }
 
-    /// Whole seconds from the upload to `now`; from the plan if the time of the upload is not known.
+    /// Whole seconds from the upload to `now`; from the plan if the time of the upload is not
+    /// known.
     pub fn seconds_to_answer(&self, now: Timestamp) -> usize {
         let since = self.uploaded_at.unwrap_or(self.planned_at);
         usize::try_from(now.duration_since(since).as_secs()).unwrap_or(0)

@@ -179,8 +179,8 @@ impl CompilationConfig {
         unknown.collect()
     }
 
-    /// Rules for model package groups that are not in this account and Region: the stack can neither
-    /// list nor compile their versions.
+    /// Rules for model package groups that are not in this account and Region: the stack can
+    /// neither list nor compile their versions.
     pub fn find_foreign_groups(&self, account: &str, region: &str) -> Vec<ConfigDiagnostic> {
         let foreign = self.rules.iter().enumerate().filter_map(|(index, rule)| {
             let group = rule.package_groups()?.as_str();

@@ -37,8 +37,8 @@ impl Channel for EventBridgeBus {
 }
 
 /// The document is the `detail` of an event whose `detail-type` is the type of the notification. A
-/// notification that fits into an SNS message is smaller than the largest entry (256 KiB, EventBridge
-/// API Reference, `PutEvents`).
+/// notification that fits into an SNS message is smaller than the largest entry (256 KiB,
+/// EventBridge API Reference, `PutEvents`).
 pub(crate) fn build_entry(bus: &str, notification: &Notification) -> Result<PutEventsRequestEntry, CallError> {
     let invalid = |cause: String| CallError::new("PutEvents", CallErrorKind::Invalid, cause);
     let document = notification.document().map_err(|error| invalid(error.to_string()))?;

@@ -36,8 +36,8 @@ pub trait World: Sized {
     /// Identifies the contents of the world, except for its clock, which stands still.
     fn fingerprint(&self) -> u64;
 
-    /// Runs without faults until nothing is left to do, and checks what must hold then. Panics if it
-    /// does not.
+    /// Runs without faults until nothing is left to do, and checks what must hold then. Panics if
+    /// it does not.
     fn check_outcome(&mut self, results: [Result<(), Failure>; 2]) -> impl Future<Output = ()>;
 }
 

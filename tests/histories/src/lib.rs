@@ -19,8 +19,8 @@ pub use exploration::{Explored, FaultBudget, World, explore_interleavings};
 pub use process::{CallControl, CallFault, Process, interleave};
 pub use simulated_stack::{HistoryStep, ScheduledFault, SimulatedStack};
 
-/// Prints a result that is of interest although its test passes: the test harness captures only what
-/// the macros print.
+/// Prints a result that is of interest although its test passes: the test harness captures only
+/// what the macros print.
 pub fn print_result(line: &str) {
     let _ = writeln!(stderr(), "{line}");
 }

@@ -72,8 +72,8 @@ pub enum HistoryStep {
     /// Upload a new version of one of three models, with one of two contents. S3 delivers 1 to 4
     /// events for it.
     Upload { model: u8, content: bool, deliveries: u8 },
-    /// Replay the newest version of one of three models, as `automation replay` does. SQS delivers 1
-    /// to 4 messages for it.
+    /// Replay the newest version of one of three models, as `automation replay` does. SQS delivers
+    /// 1 to 4 messages for it.
     Replay { model: u8, deliveries: u8 },
     /// Deliver a message of a queue to its function, with a fault in one of its calls. Without an
     /// acknowledgement, the message stays in the queue.
@@ -152,8 +152,8 @@ pub struct SimulatedStack {
 }
 
 impl SimulatedStack {
-    /// Creates a stack with an event bus that contains only a configuration. `lag` is how many reads
-    /// of a job do not show its last change.
+    /// Creates a stack with an event bus that contains only a configuration. `lag` is how many
+    /// reads of a job do not show its last change.
     pub fn with_lag(lag: u32) -> Self {
         let stack = Self { bus: Some(MemoryTopic::default()), ..Self::with_targets(&TARGETS) };
         stack.packages.add_group(PACKAGE_GROUP);

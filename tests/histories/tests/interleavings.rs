@@ -7,8 +7,8 @@ use std::time::Instant;
 use histories::{ConcurrentRuns, Explored, FaultBudget, PlanSize, SCENARIOS, explore_interleavings, print_result};
 use tokio::runtime::Builder;
 
-/// Scenarios in which an upload is planned make the most calls: `make test` explores only the orders
-/// that change twice from one function to the other.
+/// Scenarios in which an upload is planned make the most calls: `make test` explores only the
+/// orders that change twice from one function to the other.
 const LONG_SCENARIOS: [&str; 6] = [
     "two deliveries of one upload",
     "two uploads of the same bytes",
@@ -38,8 +38,8 @@ fn explore_scenario(scenario: &str) -> Explored {
     explored
 }
 
-/// SEMANTICS summary-is-final: A model summary is published when no job of the model will run again,
-/// and never before.
+/// SEMANTICS summary-is-final: A model summary is published when no job of the model will run
+/// again, and never before.
 #[test]
 fn every_interleaving_keeps_the_guarantees() {
     let mut total = Explored::default();

@@ -540,8 +540,8 @@ async fn replaced_rule_takes_over_no_group() {
     assert_eq!(planner.requested(), ["vgg/1 for ml_m5"]);
 }
 
-/// A rule that names a version needs no approval, a rule for its group does: neither shares the job of
-/// the other before it has completed.
+/// A rule that names a version needs no approval, a rule for its group does: neither shares the job
+/// of the other before it has completed.
 #[tokio::test]
 async fn rules_with_and_without_approval_share_no_waiting_job() {
     let arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/resnet/1";

@@ -402,8 +402,8 @@ async fn job_name_that_is_used_again_is_reported_again() {
     assert_eq!(ends, ["job-completed-nightly", "job-completed-nightly#2", "job-completed-nightly#3"]);
 }
 
-/// The end is recorded, and its notification fails. Before the observation is delivered again, the job
-/// is deleted and created again.
+/// The end is recorded, and its notification fails. Before the observation is delivered again, the
+/// job is deleted and created again.
 #[tokio::test]
 async fn recorded_end_is_published_before_its_name_is_reused() {
     let (relay, [first, _]) = create_relay().await;

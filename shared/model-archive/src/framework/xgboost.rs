@@ -14,8 +14,8 @@ use crate::{
     problem::Problem,
 };
 
-/// How to save a model in a format of `XGBoost` 1.3 under a name by which Neo finds it: from version
-/// 2.1, `XGBoost` writes UBJSON under names that it does not know.
+/// How to save a model in a format of `XGBoost` 1.3 under a name by which Neo finds it: from
+/// version 2.1, `XGBoost` writes UBJSON under names that it does not know.
 macro_rules! save_xgboost {
     () => {
         "Booster.save_model(\"xgboost.model\") of XGBoost 1.3; with later versions save_model(\"model.json\"), then \

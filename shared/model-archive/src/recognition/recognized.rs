@@ -25,8 +25,8 @@ pub(crate) enum Certainty {
     PossibleByContent,
     /// The content does not say what the file is, and other files have such a name too.
     Possible,
-    /// What was read holds weights without their model, or a model in a form that Neo cannot load; or
-    /// only models have such a name, but the content was lost.
+    /// What was read holds weights without their model, or a model in a form that Neo cannot load;
+    /// or only models have such a name, but the content was lost.
     WeightsOnly,
     /// The content is a model, but Neo does not look for files of this name.
     ByContent,

@@ -15,8 +15,8 @@ use crate::clock::now;
 pub(super) struct Replay {
     key: String,
     version: String,
-    /// How often this version was planned before; `None` if nothing follows from the replay, because
-    /// the version had not failed.
+    /// How often this version was planned before; `None` if nothing follows from the replay,
+    /// because the version had not failed.
     plans: Option<usize>,
 }
 
@@ -70,8 +70,8 @@ impl SimulatedStack {
         jobs.filter_map(|(_, row)| serde_json::from_value(row.clone()).ok()).collect()
     }
 
-    /// Checks that each upload that had failed was planned once more for a replay, that no other one
-    /// was, and that no target was compiled twice.
+    /// Checks that each upload that had failed was planned once more for a replay, that no other
+    /// one was, and that no target was compiled twice.
     pub(super) fn check_replays(&self) {
         for Replay { key, version, plans } in &self.replays {
             let now = self.plans_of(key, version);

@@ -93,8 +93,8 @@ impl SimulatedStack {
         statuses.any(|status| !status.is_terminal())
     }
 
-    /// Checks that a stop that was processed has stopped its job, or that the request for the job is
-    /// delivered again: SageMaker did not show the job yet, and that delivery stops it.
+    /// Checks that a stop that was processed has stopped its job, or that the request for the job
+    /// is delivered again: SageMaker did not show the job yet, and that delivery stops it.
     pub(super) fn check_stop(&self, body: Option<&str>) {
         let job = match body.map(Event::parse) {
             Some(Ok(Event::Stop(stop))) => stop.job_name,

@@ -123,8 +123,8 @@ impl SimulatedStack {
         }
     }
 
-    /// A rejected job does not exist. No upload of these histories is rejected as a whole, and the rule
-    /// for model packages only if SageMaker refuses a list.
+    /// A rejected job does not exist. No upload of these histories is rejected as a whole, and the
+    /// rule for model packages only if SageMaker refuses a list.
     fn check_rejection(&self, document: &Value) {
         if document["problems"][0]["code"] == "package-group-refused" {
             assert!(document.to_string().contains(REFUSAL), "the list was not refused: {document:#}");

@@ -44,8 +44,8 @@ impl<'c, 'a, 'b> Hdf5File<'c, 'a, 'b> {
         })
     }
 
-    /// Fails if the file ends before `end`, which includes the base address. HDF5 subtracts it too if
-    /// the superblock is at the start of the file (`H5F__super_read`).
+    /// Fails if the file ends before `end`, which includes the base address. HDF5 subtracts it too
+    /// if the superblock is at the start of the file (`H5F__super_read`).
     pub fn check_end(&self, end: u64) -> Result<(), Hdf5Error> {
         let (expected, size) = (end.saturating_sub(self.base), self.content.size());
         if size >= expected {
