@@ -20,7 +20,7 @@ use crate::{
 
 /// Check models and configuration before upload, follow compilation jobs, and operate the stack
 #[derive(Debug, Parser)]
-#[command(name = "automation", version, propagate_version = true, after_help = EXAMPLES)]
+#[command(name = "automation", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
 pub struct CliArgs {
     #[command(subcommand)]
     pub(crate) command: CliCommand,
@@ -118,7 +118,7 @@ fn parse_framework() -> impl TypedValueParser<Value = Framework> {
 const EXAMPLES: &str = "\
 Examples:
   automation inspect model.tar.gz
-  automation plan model.tar.gz --config automation.yaml --key vision/model.tar.gz
+  automation plan model.tar.gz -c automation.yaml --key vision/model.tar.gz
   automation validate automation.yaml
   automation maintain workteams --plan
   automation targets --framework PYTORCH
@@ -126,12 +126,13 @@ Examples:
 
 Exit status:
   0  done; no problems were found
-  1  the command failed, or found a problem: the archive cannot be compiled, the configuration is not
-     valid, or a message could not be redriven
-  2  the command line is not valid, or the command would have to ask and cannot; nothing was done
+  1  the command failed, or found a problem: the archive cannot be compiled, the
+     configuration is not valid, or a message could not be redriven
+  2  the command line is not valid, or the command would have to ask and cannot;
+     nothing was done
 
-`maintain --detailed-exitcode` and `status --exit-status` say more. With --json, an error is printed
-to stdout as {\"error\": {\"code\", \"message\", \"fix\"}}.";
+`maintain --detailed-exitcode` and `status --exit-status` say more. With --json,
+an error is printed to stdout as {\"error\": {\"code\", \"message\", \"fix\"}}.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CliCommand {
@@ -162,9 +163,7 @@ pub(crate) enum CliCommand {
     /// Print the JSON Schema of automation.yaml
     Schema,
     /// Generate shell completions
-    #[command(
-        after_help = "Example:\n  automation completions bash > ~/.local/share/bash-completion/completions/automation"
-    )]
+    #[command(after_help = "Example:\n  automation completions zsh > ~/.zfunc/_automation")]
     Completions {
         /// Shell to generate the script for
         shell: Shell,
@@ -175,7 +174,7 @@ pub(crate) enum CliCommand {
 #[command(after_help = "\
 Examples:
   automation inspect model.tar.gz
-  automation inspect s3://models/vision/resnet.tar.gz --dim batch=1 --dim default=224
+  automation inspect s3://models/vision/resnet.tar.gz --dim batch=1
   tar cz model.onnx | automation inspect - --json")]
 pub(crate) struct InspectArgs {
     /// Model archive: a file, `-` for standard input, or s3://bucket/key
@@ -196,15 +195,17 @@ pub(crate) struct InspectArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  automation plan model.tar.gz --config automation.yaml --key vision/model.tar.gz
-  automation plan model.tar.gz -c automation.yaml -m neo-targets=ml_c5,jetson_nano
+  automation plan model.tar.gz -c automation.yaml --key vision/model.tar.gz
+  automation plan model.tar.gz -m neo-targets=ml_c5,jetson_nano
   automation plan s3://models/vision/resnet.tar.gz -c automation.yaml --json
   automation plan model.tar.gz -c automation.yaml --stack sagemaker-automation
 
-With --stack, buckets, keys and networks that the stack's roles may not use are warnings.
+With --stack, buckets, keys and networks that the stack's roles may not use are
+warnings.
 
-Job names depend on the version ID of the uploaded object. For a local file, they are derived from
-the version ID `local`, unless --version-id sets another one.")]
+Job names depend on the version ID of the uploaded object. For a local file,
+they are derived from the version ID `local`, unless --version-id sets another
+one.")]
 pub(crate) struct PlanArgs {
     /// Model archive: a file, `-` for standard input, or s3://bucket/key
     #[arg(value_hint = ValueHint::FilePath)]
@@ -247,11 +248,11 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  automation validate automation.yaml && aws s3 cp automation.yaml s3://$ConfigBucketName/
+  automation validate automation.yaml
   automation validate automation.yaml --stack sagemaker-automation --strict
 
-With --stack, buckets, keys and networks that the stack's roles may not use are warnings, and so are
-model packages whose archive they may not read.")]
+With --stack, buckets, keys and networks that the stack's roles may not use are
+warnings, and so are model packages whose archive they may not read.")]
 pub(crate) struct ValidateArgs {
     /// Configuration file, or `-` for standard input
     #[arg(default_value = "automation.yaml")]
@@ -291,16 +292,18 @@ Examples:
   automation maintain workteams --plan --config automation.yaml
   automation maintain workteams --stack sagemaker-automation
   automation maintain workteams --plan --detailed-exitcode
-  set -a; . .local/env; set +a; automation maintain workteams --plan      # against `make up`
+  automation maintain partner-apps --calendar --stack sagemaker-automation
 
-Nothing is deleted, and resources that the configuration does not list are never changed. Without a
-terminal, changes need --yes.
+Nothing is deleted, and resources that the configuration does not list are
+never changed. Without a terminal, changes need --yes.
 
 Exit status:
   0  the plan was shown or applied
-  1  a resource has a problem, an update failed, the answer was no, or another error occurred
-  2  the command line is not valid, or --yes is missing; with --detailed-exitcode also: a resource
-     differs from the configuration (after applying the plan: it is still waiting or was skipped)")]
+  1  a resource has a problem, an update failed, the answer was no, or another
+     error occurred
+  2  the command line is not valid, or --yes is missing; with
+     --detailed-exitcode also: a resource differs from the configuration (after
+     applying the plan: it is still waiting or was skipped)")]
 pub(crate) struct MaintainArgs {
     /// Type of the resources to plan and apply
     pub kind: ManagedResource,
@@ -373,20 +376,19 @@ pub(crate) struct TargetsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  automation status --stack sagemaker-automation            # the latest uploads and their jobs
+  automation status --stack sagemaker-automation  # the latest uploads
   automation status s3://models/vision/resnet.tar.gz --watch
   automation status resnet-ml-c5-lxbs4xnt6bqcgpq6 --json
+  set -a; . .local/env; set +a; automation status # the stack of `make up`
 
-With --watch, the command exits when all listed jobs have finished and none will be retried. It waits
-up to 15 minutes for the newest version of an upload to be planned, and retries temporary AWS errors
-for up to 15 minutes.
-
-  set -a; . .local/env; set +a; automation status --running # against `make up`
+With --watch, the command exits when all listed jobs have finished and none will
+be retried. It waits up to 15 minutes for the newest version of an upload to be
+planned, and retries temporary AWS errors for up to 15 minutes.
 
 Exit status:
   0  the status was shown
-  1  an error occurred; with --exit-status also: a job failed and will not be retried, or an upload
-     was rejected
+  1  an error occurred; with --exit-status also: a job failed and will not be
+     retried, or an upload was rejected
   2  the command line is not valid")]
 pub(crate) struct StatusArgs {
     /// Upload as s3://bucket/key, ARN of a model package version, or name of a job [default: the
@@ -419,21 +421,21 @@ pub(crate) struct StatusArgs {
 Examples:
   automation redrive uploads --dry-run --stack sagemaker-automation
   automation redrive requests --filter cause=AccessDenied
-  automation redrive job-states --filter 'function=*Relay*' --filter correlation_id=8f3a --yes --json
+  automation redrive job-states --filter 'function=*Relay*' --yes --json
   automation redrive uploads --delete --filter cause=NoSuchKey
-  automation redrive https://sqs.eu-west-1.amazonaws.com/123456789012/stack-UploadsDeadLetterQueue-abc
+  automation redrive my-stack-UploadsDeadLetterQueue-abc
 
-A message is deleted from the dead-letter queue only after it has been sent. Redriving a message that
-was already processed is safe.
+A message is deleted from the dead-letter queue only after it has been sent.
+Redriving a message that was already processed is safe.
 
-The messages are listed first, and nothing is sent or deleted before you confirm it. Without a
-terminal, --yes is needed.
+The messages are listed first, and nothing is sent or deleted before you confirm
+it. Without a terminal, --yes is needed.
 
 Exit status:
   0  every message that matches was listed, redriven or deleted
-  1  a message could not be sent, deleted, or released to other consumers, the answer was no, or
-     another error occurred. A message that could not be deleted or released is visible again after
-     five minutes
+  1  a message could not be sent, deleted, or released to other consumers, the
+     answer was no, or another error occurred. A message that could not be
+     deleted or released is visible again after five minutes
   2  the command line is not valid, or --yes is missing")]
 pub(crate) struct RedriveArgs {
     #[arg(
@@ -467,13 +469,16 @@ pub(crate) struct RedriveArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  automation replay s3://models/vision/ --since 2026-11-20T00:00Z --dry-run --stack sagemaker-automation
+  automation replay s3://models/vision/ --dry-run --stack sagemaker-automation
+  automation replay s3://models/vision/ --since 2026-11-20T00:00Z
   automation replay s3://models/vision/resnet.tar.gz --yes
 
-The uploads are counted first, and nothing is sent before you confirm it. Without a terminal, --yes is
-needed. Of each object, the newest version is considered. One that was rejected, or of which a job
-failed, is planned again with the active configuration, and gets a new answer; targets that were compiled
-are not compiled again. One that was compiled, or is being compiled, is left alone.
+The uploads are counted first, and nothing is sent before you confirm it.
+Without a terminal, --yes is needed. Of each object, the newest version is
+considered. One that was rejected, or of which a job failed, is planned again
+with the active configuration, and gets a new answer; targets that were compiled
+are not compiled again. One that was compiled, or is being compiled, is left
+alone.
 
 Exit status:
   0  the uploads were counted or sent
@@ -531,8 +536,8 @@ Examples:
   automation config --stack sagemaker-automation
   automation config --stack sagemaker-automation --json
 
-Values of partner-app arguments are not shown. S3 does not record who uploaded a version; AWS
-CloudTrail does, if it logs data events of the configuration bucket.
+Values of partner-app arguments are not shown. S3 does not record who uploaded
+a version; AWS CloudTrail does, if it logs data events of the bucket.
 
 Exit status:
   0  the active version was shown
@@ -555,9 +560,9 @@ Examples:
   automation doctor --stack sagemaker-automation --profile production --json
 
 Not checked, with the command that does:
-  what the roles of the functions may do   aws iam simulate-principal-policy
-  whether e-mail arrives                   aws sns publish --topic-arn TOPIC --message test
-  whether an upload is compiled            automation status s3://… --watch
+  what the functions may do      aws iam simulate-principal-policy
+  whether e-mail arrives         aws sns publish --topic-arn TOPIC --message hi
+  whether an upload is compiled  automation status s3://… --watch
 
 Exit status:
   0  every check passed
@@ -573,16 +578,17 @@ pub(crate) struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  automation upload model.tar.gz s3://models/vision/ --stack sagemaker-automation --watch
-  automation upload model.tar.gz s3://models/vision/resnet.tar.gz -m neo-targets=ml_c5 --yes
-  automation upload model.tar.gz                            # as model.tar.gz into the stack's bucket
+  automation upload model.tar.gz s3://models/vision/ --stack my-stack --watch
+  automation upload model.tar.gz s3://models/vision/ -m neo-targets=ml_c5 --yes
+  automation upload model.tar.gz            # into the bucket of the stack
 
-The archive is inspected and planned first, with the active configuration. What cannot be compiled is
-not uploaded. Without a terminal, --yes is needed.
+The archive is inspected and planned first, with the active configuration. What
+cannot be compiled is not uploaded. Without a terminal, --yes is needed.
 
 Exit status:
   0  the archive was uploaded; with --watch: all its jobs succeeded
-  1  the archive or a target has a problem, the answer was no, or another error occurred
+  1  the archive or a target has a problem, the answer was no, or another error
+     occurred
   2  the command line is not valid, or --yes is missing")]
 pub(crate) struct UploadArgs {
     /// Model archive: a file

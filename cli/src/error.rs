@@ -24,7 +24,13 @@ pub(crate) enum CliError {
     #[error("`{0}` has no object key")]
     NoObjectKey(String),
     #[error("no rule in {} matches the key `{key}` in the bucket `{bucket}`", path.display())]
-    NoMatchingRule { path: PathBuf, bucket: String, key: String },
+    NoMatchingRule {
+        path: PathBuf,
+        bucket: String,
+        key: String,
+        /// The keys of the rules, separated by commas; empty if no rule is for uploads.
+        patterns: String,
+    },
     #[error("`{0}` is not a target, and no target's name contains it")]
     UnknownTarget(String),
     #[error("`{0}` is not the code of a problem or warning")]
@@ -63,9 +69,9 @@ pub(crate) enum CliError {
     UnknownQueue { queue: String, output: String },
     #[error("there is no table `{0}`")]
     UnknownTable(String),
-    #[error("the ledger has no job `{0}`")]
+    #[error("the stack knows no job `{0}`")]
     UnknownJob(String),
-    #[error("the ledger has no version of {0}; it may not have been picked up yet, or no rule covers its key")]
+    #[error("no version of {0} was planned; it may not have been picked up yet, or no rule covers its key")]
     UnknownModel(String),
     #[error("version {version} of {uri} was not planned in time; an empty object is never planned")]
     UnplannedVersion {
@@ -152,8 +158,11 @@ impl CliError {
     fn suggest_fix(&self) -> Option<String> {
         let fix = match self {
             Self::NoObjectKey(_) => "use s3://bucket/key.tar.gz",
-            Self::NoMatchingRule { .. } => {
-                "pass the object key with --key, for example --key vision/model.tar.gz, and the bucket with --bucket"
+            Self::NoMatchingRule { patterns, .. } if patterns.is_empty() => "add a rule with `keys`",
+            Self::NoMatchingRule { patterns, .. } => {
+                return Some(format!(
+                    "choose a bucket and a key that a rule matches, with --bucket and --key of `automation plan` or the destination of `automation upload`; the rules have the keys {patterns}"
+                ));
             }
             Self::UnknownTarget(_) => "run `automation targets` to list all targets",
             Self::UnknownCode(_) => {
@@ -193,13 +202,16 @@ impl CliError {
             Self::UnplannedVersion { .. } => {
                 "check the log of plan-compilation and the dead-letter queue with `automation redrive uploads --dry-run`"
             }
-            Self::Read { .. }
-            | Self::Archive(_)
-            | Self::ExpiredCredentials
-            | Self::UnknownModel(_)
-            | Self::Runtime(_)
-            | Self::Json(_)
-            | Self::Write(_) => return None,
+            Self::Read { path, .. } if path.extension().is_some_and(|extension| extension == "yaml") => {
+                "pass the path of your configuration; config/automation.example.yaml is a complete one to begin with"
+            }
+            Self::Read { .. } => "check the path, and whether you may read the file",
+            Self::UnknownModel(_) => {
+                "check the key; `automation plan ARCHIVE --key KEY` shows which rule matches, `automation doctor` whether the stack works"
+            }
+            Self::Archive(_) | Self::ExpiredCredentials | Self::Runtime(_) | Self::Json(_) | Self::Write(_) => {
+                return None;
+            }
             #[cfg(feature = "aws")]
             Self::Credentials { .. } | Self::Call(_) | Self::InspectionStopped(_) => return None,
         };

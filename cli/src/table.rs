@@ -5,7 +5,7 @@ use document::escape_line;
 
 use crate::{
     error::CliError,
-    output::{CliOutput, HEADER},
+    output::{CliOutput, FAINT, HEADER},
 };
 
 /// Spaces between two columns.
@@ -16,6 +16,8 @@ const MIN_WIDTH: usize = 12;
 
 pub(crate) struct TextTable {
     indent: usize,
+    /// Number of the last columns that are printed below their row if the terminal is too narrow.
+    details: usize,
     has_header: bool,
     header: Vec<String>,
     rows: Vec<Vec<TableCell>>,
@@ -44,7 +46,7 @@ type Column = (usize, usize);
 
 impl TextTable {
     pub fn new<const N: usize>(header: [&str; N]) -> Self {
-        Self { indent: 0, has_header: true, header: header.map(str::to_owned).to_vec(), rows: Vec::new() }
+        Self { indent: 0, details: 0, has_header: true, header: header.map(str::to_owned).to_vec(), rows: Vec::new() }
     }
 
     /// A table of labels and texts.
@@ -56,12 +58,18 @@ impl TextTable {
         Self { indent, ..self }
     }
 
+    /// Prints the last columns below their row, each with its header, if the table is wider than the
+    /// terminal: long names and URIs stay in one piece.
+    pub fn with_details(self, details: usize) -> Self {
+        Self { details, ..self }
+    }
+
     pub fn add_row<const N: usize>(&mut self, cells: [TableCell; N]) {
         self.rows.push(cells.into_iter().collect());
     }
 
     /// Prints the rows under their header. The last column is not padded; empty columns are
-    /// omitted. Where the terminal is narrower, text continues in the next line: nothing is cut.
+    /// omitted. If the terminal is narrower, text continues in the next line: nothing is cut.
     pub fn print_to(&self, out: &mut CliOutput) -> Result<(), CliError> {
         for line in self.format_lines(out.width()) {
             out.print_line(line)?;
@@ -70,33 +78,63 @@ impl TextTable {
     }
 
     fn format_lines(&self, width: Option<usize>) -> Vec<String> {
-        let columns = self.fit_columns(width);
+        let mut columns = self.find_columns();
+        let mut first_detail = self.header.len();
+        if let Some(width) = width.filter(|width| self.measure_line(&columns) > *width) {
+            first_detail -= self.details;
+            columns.retain(|(column, _)| *column < first_detail);
+            self.narrow_columns(&mut columns, width);
+        }
         let header: Vec<_> = self.header.iter().map(|text| TableCell::with_style(text.as_str(), HEADER)).collect();
-        let header = Some(&header).filter(|_| self.has_header);
-        header.into_iter().chain(&self.rows).flat_map(|row| self.format_row(row, &columns)).collect()
+        let mut lines = if self.has_header { self.format_row(&header, &columns) } else { Vec::new() };
+        for row in &self.rows {
+            lines.extend(self.format_row(row, &columns));
+            lines.extend(self.format_details(row, first_detail, width.unwrap_or(usize::MAX)));
+        }
+        lines
     }
 
-    /// The columns with content, the widest of them narrowed until they fit.
-    fn fit_columns(&self, width: Option<usize>) -> Vec<Column> {
+    /// The columns with content, as wide as it.
+    fn find_columns(&self) -> Vec<Column> {
         let natural = |column: usize| {
             let cells = self.rows.iter().map(|row| row[column].text.chars().count());
             cells.max().filter(|width| *width > 0).map(|width| width.max(self.header[column].chars().count()))
         };
-        let mut columns: Vec<Column> =
-            (0..self.header.len()).filter_map(|column| Some((column, natural(column)?))).collect();
-        let Some(width) = width else { return columns };
-        let used = |columns: &[Column]| {
-            let text: usize = columns.iter().map(|(_, width)| width).sum();
-            self.indent + text + GAP * columns.len().saturating_sub(1)
-        };
-        while used(&columns) > width {
+        (0..self.header.len()).filter_map(|column| Some((column, natural(column)?))).collect()
+    }
+
+    fn measure_line(&self, columns: &[Column]) -> usize {
+        let text: usize = columns.iter().map(|(_, width)| width).sum();
+        self.indent + text + GAP * columns.len().saturating_sub(1)
+    }
+
+    /// Narrows the widest columns until a line fits.
+    fn narrow_columns(&self, columns: &mut [Column], width: usize) {
+        while self.measure_line(columns) > width {
             let Some((_, widest)) = columns.iter_mut().max_by_key(|(_, width)| *width).filter(|(_, w)| *w > MIN_WIDTH)
             else {
                 break;
             };
             *widest -= 1;
         }
-        columns
+    }
+
+    /// The lines below a row: words are never broken, so that they can be copied.
+    fn format_details(&self, row: &[TableCell], first: usize, width: usize) -> Vec<String> {
+        let details = || self.header.iter().zip(row).skip(first).filter(|(_, cell)| !cell.text.is_empty());
+        let label = details().map(|(header, _)| header.chars().count()).max().unwrap_or_default();
+        let indent = self.indent + GAP + label + GAP;
+        let mut lines = Vec::new();
+        for (header, cell) in details() {
+            let longest = cell.text.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
+            for (index, text) in wrap_text(&cell.text, longest.max(width.saturating_sub(indent))).iter().enumerate() {
+                let header = if index == 0 { header.as_str() } else { "" };
+                let (before, after) = (" ".repeat(self.indent + GAP), " ".repeat(GAP));
+                let (start, end) = (cell.style.render(), cell.style.render_reset());
+                lines.push(format!("{before}{FAINT}{header:<label$}{FAINT:#}{after}{start}{text}{end}"));
+            }
+        }
+        lines
     }
 
     /// The lines of one row.
@@ -197,6 +235,23 @@ mod tests {
                 assert!(shown.contains(word), "{word} {lines:?}");
             }
         }
+    }
+
+    #[test]
+    fn details_are_below_their_row_and_in_one_piece() {
+        let format = |width| {
+            let lines = table().with_details(3).format_lines(Some(width));
+            lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(format(60), @r"
+        job
+        resnet-ml-c5-lxbs4xnt6bqcgpq6
+          state  FAILED
+          cause  AccessDenied:
+                 arn:aws:sts::123456789012:assumed-role/neo is not
+                 authorized to perform kms:Decrypt
+        ");
+        assert_eq!(format(200).lines().count(), 2, "a wide terminal has room for all columns");
     }
 
     #[test]

@@ -117,6 +117,10 @@ fn what_cannot_be_compiled_is_not_sent() {
     assert!(text.ends_with("Nothing was uploaded.\n") && status == 1, "{text}");
     let (text, status) = folder.upload(&url, &[("model.onnx", &read_squeezenet())], "s3://models/elsewhere.tar.gz");
     assert!(text.contains("no rule in") && status == 1, "{text}");
+    assert!(
+        text.contains("the destination of `automation upload`; the rules have the keys `vision/*.tar.gz`"),
+        "{text}"
+    );
     let (text, status) = folder.upload(&url, &[("model.onnx", &read_squeezenet())], "models/a.tar.gz");
     assert!(text.contains("Fix: use s3://bucket/key.tar.gz") && status == 2, "{text}");
     assert!(calls.lock().unwrap().is_empty());

@@ -62,8 +62,8 @@ def test_running_jobs_are_listed_until_they_end(harness: Harness) -> None:
 
 def test_status_reports_unknown_jobs_and_uploads(harness: Harness) -> None:
     for arguments, code, expected in [
-        (("no-such-job",), 1, "the ledger has no job `no-such-job`"),
-        ((f"s3://{harness.bucket}/nothing.tar.gz",), 1, "the ledger has no version of s3://"),
+        (("no-such-job",), 1, "the stack knows no job `no-such-job`"),
+        ((f"s3://{harness.bucket}/nothing.tar.gz",), 1, "no version of s3:// was planned"),
         (("s3://",), 2, "has no object key"),
         (("--table", "no-such-table"), 1, "there is no table `no-such-table`"),
     ]:

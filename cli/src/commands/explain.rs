@@ -13,9 +13,22 @@ pub(crate) fn explain_code(args: &ExplainArgs, out: &mut CliOutput) -> Result<Ve
     if args.output.json {
         out.print_json(&json!({ "code": code, "explanation": section }))?;
     } else {
-        out.print_line(section)?;
+        out.print_line(resolve_links(&section))?;
     }
     Ok(Verdict::Good)
+}
+
+/// Replaces each Markdown link with the page that it leads to, or its text if that is a code.
+fn resolve_links(mut section: &str) -> String {
+    let mut text = String::new();
+    while let Some((before, rest)) = section.split_once("](") {
+        let (before, label) = before.rsplit_once('[').unwrap_or((before, ""));
+        let (target, rest) = rest.split_once(')').unwrap_or((rest, ""));
+        text.push_str(before);
+        text.push_str(&if target.starts_with('#') { label.to_owned() } else { format!("docs/{target}") });
+        section = rest;
+    }
+    text + section
 }
 
 /// The text below the heading of a code.

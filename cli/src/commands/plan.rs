@@ -72,7 +72,9 @@ pub(crate) fn plan_archive(
     let key = resolve_key(args);
     let (bucket, model_buckets) = resolve_buckets(args, stack, &document.compilation);
     let Some(rule) = document.compilation.find_rule(&bucket, &key, &model_buckets) else {
-        return Err(CliError::NoMatchingRule { path: args.config.clone(), bucket, key });
+        let patterns = document.compilation.rules.iter().filter_map(CompilationRule::key_pattern);
+        let patterns = patterns.map(|pattern| format!("`{}`", pattern.as_str())).collect::<Vec<_>>().join(", ");
+        return Err(CliError::NoMatchingRule { path: args.config.clone(), bucket, key, patterns });
     };
     let read_overrides = |metadata: &HashMap<String, String>| {
         let given = args.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -263,7 +265,8 @@ fn print_conclusion(plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), C
 }
 
 fn print_overview(plan: &CompilationPlan, out: &mut CliOutput) -> Result<(), CliError> {
-    let mut table = TextTable::new(["target", "outcome", "framework", "version", "inputs", "compiler options"]);
+    let mut table =
+        TextTable::new(["target", "outcome", "framework", "version", "inputs", "compiler options"]).with_details(2);
     for target in &plan.targets {
         let name = target.target.to_string();
         let without_job = |outcome| [name.as_str().into(), outcome, "".into(), "".into(), "".into(), "".into()];

@@ -119,14 +119,15 @@ fn print_messages(run: &RedriveRun, now: Timestamp, out: &mut CliOutput) -> Resu
     if run.messages.is_empty() {
         return Ok(());
     }
-    let mut table = TextTable::new(["cause", "function", "first sent", "correlation ID", "age", "body"]);
+    let header = ["first sent", "age", "function", "cause", "correlation ID", "body"];
+    let mut table = TextTable::new(header).with_details(4);
     for (message, _) in &run.messages {
         table.add_row([
-            shorten_text(&message.cause(), MAX_CAUSE).into(),
-            message.function().unwrap_or_default().into(),
             message.first_seen().map(|time| time.strftime("%F %T UTC").to_string()).unwrap_or_default().into(),
-            message.correlation_id().into(),
             message.sent_at().map(|sent| format_age(sent, now)).unwrap_or_default().into(),
+            message.function().unwrap_or_default().into(),
+            shorten_text(&message.cause(), MAX_CAUSE).into(),
+            message.correlation_id().into(),
             TableCell::from(shorten_text(message.body(), MAX_BODY)),
         ]);
     }

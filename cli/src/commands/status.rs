@@ -43,6 +43,7 @@ async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict,
     let mut query = StatusQuery::from_args(args);
     let (mut has_succeeded, mut last_success) = (false, Instant::now());
     let mut last_planned = Instant::now();
+    let mut last_cause = String::new();
     loop {
         match read_status(&query, &ledger, &s3).await {
             Ok(view) => {
@@ -71,8 +72,14 @@ async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict,
                 (has_succeeded, last_success) = (true, Instant::now());
             }
             Err(error) if args.watch && is_temporary(&error, has_succeeded) && last_success.elapsed() < MAX_WAIT => {
-                let cause = error.to_report().message;
-                CliOutput::stderr().print_line(format_args!("{WARNING}retrying{WARNING:#}: {cause}"))?;
+                let cause = match &error {
+                    CliError::UnknownModel(uri) => format!("Waiting until {uri} is planned."),
+                    error => format!("{WARNING}retrying{WARNING:#}: {}", error.to_report().message),
+                };
+                if cause != last_cause {
+                    CliOutput::stderr().print_line(&cause)?;
+                    last_cause = cause;
+                }
             }
             Err(error) => return Err(explain_error(table, error)),
         }

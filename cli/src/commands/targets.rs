@@ -83,7 +83,7 @@ fn print_targets(rows: &[&TargetRow], out: &mut CliOutput) -> Result<(), CliErro
         out.print_line("")?;
     }
     out.print_line(format_args!(
-        "{}. `automation targets NAME` shows framework versions, compiler options and the source for one target.",
+        "{}. `automation targets NAME` shows versions, compiler options and the source.",
         format_count(rows.len(), "target")
     ))
 }
@@ -109,15 +109,17 @@ fn print_target(row: &TargetRow, out: &mut CliOutput) -> Result<(), CliError> {
     }
     table.print_to(out)?;
     out.print_line("")?;
-    match row.option_names() {
-        Some(names) => {
+    let options = row.option_names().map_or_else(
+        || "command-line flags of the Neuron compiler, as one string".to_owned(),
+        |names| {
             let names = names.join(", ");
-            let legend = if names.contains('*') { "  (* required)" } else { "" };
-            out.print_line(format_args!("  compiler options  {names}{legend}"))?;
-        }
-        None => out.print_line("  compiler options  command-line flags of the Neuron compiler, as one string")?,
-    }
-    out.print_line(format_args!("  source            {}", describe_source(row.source)))
+            if names.contains('*') { names + "  (* required)" } else { names }
+        },
+    );
+    let mut table = TextTable::with_labels().with_indent(2);
+    table.add_row(["compiler options".into(), options.into()]);
+    table.add_row(["source".into(), describe_source(row.source).into()]);
+    table.print_to(out)
 }
 
 /// Writes out the sources of a row, which the table abbreviates.

@@ -16,8 +16,12 @@ use super::{
 };
 use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
-const TEXTS: ResourceTexts<ImageAction> =
-    ResourceTexts { describe_action: |_| "to be updated", is_creation: |_| false, without_action: "waiting" };
+const TEXTS: ResourceTexts<ImageAction> = ResourceTexts {
+    plural: "images",
+    describe_action: |_| "to be updated",
+    is_creation: |_| false,
+    without_action: "waiting",
+};
 
 pub(super) async fn maintain_images(
     run: &MaintainRun<'_>,

@@ -19,6 +19,7 @@ use super::{
 use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
 const TEXTS: ResourceTexts<PartnerAppAction> = ResourceTexts {
+    plural: "partner apps",
     describe_action: |action| match action {
         PartnerAppAction::AddTags { .. } | PartnerAppAction::Update(_) => "to be updated",
         PartnerAppAction::Upgrade(_) => "to be upgraded",

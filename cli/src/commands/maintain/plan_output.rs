@@ -11,6 +11,8 @@ use crate::{
 
 /// How the plan of a resource type is worded.
 pub(super) struct ResourceTexts<A> {
+    /// The resource type, such as `images`.
+    pub plural: &'static str,
     /// What an action does, such as `to be created`.
     pub describe_action: fn(&A) -> &'static str,
     /// Whether an action creates the resource.
@@ -70,9 +72,10 @@ pub(super) fn print_plan<A>(
             out.print_line(format_args!("    {FAINT}{note}{FAINT:#}"))?;
         }
     }
-    if !plan.items.is_empty() {
-        out.print_line("")?;
+    if plan.items.is_empty() {
+        return out.print_line(format_args!("The configuration declares no {}.", texts.plural));
     }
+    out.print_line("")?;
     out.print_line(format_args!("{HEADER}Plan:{HEADER:#} {}.", count_items(texts, &states)))
 }
 

@@ -15,6 +15,7 @@ use super::{
 use crate::{error::CliError, output::CliOutput, verdict::Verdict};
 
 const TEXTS: ResourceTexts<WorkteamAction> = ResourceTexts {
+    plural: "work teams",
     describe_action: |action| match action {
         WorkteamAction::Create(_) => "to be created",
         WorkteamAction::Update(_) => "to be updated",

@@ -154,7 +154,7 @@ fn print_model(model: &ModelRow, jobs: &[JobRow], now: Timestamp, out: &mut CliO
 
 fn build_job_table(jobs: &[JobRow], now: Timestamp) -> TextTable {
     let mut table =
-        TextTable::new(["target", "options", "status", "attempt", "duration", "job", "artifact or failure reason"]);
+        TextTable::new(["target", "options", "status", "attempt", "duration", "job", "result"]).with_details(2);
     for job in jobs {
         let attempt = job.request.as_ref().filter(|request| request.attempt > 1);
         table.add_row([
