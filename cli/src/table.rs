@@ -58,8 +58,8 @@ impl TextTable {
         Self { indent, ..self }
     }
 
-    /// Prints the last columns below their row, each with its header, if the table is wider than the
-    /// terminal: long names and URIs stay in one piece.
+    /// Prints the last columns below their row, each with its header, if the table is wider than
+    /// the terminal: long names and URIs stay in one piece.
     pub fn with_details(self, details: usize) -> Self {
         Self { details, ..self }
     }

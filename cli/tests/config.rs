@@ -80,7 +80,7 @@ fn json_of_config_has_the_same_facts() {
 fn the_first_version_is_shown_whole() {
     let (text, status) = run_config(vec![("v1", OLD.to_owned())], &[]);
     assert!(
-        text.contains("There is no earlier valid version\n  + rules: vision (vision/*.tar.gz for ml_c5)"),
+        text.contains("No earlier version was valid; this one declares\n  + rules: vision (vision/*.tar.gz for ml_c5)"),
         "{text}"
     );
     assert_eq!(status, 0);

@@ -83,7 +83,7 @@ fn print_history(place: &ConfigPlace, history: &ConfigHistory, out: &mut CliOutp
             return out.print_line(format_args!("\nIt declares the same as version {previous}."));
         }
         Some(previous) => out.print_line(format_args!("\n{HEADER}Changes since version {previous}{HEADER:#}"))?,
-        None => out.print_line(format_args!("\n{HEADER}There is no earlier valid version{HEADER:#}"))?,
+        None => out.print_line(format_args!("\n{HEADER}No earlier version was valid; this one declares{HEADER:#}"))?,
     }
     changes.iter().try_for_each(|change| print_change("  ", change, out))
 }

@@ -24,8 +24,8 @@ fn resolve_links(mut section: &str) -> String {
     while let Some((before, rest)) = section.split_once("](") {
         let (before, label) = before.rsplit_once('[').unwrap_or((before, ""));
         let (target, rest) = rest.split_once(')').unwrap_or((rest, ""));
-        text.push_str(before);
-        text.push_str(&if target.starts_with('#') { label.to_owned() } else { format!("docs/{target}") });
+        let page = if target.starts_with('#') { ["", label] } else { ["docs/", target] };
+        text.extend([before, page[0], page[1]]);
         section = rest;
     }
     text + section

@@ -88,8 +88,8 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     /// Withdraws a job that SageMaker does not show, once no earlier call can have created it.
-    /// Returns the current status, which is [`JobStatus::Requested`] until then; `None` if it has no
-    /// row.
+    /// Returns the current status, which is [`JobStatus::Requested`] until then; `None` if it has
+    /// no row.
     pub async fn cancel_unseen_job(&self, name: &JobName) -> Result<Option<JobStatus>, CallError> {
         let now = (self.clock)();
         let cancel = |row: Option<JobRow>| {
@@ -102,7 +102,8 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(self.update_row(&job_key(name), cancel).await?.row.map(|row| row.status))
     }
 
-    /// Changes the row of a job; it is read again only if it was changed since the call was recorded.
+    /// Changes the row of a job; it is read again only if it was changed since the call was
+    /// recorded.
     async fn advance_job(
         &self,
         call: &CreateCall<'_>,

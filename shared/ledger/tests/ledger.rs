@@ -299,8 +299,8 @@ async fn refusal_does_not_overwrite_an_accepted_job() {
     assert_eq!((row.status, row.failure_reason), (JobStatus::Starting, None));
 }
 
-/// Two deliveries of one request: SageMaker refuses the first, and creates a job for the second that
-/// it does not show yet.
+/// Two deliveries of one request: SageMaker refuses the first, and creates a job for the second
+/// that it does not show yet.
 #[tokio::test]
 async fn refusal_is_not_recorded_after_another_call() {
     let ledger = new_ledger();
