@@ -100,3 +100,16 @@ fn the_suggested_file_name_is_the_fix() {
     let renamed = saved(Pytorch, name, format("TorchScript 3"));
     assert_eq!(find_version_warnings(renamed.model.as_ref().unwrap()), []);
 }
+
+#[test]
+fn saved_models_are_exported_as_the_keras_version_can() {
+    for (version, fix) in [
+        ("keras 3.15.0", "archive it as a SavedModel: model.export(\"export\")"),
+        ("keras 2.15.0", "archive it as a SavedModel: tf.saved_model.save(model, \"export\")"),
+        ("keras 2.2.4-tf", "archive it as a SavedModel: tf.saved_model.save(model, \"export\")"),
+    ] {
+        let model = saved(Keras, "m.h5", producer(version));
+        let warning = find_version_warnings(model.model.as_ref().unwrap()).remove(0);
+        assert!(warning.warning.ends_with(fix), "{}", warning.warning);
+    }
+}

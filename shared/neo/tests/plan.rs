@@ -3,7 +3,10 @@
 mod common;
 
 use common::{config_with_rule, format_plan, holding, input, plan_with_rule, silent, upload};
-use model_archive::Framework::{Keras, Onnx, Pytorch, Sklearn, Tensorflow, Tflite, Xgboost};
+use model_archive::{
+    Framework::{Keras, Onnx, Pytorch, Sklearn, Tensorflow, Tflite, Xgboost},
+    Inspection, Problem,
+};
 use neo::{CompilationRequest, FailureClass, NewVersionPolicy, Overrides, PlanInput, SettingOrigin};
 
 #[test]
@@ -258,4 +261,23 @@ fn messages_are_compatible_between_releases() {
     let json = serde_json::to_string(request).unwrap();
     assert_eq!(serde_json::from_str::<CompilationRequest>(&json).unwrap(), *request);
     insta::assert_json_snapshot!(request.to_api("arn:aws:iam::123456789012:role/stack"));
+}
+
+/// An archive that is rejected has no shapes: setting them would not help.
+#[test]
+fn a_rejected_archive_asks_for_no_shapes() {
+    let mut rejected = Inspection { problems: vec![Problem::new("several-models", "two", "one")], ..silent(Onnx) };
+    let codes = |inspection: &Inspection| {
+        let plan = plan_with_rule("framework: ONNX, targets: [ { device: ml_c5 } ]", &[], inspection);
+        assert_eq!(plan.requests().count(), 0);
+        plan.all_problems().into_iter().map(|problem| problem.code.into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&rejected), ["several-models", "inputs-not-read"], "a model without shapes needs both");
+    rejected.model = None;
+    assert_eq!(codes(&rejected), ["several-models"]);
+    rejected.model = holding(Onnx, &[]).model;
+    assert_eq!(codes(&rejected), ["several-models"], "the problem says that it has no inputs");
+    rejected.problems.clear();
+    rejected.model = None;
+    assert_eq!(codes(&rejected), ["inputs-not-read"]);
 }

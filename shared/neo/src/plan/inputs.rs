@@ -149,11 +149,14 @@ impl PlanInput<'_> {
         };
         let model = self.inspection.model.as_ref().filter(|model| model.read && !model.inputs.is_empty());
         let Some(model) = model else {
-            return if context.are_derived_by_neo() {
-                derived()
-            } else {
-                Err(vec![self.unknown_shapes_problem(context)])
-            };
+            if context.are_derived_by_neo() {
+                return derived();
+            }
+            // The problems of the archive say why there are no shapes.
+            if self.is_rejected_without_shapes() {
+                return Ok(ArchiveInputs::NotSent(Vec::new()));
+            }
+            return Err(vec![self.unknown_shapes_problem(context)]);
         };
         let mut read = match resolve_model_shapes(&model.inputs, context.sizes) {
             Err(_) if context.are_derived_by_neo() => return derived(),
@@ -165,6 +168,12 @@ impl PlanInput<'_> {
             .map(|input| unusual_layout_warning(&input.name, &format!("{:?}, ", input.shape), context.framework));
         read.warnings.extend(unusual);
         Ok(ArchiveInputs::Shapes(read))
+    }
+
+    /// Whether the archive has problems, and either no model or one that has no inputs.
+    fn is_rejected_without_shapes(&self) -> bool {
+        let has_no_inputs = self.inspection.model.as_ref().is_none_or(|model| model.read && model.inputs.is_empty());
+        has_no_inputs && !self.inspection.problems.is_empty()
     }
 
     fn unknown_shapes_problem(&self, context: InputsContext<'_>) -> Problem {

@@ -93,7 +93,8 @@ fn version_warning(
     let limit = sent.and_then(FrameworkVersion::to_numbers).unwrap_or(newest_numbers);
     // TensorFlow's own Keras has the version numbers of Keras, but is not that release.
     let is_tf_keras = model.framework == Framework::Keras && saved.ends_with("-tf");
-    if parse_major_minor(saved)? <= limit && !is_tf_keras {
+    let saved_numbers = parse_major_minor(saved)?;
+    if saved_numbers <= limit && !is_tf_keras {
         return None;
     }
     let (target, list) = (documented.target, documented.versions.join(", "));
@@ -103,7 +104,8 @@ fn version_warning(
         Framework::Keras => (
             format!("{path} was saved with {name} {saved}"),
             format!(
-                "save it with {name} {wanted}, or archive it as a SavedModel: tf.saved_model.save(model, \"model\")"
+                "save it with {name} {wanted}, or archive it as a SavedModel: {}",
+                export_saved_model(saved_numbers)
             ),
         ),
         Framework::Tflite => {
@@ -121,6 +123,12 @@ fn version_warning(
             "{what}; AWS documents {name} {list} for {target}{configured}, and an older version may not load it. Fix: {fix}"
         ),
     ))
+}
+
+/// How this version of Keras exports a `SavedModel`: Keras 3 needs no signatures for it, and earlier
+/// versions have no such method.
+fn export_saved_model(keras: (u32, u32)) -> &'static str {
+    if keras >= (3, 0) { "model.export(\"export\")" } else { "tf.saved_model.save(model, \"export\")" }
 }
 
 fn onnx_warning(model: &InspectedModel, documented: DocumentedVersions<'_>) -> Option<Warning> {
