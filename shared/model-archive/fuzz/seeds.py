@@ -132,6 +132,7 @@ def seeds():
         "onnx": made | onnx,
         "savedmodel": ending(tensorflow, "saved_model.pb"),
         "savedmodel_text": ending(tensorflow, "saved_model.pbtxt"),
+        "variables_index": ending(tensorflow, "variables.index"),
         "graphdef": ending(tensorflow, "frozen.pb"),
         "graphdef_text": ending(tensorflow, "frozen.pbtxt"),
         "keras": keras,

@@ -11,6 +11,7 @@ use crate::{
     },
     error::{FileError, InspectError, ReadError},
     framework::{
+        format_facts::FormatFacts,
         mxnet::{MODEL_SHAPES, ModelShapes},
         tensorflow,
     },
@@ -23,6 +24,7 @@ use crate::{
         choice::ArchiveContents,
         file_group::FileNote,
         file_type::FileType,
+        format::Format,
         recognized::{Certainty, mismatch_problem, recognize_file, unreadable_problem},
         unsupported_files::UnsupportedFiles,
         upload::{not_gzip_problem, not_tar_problem},
@@ -167,7 +169,7 @@ impl<'l> Inspector<'l> {
         self.list_member(member);
         if is_mac_metadata(path) {
             self.mac_metadata.push(path);
-            self.weights.add_file(path, FileType::Unknown);
+            self.weights.add_file(path, FileType::Unknown, member.stored);
             return Ok(0);
         }
         let head = if member.kind == MemberKind::File { content.peek_bytes(RECOGNITION_BYTES)? } else { &[] };
@@ -176,7 +178,9 @@ impl<'l> Inspector<'l> {
             MemberKind::Link => FileType::Link,
             _ => FileType::Unknown,
         };
-        self.weights.add_file(path, file_type);
+        // The holes of a sparse file are not in the archive.
+        let size = if member.kind == MemberKind::Sparse { u64::MAX } else { member.stored };
+        self.weights.add_file(path, file_type, size);
         if tensorflow::is_companion(path) {
             self.companions.push(path);
             return Ok(0);
@@ -186,6 +190,10 @@ impl<'l> Inspector<'l> {
             return Ok(content.position());
         }
         self.unsupported.add_file(path, file_type);
+        if tensorflow::is_variables_index(path) && member.kind == MemberKind::File {
+            self.weights.read_index(path, file_type, &mut content, self.limits)?;
+            return Ok(content.position());
+        }
         let Some(recognized) = recognize_file(path, file_type, head) else {
             if file_type.is_archive() {
                 self.nested.push(path);
@@ -210,13 +218,7 @@ impl<'l> Inspector<'l> {
         }
         let facts = match mismatch {
             Some(problem) => Err(problem),
-            None => match recognized.format.read_facts(&mut content, self.limits) {
-                Ok(facts) => Ok(facts),
-                Err(FileError::Malformed { offset, cause }) => {
-                    Err(unreadable_problem(recognized.format, path, member.stored, offset, &cause))
-                }
-                Err(FileError::Archive(error)) => return Err(error),
-            },
+            None => read_model_file(recognized.format, path, &mut content, self.limits)?,
         };
         self.candidates.store_facts(recognized, path, facts);
         Ok(content.position())
@@ -359,6 +361,22 @@ impl<'l> Inspector<'l> {
             "add one model: .onnx, .pb or a SavedModel, .h5, .pth, .tflite, -symbol.json with .params, .cfg with \
              .weights, or .model",
         )
+    }
+}
+
+/// Reads a file of this format, or explains why that is not possible.
+fn read_model_file(
+    format: Format,
+    path: &str,
+    content: &mut MemberReader<'_, '_>,
+    limits: &Limits,
+) -> Result<Result<FormatFacts, Problem>, ReadError> {
+    match format.read_facts(content, limits) {
+        Ok(facts) => Ok(Ok(facts)),
+        Err(FileError::Malformed { offset, cause }) => {
+            Ok(Err(unreadable_problem(format, path, content.size(), offset, &cause)))
+        }
+        Err(FileError::Archive(error)) => Err(error),
     }
 }
 

@@ -1,7 +1,7 @@
-//! A set of names that takes 8 bytes per name.
+//! A set of names that takes 8 bytes per name, and a map from such names.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
 };
 
@@ -29,5 +29,27 @@ impl NameSet {
 
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+/// Stores a 64-bit hash of each name, like [`NameSet`], and a value for it.
+#[derive(Debug, Clone)]
+pub(crate) struct NameMap<V>(HashMap<u64, V, BuildHasherDefault<DefaultHasher>>);
+
+impl<V> Default for NameMap<V> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<V> NameMap<V> {
+    /// Replaces an earlier value of the same name.
+    pub fn insert(&mut self, name: &[u8], value: V) {
+        let hash = self.0.hasher().hash_one(name);
+        self.0.insert(hash, value);
+    }
+
+    pub fn get(&self, name: &[u8]) -> Option<&V> {
+        self.0.get(&self.0.hasher().hash_one(name))
     }
 }

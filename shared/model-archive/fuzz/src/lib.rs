@@ -12,13 +12,14 @@ use tar::{EntryType, Header};
 type FuzzTarget = fn(&[u8]);
 
 /// Every target, by its name in `cargo fuzz`.
-pub const TARGETS: [(&str, FuzzTarget); 20] = [
+pub const TARGETS: [(&str, FuzzTarget); 21] = [
     ("archive", fuzz_archive),
     ("gzip", fuzz_gzip),
     ("tar", fuzz_tar),
     ("onnx", |data| inspect_files(&[("model.onnx", data)])),
     ("savedmodel", |data| inspect_files(&[("saved_model.pb", data)])),
     ("savedmodel_text", |data| inspect_files(&[("saved_model.pbtxt", data)])),
+    ("variables_index", fuzz_variables_index),
     ("graphdef", |data| inspect_files(&[("frozen.pb", data)])),
     ("graphdef_text", |data| inspect_files(&[("frozen.pbtxt", data)])),
     ("keras", |data| inspect_files(&[("model.h5", data)])),
@@ -77,6 +78,10 @@ const PATHS: [&str; 26] = [
     "lib/site.pth",
 ];
 
+/// A `SavedModel` with a variable.
+const SAVED_MODEL: &[u8] = b"saved_model_schema_version: 1 meta_graphs { graph_def { node { op: 'VarHandleOp' } }
+    signature_def { key: 's' value { inputs { key: 'x' value { dtype: DT_FLOAT } } } } }";
+
 /// The header of a Darknet weight file of version 0.2.0.
 const WEIGHTS: &[u8] = b"\0\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
@@ -112,6 +117,15 @@ fn fuzz_archive(mut data: &[u8]) {
 /// The shapes beside an MXNet model.
 fn fuzz_shapes(data: &[u8]) {
     inspect_files(&[("net-symbol.json", SYMBOL), ("net-0000.params", PARAMS), ("model-shapes.json", data)]);
+}
+
+/// The index of the variables of a `SavedModel`.
+fn fuzz_variables_index(data: &[u8]) {
+    inspect_files(&[
+        ("saved_model.pbtxt", SAVED_MODEL),
+        ("variables/variables.index", data),
+        ("variables/variables.data-00000-of-00001", b"0"),
+    ]);
 }
 
 fn inspect_files(members: &[(&str, &[u8])]) {

@@ -1,5 +1,7 @@
 //! What the reader of a format finds in one file.
 
+use std::collections::BTreeMap;
+
 use crate::{
     inspection::{Dim, ModelInput},
     limits::Limits,
@@ -15,8 +17,10 @@ pub(crate) struct FormatFacts {
     pub inputs: Vec<ModelInput>,
     /// Whether `inputs` was read from the file.
     pub read: bool,
-    /// Files next to this one that it refers to.
-    pub external: Vec<String>,
+    /// Files next to this one that it stores weights in, with the least size of each, in bytes.
+    pub external: BTreeMap<String, u64>,
+    /// Whether a `SavedModel` has variables, whose values are in its folder `variables`.
+    pub has_variables: bool,
     /// The names of the weights, if the file is one that holds only weights.
     pub weights: Option<NameSet>,
     /// How to fix that the other file of the model is missing, if this file says more about it.

@@ -4,7 +4,7 @@
 mod inputs;
 mod schema;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use prost::Message as _;
 
@@ -22,7 +22,6 @@ use crate::{
     error::FileError,
     framework::format_facts::FormatFacts,
     limits::Limits,
-    name_set::NameSet,
     problem::Problem,
 };
 
@@ -100,8 +99,7 @@ struct OnnxReader<'l> {
     opsets: Vec<OperatorSet>,
     has_graph: bool,
     inputs: GraphInputs<'l>,
-    external: Vec<String>,
-    external_known: NameSet,
+    external: BTreeMap<String, u64>,
     external_bytes: usize,
     limits: &'l Limits,
 }
@@ -115,8 +113,7 @@ impl<'l> OnnxReader<'l> {
             opsets: Vec::new(),
             has_graph: false,
             inputs: GraphInputs::new(limits),
-            external: Vec::new(),
-            external_known: NameSet::default(),
+            external: BTreeMap::new(),
             external_bytes: 0,
             limits,
         }
@@ -241,7 +238,7 @@ impl<'l> OnnxReader<'l> {
 
     /// `TensorProto`: reads only its name, and the file of its bytes if they are external.
     fn read_tensor(&mut self, reader: &mut ProtobufReader<'_, '_, '_>, end: u64) -> Result<Option<Vec<u8>>, FileError> {
-        let (mut name, mut location, mut is_external) = (None, None, false);
+        let (mut name, mut location, mut is_external, mut size) = (None, None, false, 0_u64);
         while let Some(field) = reader.next_field(end)? {
             match (field.number, field.value) {
                 (8, WireValue::Bytes(length)) => {
@@ -250,8 +247,13 @@ impl<'l> OnnxReader<'l> {
                 (13, WireValue::Bytes(length)) => {
                     let entry =
                         reader.decode_message::<StringEntry>("external data", length, self.limits.input_bytes)?;
-                    if entry.key == "location" {
-                        location = Some(entry.value);
+                    match entry.key.as_str() {
+                        "location" => location = Some(entry.value),
+                        // Together they are the end of its bytes.
+                        "offset" | "length" => {
+                            size = entry.value.parse().unwrap_or(0_u64).saturating_add(size);
+                        }
+                        _ => {}
                     }
                 }
                 (14, WireValue::Varint(place)) => is_external = place == 1,
@@ -259,19 +261,22 @@ impl<'l> OnnxReader<'l> {
             }
         }
         if let Some(location) = location.filter(|_| is_external) {
-            self.add_external_file(location).map_err(|cause| reader.malformed_error(cause))?;
+            self.add_external_file(location, size).map_err(|cause| reader.malformed_error(cause))?;
         }
         Ok(name)
     }
 
-    fn add_external_file(&mut self, location: String) -> Result<(), String> {
-        if self.external_known.insert(location.as_bytes()) {
-            self.external_bytes += size_of::<String>() + location.capacity();
-            if self.external_bytes > MAX_EXTERNAL {
-                return Err(format!("the paths of its external data take more than {MAX_EXTERNAL} bytes"));
-            }
-            self.external.push(location);
+    /// Adds a file that has at least this many bytes.
+    fn add_external_file(&mut self, location: String, size: u64) -> Result<(), String> {
+        if let Some(known) = self.external.get_mut(&location) {
+            *known = size.max(*known);
+            return Ok(());
         }
+        self.external_bytes += size_of::<(String, u64)>() + location.capacity();
+        if self.external_bytes > MAX_EXTERNAL {
+            return Err(format!("the paths of its external data take more than {MAX_EXTERNAL} bytes"));
+        }
+        self.external.insert(location, size);
         Ok(())
     }
 

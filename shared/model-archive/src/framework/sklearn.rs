@@ -31,7 +31,8 @@ pub(crate) fn read_sklearn(content: &mut MemberReader<'_, '_>) -> Result<FormatF
     }
     Ok(FormatFacts::from_warning(Warning::new(
         "sklearn-not-opened",
-        "the file is assumed to be a scikit-learn model because of its name: pickle files are not opened",
+        "the file is a pickle, which is never opened: that it has a scikit-learn model is assumed from its name or its \
+         first bytes",
     )))
 }
 

@@ -7,11 +7,13 @@ mod saved_model;
 mod schema;
 mod text;
 mod types;
+mod variables_index;
 
 pub(crate) use graph_def::{is_graph_def, read_graph_def, starts_with_node};
 pub(crate) use saved_model::{is_saved_model, read_saved_model};
+pub(crate) use variables_index::{MAX_SHARDS, ShardSizes, read_variables_index};
 
-use crate::container::path::file_name;
+use crate::container::path::{file_name, parent_folder};
 
 /// Files that Keras and TensorFlow write next to a `SavedModel`, which loads without them.
 const COMPANIONS: [&str; 2] = ["keras_metadata.pb", "fingerprint.pb"];
@@ -21,6 +23,11 @@ pub(crate) const VARIABLES: &str = "variables";
 
 /// The file in that folder that lists the weights.
 pub(crate) const VARIABLES_INDEX: &str = "variables.index";
+
+/// Whether a path is that of a `SavedModel`'s list of weights.
+pub(crate) fn is_variables_index(path: &str) -> bool {
+    file_name(path) == VARIABLES_INDEX && file_name(parent_folder(path)) == VARIABLES
+}
 
 /// The name of a file in that folder that holds weights: shard `number` of `count`.
 pub(crate) fn shard_name(number: u32, count: u32) -> String {

@@ -185,7 +185,7 @@ fn choose_file(format: Format, files: FormatFiles, contents: &ArchiveContents<'_
     if contents.complete {
         check_external_data(&path, &facts.external, contents.weights, choice);
         if format == Format::SavedModel {
-            check_variables(&path, contents.weights, choice);
+            check_variables(&path, facts.has_variables, contents.weights, choice);
         }
     }
     let rejected = !facts.read && !facts.problems.is_empty();

@@ -1,13 +1,18 @@
 //! The files with the weights of a model that names them: present, and with content.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{choice::ModelChoice, file_type::FileType};
 use crate::{
-    container::path::{file_name, join_path, parent_folder},
-    framework::tensorflow,
-    name_set::NameSet,
-    problem::{Problem, QuotedNames, Warning, quote_name},
+    container::{
+        member::MemberReader,
+        path::{file_name, join_path, parent_folder},
+    },
+    error::ReadError,
+    framework::tensorflow::{self, MAX_SHARDS, ShardSizes},
+    limits::Limits,
+    name_set::{NameMap, NameSet},
+    problem::{MAX_LISTED, Problem, QuotedNames, Warning, quote_name},
 };
 
 /// Maximum number of files without content that are remembered; those beyond count as sound.
@@ -16,18 +21,26 @@ const MAX_LOST: usize = 10_000;
 /// Maximum number of folders whose shards are counted: an archive with a model has one.
 const MAX_FOLDERS: usize = 64;
 
-/// Maximum number of shards that are looked for. Models have one to a few hundred.
-const MAX_SHARDS: u32 = 10_000;
-
 /// Every file of the archive and what is wrong with it, by its path.
 #[derive(Debug, Default)]
 pub(crate) struct WeightFiles {
-    files: NameSet,
+    /// The size of each file, in bytes.
+    files: NameMap<u64>,
     folders: NameSet,
     /// The files without content, by what they are instead.
     lost: Vec<(FileType, NameSet)>,
     /// The number of shards by the folder of a `SavedModel`, as the names of the shards have it.
     shards: HashMap<String, u32>,
+    /// What the index of variables says, by its path, or why it is none.
+    indexes: HashMap<String, Result<ShardSizes, InvalidIndex>>,
+}
+
+/// Why a file is not an index of variables.
+#[derive(Debug)]
+struct InvalidIndex {
+    /// The end of a sentence.
+    cause: &'static str,
+    file_type: FileType,
 }
 
 impl WeightFiles {
@@ -35,9 +48,9 @@ impl WeightFiles {
         self.folders.insert(path.as_bytes());
     }
 
-    /// Adds a file, or a link.
-    pub fn add_file(&mut self, path: &str, file_type: FileType) {
-        self.files.insert(path.as_bytes());
+    /// Adds a file of this size, or a link.
+    pub fn add_file(&mut self, path: &str, file_type: FileType, size: u64) {
+        self.files.insert(path.as_bytes(), size);
         self.folders.insert(parent_folder(path).as_bytes());
         self.remember_lost(path, file_type);
         let folder = parent_folder(path);
@@ -47,6 +60,24 @@ impl WeightFiles {
         {
             self.shards.insert(folder.to_owned(), count.min(MAX_SHARDS));
         }
+        // A later file of the same path replaces it.
+        self.indexes.remove(path);
+    }
+
+    /// Reads the index of a `SavedModel`'s variables.
+    pub fn read_index(
+        &mut self,
+        path: &str,
+        file_type: FileType,
+        content: &mut MemberReader<'_, '_>,
+        limits: &Limits,
+    ) -> Result<(), ReadError> {
+        if self.indexes.len() < MAX_FOLDERS {
+            let index = tensorflow::read_variables_index(content, limits)?;
+            let index = index.map_err(|cause| InvalidIndex { cause, file_type });
+            self.indexes.insert(path.to_owned(), index);
+        }
+        Ok(())
     }
 
     fn remember_lost(&mut self, path: &str, file_type: FileType) {
@@ -78,16 +109,22 @@ impl WeightFiles {
     }
 
     fn has_file(&self, path: &str) -> bool {
-        self.files.contains(path.as_bytes())
+        self.files.get(path.as_bytes()).is_some()
     }
 }
 
 /// Checks the files in which an ONNX model stores its weights.
-pub(super) fn check_external_data(model: &str, external: &[String], weights: &WeightFiles, choice: &mut ModelChoice) {
+pub(super) fn check_external_data(
+    model: &str,
+    external: &BTreeMap<String, u64>,
+    weights: &WeightFiles,
+    choice: &mut ModelChoice,
+) {
     let shown = quote_name(model);
     let (mut present, mut missing) = (QuotedNames::default(), QuotedNames::default());
-    let paths: Vec<_> = external.iter().map(|location| join_path(parent_folder(model), location)).collect();
-    for path in &paths {
+    let files = external.iter().map(|(location, size)| (join_path(parent_folder(model), location), *size));
+    let files: Vec<_> = files.collect();
+    for (path, _) in &files {
         if !weights.has_file(path) {
             missing.push(path);
         } else if !weights.is_lost(path) {
@@ -107,11 +144,12 @@ pub(super) fn check_external_data(model: &str, external: &[String], weights: &We
             format!("{shown} stores weights in {present}; AWS documents only models that consist of one .onnx file"),
         ));
     }
-    choice.problems.extend(find_lost_weights(model, &paths, weights));
+    choice.problems.extend(find_lost_weights(model, &files, weights));
+    choice.problems.extend(find_short_weights(model, &files, weights));
 }
 
 /// Checks the folder `variables` of a `SavedModel`.
-pub(super) fn check_variables(model: &str, weights: &WeightFiles, choice: &mut ModelChoice) {
+pub(super) fn check_variables(model: &str, has_variables: bool, weights: &WeightFiles, choice: &mut ModelChoice) {
     let folder = join_path(parent_folder(model), tensorflow::VARIABLES);
     let archive_all = "archive the whole folder of the SavedModel: `tar -czf model.tar.gz -C <folder> .`";
     if weights.has_file(&folder) {
@@ -134,21 +172,29 @@ pub(super) fn check_variables(model: &str, weights: &WeightFiles, choice: &mut M
                 quote_name(model),
                 quote_name(&folder)
             ),
-            archive_all,
+            if has_variables { archive_all } else { "the model has no variables: archive it with an empty folder, `mkdir -p <folder>/variables && tar -czf model.tar.gz -C <folder> .`" },
         ));
         return;
     }
     let index = join_path(&folder, tensorflow::VARIABLES_INDEX);
-    let count = weights.shards.get(&folder).copied();
+    let named = weights.shards.get(&folder).copied();
     // A model without variables has an empty folder.
-    if count.is_none() && !weights.has_file(&index) {
+    if !has_variables && named.is_none() && !weights.has_file(&index) {
         return;
     }
-    let count = count.unwrap_or(1);
-    let shards = (0..count).map(|number| join_path(&folder, &tensorflow::shard_name(number, count)));
-    let paths: Vec<_> = std::iter::once(index).chain(shards).collect();
+    let sizes = match weights.indexes.get(&index) {
+        Some(Ok(ShardSizes(sizes))) => sizes.as_slice(),
+        Some(Err(invalid)) if !weights.is_lost(&index) => {
+            return choice.problems.push(invalid_index_problem(model, &index, invalid));
+        }
+        _ => &[],
+    };
+    let count = u32::try_from(sizes.len()).ok().filter(|count| *count > 0).or(named).unwrap_or(1);
+    let shards = (0..count).zip(sizes.iter().copied().chain(std::iter::repeat(0)));
+    let shards = shards.map(|(number, size)| (join_path(&folder, &tensorflow::shard_name(number, count)), size));
+    let files: Vec<_> = std::iter::once((index, 0)).chain(shards).collect();
     let mut missing = QuotedNames::default();
-    paths.iter().filter(|path| !weights.has_file(path)).for_each(|path| missing.push(path));
+    files.iter().filter(|(path, _)| !weights.has_file(path)).for_each(|(path, _)| missing.push(path));
     if !missing.is_empty() {
         choice.problems.push(Problem::new(
             "variables-missing",
@@ -156,14 +202,54 @@ pub(super) fn check_variables(model: &str, weights: &WeightFiles, choice: &mut M
             archive_all,
         ));
     }
-    choice.problems.extend(find_lost_weights(model, &paths, weights));
+    choice.problems.extend(find_lost_weights(model, &files, weights));
+    choice.problems.extend(find_short_weights(model, &files, weights));
+}
+
+fn invalid_index_problem(model: &str, index: &str, InvalidIndex { cause, file_type }: &InvalidIndex) -> Problem {
+    let looks = match file_type {
+        FileType::Unknown => String::new(),
+        _ => format!("; it looks like {file_type}"),
+    };
+    Problem::new(
+        "weights-invalid",
+        format!("{} needs the index {}, which is damaged: {cause}{looks}", quote_name(model), quote_name(index)),
+        "copy the folder `variables` again from where the SavedModel was saved, and check that it loads: \
+         tf.saved_model.load(\"<folder of saved_model.pb>\")",
+    )
+}
+
+/// A problem about weight files that have less than their least size, in bytes.
+fn find_short_weights(model: &str, files: &[(String, u64)], weights: &WeightFiles) -> Option<Problem> {
+    let short: Vec<_> = files
+        .iter()
+        .filter_map(|(path, least)| {
+            let size = *weights.files.get(path.as_bytes())?;
+            (size < *least && !weights.is_lost(path))
+                .then(|| format!("{} ({size} of at least {least} bytes)", quote_name(path)))
+        })
+        .collect();
+    let more = short.len().saturating_sub(MAX_LISTED);
+    let listed = short[..short.len() - more].join(", ");
+    (!short.is_empty()).then(|| {
+        Problem::new(
+            "weights-invalid",
+            format!(
+                "{} stores weights in files that are too short: {listed}{}",
+                quote_name(model),
+                if more > 0 { format!(" and {more} more") } else { String::new() }
+            ),
+            "copy them again from where the model was saved, and compare the sizes with `ls -l`: they were cut short, \
+             or belong to another model",
+        )
+    })
 }
 
 /// One problem for each reason why weight files have no weights.
-fn find_lost_weights(model: &str, paths: &[String], weights: &WeightFiles) -> Vec<Problem> {
+fn find_lost_weights(model: &str, files: &[(String, u64)], weights: &WeightFiles) -> Vec<Problem> {
     let problems = weights.lost.iter().filter_map(|(file_type, lost)| {
         let mut names = QuotedNames::default();
-        paths.iter().filter(|path| lost.contains(path.as_bytes())).for_each(|path| names.push(path));
+        files.iter().filter(|(path, _)| lost.contains(path.as_bytes())).for_each(|(path, _)| names.push(path));
         let instead = if names.len() == 1 { "which is" } else { "each of which is" };
         (!names.is_empty()).then(|| {
             Problem::new(

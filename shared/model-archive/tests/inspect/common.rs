@@ -27,6 +27,15 @@ pub fn extract_fixture(path: &str) -> Vec<(String, Vec<u8>)> {
     files.collect()
 }
 
+/// The index of the variables of the SavedModel `saved-fixed`, and the only file with their values.
+pub fn saved_variables() -> [Vec<u8>; 2] {
+    let members = extract_fixture("tensorflow/suite.tar.gz");
+    ["index", "data-00000-of-00001"].map(|end| {
+        let path = format!("saved-fixed/variables/variables.{end}");
+        members.iter().find(|(name, _)| *name == path).unwrap_or_else(|| panic!("no {path}")).1.clone()
+    })
+}
+
 /// One model of the ONNX suite.
 pub fn onnx_model(path: &str) -> Vec<u8> {
     extract_fixture("onnx/suite.tar.gz")

@@ -1,7 +1,8 @@
 //! ONNX models compared with the package `onnx`, and models that this package does not write.
 
 use crate::common::{
-    extract_fixture, inspect_members, onnx_model, problem_codes, read_fixture, reference_form, tar_gz,
+    archive_with_links, extract_fixture, inspect_members, onnx_model, problem_codes, read_fixture, reference_form,
+    tar_gz,
 };
 use model_archive::{Dim, Framework, InputLayout, Limits, inspect_archive};
 use serde_json::{Map, Value};
@@ -115,8 +116,47 @@ pub fn external_data_model(location: &str) -> Vec<u8> {
 }
 
 fn external_tensor(location: &str) -> Vec<u8> {
-    let entry = [delimited_field(1, b"location"), delimited_field(2, location.as_bytes())].concat();
-    [delimited_field(8, b"w"), delimited_field(13, &entry), b"\x70\x01".to_vec()].concat()
+    external_tensor_at(location, &[])
+}
+
+/// A tensor in another file, at a place that these entries specify.
+fn external_tensor_at(location: &str, place: &[(&str, &str)]) -> Vec<u8> {
+    let entry = |(key, value): &(&str, &str)| {
+        delimited_field(13, &[delimited_field(1, key.as_bytes()), delimited_field(2, value.as_bytes())].concat())
+    };
+    let entries: Vec<u8> = [("location", location)].iter().chain(place).flat_map(entry).collect();
+    [delimited_field(8, b"w"), entries, b"\x70\x01".to_vec()].concat()
+}
+
+#[test]
+fn external_weights_must_have_their_size() {
+    let graph = |tensors: &[Vec<u8>]| {
+        let tensors: Vec<u8> = tensors.iter().flat_map(|tensor| delimited_field(5, tensor)).collect();
+        model_with_graph(&[tensors, delimited_field(11, &delimited_field(1, b"x"))].concat())
+    };
+    let first = external_tensor_at("w.bin", &[("offset", "0"), ("length", "40")]);
+    let last = external_tensor_at("w.bin", &[("offset", "40"), ("length", "24"), ("checksum", "7")]);
+    let other = external_tensor_at("v.bin", &[("length", "4096")]);
+    for tensors in [[first.clone(), last.clone()], [last, first]] {
+        let model = graph(&tensors);
+        let inspection = inspect_members(&[("a/m.onnx", &model), ("a/w.bin", &[1; 64])]);
+        assert_eq!(problem_codes(&inspection), Vec::<&str>::new());
+        let inspection = inspect_members(&[("a/m.onnx", &model), ("a/w.bin", &[1; 63])]);
+        assert_eq!(problem_codes(&inspection), ["weights-invalid"]);
+        let text = "`a/m.onnx` stores weights in files that are too short: `a/w.bin` (63 of at least 64 bytes)";
+        assert_eq!(inspection.problems[0].problem, text);
+    }
+    let many =
+        graph(&(0..9).map(|number| external_tensor_at(&format!("{number}"), &[("length", "9")])).collect::<Vec<_>>());
+    let names: Vec<_> = (0..9).map(|number| number.to_string()).collect();
+    let files = names.iter().map(|name| (name.as_str(), &b"1"[..])).chain([("m.onnx", &many[..])]);
+    let inspection = inspect_members(&files.collect::<Vec<_>>());
+    assert_eq!(problem_codes(&inspection), ["weights-invalid"]);
+    assert!(inspection.problems[0].problem.ends_with("`4` (1 of at least 9 bytes) and 4 more"));
+    // A missing file and a link have problems of their own.
+    let inspection = archive_with_links(&[("m.onnx", &graph(&[other]))], &[("v.bin", "blobs/1")]);
+    assert_eq!(problem_codes(&inspection), ["weights-invalid"]);
+    assert!(inspection.problems[0].problem.contains("a link"), "{:?}", inspection.problems);
 }
 
 #[test]
@@ -151,7 +191,7 @@ fn weights_in_many_files_are_one_problem() {
     assert_eq!(problem_codes(&inspection), ["external-data-missing"]);
     assert!(inspection.problems[0].problem.contains("missing from the archive: `w99`"), "{:?}", inspection.problems);
     assert_eq!(inspection.warnings.len(), 1);
-    assert!(inspection.warnings[0].warning.contains("`w4` and 94 more"), "{:?}", inspection.warnings);
+    assert!(inspection.warnings[0].warning.contains("`w12` and 94 more"), "{:?}", inspection.warnings);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::common::{
     archive_with_links, extract_fixture, gzip_bytes, inspect_bytes, inspect_members, onnx_model, problem_codes,
-    read_fixture, tar_gz, tar_member,
+    read_fixture, saved_variables, tar_gz, tar_member,
 };
 use model_archive::{Framework, Inspection, Limits, inspect_archive_for};
 use tar::EntryType;
@@ -11,6 +11,10 @@ const LFS: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a
 const PAGE: &[u8] = b"<!DOCTYPE html><html><body>Sign in</body></html>";
 const CFG: &[u8] = b"[net]\nbatch=1\nheight=32\nwidth=48\nchannels=3\n[softmax]\n";
 const WEIGHTS: &[u8] = b"\0\0\0\0\x02\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\0";
+
+/// The files of the variables of a SavedModel.
+const INDEX: &str = "variables/variables.index";
+const SHARD: &str = "variables/variables.data-00000-of-00001";
 
 fn onnx() -> Vec<u8> {
     onnx_model("made/symbolic.onnx")
@@ -193,8 +197,9 @@ fn several_texts_named_like_a_model_are_no_model() {
 #[test]
 fn name_of_a_saved_model_is_exact() {
     let model = suite_member("tensorflow", "saved-fixed/saved_model.pb");
+    let [index, shard] = saved_variables();
     for path in ["Saved_Model.PB", "my_saved_model.pb"] {
-        let inspection = inspect_members(&[(path, &model), ("variables/readme", b"")]);
+        let inspection = inspect_members(&[(path, &model), (INDEX, &index), (SHARD, &shard)]);
         assert_only_problem(&inspection, "model-misnamed", "only if its name is saved_model.pb", "`saved_model.pb`");
     }
 }
@@ -367,12 +372,9 @@ fn missing_part_is_explained_by_the_file_with_its_name() {
 #[test]
 fn stray_graph_is_named_in_any_order() {
     let graph = suite_member("tensorflow", "saved-fixed/saved_model.pb");
-    let files: [(&str, &[u8]); 4] = [
-        ("saved_model.pb", &graph),
-        ("labels.pbtxt", b"item { id: 1 }"),
-        ("variables/variables.index", b"\0"),
-        ("variables/variables.data-00000-of-00001", b"\0"),
-    ];
+    let [index, shard] = saved_variables();
+    let files: [(&str, &[u8]); 4] =
+        [("saved_model.pb", &graph), ("labels.pbtxt", b"item { id: 1 }"), (INDEX, &index), (SHARD, &shard)];
     let mut reversed = files;
     reversed.reverse();
     for files in [files, reversed] {
@@ -463,30 +465,81 @@ fn named_framework_is_chosen_among_candidates() {
 #[test]
 fn variables_of_a_saved_model_must_be_complete() {
     let graph = suite_member("tensorflow", "saved-fixed/saved_model.pb");
-    let (index, shard) = ("variables/variables.index", "variables/variables.data-00000-of-00001");
+    let [index, shard] = saved_variables();
     let inspect = |files: &[(&str, &[u8])]| inspect_members(&[&[("saved_model.pb", &graph[..])], files].concat());
-    assert_eq!(problem_codes(&inspect(&[(index, b"\0"), (shard, b"\0")])), Vec::<&str>::new());
-    assert_only_problem(&inspect(&[(index, b"\0")]), "variables-missing", shard, "tar -czf");
-    assert_only_problem(&inspect(&[(shard, b"\0")]), "variables-missing", index, "tar -czf");
-    let half = inspect(&[(index, b"\0"), ("variables/variables.data-00001-of-00002", b"\0")]);
-    assert_only_problem(&half, "variables-missing", "variables.data-00000-of-00002", "tar -czf");
+    assert_eq!(problem_codes(&inspect(&[(INDEX, &index), (SHARD, &shard)])), Vec::<&str>::new());
+    assert_only_problem(&inspect(&[(INDEX, &index)]), "variables-missing", SHARD, "tar -czf");
+    assert_only_problem(&inspect(&[(SHARD, &shard)]), "variables-missing", INDEX, "tar -czf");
+    let half = inspect(&[(INDEX, &index), ("variables/variables.data-00001-of-00002", &shard)]);
+    assert_only_problem(&half, "variables-missing", SHARD, "tar -czf");
     for (lost, looks, fix) in [
         (&b""[..], "an empty file", "ls -l"),
         (LFS, "a Git LFS pointer", "git lfs pull"),
         (PAGE, "an HTML", "download"),
     ] {
-        assert_only_problem(&inspect(&[(index, b"\0"), (shard, lost)]), "weights-invalid", looks, fix);
-        assert_only_problem(&inspect(&[(index, lost), (shard, b"\0")]), "weights-invalid", looks, fix);
+        assert_only_problem(&inspect(&[(INDEX, &index), (SHARD, lost)]), "weights-invalid", looks, fix);
+        assert_only_problem(&inspect(&[(INDEX, lost), (SHARD, &shard)]), "weights-invalid", looks, fix);
     }
-    let files = [("saved_model.pb", &graph[..]), (index, b"\0")];
-    let inspection = archive_with_links(&files, &[(shard, "/data/shard")]);
+    let files = [("saved_model.pb", &graph[..]), (INDEX, &index)];
+    let inspection = archive_with_links(&files, &[(SHARD, "/data/shard")]);
     assert_only_problem(&inspection, "weights-invalid", "a link", "--dereference");
     let inspection = archive_with_links(&files[..1], &[("variables", "/data/variables")]);
     assert_only_problem(&inspection, "variables-link", "its folder `variables` is a link", "--dereference");
-    // A model without variables has an empty folder.
-    let folder = tar_member("variables/", b"", EntryType::Directory);
-    let empty = [folder, tar_member("saved_model.pb", &graph, EntryType::Regular)].concat();
-    assert_eq!(inspect_bytes(&gzip_bytes(&empty)).problems, []);
+}
+
+#[test]
+fn variables_may_be_missing_only_if_the_graph_has_none() {
+    let text = |node: &str| {
+        let signature = "signature_def { key: \"s\" value { inputs { key: \"x\" value { dtype: DT_FLOAT } } } }";
+        format!("saved_model_schema_version: 1 meta_graphs {{ graph_def {{ {node} }} {signature} }}").into_bytes()
+    };
+    let variable = text("node { name: \"w\" op: \"VarHandleOp\" }");
+    let constant = text("node { name: \"w\" op: \"Const\" }");
+    let binary = suite_member("tensorflow", "saved-fixed/saved_model.pb");
+    for (path, graph, has_variables) in [
+        ("saved_model.pb", &binary, true),
+        ("saved_model.pbtxt", &variable, true),
+        ("saved_model.pbtxt", &constant, false),
+    ] {
+        let folder = tar_member("variables/", b"", EntryType::Directory);
+        let empty = [folder, tar_member(path, graph, EntryType::Regular)].concat();
+        let inspection = inspect_bytes(&gzip_bytes(&empty));
+        if has_variables {
+            assert_only_problem(&inspection, "variables-missing", &format!("`{INDEX}`, `{SHARD}`"), "tar -czf");
+        } else {
+            assert_eq!(inspection.problems, [], "{path}");
+        }
+        let fix = if has_variables { "archive the whole folder" } else { "mkdir -p <folder>/variables" };
+        assert_only_problem(&inspect_members(&[(path, graph)]), "variables-missing", "the folder `variables`", fix);
+    }
+}
+
+#[test]
+fn index_of_variables_is_read() {
+    let graph = suite_member("tensorflow", "saved-fixed/saved_model.pb");
+    let [index, shard] = saved_variables();
+    let inspect =
+        |index: &[u8], shard: &[u8]| inspect_members(&[("saved_model.pb", &graph), (INDEX, index), (SHARD, shard)]);
+    let zeros = vec![0; index.len()];
+    for (damaged, text) in [
+        (&zeros[..], "magic number at its end is missing; it looks like nothing but zeros"),
+        (b"a text", "it looks like plain text"),
+        (b"{\"a\": 1}", "it looks like JSON text"),
+        (&index[..index.len() - 1], "magic number"),
+        (&index[10..], "damaged"),
+    ] {
+        let inspection = inspect(damaged, &shard);
+        assert_only_problem(&inspection, "weights-invalid", text, "tf.saved_model.load");
+        assert!(inspection.problems[0].problem.contains(INDEX), "{:?}", inspection.problems);
+    }
+    // The last entry of the index ends where the file does.
+    let short = inspect(&index, &shard[1..]);
+    let text = format!("`{SHARD}` ({} of at least {} bytes)", shard.len() - 1, shard.len());
+    assert_only_problem(&short, "weights-invalid", &text, "ls -l");
+    assert_eq!(inspect(&index, &[&shard[..], b"more"].concat()).problems, []);
+    // A later file of the same path replaces it.
+    let replaced = inspect_members(&[("saved_model.pb", &graph), (INDEX, &zeros), (INDEX, &index), (SHARD, &shard)]);
+    assert_eq!(replaced.problems, []);
 }
 
 #[test]
@@ -543,8 +596,8 @@ fn surplus_files_are_named_with_what_they_are() {
 fn misnamed_graph_beside_a_saved_model_is_ignored() {
     let (saved, graph) =
         (suite_member("tensorflow", "saved-fixed/saved_model.pb"), suite_member("tensorflow", "graph-one/frozen.pb"));
-    let weights: [(&str, &[u8]); 2] =
-        [("variables/variables.index", b"\0"), ("variables/variables.data-00000-of-00001", b"\0")];
+    let [index, shard] = saved_variables();
+    let weights: [(&str, &[u8]); 2] = [(INDEX, &index), (SHARD, &shard)];
     let model = ("saved_model.pb", &saved[..]);
     for (other, codes) in [("1/model.graphdef", &[][..]), ("frozen.pb", &["several-models"])] {
         for files in [[model, (other, &graph)], [(other, &graph), model]] {
@@ -597,13 +650,13 @@ fn snapshot_of_hugging_face_is_exported() {
 #[test]
 fn backslashes_in_names_are_reported() {
     let graph = suite_member("tensorflow", "saved-fixed/saved_model.pb");
-    let files: [(&str, &[u8]); 3] = [
+    let [index, shard] = saved_variables();
+    let inspection = inspect_members(&[
         (r"export\saved_model.pb", &graph),
         (r"export\fingerprint.pb", b"\x08\x01"),
-        (r"export\variables\variables.index", b"\0"),
-    ];
-    let shard = (r"export\variables\variables.data-00000-of-00001", &b"\0"[..]);
-    let inspection = inspect_members(&[files[0], files[1], files[2], shard]);
+        (r"export\variables\variables.index", &index),
+        (r"export\variables\variables.data-00000-of-00001", &shard),
+    ]);
     assert_only_problem(&inspection, "path-backslash", r"`export\saved_model.pb`", "create the archive with tar");
     assert_eq!(inspection.model.unwrap().framework, Framework::Tensorflow);
     // A model of one file is found nevertheless.

@@ -1,7 +1,9 @@
 //! Files of each framework that cannot be compiled, each with its own problem, and misleading
 //! names.
 
-use crate::common::{extract_fixture, inspect_members, onnx_model, problem_codes, read_fixture, tar_gz};
+use crate::common::{
+    extract_fixture, inspect_members, onnx_model, problem_codes, read_fixture, saved_variables, tar_gz,
+};
 use model_archive::{Dim, Framework, Inspection, Limits, inspect_archive};
 
 fn suite_member(suite: &str, path: &str) -> Vec<u8> {
@@ -30,7 +32,9 @@ const WEIGHTS: &[u8] = b"\0\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 #[test]
 fn missing_malformed_and_surplus_files_are_reported() {
-    let variables: &[u8] = b"";
+    let [index, shard] = saved_variables();
+    let index = ("variables/variables.index", &index[..]);
+    let shard = ("variables/variables.data-00000-of-00001", &shard[..]);
     let graph = suite_member("tensorflow", "graph-one/frozen.pb");
     let h5 = suite_member("keras", "keras2-sequential/model.h5");
     let tflite = suite_member("tflite", "image/model.tflite");
@@ -38,12 +42,12 @@ fn missing_malformed_and_surplus_files_are_reported() {
         (&[("m/saved_model.pb", &saved_model_member())], "variables-missing", "the folder `m/variables`"),
         (&[("saved_model.pb", b"\x08\x01")], "model-invalid", "it ends without a graph"),
         (
-            &[("saved_model.pb", &saved_model_member()), ("variables/x", variables), ("b.pb", &graph)],
+            &[("saved_model.pb", &saved_model_member()), index, shard, ("b.pb", &graph)],
             "several-models",
             "`saved_model.pb`, `b.pb`",
         ),
         (&[("a.pb", &graph), ("labels.pbtxt", b"item {}")], "several-models", "`a.pb`, `labels.pbtxt`"),
-        (&[("model.pb", &saved_model_member()), ("variables/x", variables)], "model-misnamed", "saved_model.pb"),
+        (&[("model.pb", &saved_model_member()), index, shard], "model-misnamed", "saved_model.pb"),
         (&[("a.pb", b"\x0a\x03\x0a\x01x")], "inputs-none", "no Placeholder node"),
         (&[("a.pbtxt", b"node { name: \"x\" ")], "model-invalid", "it ends within `node`"),
         (&[("a.pbtxt", b"node { } }")], "model-invalid", "a message ends that did not start"),
@@ -165,13 +169,14 @@ fn model_takes_precedence_over_possible_models() {
 
 #[test]
 fn saved_model_may_have_its_usual_companions() {
+    let [index, shard] = saved_variables();
     let files: [(&str, &[u8]); 6] = [
-        ("export/variables/variables.data-00000-of-00001", b"\0"),
+        ("export/variables/variables.data-00000-of-00001", &shard),
         ("export/fingerprint.pb", b"\x08\x01"),
         ("export/keras_metadata.pb", b"\x0a\x01"),
         ("export/assets/vocabulary.txt", b"a"),
         ("export/saved_model.pb", &saved_model_member()),
-        ("export/variables/variables.index", b"\0"),
+        ("export/variables/variables.index", &index),
     ];
     let inspection = inspect_members(&files);
     assert_eq!(inspection.problems, []);

@@ -24,6 +24,8 @@ pub(super) struct MetaGraph {
     pub tags: Vec<String>,
     pub version: String,
     pub signatures: Vec<(String, BoundedInputs)>,
+    /// Whether it has variables, whose values are in other files.
+    pub has_variables: bool,
 }
 
 /// `graphs` must not be empty.
@@ -37,6 +39,7 @@ pub(super) fn select_signature(schema: Option<u64>, mut graphs: Vec<MetaGraph>) 
     let mut facts = FormatFacts {
         format_version: schema.map(|schema| format!("SavedModel {schema}")),
         producer: version.map(|version| format!("tensorflow {version}")),
+        has_variables: graph.has_variables,
         ..FormatFacts::default()
     };
     let mut signatures = graph.signatures;

@@ -16,7 +16,7 @@ const WITH_DEFAULT: &str = "PlaceholderWithDefault";
 
 /// The operations of variables, whose values a graph does not contain: freezing turns them into
 /// constants.
-const VARIABLES: [&str; 3] = ["Variable", "VariableV2", "VarHandleOp"];
+pub(super) const VARIABLE_OPERATIONS: [&str; 3] = ["Variable", "VariableV2", "VarHandleOp"];
 
 /// Up to this version, an unknown shape was written like that of a scalar (`Placeholder` in
 /// `array_ops.cc`).
@@ -46,7 +46,7 @@ impl PlaceholderGraph {
 
     pub fn add_node(&mut self, node: GraphNode) -> Result<(), String> {
         self.nodes += 1;
-        if self.variable.is_none() && VARIABLES.contains(&node.op.as_str()) {
+        if self.variable.is_none() && VARIABLE_OPERATIONS.contains(&node.op.as_str()) {
             self.variable = Some(node.name);
             return Ok(());
         }

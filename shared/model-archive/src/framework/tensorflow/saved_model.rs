@@ -4,6 +4,7 @@
 
 use super::{
     meta_graph::{COMPOSITE_TENSOR, MetaGraph, select_signature},
+    placeholders::VARIABLE_OPERATIONS,
     schema::{InputEntry, TensorInfo},
     text::{has_text_format, read_saved_model_text, text_fields},
     types::{convert_shape, element_type_by_number},
@@ -95,6 +96,10 @@ fn read_meta_graph(
                 let end = reader.end_of(length);
                 read_meta_info(reader, end, &mut graph)?;
             }
+            (2, WireValue::Bytes(length)) => {
+                let end = reader.end_of(length);
+                graph.has_variables |= find_variables(reader, end)?;
+            }
             (5, WireValue::Bytes(length)) => {
                 let end = reader.end_of(length);
                 let (key, inputs) = read_signature(reader, end, limits, *spent)?;
@@ -105,6 +110,36 @@ fn read_meta_graph(
         }
     }
     Ok(graph)
+}
+
+/// `GraphDef`: whether a node is a variable.
+fn find_variables(reader: &mut ProtobufReader<'_, '_, '_>, end: u64) -> Result<bool, FileError> {
+    let mut found = false;
+    while let Some(field) = reader.next_field(end)? {
+        match (field.number, field.value) {
+            (1, WireValue::Bytes(length)) => {
+                let end = reader.end_of(length);
+                found |= is_variable(reader, end)?;
+            }
+            (_, value) => reader.skip_value(value)?,
+        }
+    }
+    Ok(found)
+}
+
+/// `NodeDef`: whether its operation is that of a variable.
+fn is_variable(reader: &mut ProtobufReader<'_, '_, '_>, end: u64) -> Result<bool, FileError> {
+    let mut found = false;
+    while let Some(field) = reader.next_field(end)? {
+        match (field.number, field.value) {
+            (2, WireValue::Bytes(length)) if length <= MAX_TEXT => {
+                let operation = reader.read_bytes("node's operation", length, MAX_TEXT)?;
+                found |= VARIABLE_OPERATIONS.iter().any(|variable| operation == variable.as_bytes());
+            }
+            (_, value) => reader.skip_value(value)?,
+        }
+    }
+    Ok(found)
 }
 
 /// An entry of `MetaGraphDef.signature_def`.

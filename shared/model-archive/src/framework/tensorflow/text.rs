@@ -3,7 +3,7 @@
 
 use super::{
     meta_graph::MetaGraph,
-    placeholders::{GraphNode, PlaceholderGraph},
+    placeholders::{GraphNode, PlaceholderGraph, VARIABLE_OPERATIONS},
     types::{convert_dim, element_type_by_name},
 };
 use crate::{
@@ -227,6 +227,11 @@ impl TextFormatVisitor for SavedModelTextVisitor<'_> {
             ([META, "meta_info_def"], "tensorflow_version") => {
                 if let Some(graph) = graph {
                     value.clone_into(&mut graph.version);
+                }
+            }
+            ([META, "graph_def", "node"], "op") => {
+                if let Some(graph) = graph {
+                    graph.has_variables |= VARIABLE_OPERATIONS.contains(&value);
                 }
             }
             ([META, SIGNATURE], "key") => value.clone_into(&mut self.signature.0),
