@@ -216,6 +216,23 @@ async fn failure_of_the_service_is_retried_before_the_summary() {
     );
 }
 
+/// The function records a failure that is retried, and crashes before it stores the next attempt.
+/// Meanwhile the other job of the model finishes.
+#[tokio::test]
+async fn failure_that_is_retried_is_not_summed_up() {
+    let (relay, [first, second]) = create_relay().await;
+    let reason = Some("ServerError: There was an internal server error".to_owned());
+    let failed = job_description(first.job_name.as_str(), JobStatus::Failed);
+    relay.ledger.record_observation(&JobDescription { failure_reason: reason, ..failed }).await.unwrap();
+    observe_status(&relay, &second, JobStatus::Completed).await.unwrap();
+    assert_eq!(relay.notifier.topic().types(), ["compilation.completed"]);
+    deliver_hint(&relay, first.job_name.as_str()).await.unwrap();
+    let next = relay.ledger.peek_parked_requests(1).await.unwrap().remove(0);
+    observe_status(&relay, &next, JobStatus::Completed).await.unwrap();
+    let subjects: Vec<_> = relay.notifier.topic().published().iter().map(|one| one.subject.clone()).collect();
+    assert_eq!(subjects.last().unwrap(), "resnet: compiled for 2 of 2 targets", "{subjects:?}");
+}
+
 #[tokio::test]
 async fn failure_of_the_model_is_not_retried() {
     let (relay, [first, _]) = create_relay().await;
