@@ -34,9 +34,12 @@ SECONDS_EACH ?= 60
 TARGETS ?= $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
 export PATH := $(CURDIR)/.local/cargo/bin:$(PATH)
 
-# For `mutants`: the crate to change, and which part of its changes to try.
+# For `mutants`: the crate to change, which part of its changes to try, and the packages whose tests
+# must notice them.
 MUTATED ?= maintenance
-SHARD ?= 0/8
+SHARD ?= 0/16
+TESTS_OF_maintenance := maintenance,configuration
+TESTS_OF_ledger := ledger,start-compilation,plan-compilation,relay-compilation,sweep-compilations
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test model-check mutants soak lint up down build release check-release deploy docs account bench fuzz
@@ -58,7 +61,8 @@ model-check: ## explore more orders of calls than make test does; takes an hour
 
 mutants: ## change the code of ledger and maintenance, and list the changes that no test notices
 	@command -v cargo-mutants >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-mutants@27.1.0
-	cargo mutants --package $(MUTATED) --shard $(SHARD) --output .local/mutants/$(MUTATED)
+	cargo mutants --package $(MUTATED) --test-package $(TESTS_OF_$(MUTATED)) --shard $(SHARD) \
+		--sharding round-robin --output .local/mutants/$(MUTATED)
 
 soak: $(TOOLS) ## test 300 uploads with injected faults; for fewer, OPTIONS="--uploads 50"
 	@$(BIN)/python -m tests.soak $(OPTIONS)

@@ -266,6 +266,17 @@ fn call_is_unanswered_until_it_is_accepted() {
     assert_eq!((runs.calls, runs.history.is_unanswered()), (2, false));
 }
 
+/// What SageMaker said of the last call is what people read, not that it did not respond.
+#[test]
+fn reason_of_the_last_call_is_reported() {
+    let mut runs = ImageRuns::new(NEW_NAME);
+    let before = observed("Base", ImageStatus::Created, start() - minutes(60));
+    for minute in [0, 3, 6, 9] {
+        runs.run(&before, Err(Some("the role cannot be assumed")), start() + minutes(minute));
+    }
+    assert_eq!((runs.calls, &runs.results[..]), (3, &["the role cannot be assumed".to_owned()][..]));
+}
+
 #[test]
 fn update_sets_each_property_to_its_own_value() {
     let image = parse_image("{ name: base, display_name: New, description: Tools }");
