@@ -49,18 +49,23 @@ fn section_name(line: &str) -> Option<&str> {
 /// Maximum major, minor and revision number of a weight file. Darknet has written 0.1.0 to 0.2.5.
 const MAX_VERSION: [i32; 3] = [9, 99, 99];
 
-/// Reads the header of a weight file, three numbers of four bytes (`save_weights_upto` in
-/// `parser.c`), and skips the weights.
+/// Length of the version at the start of a weight file, in bytes.
+const VERSION_BYTES: usize = 12;
+
+/// Reads the header of a weight file, three numbers of four bytes and the number of images that
+/// were seen (`load_weights_upto` in `parser.c`), and skips the weights.
 pub(crate) fn read_darknet_weights(content: &mut MemberReader<'_, '_>) -> Result<FormatFacts, FileError> {
-    let mut header = [0; 12];
-    let filled = content.fill_buffer(&mut header)?;
-    if filled < header.len() {
-        return Err(FileError::malformed_at(filled as u64, "it ends within its header"));
-    }
+    let mut header = [0; VERSION_BYTES];
+    content.fill_buffer(&mut header)?;
     let (numbers, _) = header.as_chunks::<4>();
-    let plausible = |(bytes, max): (&[u8; 4], i32)| (0..=max).contains(&i32::from_le_bytes(*bytes));
-    if !numbers.iter().zip(MAX_VERSION).all(plausible) {
+    let version: Vec<_> = numbers.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect();
+    if !version.iter().zip(MAX_VERSION).all(|(number, max)| (0..=max).contains(number)) {
         return Err(FileError::malformed_at(0, "expected the version number of Darknet's weight files"));
+    }
+    // Since version 0.2, the number of images is one of eight bytes.
+    let seen = if version[0] > 0 || version[1] >= 2 { size_of::<u64>() } else { size_of::<u32>() };
+    if content.size() < (VERSION_BYTES + seen) as u64 {
+        return Err(FileError::malformed_at(content.size(), "it ends within its header"));
     }
     Ok(FormatFacts::default())
 }

@@ -28,6 +28,10 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// (`serialization.py`).
 const LEGACY: &[u8] = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.";
 
+/// How pickles of protocol 2 and later start, and those of earlier protocols if they start with an
+/// object of PyTorch.
+const PICKLES: [&[u8]; 4] = [b"\x80", b"ctorch", b"ccopy_reg", b"ccopyreg"];
+
 /// Folders that only PyTorch's files have: files that the user added (`_extra_files`), code, and
 /// files about the archive itself.
 const FOLDERS: [&str; 3] = ["extra/", "code/__torch__", ".data/"];
@@ -56,11 +60,14 @@ pub(crate) fn is_torch(head: &[u8]) -> bool {
 }
 
 pub(crate) fn read_torch(content: &mut MemberReader<'_, '_>, limits: &Limits) -> Result<FormatFacts, FileError> {
-    let head = content.peek_bytes(ZIP.len())?;
-    if head.first() == Some(&0x80) {
-        return Ok(reject_pickle());
+    let head = content.peek_bytes(LEGACY.len())?;
+    if head.starts_with(LEGACY) {
+        return Ok(reject_pickle(SAVED));
     }
-    if head != ZIP {
+    if PICKLES.iter().any(|start| head.starts_with(start)) {
+        return Ok(reject_pickle("a Python pickle"));
+    }
+    if !head.starts_with(ZIP) {
         return Err(FileError::malformed_at(0, "expected a zip file or a pickle"));
     }
     let ends = HeadAndTail::read_member(content, limits)?;
@@ -94,7 +101,7 @@ pub(crate) fn read_torch(content: &mut MemberReader<'_, '_>, limits: &Limits) ->
              torch.jit.trace(model.eval(), example).save(\"model.pth\")",
         ));
     } else if listing.data {
-        return Ok(reject_pickle());
+        return Ok(reject_pickle(SAVED));
     } else {
         return Err(FileError::malformed_at(ends.file_size(), "the zip directory lists none of PyTorch's files"));
     }
@@ -103,11 +110,13 @@ pub(crate) fn read_torch(content: &mut MemberReader<'_, '_>, limits: &Limits) ->
 
 const TRACE: &str = "trace the model and save the result: torch.jit.trace(model.eval(), example).save(\"model.pth\")";
 
-fn reject_pickle() -> FormatFacts {
+/// What `torch.save` writes.
+const SAVED: &str = "a pickle of torch.save (a state_dict or a whole module)";
+
+fn reject_pickle(what: &str) -> FormatFacts {
     let problem = Problem::new(
         "torch-not-script",
-        "the file is a pickle of torch.save (a state_dict or a whole module), which SageMaker Neo cannot load without the \
-         model's code",
+        format!("the file is {what}, which SageMaker Neo cannot load without the model's code"),
         TRACE,
     );
     FormatFacts::from_problem(problem)

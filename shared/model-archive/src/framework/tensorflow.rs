@@ -9,7 +9,7 @@ mod text;
 mod types;
 mod variables_index;
 
-pub(crate) use graph_def::{is_graph_def, read_graph_def, starts_with_node};
+pub(crate) use graph_def::{read_graph_def, starts_with_graph_text, starts_with_node};
 pub(crate) use saved_model::{is_saved_model, read_saved_model};
 pub(crate) use variables_index::{MAX_SHARDS, ShardSizes, read_variables_index};
 

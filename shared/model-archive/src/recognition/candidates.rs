@@ -135,6 +135,14 @@ impl Candidates {
             [] => Ok(None),
             [framework] => Ok(Some(framework)),
             [first, ..] => {
+                let mut whole = frameworks.iter().filter(|framework| !self.lacks_part(**framework));
+                if let (Some(only), None) = (whole.next(), whole.next()) {
+                    return Ok(Some(*only));
+                }
+                let is_sound =
+                    |format: &Format| self.formats[format].chosen_group().is_some_and(FileGroup::has_sound_file);
+                let sound = counted().map(|(format, _)| format).find(|format| is_sound(format));
+                let suggested = sound.map_or(first, |format| format.framework());
                 let groups = counted().filter_map(|(format, files)| Some((format, files.chosen_group()?)));
                 let each = groups.map(|(format, group)| group.describe_files_of(format.framework()));
                 Err(Problem::new(
@@ -145,11 +153,23 @@ impl Candidates {
                     ),
                     format!(
                         "create one archive for each model, with only the files of that model, or name the framework \
-                         to compile: `framework: {first}` in the rule or `neo-framework` in the metadata"
+                         to compile: `framework: {suggested}` in the rule or `neo-framework` in the metadata"
                     ),
                 ))
             }
         }
+    }
+
+    /// Whether one of the two files of each model of this framework is missing: the other one does
+    /// not count beside a whole model.
+    fn lacks_part(&self, framework: Framework) -> bool {
+        let parts = match framework {
+            Framework::Mxnet => [Format::MxnetSymbol, Format::MxnetParams],
+            Framework::Darknet => [Format::DarknetConfig, Format::DarknetWeights],
+            _ => return false,
+        };
+        let certainty = |format| self.formats.get(&format).and_then(FormatFiles::certainty);
+        parts.into_iter().any(|format| certainty(format) <= Some(Certainty::Refuted))
     }
 
     /// Whether one of the files among which the model is chosen may be it.
@@ -188,13 +208,19 @@ impl Candidates {
         named.collect()
     }
 
-    /// A warning about weights of other frameworks than the chosen one.
+    /// A warning about weights, and single files of a pair, of other frameworks than the chosen
+    /// one.
     fn describe_left_files(&self, framework: Framework) -> Option<Warning> {
         let others = self.formats.iter().filter(|(format, _)| format.framework() != framework);
         // Neo ignores misnamed files anyway.
-        let groups = others.filter_map(|(_, files)| files.named.as_ref());
-        let left = groups.filter(|group| group.certainty() == Certainty::WeightsOnly).map(FileGroup::describe_files);
-        let left = left.collect::<Vec<_>>().join(", ");
+        let groups = others.filter_map(|(format, files)| Some((format, files.named.as_ref()?)));
+        let is_left = |(format, group): &(&Format, &FileGroup)| match group.certainty() {
+            Certainty::WeightsOnly => true,
+            Certainty::ByName => self.lacks_part(format.framework()),
+            _ => false,
+        };
+        let left: Vec<_> = groups.filter(is_left).map(|(_, group)| group.describe_files()).collect();
+        let left = left.join(", ");
         (!left.is_empty()).then(|| {
             Warning::new("files-ignored", format!("only the {framework} model is compiled; not compiled: {left}"))
         })

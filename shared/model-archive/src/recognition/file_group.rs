@@ -166,7 +166,7 @@ fn describe_facts(facts: &Result<FormatFacts, Problem>) -> Option<FileNote> {
         Err(problem) => problem,
     };
     let reason = match problem.code.as_ref() {
-        "torch-not-script" => "a pickle of torch.save",
+        "torch-not-script" => "a pickle",
         "torch-exported" => "a program of torch.export",
         "keras-weights-only" | "keras-no-config" => "weights without the model",
         "keras-zip" => "in the .keras format",

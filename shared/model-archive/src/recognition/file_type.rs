@@ -127,7 +127,7 @@ impl FileType {
             Self::Zeros => "download or copy the file again: nothing but zeros arrived",
             Self::GzipDecodedAsText => "transfer it as a binary file: it was converted as if it were text",
             Self::Base64Gzip => "decode it: `base64 -d model.txt > model.tar.gz`",
-            Self::Gzip => "decompress the file with `gunzip` before you archive it",
+            Self::Gzip => "decompress the file before you archive it: `gunzip --stdout <file> > <new file>`",
             Self::Compressed(_) => "decompress the file before you archive it",
             Self::Html | Self::ErrorResponse => {
                 "download the model again: this is a server's response, not the model file"

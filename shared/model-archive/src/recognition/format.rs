@@ -105,7 +105,7 @@ impl Format {
             (is_hdf5(head) || is_keras_zip(head), Self::Keras),
             (is_saved_model(head), Self::SavedModel),
             (starts_with_node(head), Self::FrozenGraph),
-            (is_torch(head), Self::Torch),
+            (is_torch(head) || pickled_package(head) == Some(b"torch"), Self::Torch),
             (is_params(head), Self::MxnetParams),
             (is_xgboost(head), Self::Xgboost),
             (is_symbol(head), Self::MxnetSymbol),

@@ -3,7 +3,9 @@
 use super::{file_type::FileType, format::Format};
 use crate::{
     container::path::file_name,
-    framework::{darknet::is_darknet_config, tensorflow::is_graph_def, xgboost::save_xgboost},
+    framework::{
+        darknet::is_darknet_config, pytorch::is_torch, tensorflow::starts_with_graph_text, xgboost::save_xgboost,
+    },
     problem::{Problem, quote_name},
 };
 
@@ -52,6 +54,8 @@ pub(crate) fn recognize_file(path: &str, file_type: FileType, head: &[u8]) -> Op
         let certainty = match (format, format.is_named_as_expected(path)) {
             (Format::Sklearn, true) => Certainty::Possible,
             (Format::Sklearn, false) => Certainty::PossibleByContent,
+            // A pickle that torch.save did not write, such as one of the parts of TorchScript.
+            (Format::Torch, false) if !is_torch(head) => Certainty::PossibleByContent,
             (_, true) => Certainty::ByName,
             (_, false) => Certainty::ByContent,
         };
@@ -66,7 +70,7 @@ pub(crate) fn recognize_file(path: &str, file_type: FileType, head: &[u8]) -> Op
         Format::Torch if matches!(file_type, FileType::Text | FileType::Empty | FileType::Unknown) => {
             Certainty::Refuted
         }
-        Format::FrozenGraph if is_graph_def(head) && accepts_content(format, file_type) => Certainty::ByName,
+        Format::FrozenGraph if starts_with_graph_text(head) && accepts_content(format, file_type) => Certainty::ByName,
         // Beside a model, a file that was lost does not matter.
         _ if is_certain && file_type.is_lost() => Certainty::WeightsOnly,
         _ if is_certain => Certainty::ByName,
@@ -176,7 +180,7 @@ mod tests {
             ("model.pb", b"\x08\x08\x12\x07pytorch", Some((Format::Onnx, ByContent))),
             ("export/1/saved_model.pb", b"\x01\x02", Some((Format::SavedModel, ByName))),
             ("model.bin", b"\x08\x01\x12\x07", Some((Format::SavedModel, ByContent))),
-            ("frozen.pb", b"\x0a\x10\x0a", Some((Format::FrozenGraph, ByName))),
+            ("settings.pb", b"\x0a\x10\x0a", Some((Format::FrozenGraph, Possible))),
             ("labels.pbtxt", b"item { id: 1 }", Some((Format::FrozenGraph, Possible))),
             ("graph.pbtxt", b"node {\n", Some((Format::FrozenGraph, ByName))),
             ("m.h5", b"\x01\x02", Some((Format::Keras, ByName))),

@@ -103,7 +103,9 @@ pub(crate) fn not_tar_problem(head: &[u8]) -> Problem {
         _ => format!("the gzip file does not contain a tar archive: its content looks like {file_type}"),
     };
     let fix = match file_type {
-        FileType::Gzip => "the archive was compressed twice: decompress it once with gunzip",
+        FileType::Gzip => {
+            "the archive was compressed twice: decompress it once with `gunzip --stdout <object> > model.tar.gz`"
+        }
         _ => CREATE_ARCHIVE,
     };
     Problem::new("not-tar", problem, fix)

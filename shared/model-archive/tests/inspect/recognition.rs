@@ -87,6 +87,88 @@ fn pickle_of_torch_is_not_taken_for_another_format() {
 }
 
 #[test]
+fn pickles_of_pytorch_have_their_own_reason() {
+    let legacy = suite_member("pytorch", "state-dict-legacy/model.pt");
+    let cases: [(&[u8], &str); 6] = [
+        (&legacy, "a pickle of torch.save"),
+        (b"\x80\x04\x95P\0\0\0\0\0\0\0\x8c\x1btorch.nn.modules.container\x94", "a Python pickle, which"),
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n", "a Python pickle, which"),
+        (b"ctorch.nn.modules.linear\nLinear\np0\n", "a Python pickle, which"),
+        (b"ccopy_reg\n_reconstructor\np0\n(ctorch.nn.modules.linear\nLinear\n", "a Python pickle, which"),
+        // Its class says nothing.
+        (b"\x80\x04\x95P\0\0\0\0\0\0\0\x8c\x08__main__\x94", "a Python pickle, which"),
+    ];
+    for (at, (data, text)) in cases.into_iter().enumerate() {
+        let paths = ["m.pth", "m.pkl", "m.bin"];
+        for path in if at == 5 { &paths[..1] } else { &paths } {
+            assert_only_problem(&inspect_members(&[(path, data)]), "torch-not-script", text, "torch.jit.trace");
+        }
+    }
+}
+
+#[test]
+fn half_of_a_pair_does_not_stop_a_whole_model() {
+    let symbol = suite_member("mxnet", "gluon/net-symbol.json");
+    let params = suite_member("mxnet", "gluon/net-0000.params");
+    let script = suite_member("pytorch", "traced/model.pt");
+    for (half, other) in [
+        (("net.cfg", CFG), ("net.weights", WEIGHTS)),
+        (("net-symbol.json", &symbol[..]), ("net-0000.params", &params[..])),
+        (("net-0000.params", &params), ("net-symbol.json", &symbol)),
+    ] {
+        for model in [("yolo.pth", &script[..]), ("yolo.onnx", &onnx())] {
+            for files in [[half, model], [model, half]] {
+                let inspection = inspect_members(&files);
+                assert_eq!(inspection.problems, [], "{}", half.0);
+                assert_eq!(inspection.model.unwrap().path, model.0);
+                assert_eq!(inspection.warnings[0].code, "files-ignored");
+                assert!(inspection.warnings[0].warning.contains(half.0), "{:?}", inspection.warnings);
+            }
+            for files in [[half, model, other], [other, model, half], [half, other, model], [model, half, other]] {
+                assert_eq!(problem_codes(&inspect_members(&files)), ["several-frameworks"], "{}", half.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn suggested_framework_is_that_of_a_sound_file() {
+    let tflite = ("a.tflite", &b"\x1c\0\0\0TFL3"[..]);
+    let inspection = inspect_members(&[tflite, ("z.pth", &suite_member("pytorch", "traced/model.pt"))]);
+    assert_only_problem(&inspection, "several-frameworks", "not readable", "`framework: PYTORCH` in the rule");
+    // Any program may have such a file.
+    let settings = ("settings.pb", &b"\x0a\x03abc"[..]);
+    let inspection = inspect_members(&[settings, ("m.onnx", &onnx())]);
+    assert_eq!((inspection.problems.as_slice(), inspection.model.unwrap().framework), (&[][..], Framework::Onnx));
+    assert_only_problem(&inspect_members(&[settings]), "model-invalid", "TensorFlow graph", "GraphDef.FromString");
+}
+
+#[test]
+fn handles_of_resources_are_not_inputs() {
+    let graph = |kind: &str| {
+        format!("node {{ name: 'i' op: 'Placeholder' attr {{ key: 'dtype' value {{ type: {kind} }} }} }}").into_bytes()
+    };
+    for kind in ["DT_RESOURCE", "DT_VARIANT"] {
+        let inspection = inspect_members(&[("graph.pbtxt", &graph(kind))]);
+        assert_only_problem(&inspection, "input-not-tensor", "found handles of resources, such as iterators: `i`", "");
+    }
+    assert_eq!(inspect_members(&[("graph.pbtxt", &graph("DT_FLOAT"))]).problems, []);
+}
+
+#[test]
+fn weights_of_darknet_end_after_their_header() {
+    let old = [0, 1, 0, 0].map(u32::to_le_bytes).concat();
+    for header in [&old[..], WEIGHTS] {
+        let inspect = |weights| inspect_members(&[("net.cfg", CFG), ("net.weights", weights)]);
+        assert_eq!(inspect(header).problems, []);
+        for size in [5, 11, header.len() - 1] {
+            let text = format!("at byte {size} of {size}, it ends within its header");
+            assert_only_problem(&inspect(&header[..size]), "model-invalid", &text, "cv2.dnn");
+        }
+    }
+}
+
+#[test]
 fn torch_package_is_not_taken_for_torchscript() {
     // A zip file of nothing but a directory: one entry per file.
     let names = ["m/.data/0.storage", "m/model/model.pkl", "m/.data/extern_modules", "m/.data/version"];
@@ -231,8 +313,7 @@ fn configuration_of_xgboost_is_not_a_model() {
 
 #[test]
 fn pickle_of_another_package_is_not_scikit_learn() {
-    let cases: [(&[u8], &str, &str); 8] = [
-        (b"\x80\x04\x95P\0\0\0\0\0\0\0\x8c\x1btorch.nn.modules.container\x94", "PyTorch", "torch.jit.trace"),
+    let cases: [(&[u8], &str, &str); 7] = [
         (b"\x80\x04\x95P\0\0\0\0\0\0\0\x8c\x1akeras.src.models.sequential\x94", "Keras", "model.export"),
         (b"\x80\x02ctensorflow.python.keras\nModel\n", "Keras", "tf.saved_model.save"),
         (b"\x80\x04\x95P\0\0\0\0\0\0\0\x8c\x11pandas.core.frame\x94", "pandas", "not a model"),
@@ -301,7 +382,7 @@ fn weights_left_from_training_do_not_stop_a_model() {
     }
     // Nothing but weights, of two frameworks.
     let inspection = inspect_members(&[("w.pth", &pickle), ("w.h5", &weights)]);
-    assert_only_problem(&inspection, "several-frameworks", "`w.pth` (PYTORCH, a pickle of torch.save)", "");
+    assert_only_problem(&inspection, "several-frameworks", "`w.pth` (PYTORCH, a pickle)", "");
     // A later file of the same path replaces the weights.
     let inspection = inspect_members(&[("w.pth", &script), ("m.onnx", &onnx()), ("./w.pth", &pickle)]);
     assert!(!inspection.problems.is_empty() || inspection.model.is_some());
@@ -562,7 +643,7 @@ fn surplus_files_are_named_with_what_they_are() {
     let (script, pickle) = (suite_member("pytorch", "traced/model.pt"), suite_member("pytorch", "state-dict/model.pt"));
     for files in [[("model.pth", &script), ("w.pt", &pickle)], [("w.pt", &pickle), ("model.pth", &script)]] {
         let inspection = inspect_members(&files.map(|(path, data)| (path, &data[..])));
-        assert_only_problem(&inspection, "several-models", "`w.pt` (a pickle of torch.save)", "without `w.pt`");
+        assert_only_problem(&inspection, "several-models", "`w.pt` (a pickle)", "without `w.pt`");
     }
     let inspection = archive_with_links(&[("v3/net.onnx", &onnx())], &[("latest.onnx", "v3/net.onnx")]);
     assert_only_problem(

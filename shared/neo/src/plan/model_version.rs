@@ -125,8 +125,8 @@ fn version_warning(
     ))
 }
 
-/// How this version of Keras exports a `SavedModel`: Keras 3 needs no signatures for it, and earlier
-/// versions have no such method.
+/// How this version of Keras exports a `SavedModel`: only Keras 3 has a method that adds a
+/// signature.
 fn export_saved_model(keras: (u32, u32)) -> &'static str {
     if keras >= (3, 0) { "model.export(\"export\")" } else { "tf.saved_model.save(model, \"export\")" }
 }

@@ -20,14 +20,10 @@ use crate::{
 /// Maximum length of the name of a node or attribute, in bytes.
 const MAX_NAME: u64 = 4096;
 
-/// Whether a `.pb` or `.pbtxt` starts like a `GraphDef`: with a node that has a name, a library or
-/// a version.
-pub(crate) fn is_graph_def(head: &[u8]) -> bool {
-    if is_text_format(head) {
-        let text = head.trim_ascii_start();
-        return [&b"node"[..], b"versions", b"library"].iter().any(|field| text.starts_with(field));
-    }
-    matches!(head.first(), Some(0x0a | 0x12 | 0x22))
+/// Whether a file starts like a `GraphDef` in the text format: with a node, a library or a version.
+pub(crate) fn starts_with_graph_text(head: &[u8]) -> bool {
+    is_text_format(head)
+        && [&b"node"[..], b"versions", b"library"].iter().any(|field| head.trim_ascii_start().starts_with(field))
 }
 
 /// Whether a file of any name starts like a `GraphDef`: with a node that has a name and an

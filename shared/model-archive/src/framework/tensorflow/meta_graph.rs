@@ -2,6 +2,7 @@
 
 use crate::{
     framework::format_facts::{BoundedInputs, FormatFacts},
+    inspection::ModelInput,
     problem::{Problem, QuotedNames, quote_name},
 };
 
@@ -70,6 +71,7 @@ pub(super) fn select_signature(schema: Option<u64>, mut graphs: Vec<MetaGraph>) 
              tf.sparse.from_dense",
         ));
     }
+    facts.problems.extend(find_handles(&facts.inputs));
     if facts.inputs.is_empty() {
         facts.problems.push(Problem::new(
             "inputs-none",
@@ -78,6 +80,23 @@ pub(super) fn select_signature(schema: Option<u64>, mut graphs: Vec<MetaGraph>) 
         ));
     }
     facts
+}
+
+/// A problem about inputs that refer to data of a session, such as an iterator or a table.
+pub(super) fn find_handles(inputs: &[ModelInput]) -> Option<Problem> {
+    let handles = inputs.iter().filter(|input| matches!(input.element_type.as_str(), "resource" | "variant"));
+    let names: Vec<_> = handles.map(|input| input.name.as_str()).collect();
+    let count = names.len() as u64;
+    (count > 0).then(|| {
+        Problem::new(
+            "input-not-tensor",
+            format!(
+                "expected tensors as inputs, found handles of resources, such as iterators: {}",
+                QuotedNames::with_total(names, count)
+            ),
+            "save the model with the tensors as inputs that the handles refer to",
+        )
+    })
 }
 
 fn no_signature_problem(signatures: &[(String, BoundedInputs)]) -> Problem {

@@ -1,5 +1,6 @@
 //! Collects the placeholders of a frozen graph, from either encoding.
 
+use super::meta_graph::find_handles;
 use crate::{
     element_type::ElementType,
     framework::format_facts::{BoundedInputs, FormatFacts},
@@ -84,6 +85,7 @@ impl PlaceholderGraph {
                 "freeze the graph again from a session with its placeholders",
             ));
         }
+        problems.extend(find_handles(&inputs));
         if let Some(variable) = self.variable {
             problems.push(Problem::new(
                 "graph-not-frozen",

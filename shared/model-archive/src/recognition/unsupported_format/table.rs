@@ -222,7 +222,6 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
         "archive the model file of the repository alone, under the name that its framework uses: model.onnx, model.pth \
          (from model.pt), model.pb (from model.graphdef), or the content of model.savedmodel",
     ),
-    row("a pickled PyTorch model", Model, &[Pickle("torch")], TRACE),
     row(
         "a pickled Keras or TensorFlow model",
         Model,
