@@ -294,3 +294,13 @@ def test_inputs_are_those_of_the_formats_own_reader(
         (tmp_path / name).write_bytes(data)
         print(f"model {at}, kept as {tmp_path / name}")
         compare(name, data, expected, known)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "ragged"])
+def test_inputs_of_several_tensors_are_a_problem(kind: str) -> None:
+    layer = {"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [None, 4], kind: True}}
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": [layer]}})
+    problems = inspect_file("model.h5", buffer.getvalue())["problems"]
+    assert [problem["code"] for problem in problems] == ["input-not-tensor"]

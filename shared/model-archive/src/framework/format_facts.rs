@@ -6,7 +6,7 @@ use crate::{
     inspection::{Dim, ModelInput},
     limits::Limits,
     name_set::NameSet,
-    problem::{Problem, Warning},
+    problem::{Problem, QuotedNames, Warning},
 };
 
 #[derive(Debug, Default)]
@@ -39,6 +39,25 @@ impl FormatFacts {
     pub fn from_warning(warning: Warning) -> Self {
         Self { warnings: vec![warning], ..Self::default() }
     }
+}
+
+/// The element type of an input that consists of several tensors: a `SparseTensor` or a
+/// `RaggedTensor`.
+pub(crate) const COMPOSITE_TENSOR: &str = "composite tensor";
+
+/// A problem about inputs that consist of several tensors.
+pub(crate) fn find_composite_inputs(inputs: &[ModelInput], fix: &str) -> Option<Problem> {
+    let composite = inputs.iter().filter(|input| input.element_type.as_str() == COMPOSITE_TENSOR);
+    let names: Vec<_> = composite.map(|input| input.name.as_str()).collect();
+    let count = names.len() as u64;
+    (count > 0).then(|| {
+        let names = QuotedNames::with_total(names, count);
+        Problem::new(
+            "input-not-tensor",
+            format!("expected tensors as inputs, found sparse or ragged ones: {names}"),
+            fix,
+        )
+    })
 }
 
 /// Approximate memory of a [`ModelInput`] besides its strings and dimensions, in bytes.

@@ -8,7 +8,7 @@ use self::hdf5::{Hdf5Error, RootAttributes};
 use crate::{
     container::member::MemberReader,
     error::FileError,
-    framework::format_facts::{BoundedInputs, FormatFacts},
+    framework::format_facts::{BoundedInputs, FormatFacts, find_composite_inputs},
     inspection::{Dim, ModelInput},
     limits::Limits,
     problem::{Problem, Warning, quote_name, shorten_name},
@@ -102,7 +102,8 @@ fn convert_attributes(
         inputs.push(if channels_last { move_channels_first(input) } else { input }).map_err(malformed)?;
     }
     let inputs = inputs.into_vec();
-    let mut problems = Vec::new();
+    let fix = "save a model that takes dense tensors: Input(…) without sparse or ragged";
+    let mut problems: Vec<_> = find_composite_inputs(&inputs, fix).into_iter().collect();
     if inputs.is_empty() {
         problems.push(Problem::new(
             "inputs-none",

@@ -48,6 +48,10 @@ fn encoded_problem(head: &[u8]) -> Option<Problem> {
             "JSON with its content in base64, as Amazon API Gateway passes a request to a function",
             "decode it, for example with `jq -r .body <object> | base64 -d > model.tar.gz`",
         )
+    } else if head.to_ascii_lowercase().starts_with(b"1f8b08") {
+        ("hexadecimal text", "decode it: `xxd -r -p <object> > model.tar.gz`")
+    } else if head.starts_with(b"b'\\x1f\\x8b") || head.starts_with(b"b\"\\x1f\\x8b") {
+        ("the text of a Python bytes object", "store the bytes themselves, without str(…) or repr(…)")
     } else {
         return None;
     };
@@ -165,6 +169,8 @@ mod tests {
             (&field[..], "a multipart form", "curl --upload-file"),
             (b"data:application/gzip;base64,H4sICLn5", "a data URL", "base64 -d"),
             (b"{\"body\": \"H4sICLn5", "JSON with its content in base64", "jq -r .body"),
+            (b"1F8B0800a2", "hexadecimal text", "xxd -r -p"),
+            (b"b'\\x1f\\x8b\\x08\\x00'", "the text of a Python bytes object", "without str"),
         ] {
             let problem = not_gzip_problem(head);
             assert_eq!(problem.code, "not-gzip");

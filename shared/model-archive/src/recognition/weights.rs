@@ -184,7 +184,8 @@ pub(super) fn check_variables(model: &str, has_variables: bool, weights: &Weight
     }
     let sizes = match weights.indexes.get(&index) {
         Some(Ok(ShardSizes(sizes))) => sizes.as_slice(),
-        Some(Err(invalid)) if !weights.is_lost(&index) => {
+        // Without variables, nothing is read from it.
+        Some(Err(invalid)) if has_variables && !weights.is_lost(&index) => {
             return choice.problems.push(invalid_index_problem(model, &index, invalid));
         }
         _ => &[],

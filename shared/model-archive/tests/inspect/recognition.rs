@@ -613,6 +613,11 @@ fn index_of_variables_is_read() {
         assert_only_problem(&inspection, "weights-invalid", text, "tf.saved_model.load");
         assert!(inspection.problems[0].problem.contains(INDEX), "{:?}", inspection.problems);
     }
+    // Nothing is read from it if the graph has no variables.
+    let text = b"saved_model_schema_version: 1 meta_graphs { graph_def { node { op: 'Const' } }
+        signature_def { key: 's' value { inputs { key: 'x' value { dtype: DT_FLOAT } } } } }";
+    let constant = inspect_members(&[("saved_model.pbtxt", text), (INDEX, &zeros), (SHARD, &shard)]);
+    assert_eq!(constant.problems, []);
     // The last entry of the index ends where the file does.
     let short = inspect(&index, &shard[1..]);
     let text = format!("`{SHARD}` ({} of at least {} bytes)", shard.len() - 1, shard.len());
@@ -743,6 +748,16 @@ fn backslashes_in_names_are_reported() {
     // A model of one file is found nevertheless.
     let inspection = inspect_members(&[(r"export\m.onnx", &onnx())]);
     assert_eq!((inspection.problems.len(), inspection.warnings[0].code.as_ref()), (0, "path-backslash"));
+}
+
+#[test]
+fn parameters_of_mxnet_have_as_many_names_as_arrays() {
+    let symbol = br#"{"nodes": [{"op": "null", "name": "data"}, {"op": "null", "name": "fc_weight"}]}"#;
+    let names = ["arg:fc_weight", "arg:fc_bias"];
+    for (arrays, code) in [(1, "model-invalid"), (3, "mxnet-params-unnamed")] {
+        let inspection = inspect_members(&[("m-symbol.json", symbol), ("m.params", &params_file(arrays, &names))]);
+        assert_only_problem(&inspection, code, "2 names", "");
+    }
 }
 
 /// An MXNet parameter file with arrays of two numbers.

@@ -9,11 +9,12 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use self::values::{LayerDataType, LayerName, LayerNames, LayerShape, MAX_KEPT};
+use self::values::{LayerDataType, LayerFlag, LayerName, LayerNames, LayerShape, MAX_KEPT};
 use super::known_layers::NamesOfLayers;
 use crate::{
     element_type::ElementType,
     encoding::json_stream::filter_python_json,
+    framework::format_facts::COMPOSITE_TENSOR,
     inspection::{Dim, ModelInput},
 };
 
@@ -135,6 +136,8 @@ struct LayerConfig {
     /// `batch_shape` since Keras 3, before that `batch_input_shape`.
     shape: Option<Vec<Dim>>,
     dtype: LayerDataType,
+    sparse: LayerFlag,
+    ragged: LayerFlag,
     layers: Layers,
 }
 
@@ -146,6 +149,7 @@ impl Layer {
 
     fn into_input(self, name: String) -> ModelInput {
         let element_type = match self.config.dtype {
+            _ if self.config.sparse.0 || self.config.ragged.0 => ElementType::from(COMPOSITE_TENSOR),
             LayerDataType(Some(name)) => ElementType::from(name.as_str()),
             LayerDataType(None) => ElementType::Float32,
         };
@@ -249,6 +253,8 @@ impl<'de> Deserialize<'de> for LayerConfig {
                         "batch_shape" => config.shape = map.next_value::<LayerShape>()?.0,
                         "batch_input_shape" => before = map.next_value::<LayerShape>()?.0,
                         "dtype" => config.dtype = map.next_value()?,
+                        "sparse" => config.sparse = map.next_value()?,
+                        "ragged" => config.ragged = map.next_value()?,
                         "layers" => map.next_value_seed(LayerSeed(&mut config.layers))?,
                         // The layer in a wrapper, such as `TimeDistributed`.
                         "layer" => {
@@ -382,6 +388,20 @@ mod tests {
             let layer = format!(r#"{{"class_name":"Convolution2D","config":{{"name":"c",{order}}}}}"#);
             let config = parse_config(&format!(r#"{{"class_name":"Sequential","config":[{layer}]}}"#)).unwrap();
             assert_eq!(config.channels_first, channels_first, "{order}");
+        }
+    }
+
+    #[test]
+    fn sparse_and_ragged_inputs_are_composite() {
+        for (flag, expected) in [
+            (r#""sparse":true"#, COMPOSITE_TENSOR),
+            (r#""ragged": true"#, COMPOSITE_TENSOR),
+            (r#""sparse":false,"ragged":null"#, "int32"),
+            (r#""sparse":"true""#, "int32"),
+        ] {
+            let layer = format!(r#"{{"class_name":"InputLayer","config":{{"name":"x","dtype":"int32",{flag}}}}}"#);
+            let config = parse_config(&format!(r#"{{"config":{{"layers":[{layer}]}}}}"#)).unwrap();
+            assert_eq!(config.inputs.unwrap()[0].element_type.as_str(), expected, "{flag}");
         }
     }
 

@@ -56,6 +56,9 @@ pub(crate) fn read_params(content: &mut MemberReader<'_, '_>, limits: &Limits) -
             ),
         )));
     }
+    if names > arrays {
+        return Err(file.malformed_error(format!("it has {names} names for {arrays} arrays")));
+    }
     for _ in 0..names {
         if weights.len() >= limits.initializers {
             return Err(file.malformed_error(format!("it has more than {} arrays", limits.initializers)));

@@ -1,7 +1,7 @@
 //! Chooses the graph and the signature of a `SavedModel` that serve.
 
 use crate::{
-    framework::format_facts::{BoundedInputs, FormatFacts},
+    framework::format_facts::{BoundedInputs, FormatFacts, find_composite_inputs},
     inspection::ModelInput,
     problem::{Problem, QuotedNames, quote_name},
 };
@@ -14,10 +14,6 @@ const INTERNAL_SIGNATURES: [&str; 3] = ["__saved_model_init_op", "__saved_model_
 
 /// The tag of a graph for inference.
 const SERVE: &str = "serve";
-
-/// The element type of an input that consists of several tensors: a `SparseTensor` or a
-/// `RaggedTensor`.
-pub(super) const COMPOSITE_TENSOR: &str = "composite tensor";
 
 /// One `MetaGraphDef`.
 #[derive(Debug, Default)]
@@ -57,20 +53,9 @@ pub(super) fn select_signature(schema: Option<u64>, mut graphs: Vec<MetaGraph>) 
     // In the file they are an unordered map, which TensorFlow sorts too.
     facts.inputs.sort_by(|a, b| a.name.cmp(&b.name));
     facts.read = true;
-    let composite = facts.inputs.iter().filter(|input| input.element_type.as_str() == COMPOSITE_TENSOR);
-    let composite: Vec<_> = composite.map(|input| input.name.as_str()).collect();
-    if !composite.is_empty() {
-        let count = composite.len() as u64;
-        facts.problems.push(Problem::new(
-            "input-not-tensor",
-            format!(
-                "expected tensors as inputs, found sparse or ragged ones: {}",
-                QuotedNames::with_total(composite, count)
-            ),
-            "save a signature that takes dense tensors, and convert them in the model, for example with \
-             tf.sparse.from_dense",
-        ));
-    }
+    let fix = "save a signature that takes dense tensors, and convert them in the model, for example with \
+               tf.sparse.from_dense";
+    facts.problems.extend(find_composite_inputs(&facts.inputs, fix));
     facts.problems.extend(find_handles(&facts.inputs));
     if facts.inputs.is_empty() {
         facts.problems.push(Problem::new(

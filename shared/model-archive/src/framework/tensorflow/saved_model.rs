@@ -3,7 +3,7 @@
 //! An input is known by its name in the signature; the tensor that it feeds is read too.
 
 use super::{
-    meta_graph::{COMPOSITE_TENSOR, MetaGraph, select_signature},
+    meta_graph::{MetaGraph, select_signature},
     placeholders::VARIABLE_OPERATIONS,
     schema::{InputEntry, TensorInfo},
     text::{has_text_format, read_saved_model_text, text_fields},
@@ -17,7 +17,7 @@ use crate::{
         protobuf_head::{HeadFields, is_name},
     },
     error::FileError,
-    framework::format_facts::{BoundedInputs, FormatFacts},
+    framework::format_facts::{BoundedInputs, COMPOSITE_TENSOR, FormatFacts},
     inspection::ModelInput,
     limits::Limits,
 };

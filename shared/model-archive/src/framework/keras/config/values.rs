@@ -27,6 +27,10 @@ pub(super) struct LayerShape(pub Option<Vec<Dim>>);
 #[derive(Debug, Default)]
 pub(super) struct LayerDataType(pub Option<String>);
 
+/// `true`
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct LayerFlag(pub bool);
+
 /// Names in nested lists, such as `[["input_1", 0, 0]]`, in the order that Keras uses: for an
 /// object, the order of its keys.
 pub(super) struct LayerNames(pub Vec<String>);
@@ -34,6 +38,7 @@ pub(super) struct LayerNames(pub Vec<String>);
 /// Any JSON value, as far as it is needed.
 enum ConfigValue {
     Null,
+    Flag(bool),
     Number(i64),
     Text(String),
     List(Option<Vec<Dim>>),
@@ -57,8 +62,8 @@ impl<'de> Deserialize<'de> for ConfigValue {
                 Ok(ConfigValue::Null)
             }
 
-            fn visit_bool<E>(self, _: bool) -> Result<ConfigValue, E> {
-                Ok(ConfigValue::Other)
+            fn visit_bool<E>(self, flag: bool) -> Result<ConfigValue, E> {
+                Ok(ConfigValue::Flag(flag))
             }
 
             fn visit_i64<E>(self, number: i64) -> Result<ConfigValue, E> {
@@ -115,6 +120,12 @@ impl<'de> Deserialize<'de> for LayerName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = ConfigValue::deserialize(deserializer)?;
         Ok(Self(if let ConfigValue::Text(name) = value { Some(name) } else { None }))
+    }
+}
+
+impl<'de> Deserialize<'de> for LayerFlag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(matches!(ConfigValue::deserialize(deserializer)?, ConfigValue::Flag(true))))
     }
 }
 
