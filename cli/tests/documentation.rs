@@ -68,9 +68,15 @@ fn first_commands_succeed_in_a_fresh_clone() {
     for command in pure {
         let output = Command::new(env!("CARGO_BIN_EXE_automation"))
             .args(command.split_whitespace())
+            .env("COLUMNS", "80")
             .current_dir(repository())
             .output()
             .unwrap();
         assert!(output.status.success(), "automation {command}\n{}", String::from_utf8_lossy(&output.stderr));
+        if command.starts_with("plan") {
+            let page = fs::read_to_string(repository().join("docs/GETTING_STARTED.md")).unwrap();
+            let plan = String::from_utf8(output.stdout).unwrap();
+            assert!(page.contains(&format!("```text\n{plan}```\n")), "the page shows another plan:\n{plan}");
+        }
     }
 }
