@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ledger::{Ledger, LedgerRow, LedgerTable, List, ListRange, Reuse, Versioned};
+use ledger::{Ledger, Reuse};
 use neo::{CompilationRequest, JobName};
 use serde_json::json;
 use support::{
-    MemoryQueue, MemoryTable, Shared, Stepwise, compilation_request, crash_after, interleave, park_refused_request,
+    MemoryQueue, MemoryTable, Stepwise, compilation_request, crash_after, interleave, park_refused_request,
 };
-use worker::CallError;
 
 fn request_for(model: &str, job: &str) -> CompilationRequest {
     CompilationRequest { model: serde_json::from_value(model.into()).unwrap(), ..compilation_request(job) }
@@ -63,50 +62,14 @@ async fn refused_request_is_parked_behind_its_model() {
     assert_eq!(order, ["large-0", "small-0", "large-1", "small-0", "large-0", "small-0"]);
 }
 
-/// A table that counts the rows that are read and written.
-#[derive(Clone)]
-struct CountingTable {
-    table: MemoryTable,
-    rows: Shared<usize>,
-}
-
-impl LedgerTable for CountingTable {
-    async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
-        self.rows.update(|rows| *rows += 1);
-        self.table.get_row(key).await
-    }
-
-    async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
-        self.rows.update(|rows| *rows += keys.len());
-        self.table.get_rows(keys).await
-    }
-
-    async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
-        let listed = self.table.list_rows(list, range, count).await?;
-        self.rows.update(|rows| *rows += listed.len());
-        Ok(listed)
-    }
-
-    async fn put_row<R: LedgerRow>(
-        &self,
-        key: &str,
-        expected_revision: Option<u64>,
-        row: &R,
-        expires_at: Timestamp,
-    ) -> Result<bool, CallError> {
-        self.rows.update(|rows| *rows += 1);
-        self.table.put_row(key, expected_revision, row, expires_at).await
-    }
-}
-
 /// Parks one more request and releases one; returns how many rows each of the two read and wrote.
 async fn count_touched_rows(table: MemoryTable) -> (usize, usize) {
-    let counting = CountingTable { table, rows: Shared::default() };
-    let ledger = Ledger::new(counting.clone(), || Timestamp::UNIX_EPOCH);
+    let ledger = new_ledger(&table);
+    table.touched_rows.set(0);
     park_refused_request(&ledger, &request_for("m", "one-more"), "the quota is used up").await;
-    let to_park = counting.rows.take();
+    let to_park = table.touched_rows.take();
     assert_eq!(ledger.release_parked_requests(&MemoryQueue::default(), 1).await.unwrap(), 1);
-    (to_park, *counting.rows.read())
+    (to_park, table.touched_rows.get())
 }
 
 /// Parks 100,000 requests of 1,000 models: each is released once, and to park or to release one, as

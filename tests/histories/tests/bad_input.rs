@@ -3,24 +3,19 @@
 
 mod common;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use automation::{ConfigSource, ModelBuckets, ModelNotifier, event::Event};
+use automation::{ModelBuckets, event::Event};
 use common::TestQueue;
 use jiff::{Timestamp, ToSpan};
-use ledger::{Execution, Ledger, LedgerRow, LedgerTable, List, ListRange, Versioned};
-use notifications::notifier::Notifier;
+use ledger::{Execution, Ledger};
 use plan_compilation::Planner;
 use serde_json::json;
 use start_compilation::Starter;
-use support::{MemoryJobs, MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, StoredObject};
-use worker::{CallError, CallErrorKind, Failure, Message};
+use support::{
+    MODEL_BUCKET, MemoryJobs, MemoryObjects, MemoryPackages, MemoryQueue, MemoryTable, MemoryTopic, TestStack,
+};
+use worker::{CallError, Failure, Message};
 
 const CONFIG: &str = "
 version: 1
@@ -31,63 +26,22 @@ const TIME_LEFT: Duration = Duration::from_secs(30);
 /// Size of the largest message that S3, EventBridge and SNS send to a queue.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// A ledger table that throttles the next `times` writes.
-#[derive(Clone, Default)]
-struct ThrottledTable {
-    table: MemoryTable,
-    times: Arc<AtomicUsize>,
-}
-
-impl ThrottledTable {
-    fn admit_call(&self) -> Result<(), CallError> {
-        let left = self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
-        left.map_or(Ok(()), |_| Err(CallError::new("PutItem", CallErrorKind::Throttled, "rate exceeded")))
-    }
-}
-
-impl LedgerTable for ThrottledTable {
-    async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
-        self.table.get_row(key).await
-    }
-
-    async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
-        self.table.get_rows(keys).await
-    }
-
-    async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
-        self.table.list_rows(list, range, count).await
-    }
-
-    async fn put_row<R: LedgerRow>(
-        &self,
-        key: &str,
-        expected_revision: Option<u64>,
-        row: &R,
-        expires_at: Timestamp,
-    ) -> Result<bool, CallError> {
-        self.admit_call()?;
-        self.table.put_row(key, expected_revision, row, expires_at).await
-    }
-}
-
-type TestPlanner = Planner<MemoryObjects, ThrottledTable, MemoryTopic, MemoryQueue, MemoryPackages>;
+type TestPlanner = Planner<MemoryObjects, MemoryTable, MemoryTopic, MemoryQueue, MemoryPackages>;
 
 fn create_planner() -> TestPlanner {
-    let objects = MemoryObjects::default();
-    put_object(&objects, "config", "automation.yaml", "c1", CONFIG);
-    let ledger = Ledger::new(ThrottledTable::default(), Timestamp::now);
-    let notifier = Notifier::new(ledger.clone(), MemoryTopic::default());
+    let stack = TestStack::new(Timestamp::now);
+    stack.objects.put_config("c1", CONFIG);
     Planner {
-        config: ConfigSource::new(objects.clone(), "config".to_owned(), "automation.yaml".to_owned()),
-        models: ModelNotifier::new(ledger.clone(), notifier.clone(), objects.clone(), "artifacts".to_owned()),
-        archives: objects,
-        ledger,
-        notifier,
+        config: stack.config_source(),
+        models: stack.model_notifier(),
+        archives: stack.objects,
+        ledger: stack.ledger,
+        notifier: stack.notifier,
         packages: MemoryPackages::default(),
         requests: MemoryQueue::default(),
         uploads: MemoryQueue::default(),
         config_queues: Vec::new(),
-        model_buckets: ModelBuckets::new("models", Vec::new()),
+        model_buckets: ModelBuckets::new(MODEL_BUCKET, Vec::new()),
         artifact_buckets: Vec::new(),
         region: None,
         clock: Timestamp::now,
@@ -102,15 +56,6 @@ fn create_starter() -> Starter<MemoryJobs, MemoryTable, MemoryQueue, MemoryPacka
         job_states: MemoryQueue::default(),
         role_arn: "role".to_owned(),
     }
-}
-
-fn put_object(objects: &MemoryObjects, bucket: &str, key: &str, version: &str, text: &str) {
-    let (version_id, bytes) = (Some(version.to_owned()), text.as_bytes().to_vec());
-    objects.put_version(
-        bucket,
-        key,
-        StoredObject { version_id, etag: version.to_owned(), bytes, ..StoredObject::default() },
-    );
 }
 
 fn upload_event(key: &str) -> String {
@@ -140,7 +85,7 @@ async fn unprocessable_messages_are_dead_lettered_at_once() {
         assert!(queue.messages.is_empty(), "{case}: it is redelivered");
         let [(_, cause)] = queue.dead_letters.as_slice() else { panic!("{case}: {queue:?}") };
         assert!(cause.contains(expected) && cause.len() < 1000, "{case}: {cause}");
-        assert!(starter.jobs.jobs.lock().is_empty(), "{case}");
+        assert!(starter.jobs.jobs.read().is_empty(), "{case}");
     }
 }
 
@@ -153,7 +98,7 @@ async fn deleted_upload_is_rejected_once() {
         queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
     }
     assert_eq!((planner.notifier.topic().types(), queue.dead_letters), (vec!["compilation.rejected"], vec![]));
-    assert!(planner.notifier.topic().published.lock()[0].text.contains("was deleted before it could be read"));
+    assert!(planner.notifier.topic().published()[0].text.contains("was deleted before it could be read"));
 }
 
 /// SEMANTICS last-good-config: An invalid configuration is rejected, and the last valid version
@@ -161,17 +106,13 @@ async fn deleted_upload_is_rejected_once() {
 #[tokio::test]
 async fn invalid_configuration_between_two_deliveries_is_not_used() {
     let planner = create_planner();
-    put_object(&planner.archives, "models", "a.tar.gz", "v1", "not gzip");
+    planner.archives.put_text(MODEL_BUCKET, "a.tar.gz", "v1", "not gzip");
     // The first delivery fails before it has published a notification.
-    *planner.notifier.topic().failures.lock() = 1;
+    planner.notifier.topic().failures.set(1);
     let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
     queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
     assert_eq!((queue.messages.len(), planner.notifier.topic().types()), (1, vec![]));
-    put_object(
-        &planner.archives,
-        "config",
-        "automation.yaml",
-        "c2",
+    planner.archives.put_config("c2",
         "version: 1\ncompilation: { rules: [ { name: all } ] }",
     );
     queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
@@ -180,12 +121,12 @@ async fn invalid_configuration_between_two_deliveries_is_not_used() {
         ["compilation.rejected"],
         "the upload was planned with the version that was active at its first delivery"
     );
-    put_object(&planner.archives, "models", "b.tar.gz", "v1", "not gzip");
+    planner.archives.put_text(MODEL_BUCKET, "b.tar.gz", "v1", "not gzip");
     let mut queue = TestQueue::from_bodies([upload_event("b.tar.gz")]);
     queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
     let expected = ["compilation.rejected", "config.rejected", "compilation.rejected"];
     assert_eq!(planner.notifier.topic().types(), expected, "the error is reported, and the last valid version is used");
-    assert!(planner.notifier.topic().published.lock()[2].text.contains("gzip"), "planned with the last valid rule");
+    assert!(planner.notifier.topic().published()[2].text.contains("gzip"), "planned with the last valid rule");
 }
 
 /// SEMANTICS throttle-waits: A throttled request is delayed, and the delay does not count as a
@@ -193,10 +134,10 @@ async fn invalid_configuration_between_two_deliveries_is_not_used() {
 #[tokio::test]
 async fn throttled_ledger_delays_messages_and_loses_none() {
     let planner = create_planner();
-    put_object(&planner.archives, "models", "a.tar.gz", "v1", "not gzip");
+    planner.archives.put_text(MODEL_BUCKET, "a.tar.gz", "v1", "not gzip");
     let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
     for _ in 0..20 {
-        planner.ledger.table().times.store(1, Ordering::Relaxed);
+        planner.ledger.table().throttled_writes.set(1);
         queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
         assert_eq!(
             (queue.messages[0].deliveries, planner.notifier.topic().types()),
@@ -204,7 +145,7 @@ async fn throttled_ledger_delays_messages_and_loses_none() {
             "the message is delayed"
         );
     }
-    planner.ledger.table().times.store(0, Ordering::Relaxed);
+    planner.ledger.table().throttled_writes.set(0);
     queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
     assert_eq!((queue.messages.len(), planner.notifier.topic().types()), (0, vec!["compilation.rejected"]));
 }
@@ -212,8 +153,8 @@ async fn throttled_ledger_delays_messages_and_loses_none() {
 #[tokio::test]
 async fn message_is_dead_lettered_with_its_cause_after_retries() {
     let planner = create_planner();
-    put_object(&planner.archives, "models", "a.tar.gz", "v1", "not gzip");
-    *planner.notifier.topic().failures.lock() = 5;
+    planner.archives.put_text(MODEL_BUCKET, "a.tar.gz", "v1", "not gzip");
+    planner.notifier.topic().failures.set(5);
     let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
     for delivery in 1..=4 {
         queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;

@@ -5,7 +5,7 @@ use ledger::{Ledger, LedgerTable};
 use notifications::{Channel, notifier::Notifier};
 use worker::Clock;
 
-use crate::{MemoryObjects, MemoryTable, MemoryTopic, Stepwise};
+use crate::{MemoryObjects, MemoryTable, MemoryTopic};
 
 /// The bucket of uploads.
 pub const MODEL_BUCKET: &str = "models";
@@ -18,8 +18,8 @@ pub const ARTIFACT_BUCKET: &str = "artifacts";
 
 /// What most functions use: the buckets, the ledger and the topic. Clones share their content.
 ///
-/// The edges are in memory. [`make_stepwise`](Self::make_stepwise) wraps them, so that a test can
-/// stop a handler between any two calls; [`from_edges`](Self::from_edges) takes other edges.
+/// The edges are in memory. [`from_edges`](Self::from_edges) takes others, such as
+/// [`Stepwise`](crate::Stepwise) ones, so that a test can stop a handler between any two calls.
 #[derive(Debug, Clone)]
 pub struct TestStack<O = MemoryObjects, T = MemoryTable, C = MemoryTopic> {
     pub objects: O,
@@ -42,30 +42,11 @@ impl<O: Objects + Clone, T: LedgerTable + Clone, C: Channel + Clone> TestStack<O
         let (ledger, notifier) = (self.ledger.clone(), self.notifier.clone());
         ModelNotifier::new(ledger, notifier, self.objects.clone(), ARTIFACT_BUCKET.to_owned())
     }
-
-    /// The same stack with edges that a test can stop before each call.
-    #[must_use]
-    pub fn make_stepwise(&self) -> TestStack<Stepwise<O>, Stepwise<T>, Stepwise<C>>
-    where
-        Stepwise<O>: Objects + Clone,
-        Stepwise<T>: LedgerTable + Clone,
-        Stepwise<C>: Channel + Clone,
-    {
-        let (table, topic) = (self.ledger.table().clone(), self.notifier.topic().clone());
-        TestStack::from_edges(Stepwise(self.objects.clone()), Stepwise(table), Stepwise(topic), self.clock)
-    }
-}
-
-impl<T: LedgerTable + Clone> TestStack<MemoryObjects, T, MemoryTopic> {
-    /// An empty stack with this ledger table.
-    pub fn with_table(table: T, clock: Clock) -> Self {
-        Self::from_edges(MemoryObjects::default(), table, MemoryTopic::default(), clock)
-    }
 }
 
 impl TestStack {
     /// An empty stack.
     pub fn new(clock: Clock) -> Self {
-        Self::with_table(MemoryTable::default(), clock)
+        Self::from_edges(MemoryObjects::default(), MemoryTable::default(), MemoryTopic::default(), clock)
     }
 }

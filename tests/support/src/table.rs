@@ -19,6 +19,10 @@ pub struct MemoryTable {
     pub rows: Shared<BTreeMap<String, (u64, Value)>>,
     /// List and position of each row that is in a list, by key.
     lists: Shared<HashMap<String, (List, i64)>>,
+    /// How many of the next writes are throttled.
+    pub throttled_writes: Shared<usize>,
+    /// How many rows were read and written.
+    pub touched_rows: Shared<usize>,
 }
 
 impl MemoryTable {
@@ -30,17 +34,28 @@ impl MemoryTable {
     /// An independent copy.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { rows: self.rows.fork(), lists: self.lists.fork() }
+        Self {
+            rows: self.rows.fork(),
+            lists: self.lists.fork(),
+            throttled_writes: self.throttled_writes.fork(),
+            touched_rows: self.touched_rows.fork(),
+        }
+    }
+
+    fn count_touched(&self, rows: usize) {
+        *self.touched_rows.lock() += rows;
     }
 }
 
 impl LedgerTable for MemoryTable {
     async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
+        self.count_touched(1);
         let found = self.rows.lock().get(key).cloned();
         found.map(|(revision, row)| Ok(Versioned { revision, row: decode_row(row)? })).transpose()
     }
 
     async fn get_rows<R: LedgerRow>(&self, keys: &[String]) -> Result<Vec<R>, CallError> {
+        self.count_touched(keys.len());
         let rows = self.rows.lock();
         if keys.iter().collect::<BTreeSet<_>>().len() < keys.len() {
             return Err(CallError::new("BatchGetItem", CallErrorKind::Invalid, "the list of keys contains duplicates"));
@@ -58,8 +73,9 @@ impl LedgerTable for MemoryTable {
             ListRange::Newest => keys.reverse(),
             ListRange::After(time) => keys.retain(|(at, _)| *at > time.as_millisecond()),
         }
-        let listed = keys.into_iter().take(count).filter_map(|(_, key)| rows.get(key));
-        listed.map(|(_, row)| decode_row(row.clone())).collect()
+        let listed: Vec<_> = keys.into_iter().take(count).filter_map(|(_, key)| rows.get(key)).collect();
+        self.count_touched(listed.len());
+        listed.into_iter().map(|(_, row)| decode_row(row.clone())).collect()
     }
 
     async fn put_row<R: LedgerRow>(
@@ -69,6 +85,12 @@ impl LedgerTable for MemoryTable {
         row: &R,
         _: Timestamp,
     ) -> Result<bool, CallError> {
+        self.count_touched(1);
+        let throttled = self.throttled_writes.get();
+        if throttled > 0 {
+            self.throttled_writes.set(throttled - 1);
+            return Err(CallError::new("PutItem", CallErrorKind::Throttled, "rate exceeded"));
+        }
         let entry = row.list_entry();
         let row = encode_row(row)?;
         if row.to_string().len() > MAX_ITEM {
