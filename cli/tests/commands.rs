@@ -1,30 +1,19 @@
 //! The output of the commands and their exit status.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "common/folder.rs"]
+mod folder;
+
 use std::{
-    fs,
     io::{Read, Write},
     net::TcpListener,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
+use folder::Folder;
 use support::{build_archive, read_reference_model, read_squeezenet};
 
-/// A temporary folder per test.
-struct Folder(PathBuf);
-
 impl Folder {
-    fn new(test: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write_file(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.0.join(name), bytes).unwrap();
-    }
-
     /// Runs `automation` in the folder; returns its output and its exit status.
     fn run_cli(&self, args: &[&str]) -> String {
         self.run_with_input(args, b"")
@@ -56,12 +45,6 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 const CONFIG: &str = "version: 1
 compilation:
   defaults: { symbolic_dims: { default: 1 }, tags: { owner: me } }
@@ -80,7 +63,7 @@ fn inspect_shows_the_model_and_its_problems() {
     let folder = Folder::new("inspect");
     let model = build_archive(&[("model.onnx", &read_squeezenet())]);
     folder.write_file("model.tar.gz", &model);
-    folder.write_file("two.tar.gz", &build_archive(&[("a.onnx", &read_squeezenet()), ("b.onnx", &read_squeezenet())]));
+    folder.write_file("two.tar.gz", build_archive(&[("a.onnx", &read_squeezenet()), ("b.onnx", &read_squeezenet())]));
     folder.write_file("model.zip", b"PK\x03\x04");
     // The size depends on the version of the compressor.
     let size = |text: String| text.replace(&indicatif::HumanBytes(model.len() as u64).to_string(), "SIZE");
@@ -94,7 +77,7 @@ fn inspect_shows_the_model_and_its_problems() {
     insta::assert_snapshot!(printed.join("\n\n"));
     folder.write_file(
         "torch.tar.gz",
-        &build_archive(&[("model.pt", &read_reference_model("pytorch", "traced/model.pt"))]),
+        build_archive(&[("model.pt", &read_reference_model("pytorch", "traced/model.pt"))]),
     );
     let torch = folder.run_cli(&["inspect", "torch.tar.gz"]);
     assert!(
@@ -102,13 +85,13 @@ fn inspect_shows_the_model_and_its_problems() {
         "{torch}"
     );
     assert!(torch.contains("Set the inputs above to compile it."), "{torch}");
-    folder.write_file("pickle.tar.gz", &build_archive(&[("model\n\u{1b}[31m.pkl", b"\x80\x04.")]));
+    folder.write_file("pickle.tar.gz", build_archive(&[("model\n\u{1b}[31m.pkl", b"\x80\x04.")]));
     let pickle = folder.run_cli(&["inspect", "pickle.tar.gz"]);
     assert!(pickle.contains("model\\n\\u{1b}[31m.pkl"), "{pickle}");
     assert!(pickle.contains("No problems found in the parts that were read."), "{pickle}");
     let many: Vec<_> = (0..30).map(|number| format!("{number}.txt")).collect();
     let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
-    folder.write_file("many.tar.gz", &build_archive(&many));
+    folder.write_file("many.tar.gz", build_archive(&many));
     let many = folder.run_cli(&["inspect", "many.tar.gz"]);
     assert!(many.contains("30 files") && many.contains("and 10 more"), "{many}");
     let ambiguous = folder.run_cli(&["inspect", "two.tar.gz", "--json"]);
@@ -187,7 +170,7 @@ fn plan_shows_each_request_or_its_problems() {
 #[test]
 fn plan_chooses_the_rule_of_the_bucket() {
     let folder = Folder::new("buckets");
-    folder.write_file("model.tar.gz", &build_archive(&[("model.onnx", &read_squeezenet())]));
+    folder.write_file("model.tar.gz", build_archive(&[("model.onnx", &read_squeezenet())]));
     let rule = |name: &str, bucket: &str| {
         format!("    - {{ name: {name}, {bucket} keys: '**', targets: [ {{ device: ml_c5 }} ] }}\n")
     };
@@ -209,7 +192,7 @@ fn plan_chooses_the_rule_of_the_bucket() {
 fn plan_chooses_the_named_framework() {
     let folder = Folder::new("framework");
     let graph = b"node { name: \"x\" op: \"Placeholder\" }";
-    folder.write_file("two.tar.gz", &build_archive(&[("m.onnx", &read_squeezenet()), ("frozen.pbtxt", graph)]));
+    folder.write_file("two.tar.gz", build_archive(&[("m.onnx", &read_squeezenet()), ("frozen.pbtxt", graph)]));
     folder.write_file("automation.yaml", CONFIG.as_bytes());
     let plan = ["plan", "two.tar.gz", "-k", "vision/a.tar.gz"];
     let printed = folder.run_cli(&plan);
@@ -258,7 +241,7 @@ fn targets_are_listed_and_filtered() {
 fn output_fits_the_terminal() {
     let folder = Folder::new("width");
     folder.write_file("automation.yaml", CONFIG.as_bytes());
-    folder.write_file("model.tar.gz", &build_archive(&[("model.onnx", &read_squeezenet())]));
+    folder.write_file("model.tar.gz", build_archive(&[("model.onnx", &read_squeezenet())]));
     for args in [&["targets"][..], &["plan", "model.tar.gz", "-k", "vision/a.tar.gz"], &["targets", "ml_c5"]] {
         let printed = folder.run_with_variables(args, b"", &[("COLUMNS", "70")]);
         // A problem is one line, whatever its length.
@@ -330,7 +313,7 @@ fn help_has_examples() {
 fn json_of_inspect_has_the_warnings_of_the_text() {
     let folder = Folder::new("inspect-json");
     let model = read_reference_model("keras", "keras3-sequential/model.h5");
-    folder.write_file("m.tar.gz", &build_archive(&[("model.h5", &model)]));
+    folder.write_file("m.tar.gz", build_archive(&[("model.h5", &model)]));
     let (text, json) = (folder.run_cli(&["inspect", "m.tar.gz"]), folder.run_cli(&["inspect", "m.tar.gz", "--json"]));
     assert!(text.contains("[model-version]"), "{text}");
     assert!(json.contains("\"model-version\""), "{json}");

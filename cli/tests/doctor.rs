@@ -1,42 +1,26 @@
 //! `automation doctor` against a stack in order, and against one where everything is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "common/cloudformation.rs"]
+mod cloudformation;
 mod common;
 
+use cloudformation::{describe_stack, list_members};
 use common::{AwsRequest, run_automation, serve_aws};
 use serde_json::{Value, json};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:notifications";
 
-/// Wraps members as a query API lists them.
-fn list_members(operation: &str, list: &str, members: &[&str]) -> String {
-    let members: Vec<_> = members.iter().map(|member| format!("<member>{member}</member>")).collect();
-    let members = members.concat();
-    format!(
-        "<{operation}Response><{operation}Result><{list}>{members}</{list}></{operation}Result></{operation}Response>"
-    )
-}
-
-fn describe_stack() -> String {
-    let output = |key: &str, value: &str| {
-        format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>")
-    };
+fn describe_own_stack() -> String {
+    let parameters = [("EventBusName", "models"), ("ModelBuckets", "gone,abroad")];
     let outputs = [
-        output("ModelBucketName", "models"),
-        output("ConfigBucketName", "config"),
-        output("LedgerTableName", "ledger"),
-        output("NotificationsTopicArn", TOPIC),
-        output("UploadsDeadLetterQueueUrl", "http://127.0.0.1/1/uploads"),
+        ("ModelBucketName", "models"),
+        ("ConfigBucketName", "config"),
+        ("LedgerTableName", "ledger"),
+        ("NotificationsTopicArn", TOPIC),
+        ("UploadsDeadLetterQueueUrl", "http://127.0.0.1/1/uploads"),
     ];
-    let stack = format!(
-        "<StackName>automation</StackName>
-        <StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/automation/1</StackId>
-        <Parameters><member><ParameterKey>EventBusName</ParameterKey><ParameterValue>models</ParameterValue></member>
-        <member><ParameterKey>ModelBuckets</ParameterKey><ParameterValue>gone,abroad</ParameterValue></member>
-        </Parameters><Outputs>{}</Outputs>",
-        outputs.concat()
-    );
-    list_members("DescribeStacks", "Stacks", &[&stack])
+    describe_stack(&parameters, &outputs)
 }
 
 fn list_resources() -> String {
@@ -51,7 +35,7 @@ fn list_resources() -> String {
         resource("ScheduleGroup", "automation-schedules", "AWS::Scheduler::ScheduleGroup"),
         resource("NotificationsTopic", TOPIC, "AWS::SNS::Topic"),
     ];
-    list_members("ListStackResources", "StackResourceSummaries", &resources.each_ref().map(String::as_str))
+    list_members("ListStackResources", "StackResourceSummaries", &resources)
 }
 
 const EVENTS_ON: &str = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
@@ -106,11 +90,11 @@ fn answer_call(request: &AwsRequest, is_broken: bool) -> (&'static str, String) 
     let subscribed = "<SubscriptionArn>arn</SubscriptionArn><Endpoint>me@example.com</Endpoint>";
     let pending = "<SubscriptionArn>PendingConfirmation</SubscriptionArn><Endpoint>me@example.com</Endpoint>";
     match body.split('&').next().unwrap() {
-        "Action=DescribeStacks" => answer(&describe_stack()),
+        "Action=DescribeStacks" => answer(&describe_own_stack()),
         "Action=ListStackResources" => answer(&list_resources()),
         "Action=ListSubscriptionsByTopic" => {
             let subscription = if is_broken { pending } else { subscribed };
-            answer(&list_members("ListSubscriptionsByTopic", "Subscriptions", &[subscription]))
+            answer(&list_members("ListSubscriptionsByTopic", "Subscriptions", &[subscription.to_owned()]))
         }
         _ => panic!("{} {body} is not expected", request.line),
     }

@@ -1,10 +1,13 @@
 //! Errors of AWS and of the command line: one sentence, and what to do about it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "common/cloudformation.rs"]
+mod cloudformation;
 mod common;
 
 use std::process::{Command, Stdio};
 
+use cloudformation::describe_stack;
 use common::{AwsRequest, run_automation, serve_aws};
 use serde_json::{Value, json};
 
@@ -226,10 +229,7 @@ fn answer_as_stack(request: &AwsRequest) -> (&'static str, String) {
     }
     let body = String::from_utf8_lossy(&request.body);
     assert_eq!(body, "Action=DescribeStacks&Version=2010-05-15&StackName=automation");
-    let stack = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>automation</StackName>
-        <Outputs><member><OutputKey>LedgerTableName</OutputKey><OutputValue>stack-ledger</OutputValue></member></Outputs>
-        </member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
-    ("200 OK", stack.to_owned())
+    ("200 OK", describe_stack(&[], &[("LedgerTableName", "stack-ledger")]))
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! `automation maintain` against the emulator: its output, its API calls and its exit status.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "common/folder.rs"]
+mod folder;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
+use folder::Folder;
 use sagemaker_emulator::{Emulator, Owner};
 
 const TEAMS: &str = "\
@@ -23,14 +27,13 @@ workteams:
 ";
 
 struct Scene {
-    folder: PathBuf,
+    folder: Folder,
     emulator: Emulator,
 }
 
 impl Scene {
     async fn new(test: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-        fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new(test);
         let owner = Owner { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
         let scene = Self { folder, emulator: Emulator::builder().owner(owner).start().await.unwrap() };
         // The rate of list calls is limited in real time.
@@ -40,7 +43,7 @@ impl Scene {
     }
 
     fn write_config(&self, text: &str) {
-        fs::write(self.folder.join("automation.yaml"), text).unwrap();
+        self.folder.write_file("automation.yaml", text);
     }
 
     /// Runs `automation` in the folder; returns its output and its exit status.
@@ -48,7 +51,7 @@ impl Scene {
         let mut command = Command::new(env!("CARGO_BIN_EXE_automation"));
         command
             .args(args)
-            .current_dir(&self.folder)
+            .current_dir(&self.folder.0)
             .env_remove("ConfigBucketName")
             .env_remove("AWS_ENDPOINT_URL")
             .envs([
@@ -69,12 +72,6 @@ impl Scene {
     fn mutating_calls(&self) -> Vec<String> {
         let requests = self.emulator.logged_requests().into_iter().map(|request| request.operation);
         requests.filter(|operation| !operation.starts_with("List")).collect()
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -1,11 +1,15 @@
 //! `validate` and `plan` against a stack: what its roles may not use.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "common/cloudformation.rs"]
+mod cloudformation;
 mod common;
+#[path = "common/folder.rs"]
+mod folder;
 
-use std::{fs, path::PathBuf};
-
+use cloudformation::describe_stack;
 use common::{run_automation, serve_aws};
+use folder::Folder;
 use serde_json::{Value, json};
 use support::{build_archive, read_squeezenet};
 
@@ -33,39 +37,25 @@ const EVERYTHING: [(&str, &str); 4] = [
 ];
 
 /// A folder with a configuration and an archive.
-struct Folder(PathBuf);
+struct ModelFolder(Folder);
 
-impl Folder {
+impl ModelFolder {
     fn new(test: &str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("automation.yaml"), CONFIG).unwrap();
-        fs::write(folder.join("model.tar.gz"), build_archive(&[("model.onnx", &read_squeezenet())])).unwrap();
+        let folder = Folder::new(test);
+        folder.write_file("automation.yaml", CONFIG);
+        folder.write_file("model.tar.gz", build_archive(&[("model.onnx", &read_squeezenet())]));
         Self(folder)
     }
 
     /// Runs a command with `--stack` against a stack with these parameters; returns its output, in
     /// which the folder has no name, and its exit status.
     fn run_cli(&self, parameters: &[(&str, &str)], args: &[&str]) -> (String, i32) {
-        let pairs = |kind: &str, pairs: &[(&str, &str)]| -> String {
-            let member = |(key, value): &(&str, &str)| {
-                format!("<member><{kind}Key>{key}</{kind}Key><{kind}Value>{value}</{kind}Value></member>")
-            };
-            pairs.iter().map(member).collect()
-        };
         let outputs = [
             ("ModelBucketName", "stack-models"),
             ("ArtifactBucketName", "stack-artifacts"),
             ("CompilationRoleArn", "arn:aws:iam::123456789012:role/stack-compilation"),
         ];
-        let stack = format!(
-            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>automation</StackName>
-            <StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/automation/1</StackId>
-            <Parameters>{}</Parameters><Outputs>{}</Outputs></member></Stacks></DescribeStacksResult>
-            </DescribeStacksResponse>",
-            pairs("Parameter", parameters),
-            pairs("Output", &outputs)
-        );
+        let stack = describe_stack(parameters, &outputs);
         let url = serve_aws(move |request| {
             let body = String::from_utf8_lossy(&request.body);
             if let Some(answer) = answer_registry(&request.operation, &body) {
@@ -74,8 +64,8 @@ impl Folder {
             assert_eq!(body, "Action=DescribeStacks&Version=2010-05-15&StackName=automation");
             ("200 OK", stack.clone())
         });
-        let config = self.0.join("automation.yaml");
-        let model = self.0.join("model.tar.gz");
+        let config = self.0.0.join("automation.yaml");
+        let model = self.0.0.join("model.tar.gz");
         let args: Vec<_> = args
             .iter()
             .map(|arg| match *arg {
@@ -86,19 +76,13 @@ impl Folder {
             .chain(["--stack", "automation"])
             .collect();
         let (text, status) = run_automation(&url, &args);
-        (text.replace(&format!("{}/", self.0.display()), ""), status)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        (text.replace(&format!("{}/", self.0.0.display()), ""), status)
     }
 }
 
 #[test]
 fn validate_warns_of_what_the_stack_may_not_use() {
-    let folder = Folder::new("validate-stack");
+    let folder = ModelFolder::new("validate-stack");
     let buckets = &EVERYTHING[..1];
     insta::assert_snapshot!(folder.run_cli(buckets, &["validate", "CONFIG"]).0, @"
     warning: rule `team` uses the bucket `team-artifacts`, which the stack may not use
@@ -155,14 +139,14 @@ fn answer_registry(operation: &str, body: &str) -> Option<(&'static str, String)
 
 #[test]
 fn validate_warns_of_packages_the_stack_cannot_compile() {
-    let folder = Folder::new("validate-packages");
+    let folder = ModelFolder::new("validate-packages");
     let rules = |extra: &str| {
         let targets = "targets: [ { device: ml_c5 } ]";
         let rule = |name: &str, group: &str| {
             format!("    - {{ name: {name}, model_package_group: '{group}', {extra}{targets} }}\n")
         };
         let rules = ["resnet", "res*", "other", "many*"].map(|group| rule(&group.replace('*', "-all"), group)).concat();
-        fs::write(folder.0.join("automation.yaml"), format!("version: 1\ncompilation:\n  rules:\n{rules}")).unwrap();
+        folder.0.write_file("automation.yaml", format!("version: 1\ncompilation:\n  rules:\n{rules}"));
     };
     let role = "arn:aws:iam::123456789012:role/neo";
     rules("");
@@ -186,12 +170,12 @@ fn validate_warns_of_packages_the_stack_cannot_compile() {
 /// The stack could neither list nor compile their versions.
 #[test]
 fn groups_of_another_account_or_region_are_errors() {
-    let folder = Folder::new("foreign-groups");
+    let folder = ModelFolder::new("foreign-groups");
     let write_rule = |place: &str| {
         let group = format!("arn:aws:sagemaker:{place}:model-package-group/resnet");
         let rule = format!("{{ name: registry, model_package_group: '{group}', targets: [ {{ device: ml_c5 }} ] }}");
         let document = format!("version: 1\ncompilation: {{ rules: [ {rule} ] }}\n");
-        fs::write(folder.0.join("automation.yaml"), document).unwrap();
+        folder.0.write_file("automation.yaml", document);
     };
     for (place, account, region) in [
         ("us-east-1:123456789012", "123456789012", "us-east-1"),
@@ -213,10 +197,10 @@ fn groups_of_another_account_or_region_are_errors() {
 
 #[test]
 fn validate_warns_if_model_packages_may_not_be_listed() {
-    let folder = Folder::new("validate-denied");
+    let folder = ModelFolder::new("validate-denied");
     let rule = "{ name: registry, model_package_group: secret, targets: [ { device: ml_c5 } ] }";
     let document = format!("version: 1\ncompilation: {{ rules: [ {rule} ] }}\n");
-    fs::write(folder.0.join("automation.yaml"), document).unwrap();
+    folder.0.write_file("automation.yaml", document);
     let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
     assert!(
         text.contains("the model packages of the rules are not checked: ListModelPackages") && status == 0,
@@ -226,7 +210,7 @@ fn validate_warns_if_model_packages_may_not_be_listed() {
 
 #[test]
 fn a_bucket_that_the_stack_rejects_is_an_error() {
-    let folder = Folder::new("validate-bucket");
+    let folder = ModelFolder::new("validate-bucket");
     let (text, status) = folder.run_cli(&[], &["validate", "CONFIG"]);
     assert!(
         text.contains("`team-models` of rule `team` matches no model bucket of the stack (stack-models)"),
@@ -242,7 +226,7 @@ fn a_bucket_that_the_stack_rejects_is_an_error() {
 
 #[test]
 fn plan_warns_of_what_its_rule_may_not_use() {
-    let folder = Folder::new("plan-stack");
+    let folder = ModelFolder::new("plan-stack");
     let team = ["plan", "MODEL", "-c", "CONFIG", "--bucket", "team-models"];
     let (text, status) = folder.run_cli(&EVERYTHING[..1], &team);
     let warnings: Vec<_> = text.lines().filter(|line| line.ends_with("[permission-missing]")).collect();
@@ -257,7 +241,7 @@ fn plan_warns_of_what_its_rule_may_not_use() {
 
 #[test]
 fn plan_takes_names_from_the_stack() {
-    let folder = Folder::new("plan-names");
+    let folder = ModelFolder::new("plan-names");
     let own = ["plan", "MODEL", "-c", "CONFIG", "-k", "own/model.tar.gz", "--json"];
     let (json, status) = folder.run_cli(&EVERYTHING[..1], &own);
     let json: Value = serde_json::from_str(&json).unwrap();

@@ -2,12 +2,15 @@
 //! does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "common/cloudformation.rs"]
+mod cloudformation;
 mod common;
 #[path = "common/terminal.rs"]
 mod terminal;
 
 use std::sync::{Arc, Mutex};
 
+use cloudformation::describe_stack;
 use common::{AwsRequest, run_automation, serve_aws};
 use serde_json::{Value, json};
 use terminal::run_on_terminal;
@@ -79,15 +82,7 @@ fn answer_rest(line: &str) -> (&'static str, String) {
         ("UploadsDeadLetterQueueUrl", "http://127.0.0.1/1/dead"),
         ("WorkteamTopicArn", "arn:aws:sns:eu-west-1:123456789012:topic"),
     ];
-    let outputs = outputs
-        .map(|(key, value)| format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"));
-    let stack = format!(
-        "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>automation</StackName>\
-         <StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/automation/1</StackId>\
-         <Outputs>{}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
-        outputs.concat()
-    );
-    ("200 OK", stack)
+    ("200 OK", describe_stack(&[], &outputs))
 }
 
 fn serve_stack() -> (String, Arc<Mutex<Stack>>) {

@@ -2,16 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
+#[path = "common/folder.rs"]
+mod folder;
 #[path = "common/terminal.rs"]
 mod terminal;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
 use common::{AwsRequest, run_automation, serve_aws};
+use folder::Folder;
 use serde_json::Value;
 use support::{build_archive, read_squeezenet};
 use terminal::run_on_terminal;
@@ -57,14 +59,19 @@ fn serve_s3(refused: Option<&'static str>) -> (String, Calls) {
     (url, calls)
 }
 
-struct Folder(PathBuf);
+struct UploadFolder(Folder);
 
-impl Folder {
+impl UploadFolder {
     fn new(test: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("automation.yaml"), CONFIG).unwrap();
+        let folder = Folder::new(test);
+        folder.write_file("automation.yaml", CONFIG);
         Self(folder)
+    }
+
+    /// Writes an archive of these members; returns its path and that of the configuration.
+    fn write_archive(&self, members: &[(&str, &[u8])]) -> (String, String) {
+        let archive = self.0.write_file("a.tar.gz", build_archive(members));
+        (archive, self.0.0.join("automation.yaml").display().to_string())
     }
 
     /// Runs the command with an archive of these members; returns its output and exit status.
@@ -73,17 +80,9 @@ impl Folder {
     }
 
     fn upload_with(&self, url: &str, members: &[(&str, &[u8])], destination: &str, options: &[&str]) -> (String, i32) {
-        let (archive, config) = (self.0.join("a.tar.gz"), self.0.join("automation.yaml"));
-        fs::write(&archive, build_archive(members)).unwrap();
-        let (archive, config) = (archive.to_str().unwrap(), config.to_str().unwrap());
-        let args = ["upload", archive, destination, "--config", config, "--yes", "-m", "neo-targets=ml_c5"];
+        let (archive, config) = self.write_archive(members);
+        let args = ["upload", &archive, destination, "--config", &config, "--yes", "-m", "neo-targets=ml_c5"];
         run_automation(url, &[&args, options].concat())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -100,7 +99,7 @@ fn noise() -> Vec<u8> {
 
 #[test]
 fn an_archive_is_planned_and_sent() {
-    let folder = Folder::new("upload-small");
+    let folder = UploadFolder::new("upload-small");
     let (url, calls) = serve_s3(None);
     let (text, status) = folder.upload(&url, &[("model.onnx", &read_squeezenet())], "s3://models/vision/");
     assert_eq!(status, 0, "{text}");
@@ -111,7 +110,7 @@ fn an_archive_is_planned_and_sent() {
 
 #[test]
 fn what_cannot_be_compiled_is_not_sent() {
-    let folder = Folder::new("upload-refused");
+    let folder = UploadFolder::new("upload-refused");
     let (url, calls) = serve_s3(None);
     let (text, status) = folder.upload(&url, &[("readme.txt", b"no model")], "s3://models/vision/");
     assert!(text.ends_with("Nothing was uploaded.\n") && status == 1, "{text}");
@@ -128,10 +127,8 @@ fn what_cannot_be_compiled_is_not_sent() {
 
 #[test]
 fn nothing_is_sent_before_the_answer_is_yes() {
-    let folder = Folder::new("upload-terminal");
-    let (archive, config) = (folder.0.join("a.tar.gz"), folder.0.join("automation.yaml"));
-    fs::write(&archive, build_archive(&[("model.onnx", &read_squeezenet())])).unwrap();
-    let (archive, config) = (archive.display().to_string(), config.display().to_string());
+    let folder = UploadFolder::new("upload-terminal");
+    let (archive, config) = folder.write_archive(&[("model.onnx", &read_squeezenet())]);
     let args = ["upload", &archive, "s3://models/vision/", "--config", &config];
     for (answer, uploads, expected) in [("y\n", 1, 0), ("n\n", 0, 1), ("", 0, 1)] {
         let (url, calls) = serve_s3(None);
@@ -146,7 +143,7 @@ fn nothing_is_sent_before_the_answer_is_yes() {
 
 #[test]
 fn json_of_upload_has_the_plan() {
-    let folder = Folder::new("upload-json");
+    let folder = UploadFolder::new("upload-json");
     let (url, calls) = serve_s3(None);
     let read = |members: &[(&str, &[u8])]| -> (Value, i32) {
         let (text, status) = folder.upload_with(&url, members, "s3://models/vision/", &["--json"]);
@@ -173,15 +170,13 @@ fn has_bar(text: &str) -> bool {
 
 #[test]
 fn bars_are_shown_on_a_terminal_only_and_removed() {
-    let folder = Folder::new("upload-bars");
-    let (archive, config, result) =
-        (folder.0.join("a.tar.gz"), folder.0.join("automation.yaml"), folder.0.join("result"));
+    let folder = UploadFolder::new("upload-bars");
+    let result = folder.0.0.join("result");
     let members: [(&str, &[u8]); 2] = [("model.onnx", &read_squeezenet()), ("noise.bin", &noise())];
-    fs::write(&archive, build_archive(&members)).unwrap();
-    let (archive, config) = (archive.to_str().unwrap(), config.to_str().unwrap());
-    let inspect: &[&str] = &["inspect", archive];
+    let (archive, config) = folder.write_archive(&members);
+    let inspect: &[&str] = &["inspect", &archive];
     let redirection = format!(">{}", result.display());
-    let upload: &[&str] = &["upload", archive, "s3://models/vision/", "--config", config, "--yes"];
+    let upload: &[&str] = &["upload", &archive, "s3://models/vision/", "--config", &config, "--yes"];
     for (command, bars) in [(inspect, 1), (upload, 2)] {
         let (url, _) = serve_s3(None);
         let (expected, status) = run_automation(&url, command);
@@ -194,15 +189,14 @@ fn bars_are_shown_on_a_terminal_only_and_removed() {
         // The last one is erased, and nothing is drawn after it.
         assert_eq!(shown.rsplit_once("\x1b[2K").unwrap().1.trim(), "", "{shown:?}");
     }
-    let small = build_archive(&[("model.onnx", &read_squeezenet())]);
-    fs::write(archive, small).unwrap();
+    folder.write_archive(&[("model.onnx", &read_squeezenet())]);
     let (shown, status) = run_on_terminal("", &[inspect, &[&redirection]].concat(), "");
     assert_eq!((shown.as_str(), status), ("", 0));
 }
 
 #[test]
 fn a_large_archive_is_sent_in_parts() {
-    let folder = Folder::new("upload-parts");
+    let folder = UploadFolder::new("upload-parts");
     let members: [(&str, &[u8]); 2] = [("model.onnx", &read_squeezenet()), ("noise.bin", &noise())];
     let (url, calls) = serve_s3(None);
     let (text, status) = folder.upload(&url, &members, "s3://models/vision/large.tar.gz");
@@ -215,7 +209,7 @@ fn a_large_archive_is_sent_in_parts() {
 
 #[test]
 fn parts_of_a_failed_upload_are_deleted() {
-    let folder = Folder::new("upload-aborted");
+    let folder = UploadFolder::new("upload-aborted");
     let members: [(&str, &[u8]); 2] = [("model.onnx", &read_squeezenet()), ("noise.bin", &noise())];
     let (url, calls) = serve_s3(Some("partNumber=2"));
     let (text, status) = folder.upload(&url, &members, "s3://models/vision/large.tar.gz");

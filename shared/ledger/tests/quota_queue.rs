@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use ledger::{Ledger, Reuse};
 use neo::{CompilationRequest, JobName};
 use serde_json::json;
-use support::{
-    MemoryQueue, MemoryTable, Stepwise, compilation_request, crash_after, interleave, park_refused_request,
-};
+use support::{MemoryQueue, MemoryTable, Stepwise, compilation_request, crash_after, interleave, park_refused_request};
 
 fn request_for(model: &str, job: &str) -> CompilationRequest {
     CompilationRequest { model: serde_json::from_value(model.into()).unwrap(), ..compilation_request(job) }
@@ -128,12 +126,12 @@ async fn parked_request_survives_crashes() {
         for release_calls in 0..9 {
             let table = MemoryTable::default();
             let ledger = new_ledger(&table);
-            let stepwise = Ledger::new(Stepwise(table.clone()), || Timestamp::UNIX_EPOCH);
+            let stepwise = Ledger::new(Stepwise::new(table.clone()), || Timestamp::UNIX_EPOCH);
             let queue = MemoryQueue::default();
             crash_after(park_calls, stepwise.park_request(&request));
             // False if it was parked before the crash: then the message is delayed, not deleted.
             let parked_again = ledger.park_request(&request).await.unwrap();
-            crash_after(release_calls, stepwise.release_parked_requests(&Stepwise(queue.clone()), 5));
+            crash_after(release_calls, stepwise.release_parked_requests(&Stepwise::new(queue.clone()), 5));
             ledger.release_parked_requests(&queue, 5).await.unwrap();
             let sent = job_names(&queue).len();
             assert!((1..=2).contains(&sent), "{park_calls} {release_calls} {parked_again}: {sent}");
@@ -153,16 +151,16 @@ async fn two_releasers_lose_nothing() {
         for job in jobs {
             ledger.park_request(&request_for(&job[..1], job)).await.unwrap();
         }
-        let stepwise = Ledger::new(Stepwise(table.clone()), || Timestamp::UNIX_EPOCH);
+        let stepwise = Ledger::new(Stepwise::new(table.clone()), || Timestamp::UNIX_EPOCH);
         let (first, second) = (MemoryQueue::default(), MemoryQueue::default());
         let refuse_first = async {
-            stepwise.release_parked_requests(&Stepwise(first.clone()), 2).await.unwrap();
+            stepwise.release_parked_requests(&Stepwise::new(first.clone()), 2).await.unwrap();
             let refused = request_for("m", "m-0");
             let call = stepwise.record_create_call(&refused).await.unwrap();
             stepwise.park_refused_request(&call, "the quota is used up").await.unwrap()
         };
         let (parked_again, _) =
-            interleave(order, refuse_first, stepwise.release_parked_requests(&Stepwise(second.clone()), 2));
+            interleave(order, refuse_first, stepwise.release_parked_requests(&Stepwise::new(second.clone()), 2));
         let mut sent = [job_names(&first), job_names(&second)].concat();
         if parked_again {
             // Its message was deleted.
@@ -190,7 +188,7 @@ async fn requests_parked_by_an_earlier_release_are_released() {
     let row =
         json!({ "models": [ { "model": "a", "jobs": ["a-0", "a-1", "gone"] }, { "model": "b", "jobs": ["b-0"] } ] });
     table.put_json("parked#compilation-requests", 7, row);
-    let stepwise = Ledger::new(Stepwise(table.clone()), || Timestamp::UNIX_EPOCH);
+    let stepwise = Ledger::new(Stepwise::new(table.clone()), || Timestamp::UNIX_EPOCH);
     for calls in 0..30 {
         crash_after(calls, stepwise.move_old_parked_requests());
     }

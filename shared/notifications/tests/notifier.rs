@@ -24,8 +24,8 @@ struct Channels {
 
 impl Channels {
     fn create_notifier(&self, clock: Clock) -> Notifier<Stepwise<MemoryTable>, Stepwise<MemoryTopic>> {
-        let ledger = Ledger::new(Stepwise(self.table.clone()), clock);
-        Notifier::new(ledger, Stepwise(self.topic.clone())).with_bus(Stepwise(self.bus.clone()))
+        let ledger = Ledger::new(Stepwise::new(self.table.clone()), clock);
+        Notifier::new(ledger, Stepwise::new(self.topic.clone())).with_bus(Stepwise::new(self.bus.clone()))
     }
 
     /// How often the notification was published to the topic and to the bus.

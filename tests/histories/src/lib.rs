@@ -8,7 +8,6 @@ use std::io::{Write, stderr};
 
 mod clock;
 mod concurrent_runs;
-mod edges;
 mod exploration;
 mod process;
 mod simulated_stack;

@@ -12,6 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use support::EdgeCalls;
 use worker::{CallError, CallErrorKind, Failure};
 
 /// What goes wrong in a call.
@@ -127,21 +128,22 @@ impl CallControl {
         state.learn(&fault);
         Some(fault)
     }
+}
 
+impl EdgeCalls for CallControl {
     /// Makes a call when the test lets it go on.
-    pub(crate) async fn run_call<T: Debug, E: From<CallError> + Debug>(
+    async fn run_call<T: Debug + Send, E: From<CallError> + Debug + Send>(
         &self,
-        call: impl Future<Output = Result<T, E>>,
+        call: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
         let response = self.run_unrecorded(call).await;
         self.lock_state().learn(&format!("{response:?}"));
         response
     }
 
-    /// [`Self::run_call`] for a response that is always the same, and is not recorded.
-    pub(crate) async fn run_unrecorded<T, E: From<CallError>>(
+    async fn run_unrecorded<T: Send, E: From<CallError> + Send>(
         &self,
-        call: impl Future<Output = Result<T, E>>,
+        call: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
         Turn { control: self, is_over: false }.await;
         self.lock_state().learn(&"a call was made");

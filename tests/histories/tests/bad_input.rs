@@ -112,9 +112,7 @@ async fn invalid_configuration_between_two_deliveries_is_not_used() {
     let mut queue = TestQueue::from_bodies([upload_event("a.tar.gz")]);
     queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
     assert_eq!((queue.messages.len(), planner.notifier.topic().types()), (1, vec![]));
-    planner.archives.put_config("c2",
-        "version: 1\ncompilation: { rules: [ { name: all } ] }",
-    );
+    planner.archives.put_config("c2", "version: 1\ncompilation: { rules: [ { name: all } ] }");
     queue.deliver_batch(10, TIME_LEFT, |event| planner.handle_event(event)).await;
     assert_eq!(
         planner.notifier.topic().types(),

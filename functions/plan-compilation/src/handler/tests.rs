@@ -44,13 +44,18 @@ impl TestPlanner {
     /// The same planner, which a test can stop between any two calls.
     fn make_stepwise(&self) -> StepwisePlanner {
         let (table, topic) = (self.ledger.table().clone(), self.notifier.topic().clone());
-        let objects = Stepwise(self.archives.clone());
+        let objects = Stepwise::new(self.archives.clone());
         Planner {
             packages: self.packages.clone(),
-            requests: Stepwise(self.requests.clone()),
-            uploads: Stepwise(self.uploads.clone()),
+            requests: Stepwise::new(self.requests.clone()),
+            uploads: Stepwise::new(self.uploads.clone()),
             model_buckets: self.model_buckets.clone(),
-            ..tests::create_planner(TestStack::from_edges(objects, Stepwise(table), Stepwise(topic), self.clock))
+            ..tests::create_planner(TestStack::from_edges(
+                objects,
+                Stepwise::new(table),
+                Stepwise::new(topic),
+                self.clock,
+            ))
         }
     }
 }

@@ -189,7 +189,7 @@ async fn missed_uploads_survive_a_crash() {
         let objects = MemoryObjects::default();
         put_config(&objects, 0);
         let planner: Planner<_, _, _, Stepwise<MemoryQueue>, _> =
-            create_planner(&Stepwise(objects.clone()), Stepwise(MemoryTable::default()));
+            create_planner(&Stepwise::new(objects.clone()), Stepwise::new(MemoryTable::default()));
         planner.handle_schedule().await.unwrap();
         let keys: Vec<_> = (0..60).map(|number| format!("{number:02}")).collect();
         for key in &keys {
@@ -201,7 +201,7 @@ async fn missed_uploads_survive_a_crash() {
             TIME.store(minutes(minute), Ordering::Relaxed);
             planner.handle_schedule().await.unwrap();
         }
-        let sent = |queue: &Stepwise<MemoryQueue>| queue.0.bodies.read().iter().cloned().collect::<BTreeSet<_>>();
+        let sent = |queue: &Stepwise<MemoryQueue>| queue.edge.bodies.read().iter().cloned().collect::<BTreeSet<_>>();
         let found: Vec<_> = sent(&planner.uploads).iter().map(|body| read_key(body)).collect();
         assert_eq!(found, keys, "crash before call {calls}");
         assert_eq!((sent(&planner.requests).len(), sent(&planner.config_queues[0]).len()), (1, 1), "call {calls}");

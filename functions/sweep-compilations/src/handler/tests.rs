@@ -40,13 +40,13 @@ impl TestSweeper {
 
     /// The same sweeper, which a test can stop between any two calls.
     fn make_stepwise(&self) -> StepwiseSweeper {
-        let ledger = Ledger::new(Stepwise(self.ledger.table().clone()), self.clock);
+        let ledger = Ledger::new(Stepwise::new(self.ledger.table().clone()), self.clock);
         Sweeper {
-            jobs: Stepwise(self.jobs.clone()),
-            notifier: Notifier::new(ledger.clone(), Stepwise(self.notifier.topic().clone())),
+            jobs: Stepwise::new(self.jobs.clone()),
+            notifier: Notifier::new(ledger.clone(), Stepwise::new(self.notifier.topic().clone())),
             ledger,
-            job_states: Stepwise(self.job_states.clone()),
-            requests: Stepwise(self.requests.clone()),
+            job_states: Stepwise::new(self.job_states.clone()),
+            requests: Stepwise::new(self.requests.clone()),
             foreign: ForeignJobs::default(),
             call_pause: Duration::ZERO,
             clock: self.clock,

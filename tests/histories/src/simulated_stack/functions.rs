@@ -12,7 +12,9 @@ use support::{MemoryJobs, MemoryObjects, MemoryPackages, MemoryQueue, MemoryTabl
 use sweep_compilations::Sweeper;
 
 use super::SimulatedStack;
-use crate::{clock::now, edges::ControlledEdge, process::CallControl};
+use crate::{clock::now, process::CallControl};
+
+type ControlledEdge<E> = support::ControlledEdge<E, CallControl>;
 
 type ControlledPlanner = Planner<
     ControlledEdge<MemoryObjects>,

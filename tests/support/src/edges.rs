@@ -1,5 +1,7 @@
 //! Edges (clients of AWS services) whose calls a test controls.
 
+use std::{fmt::Debug, future::Future};
+
 use automation::{
     event::ObjectCreated,
     objects::{Object, ObjectHead, ObjectPage, Objects, OpenError},
@@ -14,16 +16,29 @@ use sagemaker::{
 };
 use worker::{CallError, queue::Sender};
 
-use crate::process::CallControl;
+/// What happens to the calls of an edge.
+pub trait EdgeCalls: Sync {
+    /// Makes a call, or fails in its place.
+    fn run_call<T: Debug + Send, E: From<CallError> + Debug + Send>(
+        &self,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> impl Future<Output = Result<T, E>> + Send;
 
-/// An edge whose calls are controlled.
-#[derive(Debug, Clone)]
-pub(crate) struct ControlledEdge<E> {
-    pub edge: E,
-    pub calls: CallControl,
+    /// [`Self::run_call`] for a response that is always the same.
+    fn run_unrecorded<T: Send, E: From<CallError> + Send>(
+        &self,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> impl Future<Output = Result<T, E>> + Send;
 }
 
-impl<E: LedgerTable> LedgerTable for ControlledEdge<E> {
+/// An edge whose calls are controlled.
+#[derive(Debug, Clone, Default)]
+pub struct ControlledEdge<E, C> {
+    pub edge: E,
+    pub calls: C,
+}
+
+impl<E: LedgerTable, C: EdgeCalls> LedgerTable for ControlledEdge<E, C> {
     async fn get_row<R: LedgerRow>(&self, key: &str) -> Result<Option<Versioned<R>>, CallError> {
         self.calls.run_call(self.edge.get_row(key)).await
     }
@@ -47,13 +62,13 @@ impl<E: LedgerTable> LedgerTable for ControlledEdge<E> {
     }
 }
 
-impl<E: Sender> Sender for ControlledEdge<E> {
+impl<E: Sender, C: EdgeCalls> Sender for ControlledEdge<E, C> {
     async fn send_bodies(&self, bodies: Vec<String>) -> Result<(), CallError> {
         self.calls.run_call(self.edge.send_bodies(bodies)).await
     }
 }
 
-impl<E: Objects> Objects for ControlledEdge<E> {
+impl<E: Objects, C: EdgeCalls> Objects for ControlledEdge<E, C> {
     async fn open_object(&self, object: &ObjectCreated) -> Result<Object, OpenError> {
         self.calls.run_unrecorded(self.edge.open_object(object)).await
     }
@@ -75,13 +90,13 @@ impl<E: Objects> Objects for ControlledEdge<E> {
     }
 }
 
-impl<E: Channel> Channel for ControlledEdge<E> {
+impl<E: Channel, C: EdgeCalls> Channel for ControlledEdge<E, C> {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         self.calls.run_call(self.edge.publish(notification)).await
     }
 }
 
-impl<E: CompilationJobs> CompilationJobs for ControlledEdge<E> {
+impl<E: CompilationJobs, C: EdgeCalls> CompilationJobs for ControlledEdge<E, C> {
     async fn create_job(&self, request: &CompilationRequest, role_arn: &str) -> Result<(), CreateJobError> {
         self.calls.run_call(self.edge.create_job(request, role_arn)).await
     }
@@ -99,7 +114,7 @@ impl<E: CompilationJobs> CompilationJobs for ControlledEdge<E> {
     }
 }
 
-impl<E: ModelPackages> ModelPackages for ControlledEdge<E> {
+impl<E: ModelPackages, C: EdgeCalls> ModelPackages for ControlledEdge<E, C> {
     async fn list_groups(&self, page: Option<String>) -> Result<GroupPage, CallError> {
         self.calls.run_call(self.edge.list_groups(page)).await
     }
