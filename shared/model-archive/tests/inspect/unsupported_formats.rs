@@ -68,8 +68,9 @@ fn formats_of_other_frameworks_are_named() {
 
 #[test]
 fn unsupported_formats_are_named_with_what_to_archive() {
+    let skops = zip_with("139735623133552.npy");
     let (npz, mojo, mar) = (zip_with("arr_0.npy"), zip_with("model.ini"), zip_with("MAR-INF/MANIFEST.json"));
-    let cases: [(&str, &[u8], &str, &str); 47] = [
+    let cases: [(&str, &[u8], &str, &str); 48] = [
         ("m.mlmodel", b"\x08\x07\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
         ("m.mlmodel", b"\x08\x01\x12\x05\x0a\x03\x0a\x01x\xa2\x1f\x00", "a Core ML model", "was converted"),
         ("a.bin", b"\x08\x04\x12\x0b\x0a\x05\x0a\x01x\x12\0R\x02\x08\x01", "a Core ML model", "was converted"),
@@ -125,6 +126,7 @@ fn unsupported_formats_are_named_with_what_to_archive() {
         ("m.model", b"<?xml version=\"1.0\"?><PMML version=\"4.4\">", "a PMML model", "without compiling"),
         ("m.model", b"\x93NUMPY\x01\0v\0", "a NumPy array", "torch.jit.trace"),
         ("m.npz", &npz, "NumPy arrays", "torch.jit.trace"),
+        ("m.skops", &skops, "a scikit-learn model of skops", "skops.io.load"),
         ("m.zip", &mojo, "an H2O model", "without compiling"),
         ("m.mar", &mar, "a TorchServe archive", "model.pth"),
     ];

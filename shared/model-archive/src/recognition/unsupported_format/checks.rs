@@ -84,6 +84,13 @@ pub(super) fn first_zip_entry(head: &[u8]) -> Option<&[u8]> {
     head.get(30..30 + usize::from(u16::from_le_bytes([length[0], length[1]])))
 }
 
+/// skops: a zip file whose first entry is an array, named by its address in memory.
+pub(super) fn is_skops(head: &[u8]) -> bool {
+    const MIN_DIGITS: usize = 12;
+    let number = first_zip_entry(head).and_then(|entry| entry.strip_suffix(b".npy"));
+    number.is_some_and(|number| number.len() >= MIN_DIGITS && number.iter().all(u8::is_ascii_digit))
+}
+
 /// Core ML `Model`: a version, then a description that starts with an input and its name, or with a
 /// field that a description without inputs has (`Model.proto`).
 pub(super) fn is_core_ml(head: &[u8]) -> bool {

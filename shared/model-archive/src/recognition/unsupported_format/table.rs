@@ -264,7 +264,7 @@ pub(super) static UNSUPPORTED: &[UnsupportedFormat] = &[
     row(
         "a scikit-learn model of skops",
         Model,
-        &[Zip("schema.json"), Suffix(".skops")],
+        &[Zip("schema.json"), Check(checks::is_skops), Suffix(".skops")],
         "load it with skops.io.load and save it with joblib.dump(model, \"model.joblib\")",
     ),
     row("a NumPy array", Weights, &[Bytes(0, b"\x93NUMPY")], ARRAYS),
