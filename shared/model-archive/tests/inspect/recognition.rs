@@ -287,6 +287,23 @@ fn name_of_a_saved_model_is_exact() {
 }
 
 #[test]
+fn xgboost_file_that_was_cut_short_is_invalid() {
+    let models = extract_fixture("xgboost/1-7/suite.tar.gz");
+    let binary: Vec<_> = models.iter().filter(|(_, data)| data.starts_with(b"binf")).collect();
+    assert!(binary.len() > 2);
+    for (path, data) in binary {
+        assert_eq!(inspect_members(&[("m.model", data)]).problems, [], "{path}");
+        if path.contains("linear") {
+            continue;
+        }
+        for size in [300, data.len() / 2] {
+            let inspection = inspect_members(&[("m.model", &data[..size])]);
+            assert_only_problem(&inspection, "model-invalid", "it ends within its trees", "xgboost.Booster");
+        }
+    }
+}
+
+#[test]
 fn keras_file_that_was_cut_short_is_invalid() {
     for name in ["keras2-sequential", "keras3-deep"] {
         let model = suite_member("keras", &format!("{name}/model.h5"));
