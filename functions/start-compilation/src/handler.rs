@@ -69,7 +69,10 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
                 self.reject_unpermitted(&call, error.to_string()).await?;
                 return self.send_observation(job).await;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.ledger.withdraw_create_call(&call).await?;
+                return Err(error.into());
+            }
         }
         match self.jobs.create_job(request, &self.role_arn).await {
             Ok(()) => {
@@ -86,7 +89,12 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
                 info!(job, reason = error.message, "Compilation request parked until another job finishes");
                 return Ok(());
             }
-            Err(CreateJobError::Call(error)) => return Err(error.into()),
+            Err(CreateJobError::Call(error)) => {
+                if error.kind != CallErrorKind::Unanswered {
+                    self.ledger.withdraw_create_call(&call).await?;
+                }
+                return Err(error.into());
+            }
         }
         self.send_observation(job).await
     }
@@ -122,6 +130,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
     async fn reject_unpermitted(&self, call: &CreateCall<'_>, reason: String) -> Result<(), Failure> {
         let job = call.request().job_name.as_str();
         if !self.ledger.record_refusal(job).await? {
+            self.ledger.withdraw_create_call(call).await?;
             warn!(job, reason, "Compilation request not permitted; it is sent again");
             return Err(Failure::Deferred { cause: reason, backoff: Backoff::Fixed(PERMISSION_RETRY) });
         }

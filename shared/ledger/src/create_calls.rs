@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use neo::{CompilationRequest, JobName, JobStatus};
 use worker::CallError;
 
-use crate::{JobRow, Ledger, LedgerRow, LedgerTable, Versioned, contended_error, job_key};
+use crate::{JobRow, Ledger, LedgerRow, LedgerTable, QuotaWait, Versioned, contended_error, job_key};
 
 /// Calls and looks after which SageMaker does not have a job that it does not show: it shows a new
 /// job within seconds, and they are seconds apart.
@@ -52,16 +52,34 @@ impl CreateCall<'_> {
 impl<T: LedgerTable> Ledger<T> {
     /// Records a call of `CreateCompilationJob` before it is made. The row of a job that was
     /// accepted before, or has ended, is unchanged.
+    ///
+    /// A parked request leaves the quota queue: from now on, its message stands for it. Otherwise a
+    /// message that is delivered before its release is recorded could not be parked again, and
+    /// would remain in SQS beside the parked request.
     pub async fn record_create_call<'a>(&self, request: &'a CompilationRequest) -> Result<CreateCall<'a>, CallError> {
         let now = (self.clock)();
         let key = job_key(&request.job_name);
         let count = |row: Option<JobRow>| {
             let row = row.unwrap_or_else(|| JobRow::new_requested(request, now));
-            (row.status == JobStatus::Requested).then(|| JobRow { unseen: row.unseen.saturating_add(1), ..row })
+            (row.status == JobStatus::Requested).then(|| JobRow {
+                unseen: row.unseen.saturating_add(1),
+                quota_wait: row.quota_wait.map(|wait| QuotaWait { turn: None, ..wait }),
+                ..row
+            })
         };
         let updated = self.update_row(&key, count).await?;
         let known = updated.row.zip(updated.revision).map(|(row, revision)| Versioned { revision, row });
         Ok(CreateCall { request, known: known.ok_or_else(|| contended_error(&key))? })
+    }
+
+    /// Records that a call did not create the job: SageMaker throttled or refused it, or it was not
+    /// made. The row is unchanged if another call may have created the job.
+    pub async fn withdraw_create_call(&self, call: &CreateCall<'_>) -> Result<(), CallError> {
+        let withdraw = |row: JobRow, _| {
+            let is_only_call = row.status == JobStatus::Requested && row.unseen == 1 && call.number() == 1;
+            is_only_call.then_some(JobRow { unseen: 0, ..row })
+        };
+        self.advance_job(call, withdraw).await.map(drop)
     }
 
     /// Records that SageMaker accepted a job. Returns the current status, which is a different one

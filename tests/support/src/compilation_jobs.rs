@@ -17,6 +17,8 @@ pub enum ScriptedResponse {
     Lost,
     /// The quota for concurrent jobs is used up.
     Quota,
+    /// The call is throttled.
+    Throttled,
     /// The request is rejected with this message.
     Rejected(String),
     /// A permission is missing; this message names it.
@@ -119,6 +121,9 @@ impl CompilationJobs for MemoryJobs {
         match response {
             Some(ScriptedResponse::Quota) => {
                 return Err(CallError::new("CreateCompilationJob", CallErrorKind::Quota, "the quota is used up").into());
+            }
+            Some(ScriptedResponse::Throttled) => {
+                return Err(CallError::new("CreateCompilationJob", CallErrorKind::Throttled, "rate exceeded").into());
             }
             Some(ScriptedResponse::Rejected(reason)) => return Err(CreateJobError::Rejected(reason)),
             Some(ScriptedResponse::NotPermitted(reason)) => return Err(CreateJobError::NotPermitted(reason)),

@@ -81,6 +81,39 @@ async fn exceeded_quota_parks_the_request_until_it_is_released() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
+/// A queue whose messages are delivered before the sender can do anything else.
+struct DeliveringQueue<'a> {
+    starter: &'a TestStarter,
+    /// Messages that remain in the queue.
+    left: MemoryQueue,
+}
+
+impl Sender for DeliveringQueue<'_> {
+    async fn send_bodies(&self, bodies: Vec<String>) -> Result<(), CallError> {
+        for body in bodies {
+            if self.starter.handle_event(Event::parse(&body).unwrap()).await.is_err() {
+                self.left.send_bodies(vec![body]).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A released request is delivered, and refused again, before its release is recorded: it is parked
+/// again, and no copy of it remains in the queue.
+#[tokio::test]
+async fn request_refused_while_it_is_released_is_parked() {
+    let starter = create_starter();
+    starter.jobs.responses.set(vec![ScriptedResponse::Quota; 100]);
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    let queue = DeliveringQueue { starter: &starter, left: MemoryQueue::default() };
+    for _ in 0..3 {
+        starter.ledger.release_parked_requests(&queue, 1).await.unwrap();
+        assert_eq!(queue.left.bodies.read().len(), 0);
+        assert_eq!(starter.ledger.peek_parked_requests(5).await.unwrap().len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn refusal_is_recorded_and_reported() {
     let starter = create_starter();
@@ -238,6 +271,26 @@ async fn refusal_after_a_lost_response_waits_for_the_job() {
     }
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+/// Calls that were throttled, or not permitted, did not create the job: they are no looks for the
+/// job that a later call creates, and whose response is lost.
+#[tokio::test]
+async fn earlier_refusals_are_no_looks_for_the_job() {
+    let rejected = || ScriptedResponse::Rejected("no such role".to_owned());
+    for refusal in [ScriptedResponse::Throttled, ScriptedResponse::NotPermitted("Could not assume role".to_owned())] {
+        let starter = create_starter();
+        starter.jobs.lag.set(2);
+        starter.jobs.responses.set(vec![rejected(), rejected(), ScriptedResponse::Lost]);
+        starter.jobs.responses.update(|responses| responses.extend(vec![refusal.clone(); MAX_UNSEEN as usize]));
+        for _ in 0..MAX_UNSEEN {
+            let waits = starter.handle_event(request_event("a.tar.gz")).await;
+            assert!(matches!(waits, Err(Failure::Deferred { .. })), "{refusal:?}: {waits:?}");
+        }
+        assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
+        while starter.handle_event(request_event("a.tar.gz")).await.is_err() {}
+        assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)), "{refusal:?}");
+    }
 }
 
 /// A delivery creates the job and crashes before it can record that. The next delivery is refused
