@@ -22,6 +22,10 @@ const MAX_INVOCATION: SignedDuration = SignedDuration::from_mins(15);
 /// Age from which the list of groups is read from its beginning.
 const MAX_LIST_AGE: SignedDuration = SignedDuration::from_hours(1);
 
+/// Numbers of a group that are stored, the newest: ten times as many as the versions that are
+/// listed. They need less than a tenth of the size of a row.
+const MAX_HANDLED: usize = 10_000;
+
 /// The active rules for model package groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct PackageRulesRow {
@@ -97,8 +101,18 @@ pub struct PackageGroupList {
 }
 
 impl LedgerRow for PackageRulesRow {}
-impl LedgerRow for PackageGroupRow {}
 impl LedgerRow for PackageGroupList {}
+
+impl LedgerRow for PackageGroupRow {
+    fn limit_size(mut self) -> Self {
+        if let Some(versions) = &mut self.versions {
+            while versions.handled.len() > MAX_HANDLED {
+                versions.handled.pop_first();
+            }
+        }
+        self
+    }
+}
 
 impl<T: LedgerTable> Ledger<T> {
     /// The rules that are active now; `named` has the name of each, and which groups it names. A

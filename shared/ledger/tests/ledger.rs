@@ -1,12 +1,12 @@
 //! The ledger under redeliveries, late observations and concurrent writers.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
     Execution, JobOwner, Ledger, LedgerRow, LedgerTable, List, ListEntry, ListRange, MAX_PERMISSION_WAIT, MIN_REFUSALS,
-    ModelRow, ModelState, Reuse, SweepRow, UpdatedKind,
+    ModelRow, ModelState, PackageVersions, Reuse, SweepRow, UpdatedKind,
 };
 use maintenance::{PendingUpdate, UpdateCalls, UpdateHistory};
 use model_archive::{Problem, Warning};
@@ -174,6 +174,29 @@ async fn texts_of_any_length_fit_into_an_item() {
     assert_eq!(created.warnings.last().unwrap().code, "more");
     assert_eq!(created.problems.last().unwrap().problem, "1980 more problems are not listed");
     assert_eq!(ledger.find_model(&request.model).await.unwrap(), Some(created), "the row is what is published");
+}
+
+/// A group can get a new version every few minutes, for years.
+#[tokio::test]
+async fn versions_of_a_group_fit_into_an_item() {
+    let ledger = new_ledger();
+    let named = [("registry".to_owned(), "resnet".to_owned())];
+    let rule = ledger.open_package_rules(&named, None).await.unwrap().unwrap().remove(0);
+    let versions = PackageVersions {
+        rule: rule.name.clone(),
+        active_since: rule.active_since,
+        opened_at: Timestamp::UNIX_EPOCH,
+        handled: (1..=500_000).collect(),
+        begun: BTreeMap::new(),
+        planned: None,
+    };
+    let opened = ledger.open_package_versions("resnet", &rule, None, &versions).await.unwrap().unwrap();
+    assert!(opened.handled.contains(&500_000) && opened.handled.contains(&499_000), "1,000 versions are listed");
+    let more = PackageVersions { handled: (500_001..=1_000_000).collect(), ..opened };
+    ledger.record_package_versions("resnet", &more).await.unwrap();
+    let groups = ledger.find_package_groups(&["resnet"].into()).await.unwrap();
+    let handled = groups["resnet"].versions.clone().unwrap().handled;
+    assert!((999_001..=1_000_000).all(|number| handled.contains(&number)));
 }
 
 #[tokio::test]
