@@ -29,8 +29,8 @@ pub enum CreateJobError {
     /// The request is not valid; the message of SageMaker says why.
     #[error("{0}")]
     Rejected(String),
-    /// A permission is missing, or the role cannot be assumed; the message of SageMaker names it.
-    /// This passes if the role or the permission was created moments ago.
+    /// A permission is missing, the role cannot be assumed, or something that the request names does
+    /// not exist; the message of SageMaker names it. This passes if it was created moments ago.
     #[error("{0}")]
     NotPermitted(String),
     #[error(transparent)]
@@ -132,7 +132,7 @@ impl CompilationJobs for SageMakerClient {
         Err(match error.kind {
             CallErrorKind::Conflict => CreateJobError::Exists,
             _ if error.names_unassumable_role() => CreateJobError::NotPermitted(error.message),
-            CallErrorKind::Denied => CreateJobError::NotPermitted(error.message),
+            CallErrorKind::Denied | CallErrorKind::NotFound => CreateJobError::NotPermitted(error.message),
             CallErrorKind::Invalid => CreateJobError::Rejected(error.message),
             _ => CreateJobError::Call(error),
         })

@@ -71,6 +71,7 @@ async fn missing_permission_differs_from_an_invalid_request() {
     let cases = [
         ("AccessDeniedException", "not authorized to perform: iam:PassRole", true),
         ("ValidationException", unassumable, true),
+        ("ResourceNotFound", "ModelPackage resnet/3 does not exist", true),
         ("ValidationException", "Unsupported framework version", false),
     ];
     for (code, message, is_permission) in cases {
