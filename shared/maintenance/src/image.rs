@@ -140,8 +140,10 @@ impl Image {
         config: Option<&str>,
         now: Timestamp,
     ) -> (UpdateHistory, Option<SettledUpdate>) {
-        let changes = history.pending.as_ref().map(|pending| pending.changes.as_slice());
-        let shown = observed.shown_update(changes.unwrap_or_default());
+        let shown = match &history.pending {
+            Some(pending) => observed.shown_update(&pending.changes),
+            None => observed.shown_update(&self.list_changes(observed)),
+        };
         let digest = self.compute_digest();
         history.record_observation(shown, DesiredUpdate { digest: &digest, config }, now)
     }

@@ -124,7 +124,10 @@ impl UpdateHistory {
         now: Timestamp,
     ) -> (Self, Option<SettledUpdate>) {
         let history = self.clone().forget_outdated_failure(desired.config);
-        let Some(pending) = self.pending.clone() else { return (history, None) };
+        let Some(pending) = self.pending.clone() else {
+            // It has the declared values, whoever set them: what differs later is another matter.
+            return (if shown == ShownUpdate::Complete { Self::default() } else { history }, None);
+        };
         let reason = match shown {
             ShownUpdate::InProgress => return (history, None),
             ShownUpdate::Complete => {

@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use maintenance::{
     UpdateCalls,
     partner_app::{
-        Announcement, AppHistory, AppObservation, PartnerAppAction, PendingAppUpdate, UpdateOutcome, review_apps,
+        Announcement, AppHistory, AppObservation, ObservedApp, PartnerAppAction, PendingAppUpdate, UpdateOutcome,
+        review_apps,
     },
 };
 use proptest::prelude::*;
@@ -90,6 +91,39 @@ fn accepted_update_is_not_sent_again() {
         model.run(RunFault::Normalised, at(OPENING) + SignedDuration::from_mins(15 * run));
     }
     assert_eq!(model.calls, [at(OPENING)]);
+}
+
+/// The update is refused in three openings, someone sets the declared tier by hand, and later
+/// another one: that is corrected like any drift.
+#[test]
+fn drift_after_failures_and_a_fix_by_hand_is_corrected() {
+    let mut model = AppModel::new();
+    let week = SignedDuration::from_hours(7 * 24);
+    for opening in 0..4 {
+        model.run(RunFault::Refused, at(OPENING) + week * opening);
+    }
+    assert_eq!(model.calls.len(), 3);
+    "large".clone_into(&mut model.tier);
+    model.run(RunFault::NoFault, at(OPENING) + week * 4);
+    "small".clone_into(&mut model.tier);
+    model.run(RunFault::NoFault, at(OPENING) + week * 5);
+    assert_eq!((model.calls.len(), model.tier.as_str()), (4, "large"));
+}
+
+/// SageMaker carries out each client token once.
+#[test]
+fn settings_changed_back_in_the_same_opening_are_sent_again() {
+    let declared = parse_apps(TIER);
+    let tokens = [0, 15].map(|minute| {
+        let now = at(OPENING) + SignedDuration::from_mins(minute);
+        let app = observed_app("arn:prod".to_owned(), "prod", "1.3", None);
+        let app = ObservedApp { modified_at: Some(now), ..app };
+        let observed = [AppObservation::Described(Box::new(app))];
+        let review = review_apps(&declared, &observed, &BTreeMap::new(), Some("1"), now);
+        let [PartnerAppAction::Update(update)] = &review.plan.items[0].actions[..] else { panic!("{review:?}") };
+        update.client_token.clone()
+    });
+    assert_ne!(tokens[0], tokens[1]);
 }
 
 proptest! {

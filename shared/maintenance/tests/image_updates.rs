@@ -121,6 +121,26 @@ fn normalised_value_is_requested_three_times_and_reported_once() {
     assert_eq!(runs.results, ["SageMaker accepted the update, but a day later still showed other values"]);
 }
 
+/// The update is refused three times, someone sets the declared value by hand, and a month later
+/// another one: that is corrected like any drift, and its refusal is reported.
+#[test]
+fn drift_after_failures_and_a_fix_by_hand_is_corrected() {
+    let day = minutes(24 * 60);
+    let mut runs = ImageRuns::new(NEW_NAME);
+    let (mut shown, mut now) = ("Base".to_owned(), start());
+    for _ in 0..4 {
+        run_with_fault(&mut runs, &mut shown, RunFault::Refused, now);
+        now += day;
+    }
+    assert_eq!((runs.calls, runs.results.len()), (3, 1));
+    runs.run(&observed("New", ImageStatus::Created, now), Ok(()), now);
+    let mut shown = "Drifted".to_owned();
+    run_with_fault(&mut runs, &mut shown, RunFault::Refused, now + day * 30);
+    assert_eq!((runs.calls, runs.results.len()), (4, 2), "{:?}", runs.results);
+    run_with_fault(&mut runs, &mut shown, RunFault::NoFault, now + day * 31);
+    assert_eq!(shown, "New");
+}
+
 #[test]
 fn corrected_configuration_replaces_an_update_without_effect() {
     let mut runs = ImageRuns::new(NEW_NAME);

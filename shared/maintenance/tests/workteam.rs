@@ -8,7 +8,7 @@ use maintenance::{
     DeclaredResources, ResourcePlan, SettledUpdate, UpdateHistory,
     workteam::{
         DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, UnreadTags, WorkerAccess, Workteam,
-        WorkteamAction, WorkteamCall, plan_workteams,
+        WorkteamAction, WorkteamCall, hold_requests, plan_workteams,
     },
 };
 use model_archive::Problem;
@@ -328,5 +328,28 @@ proptest! {
             }
         }
         prop_assert!(teams.contains(&other));
+    }
+}
+
+/// The update of a team failed three times, and someone made it by hand: what differs later is
+/// requested again.
+#[test]
+fn failures_before_a_fix_by_hand_do_not_count() {
+    let declared = [team("a", &[oidc("a"), oidc("b")])];
+    let drifted = || plan_workteams(&declared, &[observed("a", &[oidc("b")])], Some(TOPIC));
+    let now = Timestamp::UNIX_EPOCH;
+    let mut failed = UpdateHistory::default();
+    for _ in 0..3 {
+        let call = drifted().items[0].actions[0].call().clone();
+        failed = failed.with_request(&call.digest, &call.changes, None, now);
+        failed = failed.record_failure("refused", Some("1"), now).0;
+    }
+    let later: Timestamp = "2026-12-01T03:40:00Z".parse().unwrap();
+    for (is_fixed, expected) in [(false, 0), (true, 1)] {
+        let fixed = plan_workteams(&declared, &[observed("a", &[oidc("a"), oidc("b")])], Some(TOPIC));
+        let shown = if is_fixed { fixed } else { drifted() };
+        let history = declared[0].record_observation(&failed, &shown.items[0], Some(TOPIC), Some("1"), later).0;
+        let plan = hold_requests(drifted(), &BTreeMap::from([("a".to_owned(), history)]), later);
+        assert_eq!(plan.items[0].actions.len(), expected, "fixed by hand: {is_fixed}");
     }
 }

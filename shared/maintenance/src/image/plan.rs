@@ -65,7 +65,7 @@ impl Image {
         hash_parts([format!("{display_name} {description} {:?}", self.role_arn).as_str()])
     }
 
-    fn list_changes(&self, observed: &ObservedImage) -> Vec<Change> {
+    pub(super) fn list_changes(&self, observed: &ObservedImage) -> Vec<Change> {
         let desired_display_name = match &self.display_name {
             DesiredText::Text(text) if *text == observed.name => &DesiredText::Absent,
             desired => desired,

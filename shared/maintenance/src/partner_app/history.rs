@@ -64,9 +64,11 @@ impl AppHistory {
         let mut history = self.clone();
         history.start_over_after_config_change(config);
         let changed = history.record_version(app, now);
-        let outcome = match history.pending.clone() {
-            Some(pending) => history.resolve_pending(&pending, declared, app, now),
-            None => changed.map(|(from, to)| UpdateOutcome::Upgraded { from, to, took: None }),
+        let outcome = if let Some(pending) = history.pending.clone() {
+            history.resolve_pending(&pending, declared, app, now)
+        } else {
+            history.start_over_if_declared(declared, app);
+            changed.map(|(from, to)| UpdateOutcome::Upgraded { from, to, took: None })
         };
         history.start_over_after_config_change(config);
         (history, outcome)
@@ -120,6 +122,15 @@ impl AppHistory {
             failures.earlier = failures.count;
         }
         failures.config = Some(config.to_owned());
+    }
+
+    /// Attempts before the app had the declared settings, whoever set them, do not count towards the
+    /// limit: what differs later is another matter.
+    fn start_over_if_declared(&mut self, declared: Option<&PartnerApp>, app: &ObservedApp) {
+        let (Some(failures), Some(declared)) = (&mut self.failures, declared) else { return };
+        if failures.update_id == declared.settings.compute_digest() && declared.settings.list_changes(app).is_empty() {
+            failures.earlier = failures.count;
+        }
     }
 
     /// Returns the previous and the current version if the version changed.

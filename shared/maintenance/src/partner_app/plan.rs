@@ -187,7 +187,9 @@ fn plan_settings(item: &mut PlanItem<PartnerAppAction>, view: &AppView<'_>, app:
         }
         WindowState::Open(opening) => {
             let attempt = failures.map_or(0, |failures| failures.count) + 1;
-            let client_token = derive_client_token(&app.arn, &digest, opening, attempt);
+            // The settings can be changed back in the same opening, which is another update.
+            let update_id = app.modified_at.map_or_else(|| digest.clone(), |at| format!("{digest} {at}"));
+            let client_token = derive_client_token(&app.arn, &update_id, opening, attempt);
             let update = settings_update(view, app, digest, client_token, opening.until);
             item.actions.push(PartnerAppAction::Update(Box::new(update)));
         }

@@ -104,7 +104,8 @@ impl Workteam {
             let differs = |change: &Change| item.changes.iter().any(|other| other.field == change.field);
             pending.digest != digest || item.problem.is_some() || pending.changes.iter().any(differs)
         };
-        let is_missing = history.pending.as_ref().is_some_and(is_missing);
+        let differs = || item.problem.is_some() || !item.changes.is_empty();
+        let is_missing = history.pending.as_ref().map_or_else(differs, is_missing);
         let shown = if is_missing { ShownUpdate::Missing } else { ShownUpdate::Complete };
         history.record_observation(shown, DesiredUpdate { digest: &digest, config }, now)
     }
