@@ -3,7 +3,11 @@
 //! The pure [`review_apps`] decides what to announce and what to request. The handler only does it
 //! in the right order.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use automation::{
     config::{Config, ConfigSource},
@@ -42,6 +46,8 @@ struct AppRun<'r> {
     review: &'r AppReview<'r>,
     config: &'r Config,
     failures: ItemFailures,
+    /// Whether an update was requested, whose result a later run observes.
+    is_requested: AtomicBool,
 }
 
 impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Channel> AppMaintainer<A, O, T, N> {
@@ -86,7 +92,8 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Channel> AppMaintainer<A, O,
         let reading = partner_apps::read_apps(&self.apps, declared, self.read_limit).await?;
         let recorded = self.read_histories(&reading.observed).await?;
         let review = review_apps(declared, &reading.observed, &recorded, config.version(), now);
-        let run = AppRun { review: &review, config, failures: ItemFailures::default() };
+        let run =
+            AppRun { review: &review, config, failures: ItemFailures::default(), is_requested: AtomicBool::default() };
 
         self.record_results(&recorded, &run, now).await;
         for announcement in review.announcements() {
@@ -105,7 +112,8 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Channel> AppMaintainer<A, O,
         summary["read_calls"] = reading.calls.into();
         info!(read_calls = reading.calls, apps = declared.len(), "Declared partner apps reconciled");
         // What failed is done by the next run.
-        let until = if run.failures.is_empty() { review.idle_until(&applied) } else { now };
+        let is_settled = run.failures.is_empty() && !run.is_requested.load(Ordering::Relaxed);
+        let until = if is_settled { review.idle_until(&applied) } else { now };
         self.ledger.record_idle_until(&IdleUntil { config: config.version().map(str::to_owned), until }).await?;
         run.failures.into_result().map(|()| summary)
     }
@@ -153,6 +161,7 @@ impl<A: PartnerApps, O: Objects, T: LedgerTable, N: Channel> AppMaintainer<A, O,
         match answer {
             Ok(None) => Ok(()),
             Ok(Some(RequestAnswer::Accepted(history))) => {
+                run.is_requested.store(true, Ordering::Relaxed);
                 let started = history.pending.as_ref().and_then(|pending| run.review.announce_start(arn, pending));
                 if let Some(started) = started {
                     self.publish_announcement(&started, run, now).await;

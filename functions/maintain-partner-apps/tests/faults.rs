@@ -89,6 +89,16 @@ async fn settings_without_any_answer_fail_after_three_calls() {
     assert_eq!(results(&account), ["partner_app.blocked", "partner_app.config_updated"]);
 }
 
+/// Tags that SageMaker refuses do not keep an app from being upgraded in its window.
+#[tokio::test]
+async fn refused_tags_do_not_keep_back_an_upgrade() {
+    let account = create_account(&UPGRADE.replace("upgrade: auto", "tags: { owner: ml }, upgrade: auto")).await;
+    account.emulator.add_fault(ScriptedFault::answer_with_error("AddTags", 999, "AccessDeniedException", "no"));
+    account.run_days(1).await;
+    // The refusal is reported for each version of the app.
+    assert_eq!(results(&account), [BLOCKED, STARTED, "partner_app.upgraded", BLOCKED]);
+}
+
 #[tokio::test]
 async fn drift_after_a_successful_update_is_corrected() {
     let account = create_account(TIER).await;

@@ -20,8 +20,8 @@ use worker::{CallError, Failure, metrics};
 /// slow SageMaker is.
 pub const APPLY_LIMIT: Duration = Duration::from_secs(20);
 
-/// Applies a plan; `execute` makes one call. The first call of an item that fails ends this item,
-/// and no other. An item that is not begun within `time_limit` is left to the next run.
+/// Applies a plan; `execute` makes one call. A call that fails keeps back no other one, neither of
+/// its item nor of others. An item that is not begun within `time_limit` is left to the next run.
 pub async fn apply_plan<A, F>(
     plan: ResourcePlan<A>,
     time_limit: Duration,
@@ -53,13 +53,18 @@ where
     A: Clone,
     F: Future<Output = Result<(), CallError>>,
 {
+    let (mut deferred, mut failed) = (None, None);
     for action in actions {
         if let Err(error) = execute(action.clone()).await {
-            let reason = error.to_string();
-            return if is_temporary(&error) { ApplyOutcome::Deferred(reason) } else { ApplyOutcome::Failed(reason) };
+            let first = if is_temporary(&error) { &mut deferred } else { &mut failed };
+            first.get_or_insert(error.to_string());
         }
     }
-    ApplyOutcome::Applied
+    match (deferred, failed) {
+        (Some(reason), _) => ApplyOutcome::Deferred(reason),
+        (None, Some(reason)) => ApplyOutcome::Failed(reason),
+        (None, None) => ApplyOutcome::Applied,
+    }
 }
 
 /// Whether the call can succeed later without anyone acting: another update is in progress,
@@ -212,11 +217,12 @@ mod tests {
                 PlanItem::unchanged("same"),
                 item("notify", &[]),
                 item("good", &["first", "second"]),
-                item("busy", &["conflict", "never"]),
+                item("busy", &["conflict", "second"]),
                 item("slow", &["throttled"]),
                 item("silent", &["unanswered"]),
                 item("young", &["role"]),
-                item("wrong", &["invalid", "never"]),
+                item("wrong", &["invalid"]),
+                item("partly", &["invalid", "throttled"]),
                 PlanItem { problem, ..item("problem", &["never"]) },
                 item("last", &["third"]),
             ],
@@ -251,20 +257,24 @@ mod tests {
                 ("silent", ApplyOutcome::Deferred(reason("Update: unanswered"))),
                 ("young", ApplyOutcome::Deferred(reason("Update: Could not assume role x"))),
                 ("wrong", ApplyOutcome::Failed(reason("Update: invalid"))),
+                ("partly", ApplyOutcome::Deferred(reason("Update: throttled"))),
                 ("problem", ApplyOutcome::Failed(reason("it is owned by a vendor"))),
                 ("last", ApplyOutcome::Applied),
             ]
         );
         assert_eq!(
             *calls.lock().unwrap(),
-            ["first", "second", "conflict", "throttled", "unanswered", "role", "invalid", "third"]
+            [
+                "first", "second", "conflict", "second", "throttled", "unanswered", "role", "invalid", "invalid",
+                "throttled", "third"
+            ]
         );
-        let counts = json!({ "unchanged": 1, "planned": 1, "applied": 2, "later": 4, "failed": 2 });
+        let counts = json!({ "unchanged": 1, "planned": 1, "applied": 2, "later": 5, "failed": 2 });
         assert_eq!(summarize_outcomes(&reconciled), counts);
         assert_eq!(
             serde_json::to_value(&reconciled[3]).unwrap(),
             json!({
-                "name": "busy", "changes": [{ "field": "description", "to": "new" }], "actions": ["conflict", "never"],
+                "name": "busy", "changes": [{ "field": "description", "to": "new" }], "actions": ["conflict", "second"],
                 "outcome": "later", "reason": "Update: conflict",
             })
         );

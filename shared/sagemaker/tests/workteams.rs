@@ -81,6 +81,19 @@ async fn applied_teams_are_observed_and_not_sent_again() {
 }
 
 #[tokio::test]
+async fn refused_tags_do_not_keep_back_the_properties() {
+    let (emulator, sagemaker) = start_emulator().await;
+    apply_document(&sagemaker, TEAMS).await;
+    let changed = TEAMS.replace("Radiologists", "All radiologists").replace("site: A", "site: B");
+    let declared = ConfigDocument::parse(&changed).unwrap().declared.workteams;
+    let observed = read_teams(&sagemaker, &declared, READ_LIMIT).await.unwrap();
+    let update = plan_workteams(&declared, &observed, Some(TOPIC)).items.remove(0).actions.remove(0);
+    emulator.add_fault(ScriptedFault::answer_with_error("AddTags", 1, "AccessDeniedException", "no"));
+    assert_eq!(sagemaker.apply_action(update).await.unwrap_err().kind, CallErrorKind::Denied);
+    assert_eq!(find_team(&sagemaker, "radiology").await.description, "All radiologists");
+}
+
+#[tokio::test]
 async fn twenty_five_teams_are_listed_and_one_more_is_rejected() {
     let (_emulator, sagemaker) = start_emulator().await;
     let teams = (0..25)

@@ -51,11 +51,13 @@ impl Workteams for SageMakerClient {
                 sent.map(drop).map_err(|error| CallError::from_sdk("CreateWorkteam", error))
             }
             WorkteamAction::Update(call) => {
-                if let (Some(arn), Some(tags)) = (&call.arn, &call.tags) {
-                    tags::add_tags(&self.client, arn, tags).await?;
-                }
-                if !call.has_properties() {
-                    return Ok(());
+                let tagged = match (&call.arn, &call.tags) {
+                    (Some(arn), Some(tags)) => tags::add_tags(&self.client, arn, tags).await,
+                    _ => Ok(()),
+                };
+                // Tags that are refused do not keep back the properties.
+                if !call.has_properties() || tagged.as_ref().is_err_and(|error| !error.kind.is_refusal()) {
+                    return tagged;
                 }
                 let update = self
                     .client
@@ -66,7 +68,7 @@ impl Workteams for SageMakerClient {
                     .set_notification_configuration(build_notification_configuration(&call))
                     .set_worker_access_configuration(build_worker_access(&call));
                 let sent = update.customize().config_override(without_retries()).send().await;
-                sent.map(drop).map_err(|error| CallError::from_sdk("UpdateWorkteam", error))
+                sent.map_err(|error| CallError::from_sdk("UpdateWorkteam", error)).and(tagged)
             }
         }
     }
