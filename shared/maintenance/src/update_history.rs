@@ -125,7 +125,7 @@ impl UpdateHistory {
     ) -> (Self, Option<SettledUpdate>) {
         let history = self.clone().forget_outdated_failure(desired.config);
         let Some(pending) = self.pending.clone() else {
-            // It has the declared values, whoever set them: what differs later is another matter.
+            // It has the declared values, even if by hand: what differs later is another matter.
             return (if shown == ShownUpdate::Complete { Self::default() } else { history }, None);
         };
         let reason = match shown {

@@ -29,8 +29,9 @@ pub enum CreateJobError {
     /// The request is not valid; the message of SageMaker says why.
     #[error("{0}")]
     Rejected(String),
-    /// A permission is missing, the role cannot be assumed, or something that the request names does
-    /// not exist; the message of SageMaker names it. This passes if it was created moments ago.
+    /// A permission is missing, the role cannot be assumed, or something that the request names
+    /// does not exist; the message of SageMaker names it. This passes if it was created moments
+    /// ago.
     #[error("{0}")]
     NotPermitted(String),
     #[error(transparent)]

@@ -273,8 +273,8 @@ async fn refusal_after_a_lost_response_waits_for_the_job() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
-/// Calls that were throttled, or not permitted, did not create the job: they are no looks for the
-/// job that a later call creates, and whose response is lost.
+/// Calls that were throttled, or not permitted, did not create the job: they do not count as looks
+/// for the job that a later call creates, and whose response is lost.
 #[tokio::test]
 async fn earlier_refusals_are_no_looks_for_the_job() {
     let rejected = || ScriptedResponse::Rejected("no such role".to_owned());

@@ -124,8 +124,8 @@ impl AppHistory {
         failures.config = Some(config.to_owned());
     }
 
-    /// Attempts before the app had the declared settings, whoever set them, do not count towards the
-    /// limit: what differs later is another matter.
+    /// Attempts before the app had the declared settings, even if set by hand, do not count towards
+    /// the limit: what differs later is another matter.
     fn start_over_if_declared(&mut self, declared: Option<&PartnerApp>, app: &ObservedApp) {
         let (Some(failures), Some(declared)) = (&mut self.failures, declared) else { return };
         if failures.update_id == declared.settings.compute_digest() && declared.settings.list_changes(app).is_empty() {
