@@ -230,7 +230,7 @@ impl ConcurrentRuns {
         stack.upload_model(2, true, 1);
         stack.deliver_all(UPLOADS).await;
         let is_stop = |body: &String| body.contains("stop");
-        let position = stack.queue_bodies(REQUESTS).lock().iter().position(is_stop).unwrap_or_default();
+        let position = stack.queue_bodies(REQUESTS).read().iter().position(is_stop).unwrap_or_default();
         let body = stack.take_message(REQUESTS, position).unwrap_or_default();
         let runs = [body, request].map(|body| Run::Delivery { queue: REQUESTS, body });
         Self { stack, runs }
@@ -289,7 +289,7 @@ impl ConcurrentRuns {
 
     async fn replay_and_fail(targets: Targets) -> Self {
         let mut stack = Box::pin(Self::failed(targets)).await;
-        while stack.queue_bodies(JOB_STATES).lock().len() > 1 {
+        while stack.queue_bodies(JOB_STATES).read().len() > 1 {
             stack.deliver_message(JOB_STATES, 0, &CallControl::without_faults(), true).await;
         }
         stack.replay_upload(0, 1);

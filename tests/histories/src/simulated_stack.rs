@@ -157,7 +157,7 @@ impl SimulatedStack {
     pub fn with_lag(lag: u32) -> Self {
         let stack = Self { bus: Some(MemoryTopic::default()), ..Self::with_targets(&TARGETS) };
         stack.packages.add_group(PACKAGE_GROUP);
-        *stack.jobs.lag.lock() = lag;
+        stack.jobs.lag.set(lag);
         stack
     }
 
@@ -237,7 +237,7 @@ impl SimulatedStack {
                     1 => ScriptedResponse::Rejected("no such role".to_owned()),
                     _ => ScriptedResponse::Quota,
                 };
-                self.jobs.responses.lock().extend(vec![answer; usize::from(count % 4)]);
+                self.jobs.responses.update(|all| all.extend(vec![answer; usize::from(count % 4)]));
             }
             HistoryStep::ReviewPackage { version, approved, deliveries } => {
                 // The versions that are approved when the rule becomes active are the past.
@@ -256,11 +256,11 @@ impl SimulatedStack {
 
     /// Runs without further faults until all messages are delivered and all jobs have ended.
     pub async fn run_until_idle(&mut self) {
-        self.jobs.responses.lock().clear();
+        self.jobs.responses.take();
         for _ in 0..MAX_ROUNDS {
             advance_clock(LONGER_THAN_A_CLAIM);
             for queue in 0..3 {
-                let waiting = self.queue_bodies(queue).lock().len();
+                let waiting = self.queue_bodies(queue).read().len();
                 for _ in 0..waiting {
                     self.deliver_message(queue, 0, &CallControl::without_faults(), true).await;
                 }
@@ -273,7 +273,7 @@ impl SimulatedStack {
             if !self.reviews.is_empty() {
                 self.run_search(&CallControl::without_faults()).await;
             }
-            let queues_are_empty = (0..3).all(|queue| self.queue_bodies(queue).lock().is_empty());
+            let queues_are_empty = (0..3).all(|queue| self.queue_bodies(queue).read().is_empty());
             if running.is_empty() && queues_are_empty && !self.has_unfinished_row() {
                 return;
             }
@@ -295,7 +295,7 @@ impl SimulatedStack {
         });
         let object = StoredObject { version_id: Some(version), etag, bytes, ..StoredObject::default() };
         self.objects.put_version("models", &key, object);
-        self.uploads.bodies.lock().extend(vec![event.to_string(); deliveries.into()]);
+        self.uploads.bodies.update(|all| all.extend(vec![event.to_string(); deliveries.into()]));
         self.newest.insert(key.clone(), content);
         self.contents.entry(key).or_default().insert(content);
     }
@@ -320,9 +320,10 @@ impl SimulatedStack {
     }
 
     pub(crate) fn take_message(&self, queue: u8, index: usize) -> Option<String> {
-        let mut bodies = self.queue_bodies(queue).lock();
-        let count = bodies.len();
-        (count > 0).then(|| bodies.remove(index % count))
+        self.queue_bodies(queue).update(|bodies| {
+            let count = bodies.len();
+            (count > 0).then(|| bodies.remove(index % count))
+        })
     }
 
     pub(crate) async fn handle_message(
@@ -356,14 +357,14 @@ impl SimulatedStack {
             Err(Failure::Terminal(cause)) => self.dead_letters.push(cause.to_string()),
             result => {
                 self.crashes += usize::from(calls.had_fault() || matches!(result, Err(Failure::Transient(_))));
-                self.queue_bodies(queue).lock().push(body);
+                self.queue_bodies(queue).push(body);
             }
         }
     }
 
     /// Delivers all messages of a queue, and those that these cause in the same queue.
     pub(crate) async fn deliver_all(&mut self, queue: u8) {
-        while !self.queue_bodies(queue).lock().is_empty() {
+        while !self.queue_bodies(queue).read().is_empty() {
             self.deliver_message(queue, 0, &CallControl::without_faults(), true).await;
         }
     }
@@ -382,16 +383,16 @@ impl SimulatedStack {
 
     /// Hashes everything that a function can see or change.
     pub(crate) fn hash_contents(&self, hasher: &mut impl Hasher) {
-        for (key, (revision, row)) in self.table.rows.lock().iter() {
+        for (key, (revision, row)) in self.table.rows.read().iter() {
             (key, revision, row.to_string()).hash(hasher);
         }
         for queue in 0..3 {
-            self.queue_bodies(queue).lock().hash(hasher);
+            self.queue_bodies(queue).read().hash(hasher);
         }
-        format!("{:?}", self.jobs.jobs.lock()).hash(hasher);
-        self.jobs.responses.lock().len().hash(hasher);
-        self.topic.published.lock().iter().for_each(|published| published.id.hash(hasher));
-        self.objects.objects.lock().values().for_each(|versions| versions.len().hash(hasher));
+        format!("{:?}", *self.jobs.jobs.read()).hash(hasher);
+        self.jobs.responses.read().len().hash(hasher);
+        self.topic.published.read().iter().for_each(|published| published.id.hash(hasher));
+        self.objects.objects.read().values().for_each(|versions| versions.len().hash(hasher));
     }
 
     async fn run_search(&mut self, calls: &CallControl) {

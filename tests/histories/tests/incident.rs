@@ -95,7 +95,7 @@ async fn batch_that_exceeds_the_deadline_starts_each_job_once() {
     }
     assert!(invocations > 1, "expected the batch to need more than one invocation");
     assert_eq!(queue.dead_letters, [], "only the batch exceeds its deadline, not a single record");
-    assert_eq!(starter.jobs.jobs.jobs.lock().len(), BATCH_SIZE, "one job per record");
+    assert_eq!(starter.jobs.jobs.jobs.read().len(), BATCH_SIZE, "one job per record");
     let calls = starter.jobs.calls.load(Ordering::Relaxed);
     assert!(calls > BATCH_SIZE, "expected some responses to be too late, with {calls} calls");
     assert!(calls < 2 * BATCH_SIZE, "expected records that were not started to be started once, with {calls} calls");
@@ -103,6 +103,6 @@ async fn batch_that_exceeds_the_deadline_starts_each_job_once() {
         let row = starter.ledger.find_job(&JobName::from(format!("resnet-{number}"))).await.unwrap().unwrap();
         assert_eq!(row.status, JobStatus::Starting);
         let hint = format!(r#""job_name":"resnet-{number}""#);
-        assert!(starter.job_states.bodies.lock().iter().any(|body| body.contains(&hint)), "{hint} was not sent");
+        assert!(starter.job_states.bodies.read().iter().any(|body| body.contains(&hint)), "{hint} was not sent");
     }
 }

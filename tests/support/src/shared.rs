@@ -22,7 +22,7 @@ impl<T: Default> Default for Shared<T> {
 }
 
 impl<T> Shared<T> {
-    pub fn lock(&self) -> MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

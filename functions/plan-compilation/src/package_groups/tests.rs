@@ -115,7 +115,7 @@ async fn newest_and_later_approved_versions_are_requested() {
 async fn planning_that_has_begun_is_completed_without_approval() {
     let planner = create_planner(&rule("resnet"));
     planner.apply("c1").await;
-    planner.requests.failures.lock().push(Some(CallErrorKind::Unanswered));
+    planner.requests.failures.push(Some(CallErrorKind::Unanswered));
     let arn = planner.packages.put_version("resnet", 1, "Approved", now());
     planner.send_event("resnet", arn.as_str()).await.unwrap_err();
     planner.packages.put_version("resnet", 1, "Rejected", now());

@@ -426,17 +426,17 @@ async fn recorded_end_is_published_before_its_name_is_reused() {
     let (relay, [first, _]) = create_relay().await;
     let nightly = CompilationRequest { job_name: "nightly".to_owned().into(), ..first };
     let set_job = |night: i64, status: JobStatus| {
-        let mut jobs = relay.jobs.jobs.lock();
-        let job = jobs.get_mut("nightly").unwrap();
-        (job.created_at, job.status) = (Some(Timestamp::from_second(night * 86400).unwrap()), status);
+        relay.jobs.change_job("nightly", |job| {
+            (job.created_at, job.status) = (Some(Timestamp::from_second(night * 86400).unwrap()), status);
+        });
     };
     relay.jobs.create_job(&nightly, "role").await.unwrap();
     set_job(1, JobStatus::Completed);
-    *relay.notifier.topic().failures.lock() = 1;
+    relay.notifier.topic().failures.set(1);
     assert!(deliver_hint(&relay, "nightly").await.is_err());
     set_job(2, JobStatus::InProgress);
     deliver_hint(&relay, "nightly").await.unwrap();
-    let published = relay.notifier.topic().published.lock();
+    let published = relay.notifier.topic().published();
     let ids: Vec<_> = published.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(ids, ["job-completed-nightly", "job-started-nightly#2"]);
 }

@@ -62,7 +62,7 @@ impl SimulatedStack {
         self.check_newest_versions();
         self.check_replays();
         self.check_packages();
-        let published = self.topic.published.lock();
+        let published = self.topic.published.read();
         let notified = count_ids(&published);
         for job in &jobs {
             let latest = job.source.starts_with("s3://models/latest/");
@@ -80,7 +80,7 @@ impl SimulatedStack {
         }
         let mut repeats: usize = notified.values().map(|times| times - 1).sum();
         if let Some(bus) = &self.bus {
-            let published = bus.published.lock();
+            let published = bus.published.read();
             let on_bus = count_ids(&published);
             // A job that has moved on is not reported as started again.
             let lasting = |counts: &BTreeMap<&str, usize>| -> Vec<String> {
@@ -102,8 +102,8 @@ impl SimulatedStack {
     /// The jobs that the stack started, also those that were deleted. A job that was deleted before
     /// its end was observed counts as failed, also if its request was sent again and rejected.
     fn own_jobs(&self) -> Vec<JobDescription> {
-        let rows = self.table.rows.lock();
-        let jobs = self.jobs.jobs.lock();
+        let rows = self.table.rows.read();
+        let jobs = self.jobs.jobs.read();
         let mut all = jobs.clone();
         for job in &self.deleted {
             let row = rows.get(&format!("job#{}", job.name)).map(|(_, row)| &row["status"]);
@@ -116,7 +116,7 @@ impl SimulatedStack {
 
     /// Names of the jobs that are a second or later attempt.
     fn retried_jobs(&self) -> BTreeSet<String> {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let jobs = rows.iter().filter_map(|(key, (_, row))| Some((key.strip_prefix("job#")?, row)));
         jobs.filter(|(_, row)| row["request"]["attempt"].as_u64() > Some(1)).map(|(name, _)| name.to_owned()).collect()
     }
@@ -124,7 +124,7 @@ impl SimulatedStack {
     /// Checks that every model has a summary, and a notification for each artifact that it reuses
     /// from a job of another model.
     fn check_summaries(&self, notified: &BTreeMap<&str, usize>) {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         for (key, (_, row)) in rows.iter() {
             assert!(
                 !key.starts_with("job#") || row["status"] != "REQUESTED",
@@ -151,14 +151,14 @@ impl SimulatedStack {
     /// Returns source and target of every request that SageMaker rejected, and checks that each was
     /// reported.
     fn rejected_requests(&self) -> Vec<(String, String)> {
-        let (rows, published) = (self.table.rows.lock(), self.topic.published.lock());
+        let (rows, published) = (self.table.rows.read(), self.topic.published.read());
         let rejected = rows.iter().filter(|(key, (_, row))| key.starts_with("job#") && row["status"] == "REJECTED");
         let mut requests = Vec::new();
         for (_, (_, row)) in rejected {
             let id = format!("job-rejected-{}", text(&row["name"]));
             assert!(published.iter().any(|notification| notification.id == id), "missing notification {id}");
             assert!(
-                !self.jobs.jobs.lock().contains_key(&text(&row["name"])),
+                !self.jobs.jobs.read().contains_key(&text(&row["name"])),
                 "reported as rejected, but the job exists: {row:#}"
             );
             requests.push((format!("s3://models/{}", text(&row["request"]["source"]["key"])), text(&row["target"])));
@@ -169,7 +169,7 @@ impl SimulatedStack {
     /// Checks keys with `on_new_version: stop`: the newest version has a job for each target that
     /// was not stopped.
     fn check_newest_versions(&self) {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let jobs = rows.iter().filter(|(key, _)| key.starts_with("job#")).map(|(_, (_, row))| row);
         let mut ended = BTreeSet::new();
         for row in jobs {

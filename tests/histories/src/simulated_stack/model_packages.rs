@@ -29,7 +29,7 @@ impl SimulatedStack {
             "detail": { "ModelPackageArn": arn.as_str(), "ModelPackageGroupName": PACKAGE_GROUP,
                         "ModelApprovalStatus": approval },
         });
-        self.uploads.bodies.lock().extend(vec![event.to_string(); deliveries.into()]);
+        self.uploads.bodies.update(|all| all.extend(vec![event.to_string(); deliveries.into()]));
         let review = self.reviews.entry(version).or_default();
         arn.as_str().clone_into(&mut review.arn);
         review.is_approved = approved;
@@ -38,7 +38,7 @@ impl SimulatedStack {
 
     /// Checks that no job was created since the last check for a version that is not approved.
     pub(super) fn check_approvals(&mut self) {
-        let jobs = self.jobs.jobs.lock();
+        let jobs = self.jobs.jobs.read();
         for review in self.reviews.values_mut() {
             for job in jobs.values().filter(|job| job.source == review.arn) {
                 let is_new = review.jobs.insert(job.name.clone());
@@ -50,7 +50,7 @@ impl SimulatedStack {
     /// Checks that each approved version was compiled once for each target, and no other version
     /// that never was.
     pub(super) fn check_packages(&self) {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         for review in self.reviews.values() {
             let is_first = |row: &&serde_json::Value| {
                 row["request"]["source"]["model_package_version_arn"] == *review.arn && row["request"]["attempt"] == 1

@@ -27,7 +27,7 @@ impl SimulatedStack {
         let newest = self
             .objects
             .objects
-            .lock()
+            .read()
             .get(&(bucket.clone(), key.clone()))
             .and_then(|versions| versions.last())
             .map(|newest| (newest.version_id.clone(), newest.etag.clone(), newest.bytes.len() as u64));
@@ -47,7 +47,7 @@ impl SimulatedStack {
             uploaded_at: None,
             replayed_at,
         };
-        self.uploads.bodies.lock().extend(vec![object.to_body(at, "Replay"); deliveries.into()]);
+        self.uploads.bodies.update(|all| all.extend(vec![object.to_body(at, "Replay"); deliveries.into()]));
         let has_failed = plans.iter().all(|plan| plan.find_failure(&self.jobs_of(plan)).is_some());
         let plans = (has_failed && !plans.is_empty()).then_some(plans.len());
         self.replays.push(Replay { key, version, plans });
@@ -55,7 +55,7 @@ impl SimulatedStack {
 
     /// The plans of an upload version: the first, and those of its replays.
     fn plans_of(&self, key: &str, version: &str) -> Vec<ModelRow> {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let models = rows.iter().filter(|(name, _)| name.starts_with("model#"));
         let models = models.filter_map(|(_, (_, row))| serde_json::from_value::<ModelRow>(row.clone()).ok());
         let is_plan = |model: &ModelRow| {
@@ -65,7 +65,7 @@ impl SimulatedStack {
     }
 
     fn jobs_of(&self, plan: &ModelRow) -> Vec<JobRow> {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let jobs = plan.jobs.iter().filter_map(|name| rows.get(&format!("job#{name}")));
         jobs.filter_map(|(_, row)| serde_json::from_value(row.clone()).ok()).collect()
     }
@@ -85,7 +85,7 @@ impl SimulatedStack {
             }
         }
         let mut compiled = BTreeMap::new();
-        for (_, (_, row)) in self.table.rows.lock().iter().filter(|(name, _)| name.starts_with("job#")) {
+        for (_, (_, row)) in self.table.rows.read().iter().filter(|(name, _)| name.starts_with("job#")) {
             let Ok(job) = serde_json::from_value::<JobRow>(row.clone()) else { continue };
             let upload = job.request.as_ref().map(|request| &request.source).and_then(ModelSource::as_upload);
             if let Some(upload) = upload.filter(|_| job.status == JobStatus::Completed) {

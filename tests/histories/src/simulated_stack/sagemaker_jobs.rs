@@ -12,7 +12,7 @@ use crate::clock::now;
 
 impl SimulatedStack {
     pub(super) fn list_running_jobs(&self) -> Vec<String> {
-        let jobs = self.jobs.jobs.lock();
+        let jobs = self.jobs.jobs.read();
         jobs.values().filter(|job| !job.status.is_terminal()).map(|job| job.name.clone()).collect()
     }
 
@@ -20,7 +20,7 @@ impl SimulatedStack {
     pub(crate) fn progress_job(&mut self, index: usize, fails: bool) {
         let running = self.list_running_jobs();
         let Some(name) = running.get(index % running.len().max(1)) else { return };
-        let Some(mut job) = self.jobs.jobs.lock().get(name).cloned() else { return };
+        let Some(mut job) = self.jobs.jobs.read().get(name).cloned() else { return };
         job.status = match job.status {
             JobStatus::Starting => JobStatus::InProgress,
             JobStatus::Stopping => JobStatus::Stopped,
@@ -49,7 +49,7 @@ impl SimulatedStack {
 
     /// Deletes a finished job of the stack.
     pub(crate) fn delete_job(&mut self, index: usize) {
-        let jobs = self.jobs.jobs.lock();
+        let jobs = self.jobs.jobs.read();
         let ended = jobs.values().filter(|job| job.status.is_terminal() && !is_foreign(&job.name));
         let names: Vec<_> = ended.map(|job| job.name.clone()).collect();
         drop(jobs);
@@ -61,7 +61,7 @@ impl SimulatedStack {
     /// first.
     pub(super) fn create_foreign_job(&mut self, number: u8) {
         let name = format!("{FOREIGN_PREFIX}{number}");
-        let before = self.jobs.jobs.lock().get(&name).cloned();
+        let before = self.jobs.jobs.read().get(&name).cloned();
         let mut created_at = now();
         if let Some(before) = before {
             if !before.status.is_terminal() {
@@ -79,7 +79,7 @@ impl SimulatedStack {
 
     /// Whether the ledger has the end of a job.
     fn was_end_recorded(&self, job: &JobDescription) -> bool {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let row = rows.get(&format!("job#{}", job.name)).map(|(_, row)| row.clone());
         let row: Option<JobRow> = row.and_then(|row| serde_json::from_value(row).ok());
         row.is_some_and(|row| row.status.is_terminal() && row.created_at == job.created_at)
@@ -87,7 +87,7 @@ impl SimulatedStack {
 
     /// Whether the ledger has a job that has not finished.
     pub(super) fn has_unfinished_row(&self) -> bool {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let jobs = rows.iter().filter(|(key, _)| key.starts_with("job#")).map(|(_, (_, row))| row);
         let mut statuses = jobs.filter_map(|row| serde_json::from_value::<JobStatus>(row["status"].clone()).ok());
         statuses.any(|status| !status.is_terminal())
@@ -104,10 +104,10 @@ impl SimulatedStack {
             _ => return,
         };
         let is_requested = |body: &String| matches!(Event::parse(body), Ok(Event::Compilation(request)) if request.job_name.as_str() == job);
-        if self.requests.bodies.lock().iter().any(is_requested) {
+        if self.requests.bodies.read().iter().any(is_requested) {
             return;
         }
-        let status = self.jobs.jobs.lock().get(&job).map(|job| job.status);
+        let status = self.jobs.jobs.read().get(&job).map(|job| job.status);
         assert!(
             status.is_none_or(|status| status == JobStatus::Stopping || status.is_terminal()),
             "{job} was not stopped: {status:?}"
@@ -116,7 +116,7 @@ impl SimulatedStack {
 
     /// Whether the ledger has a job as stopped.
     fn is_cancelled(&self, job: &str) -> bool {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         rows.get(&format!("job#{job}")).is_some_and(|(_, row)| row["status"] == "STOPPED")
     }
 }

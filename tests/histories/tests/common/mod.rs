@@ -67,8 +67,8 @@ impl TestQueue {
         let answer =
             batch::process_batch(&source, Timestamp::now, LambdaEvent { payload, context }, handle).await.unwrap();
         let failed: Vec<_> = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-        let (delayed, dead_letters) = (source.delayed.lock().clone(), source.dead_letters.lock().clone());
-        self.waits.extend(source.retried.lock().iter().map(|(_, wait)| *wait));
+        let (delayed, dead_letters) = (source.delayed.read().clone(), source.dead_letters.read().clone());
+        self.waits.extend(source.retried.read().iter().map(|(_, wait)| *wait));
         for message in batch {
             if let Some(dead_letter) = dead_letters.iter().find(|(id, _)| *id == message.id) {
                 self.dead_letters.push(dead_letter.clone());

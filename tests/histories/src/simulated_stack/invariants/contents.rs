@@ -12,7 +12,7 @@ use crate::{process::REFUSAL, simulated_stack::sagemaker_jobs::is_foreign};
 impl SimulatedStack {
     /// Checks every published notification against the jobs and the ledger.
     pub(super) fn check_contents(&self) {
-        for notification in self.topic.published.lock().iter() {
+        for notification in self.topic.published.read().iter() {
             let document = serde_json::to_value(notification).unwrap_or_default();
             match document["type"].as_str() {
                 Some("model.summary") => self.check_summary(&document),
@@ -32,7 +32,7 @@ impl SimulatedStack {
 
     /// The jobs of this name that SageMaker has or had.
     fn all_jobs_named(&self, name: &str) -> Vec<JobDescription> {
-        let jobs = self.jobs.jobs.lock();
+        let jobs = self.jobs.jobs.read();
         let deleted = self.deleted.iter().filter(|job| job.name == name);
         deleted.chain(jobs.get(name)).cloned().collect()
     }
@@ -68,7 +68,7 @@ impl SimulatedStack {
             assert_eq!(source, known[0].source, "{document:#}");
         }
         if let Some(next) = job["retried_as"].as_str() {
-            let rows = self.table.rows.lock();
+            let rows = self.table.rows.read();
             assert!(
                 rows.contains_key(&format!("job#{next}")),
                 "a retry is announced that does not happen: {document:#}"
@@ -78,7 +78,7 @@ impl SimulatedStack {
 
     /// An artifact may be announced only for a model whose final plan has the job.
     fn check_reused(&self, document: &Value, job: &str) {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let id = text(&document["id"]);
         let model = id.strip_prefix(&format!("job-completed-{job}-")).unwrap_or_default();
         let Some((_, row)) = rows.get(&format!("model#{model}")) else {
@@ -96,7 +96,7 @@ impl SimulatedStack {
     /// A summary lists the final jobs of its model, each with its final status, in the notification
     /// and in the object.
     fn check_summary(&self, document: &Value) {
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let id = text(&document["id"]);
         let model = id.strip_prefix("summary-").unwrap_or_default();
         let (_, row) = &rows[&format!("model#{model}")];
@@ -110,7 +110,7 @@ impl SimulatedStack {
             .collect();
         let place = text(&document["summary"]);
         let place = place.strip_prefix("s3://").and_then(|place| place.split_once('/')).unwrap_or_default();
-        let objects = self.objects.objects.lock();
+        let objects = self.objects.objects.read();
         let object = objects.get(&(place.0.to_owned(), place.1.to_owned())).and_then(|versions| versions.last());
         let object: Value = object.and_then(|object| serde_json::from_slice(&object.bytes).ok()).unwrap_or_default();
         // The summaries of replays are written to the same object.
@@ -131,16 +131,16 @@ impl SimulatedStack {
             return;
         }
         let name = text(&document["job"]["name"]);
-        let rows = self.table.rows.lock();
+        let rows = self.table.rows.read();
         let row = rows.get(&format!("job#{name}")).map(|(_, row)| row);
         assert!(row.is_some_and(|row| row["status"] == "REJECTED"), "a job was not rejected: {document:#}");
-        assert!(!self.jobs.jobs.lock().contains_key(&name), "reported as rejected, but the job exists: {document:#}");
+        assert!(!self.jobs.jobs.read().contains_key(&name), "reported as rejected, but the job exists: {document:#}");
     }
 
     /// Each job that was created outside of the stack is reported when it finishes, even if its
     /// name was used before.
     fn check_foreign_ends(&self) {
-        let published = self.topic.published.lock();
+        let published = self.topic.published.read();
         for (name, ends) in &self.foreign_ends {
             let documents = published.iter().filter_map(|notification| serde_json::to_value(notification).ok());
             let of_job = documents.filter(|document| document["job"]["name"] == **name);
