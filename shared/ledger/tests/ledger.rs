@@ -337,6 +337,43 @@ async fn refusal_is_not_recorded_after_another_call() {
     assert_eq!((row.status, row.failure_reason, row.unseen), (JobStatus::Starting, None, 0));
 }
 
+/// However a job ends before SageMaker reports an end, its row says when and why.
+#[tokio::test]
+async fn each_end_of_a_job_has_its_time_and_reason() {
+    let ledger = new_ledger();
+    for name in ["withdrawn", "cancelled", "unseen", "lost", "rejected"] {
+        let request = request_for(name);
+        ledger.claim_job(&request, Reuse::Never).await.unwrap();
+        let job = &request.job_name;
+        match name {
+            "withdrawn" => ledger.withdraw_job(job, &request.model).await.unwrap(),
+            "cancelled" => ledger.cancel_job(job).await.unwrap(),
+            "unseen" => assert_eq!(ledger.cancel_unseen_job(job).await.unwrap(), Some(JobStatus::Stopped)),
+            "lost" => ledger.mark_job_lost(job).await.unwrap(),
+            _ => drop(reject_request(&ledger, &request, "no such role").await),
+        }
+        let row = ledger.find_job(job).await.unwrap().unwrap();
+        assert_eq!(row.ended_at, Some(Timestamp::UNIX_EPOCH), "{name}");
+        let has_reason = row.failure_reason.is_some();
+        assert_eq!(has_reason, ["lost", "rejected"].contains(&name), "{name}: {:?}", row.failure_reason);
+    }
+}
+
+/// Every model that shared the failed job shares its next attempt.
+#[tokio::test]
+async fn next_attempt_belongs_to_all_models_of_the_job() {
+    let ledger = new_ledger();
+    let request = request_for("v1");
+    ledger.claim_job(&request, Reuse::Running).await.unwrap();
+    let other = CompilationRequest { content: request.content.clone(), ..request_for("v2") };
+    assert_eq!(ledger.claim_job(&other, Reuse::Running).await.unwrap(), request.job_name);
+    let failed = ledger.find_job(&request.job_name).await.unwrap().unwrap();
+    let next = CompilationRequest { job_name: "next".to_owned().into(), ..request.clone() };
+    assert!(ledger.replace_failed_job(&failed, &next).await.unwrap());
+    let row = ledger.find_job(&next.job_name).await.unwrap().unwrap();
+    assert_eq!(row.models, BTreeSet::from([request.model, other.model]));
+}
+
 /// A job that runs or has ended is not created again.
 #[tokio::test]
 async fn call_of_an_accepted_job_changes_nothing() {
