@@ -151,8 +151,16 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
 
     async fn stop_job(&self, stop: StopRequest) -> Result<(), Failure> {
         let job = &stop.job_name;
+        let name = JobName::from(job.clone());
+        // A model may have joined the job since the stop was sent.
+        if let Some(row) = self.ledger.find_job(&name).await?
+            && self.ledger.is_needed_by_others(&row, &[]).await?
+        {
+            info!(job, "Compilation job not stopped: another model shares it");
+            return Ok(());
+        }
         if self.jobs.describe_job(job).await?.is_none() {
-            match self.ledger.cancel_unseen_job(&JobName::from(job.clone())).await? {
+            match self.ledger.cancel_unseen_job(&name).await? {
                 Some(JobStatus::Requested) => return Err(may_be_started(job)),
                 Some(status) if !status.is_terminal() => return Err(not_shown_yet(job)),
                 _ => {}

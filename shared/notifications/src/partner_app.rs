@@ -213,7 +213,7 @@ impl Notification {
     /// configuration.
     fn app_blocked(view: &AppView<'_>, problem: &Problem, time: Timestamp) -> Self {
         let name = view.display_name();
-        let mut text = format!("{name} needs your attention: maintenance is paused.\n");
+        let mut text = format!("{name} needs your attention: a problem blocks its maintenance.\n");
         text::append_problems(&mut text, std::slice::from_ref(problem));
         Self {
             subject: format_ascii_subject(&format!("{name}: maintenance blocked: {}", summarize_problem(problem))),

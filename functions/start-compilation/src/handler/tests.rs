@@ -2,7 +2,8 @@ use jiff::Timestamp;
 use ledger::{MAX_PERMISSION_WAIT, MIN_REFUSALS, Reuse};
 use serde_json::json;
 use support::{
-    MemoryJobs, MemoryPackages, MemoryQueue, MemoryTable, ScriptedResponse, compilation_request, model_upload,
+    MemoryJobs, MemoryPackages, MemoryQueue, MemoryTable, ScriptedResponse, compilation_request, model_row,
+    model_upload,
 };
 use worker::Message;
 
@@ -29,8 +30,13 @@ fn request_event(key: &str) -> Event {
     Event::parse(&serde_json::to_string(&request).unwrap()).unwrap()
 }
 
-fn stop_event() -> Event {
-    Event::parse(r#"{"version":1,"stop":"resnet-ml-c5-abc"}"#).unwrap()
+/// Delivers a stop that follows from a newer version of the model.
+async fn deliver_stop(starter: &TestStarter) -> Result<(), Failure> {
+    let Event::Compilation(request) = request_event("a.tar.gz") else { panic!() };
+    let row = model_row(request.source.clone(), vec![request.job_name.clone()]);
+    starter.ledger.create_model(&request.model, row).await.unwrap();
+    starter.ledger.mark_model_superseded(&request.model).await.unwrap();
+    starter.handle_event(Event::parse(r#"{"version":1,"stop":"resnet-ml-c5-abc"}"#).unwrap()).await
 }
 
 /// Status and failure reason of the job in the ledger.
@@ -197,7 +203,7 @@ async fn job_stopped_before_its_start_is_not_started() {
     let starter = create_starter();
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
     starter.ledger.claim_job(&planned, Reuse::Running).await.unwrap();
-    starter.handle_event(stop_event()).await.unwrap();
+    deliver_stop(&starter).await.unwrap();
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert!(starter.jobs.jobs.read().is_empty());
     assert_eq!(find_status(&starter).await, Some((JobStatus::Stopped, None)));
@@ -211,12 +217,12 @@ async fn stop_waits_for_a_job_that_may_exist() {
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
     starter.ledger.record_create_call(&planned).await.unwrap();
     for _ in 0..MAX_UNSEEN {
-        let waits = starter.handle_event(stop_event()).await;
+        let waits = deliver_stop(&starter).await;
         assert!(matches!(waits, Err(Failure::Deferred { .. })), "no delivery is used up: {waits:?}");
         assert_eq!(find_status(&starter).await, Some((JobStatus::Requested, None)));
         assert!(starter.job_states.bodies.read().is_empty(), "nothing is reported yet");
     }
-    starter.handle_event(stop_event()).await.unwrap();
+    deliver_stop(&starter).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Stopped, None)));
     // The delivery was slow, and creates the job now.
     starter.jobs.lag.set(1);
@@ -236,7 +242,7 @@ async fn job_created_by_a_crashed_delivery_is_stopped() {
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
     starter.ledger.record_create_call(&planned).await.unwrap();
     starter.jobs.create_job(&planned, "role").await.unwrap();
-    while let Err(waits) = starter.handle_event(stop_event()).await {
+    while let Err(waits) = deliver_stop(&starter).await {
         assert!(matches!(waits, Failure::Deferred { .. }), "no delivery is used up: {waits:?}");
     }
     assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
@@ -330,8 +336,21 @@ async fn refusal_after_a_lost_call_is_reported_soon() {
 async fn running_job_is_stopped() {
     let starter = create_starter();
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
-    starter.handle_event(stop_event()).await.unwrap();
+    deliver_stop(&starter).await.unwrap();
     assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
+}
+
+/// Another model joins the job while the stop waits in the queue.
+#[tokio::test]
+async fn job_that_another_model_joined_is_not_stopped() {
+    let starter = create_starter();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    let Event::Compilation(request) = request_event("a.tar.gz") else { panic!() };
+    let other = CompilationRequest { content: request.content.clone(), ..compilation_request("other") };
+    assert_eq!(starter.ledger.claim_job(&request, Reuse::Running).await.unwrap(), request.job_name);
+    assert_eq!(starter.ledger.claim_job(&other, Reuse::Running).await.unwrap(), request.job_name);
+    deliver_stop(&starter).await.unwrap();
+    assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Starting);
 }
 
 #[tokio::test]
@@ -345,8 +364,8 @@ async fn stop_before_sagemaker_shows_the_job_is_repeated() {
     let starter = create_starter();
     starter.jobs.lag.set(1);
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
-    assert!(matches!(starter.handle_event(stop_event()).await, Err(Failure::Transient(_))));
-    starter.handle_event(stop_event()).await.unwrap();
+    assert!(matches!(deliver_stop(&starter).await, Err(Failure::Transient(_))));
+    deliver_stop(&starter).await.unwrap();
     assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
 }
 
@@ -356,7 +375,7 @@ async fn stop_of_a_job_that_was_lost_changes_nothing() {
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     starter.jobs.jobs.take();
     starter.ledger.mark_job_lost(&JobName::from("resnet-ml-c5-abc".to_owned())).await.unwrap();
-    starter.handle_event(stop_event()).await.unwrap();
+    deliver_stop(&starter).await.unwrap();
     assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Failed);
 }
 
