@@ -4,7 +4,8 @@
 //! an event can be lost later. The lists of the model buckets are therefore read from time to time,
 //! in passes. Each pass considers the objects that have come due since the last complete pass
 //! started, so each object is considered once, however long a pass takes, and only these objects
-//! cost more than their place in the list.
+//! cost more than their place in the list. After a pass in which an object could not be checked, the
+//! next one considers the same objects again.
 //!
 //! An object that has no decision in the ledger is sent to the Uploads queue like an event. This is
 //! done before the position is recorded: after a crash in between, the object is sent again, and
@@ -24,7 +25,7 @@ use ledger::{BucketPass, BucketRow, LedgerTable, ModelState};
 use notifications::Channel;
 use sagemaker::model_packages::ModelPackages;
 use tracing::{info, warn};
-use worker::{CallError, queue::Sender};
+use worker::{CallError, CallErrorKind, queue::Sender};
 
 use crate::Planner;
 
@@ -119,7 +120,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             let first_seen = if bucket == self.model_buckets.own() { now - DEPLOYMENT } else { now };
             let previous = self.ledger.open_bucket(bucket, first_seen).await?;
             let found_until = previous.found_until;
-            let pass = previous.pass.clone().or(Some(BucketPass { started_at: now, last_key: None }));
+            let pass =
+                previous.pass.clone().or(Some(BucketPass { started_at: now, last_key: None, is_incomplete: false }));
             searches.push(BucketSearch { bucket, previous, found_until, pass });
         }
         searches.sort_by_key(|search| search.found_until);
@@ -129,29 +131,38 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     /// Reads the next page of a bucket's list and checks the objects that are due, as far as the
     /// calls of the run suffice.
     async fn search_page(&self, search: &mut BucketSearch<'_>, report: &mut UploadSearch) -> Result<(), CallError> {
-        let Some(BucketPass { started_at, mut last_key }) = search.pass.clone() else { return Ok(()) };
+        let Some(BucketPass { started_at, mut last_key, mut is_incomplete }) = search.pass.clone() else {
+            return Ok(());
+        };
         report.calls += 1;
         let page = self.archives.list_objects(search.bucket, "", last_key.as_deref()).await?;
-        let mut is_complete = !page.has_more;
+        let mut is_last = !page.has_more;
         let mut uploads = Vec::new();
         for object in page.objects {
             let may_hold_model = self.model_buckets.may_hold_model(search.bucket, &object.key);
             if may_hold_model && is_due(&object, search, started_at) {
                 if report.calls >= MAX_CALLS {
-                    is_complete = false;
+                    is_last = false;
                     break;
                 }
                 report.calls += 1;
                 report.checked += 1;
-                uploads.extend(self.find_upload(search.bucket, &object).await?);
+                match self.find_upload(search.bucket, &object).await {
+                    Ok(upload) => uploads.extend(upload),
+                    Err(error) if error.kind == CallErrorKind::Throttled => return Err(error),
+                    Err(error) => {
+                        warn!(bucket = search.bucket, key = object.key, %error, "Object not checked; the next pass does");
+                        is_incomplete = true;
+                    }
+                }
             }
             last_key = Some(object.key);
         }
         report.found += self.send_undecided(uploads).await?;
-        if is_complete {
+        if is_last && !is_incomplete {
             search.found_until = started_at;
         }
-        search.pass = (!is_complete).then_some(BucketPass { started_at, last_key });
+        search.pass = (!is_last).then_some(BucketPass { started_at, last_key, is_incomplete });
         Ok(())
     }
 

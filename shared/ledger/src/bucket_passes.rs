@@ -24,6 +24,9 @@ pub struct BucketPass {
     pub started_at: Timestamp,
     /// The key up to which the list was read; `None` at the start.
     pub last_key: Option<String>,
+    /// Whether an object could not be checked: another pass checks the same objects again.
+    #[serde(default)]
+    pub is_incomplete: bool,
 }
 
 impl LedgerRow for BucketRow {}

@@ -180,6 +180,23 @@ async fn refused_bucket_is_a_failure_and_throttling_is_not() {
     }
 }
 
+/// An object that S3 does not show keeps no other upload from being found, and is found once S3 shows
+/// it.
+#[tokio::test]
+async fn object_that_cannot_be_read_keeps_back_no_other() {
+    let _clock = CLOCK.lock().await;
+    let planner = create_memory_planner();
+    planner.search_at(0).await;
+    for key in ["a", "b", "c"] {
+        put_archive(&planner.archives, key, minutes(1));
+    }
+    planner.archives.unanswered_keys.set(BTreeSet::from(["b".to_owned()]));
+    assert_eq!(planner.search_at(minutes(3)).await, ["a", "c"]);
+    planner.archives.unanswered_keys.set(BTreeSet::new());
+    assert_eq!(planner.search_at(minutes(6)).await, ["a", "b", "c"], "the ledger has no decision yet");
+    assert!(planner.search_at(minutes(9)).await.is_empty());
+}
+
 /// The search crashes before each of its calls in turn: every upload is sent nevertheless.
 #[tokio::test]
 async fn missed_uploads_survive_a_crash() {
