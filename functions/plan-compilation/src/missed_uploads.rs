@@ -4,8 +4,8 @@
 //! an event can be lost later. The lists of the model buckets are therefore read from time to time,
 //! in passes. Each pass considers the objects that have come due since the last complete pass
 //! started, so each object is considered once, however long a pass takes, and only these objects
-//! cost more than their place in the list. After a pass in which an object could not be checked, the
-//! next one considers the same objects again.
+//! cost more than their place in the list. After a pass in which an object could not be checked,
+//! the next one considers the same objects again.
 //!
 //! An object that has no decision in the ledger is sent to the Uploads queue like an event. This is
 //! done before the position is recorded: after a crash in between, the object is sent again, and

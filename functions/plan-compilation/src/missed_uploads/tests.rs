@@ -180,8 +180,8 @@ async fn refused_bucket_is_a_failure_and_throttling_is_not() {
     }
 }
 
-/// An object that S3 does not show keeps no other upload from being found, and is found once S3 shows
-/// it.
+/// An object that S3 does not show keeps no other upload from being found, and is found itself once
+/// S3 shows it.
 #[tokio::test]
 async fn object_that_cannot_be_read_keeps_back_no_other() {
     let _clock = CLOCK.lock().await;
