@@ -61,7 +61,7 @@ model-check: ## explore more orders of calls than make test does; takes an hour
 
 mutants: ## change the code of ledger and maintenance, and list the changes that no test notices
 	@command -v cargo-mutants >/dev/null || cargo install --quiet --locked --root .local/cargo cargo-mutants@27.1.0
-	cargo mutants --package $(MUTATED) --test-package $(TESTS_OF_$(MUTATED)) --shard $(SHARD) \
+	cargo mutants --package $(MUTATED) --test-package $(or $(TESTS_OF_$(MUTATED)),$(MUTATED)) --shard $(SHARD) \
 		--sharding round-robin --output .local/mutants/$(MUTATED)
 
 soak: $(TOOLS) ## test 300 uploads with injected faults; for fewer, OPTIONS="--uploads 50"

@@ -69,7 +69,7 @@ pub(crate) enum CliError {
     UnknownQueue { queue: String, output: String },
     #[error("there is no table `{0}`")]
     UnknownTable(String),
-    #[error("the stack knows no job `{0}`")]
+    #[error("there is no job `{0}` in the ledger of this stack")]
     UnknownJob(String),
     #[error("no version of {0} was planned; it may not have been picked up yet, or no rule covers its key")]
     UnknownModel(String),

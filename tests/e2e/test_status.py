@@ -62,7 +62,7 @@ def test_running_jobs_are_listed_until_they_end(harness: Harness) -> None:
 
 def test_status_reports_unknown_jobs_and_uploads(harness: Harness) -> None:
     for arguments, code, expected in [
-        (("no-such-job",), 1, "the stack knows no job `no-such-job`"),
+        (("no-such-job",), 1, "there is no job `no-such-job` in the ledger of this stack"),
         ((f"s3://{harness.bucket}/nothing.tar.gz",), 1, "no version of s3://"),
         (("s3://",), 2, "has no object key"),
         (("--table", "no-such-table"), 1, "there is no table `no-such-table`"),

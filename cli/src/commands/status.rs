@@ -70,6 +70,7 @@ async fn watch_status(args: &StatusArgs, out: &mut CliOutput) -> Result<Verdict,
                     query = StatusQuery::Jobs(view.jobs.into_iter().map(|job| job.name).collect());
                 }
                 (has_succeeded, last_success) = (true, Instant::now());
+                last_cause.clear();
             }
             Err(error) if args.watch && is_temporary(&error, has_succeeded) && last_success.elapsed() < MAX_WAIT => {
                 let cause = match &error {

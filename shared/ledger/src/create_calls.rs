@@ -73,11 +73,11 @@ impl<T: LedgerTable> Ledger<T> {
     }
 
     /// Records that a call did not create the job: SageMaker throttled or refused it, or it was not
-    /// made. The row is unchanged if another call may have created the job.
+    /// made. The row is unchanged if another call was recorded since.
     pub async fn withdraw_create_call(&self, call: &CreateCall<'_>) -> Result<(), CallError> {
         let withdraw = |row: JobRow, _| {
-            let is_only_call = row.status == JobStatus::Requested && row.unseen == 1 && call.number() == 1;
-            is_only_call.then_some(JobRow { unseen: 0, ..row })
+            let is_last = row.status == JobStatus::Requested && row.unseen == call.number();
+            is_last.then(|| JobRow { unseen: row.unseen.saturating_sub(1), ..row })
         };
         self.advance_job(call, withdraw).await.map(drop)
     }

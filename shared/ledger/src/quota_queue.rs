@@ -103,8 +103,8 @@ impl<T: LedgerTable> Ledger<T> {
             let earlier = row.quota_wait.clone();
             let since = earlier.as_ref().map_or(now, |wait| wait.since);
             let reason = reason.map(str::to_owned).or_else(|| earlier?.reason);
-            let is_only_call = row.unseen == 1 && refusal.is_some_and(|(call, _)| call.number() == 1);
-            let unseen = if is_only_call { 0 } else { row.unseen };
+            let is_last_call = refusal.is_some_and(|(call, _)| call.number() == row.unseen);
+            let unseen = row.unseen.saturating_sub(u32::from(is_last_call));
             Some(JobRow { unseen, quota_wait: Some(QuotaWait { since, reason, turn: Some(turn) }), ..row })
         };
         Ok(self.update_row(&key, park).await?.written)

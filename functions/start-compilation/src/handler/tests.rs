@@ -284,9 +284,14 @@ async fn refusal_after_a_lost_response_waits_for_the_job() {
 #[tokio::test]
 async fn earlier_refusals_are_no_looks_for_the_job() {
     let rejected = || ScriptedResponse::Rejected("no such role".to_owned());
-    for refusal in [ScriptedResponse::Throttled, ScriptedResponse::NotPermitted("Could not assume role".to_owned())] {
+    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+    let refusals = [ScriptedResponse::Throttled, ScriptedResponse::NotPermitted("Could not assume role".to_owned())];
+    for (refusal, was_lost_before) in refusals.iter().flat_map(|refusal| [(refusal, false), (refusal, true)]) {
         let starter = create_starter();
-        starter.jobs.lag.set(2);
+        starter.jobs.lag.set(2 - u32::from(was_lost_before));
+        if was_lost_before {
+            starter.ledger.record_create_call(&planned).await.unwrap();
+        }
         starter.jobs.responses.set(vec![rejected(), rejected(), ScriptedResponse::Lost]);
         starter.jobs.responses.update(|responses| responses.extend(vec![refusal.clone(); MAX_UNSEEN as usize]));
         for _ in 0..MAX_UNSEEN {
@@ -295,7 +300,7 @@ async fn earlier_refusals_are_no_looks_for_the_job() {
         }
         assert!(matches!(starter.handle_event(request_event("a.tar.gz")).await, Err(Failure::Transient(_))));
         while starter.handle_event(request_event("a.tar.gz")).await.is_err() {}
-        assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)), "{refusal:?}");
+        assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)), "{refusal:?}, {was_lost_before}");
     }
 }
 

@@ -183,8 +183,8 @@ pub(super) fn check_variables(model: &str, has_variables: bool, weights: &Weight
         return;
     }
     let sizes = match weights.indexes.get(&index) {
-        Some(Ok(ShardSizes(sizes))) => sizes.as_slice(),
         // Without variables, nothing is read from it.
+        Some(Ok(ShardSizes(sizes))) if has_variables => sizes.as_slice(),
         Some(Err(invalid)) if has_variables && !weights.is_lost(&index) => {
             return choice.problems.push(invalid_index_problem(model, &index, invalid));
         }

@@ -645,6 +645,27 @@ fn index_of_variables_is_read() {
     assert_eq!(replaced.problems, []);
 }
 
+/// An index whose entries name one block many times would take hours to read.
+#[test]
+fn index_whose_blocks_overlap_is_damaged() {
+    let graph = suite_member("tensorflow", "saved-fixed/saved_model.pb");
+    let [index, shard] = saved_variables();
+    let entry = |value: &[u8]| [&[0, 0, u8::try_from(value.len()).unwrap()], value].concat();
+    let block = |entries: &[u8]| [entries, &[0, 0, 0, 0, 1, 0, 0, 0], &[0; 5]].concat();
+    let header = block(&entry(&[8, 1]));
+    let place = |start: usize, block: &[u8]| [start, block.len() - 5].map(|number| u8::try_from(number).unwrap());
+    for (copies, text) in [(1, "lacks"), (2, "its blocks overlap")] {
+        let blocks = block(&entry(&place(0, &header)).repeat(copies));
+        let mut footer = [&[0, 0], &place(header.len(), &blocks)[..]].concat();
+        footer.resize(40, 0);
+        let crafted = [&header[..], &blocks, &footer, &index[index.len() - 8..]].concat();
+        let members = [("saved_model.pb", &graph[..]), (INDEX, &crafted), (SHARD, &shard)];
+        let problems = inspect_members(&members).problems;
+        let is_found = problems.iter().any(|problem| problem.problem.contains(text));
+        assert_eq!(is_found, copies == 2, "{problems:?}");
+    }
+}
+
 #[test]
 fn external_data_must_have_content() {
     let model = crate::onnx::external_data_model("weights.bin");

@@ -87,8 +87,15 @@ fn read_shard_sizes(file: &HeadAndTail) -> Result<ShardSizes, IndexError> {
     read_place(&mut places)?;
     let blocks = read_block(file, read_place(&mut places)?)?;
     let mut sizes = Vec::new();
+    // Blocks follow each other, so that each byte is read once.
+    let mut read_until = 0;
     for_each_entry(blocks, |_, mut place| {
-        for_each_entry(read_block(file, read_place(&mut place)?)?, |key, value| add_variable(&mut sizes, key, value))
+        let (offset, length) = read_place(&mut place)?;
+        if offset < read_until {
+            return Err(IndexError::Malformed("its blocks overlap"));
+        }
+        read_until = offset.saturating_add(length).saturating_add(1);
+        for_each_entry(read_block(file, (offset, length))?, |key, value| add_variable(&mut sizes, key, value))
     })?;
     Ok(ShardSizes(sizes))
 }
@@ -96,6 +103,9 @@ fn read_shard_sizes(file: &HeadAndTail) -> Result<ShardSizes, IndexError> {
 /// Adds an entry of the table: the first one, whose key is empty, is the header.
 fn add_variable(sizes: &mut Vec<u64>, is_header: bool, value: &[u8]) -> Result<(), IndexError> {
     const NO_ENTRY: IndexError = IndexError::Malformed("an entry in it is not that of a variable");
+    if is_header && !sizes.is_empty() {
+        return Err(IndexError::Malformed("it has two headers"));
+    }
     if is_header {
         let header = BundleHeader::decode(value).map_err(|_| NO_ENTRY)?;
         *sizes = vec![0; header.shards.min(MAX_SHARDS) as usize];
