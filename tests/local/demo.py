@@ -20,6 +20,7 @@ from .terminal import Reporter
 MODEL = "squeezenet"
 TARGETS = {"jetson_nano", "ml_c5", "LINUX_ARM64_NVIDIA"}  # of rule edge-vision in config/automation.example.yaml
 SECONDS = 60.0
+COMPILING_MS = 8_000
 READ_IN_FULL = ("model.summary", "compilation.rejected")
 COLORS = {"info": "green", "warning": "yellow", "error": "red"}
 
@@ -51,6 +52,9 @@ class Demo:
 
     def run_uploads(self, keep_running: bool) -> bool:
         """Returns whether every check passed."""
+        before = self._stack.call_emulator("settings")["in_progress_ms"]
+        # SageMaker shows a status a second late; a job that has ended is not reported as started.
+        self._stack.call_emulator("settings", {"in_progress_ms": COMPILING_MS})
         try:
             self._upload_model()
             self._upload_same_archive()
@@ -60,6 +64,7 @@ class Demo:
             }
             self._check_expectation("No message is in a dead-letter queue", not any(counts.values()), counts)
         finally:
+            self._stack.call_emulator("settings", {"in_progress_ms": before})
             self._subscriber.close()
         self._print_jobs()
         self._print_notifications()
