@@ -38,9 +38,16 @@ impl CreateCall<'_> {
         &self.known.row
     }
 
-    /// How many calls for this job were recorded, this one included.
+    /// How often SageMaker may have had the job without showing it, this call included: the calls
+    /// that may have created it, and the looks for it.
     pub fn number(&self) -> u32 {
         self.known.row.unseen
+    }
+
+    /// The count of a requested job if this call did not create it; unchanged if another call was
+    /// recorded since.
+    pub(crate) fn count_without(&self, row: &JobRow) -> u32 {
+        row.unseen.saturating_sub(u32::from(row.unseen == self.number()))
     }
 
     /// Whether an earlier call may have created the job, and SageMaker may not show it yet.
@@ -76,8 +83,8 @@ impl<T: LedgerTable> Ledger<T> {
     /// made. The row is unchanged if another call was recorded since.
     pub async fn withdraw_create_call(&self, call: &CreateCall<'_>) -> Result<(), CallError> {
         let withdraw = |row: JobRow, _| {
-            let is_last = row.status == JobStatus::Requested && row.unseen == call.number();
-            is_last.then(|| JobRow { unseen: row.unseen.saturating_sub(1), ..row })
+            let unseen = call.count_without(&row);
+            (row.status == JobStatus::Requested && unseen != row.unseen).then_some(JobRow { unseen, ..row })
         };
         self.advance_job(call, withdraw).await.map(drop)
     }

@@ -103,8 +103,7 @@ impl<T: LedgerTable> Ledger<T> {
             let earlier = row.quota_wait.clone();
             let since = earlier.as_ref().map_or(now, |wait| wait.since);
             let reason = reason.map(str::to_owned).or_else(|| earlier?.reason);
-            let is_last_call = refusal.is_some_and(|(call, _)| call.number() == row.unseen);
-            let unseen = row.unseen.saturating_sub(u32::from(is_last_call));
+            let unseen = refusal.map_or(row.unseen, |(call, _)| call.count_without(&row));
             Some(JobRow { unseen, quota_wait: Some(QuotaWait { since, reason, turn: Some(turn) }), ..row })
         };
         Ok(self.update_row(&key, park).await?.written)
