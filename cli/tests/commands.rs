@@ -189,6 +189,19 @@ fn plan_chooses_the_rule_of_the_bucket() {
 }
 
 #[test]
+fn plan_lists_the_first_keys_if_no_rule_matches() {
+    let folder = Folder::new("keys");
+    folder.write_file("model.tar.gz", build_archive(&[("model.onnx", &read_squeezenet())]));
+    let rules = (0..40)
+        .map(|n| format!("    - {{ name: rule-{n}, keys: 'team-{n}/*.tar.gz', targets: [ {{ device: ml_c5 }} ] }}\n"));
+    let document = format!("version: 1\ncompilation:\n  rules:\n{}", rules.collect::<String>());
+    folder.write_file("automation.yaml", document.as_bytes());
+    let printed = folder.run_cli(&["plan", "model.tar.gz"]);
+    assert!(printed.contains("the rules have the keys `team-0/*.tar.gz`, "), "{printed}");
+    assert!(printed.contains("`team-4/*.tar.gz` and 35 more") && !printed.contains("team-5/"), "{printed}");
+}
+
+#[test]
 fn plan_chooses_the_named_framework() {
     let folder = Folder::new("framework");
     let graph = b"node { name: \"x\" op: \"Placeholder\" }";

@@ -63,6 +63,20 @@ pub(crate) struct PlannedArchive {
     outcome: Result<(Upload, CompilationPlan), Vec<Problem>>,
 }
 
+/// Maximum number of patterns in an error: its fix has to stay on the screen.
+const MAX_PATTERNS: usize = 5;
+
+/// The keys of the first rules, for a sentence.
+fn list_key_patterns(rules: &[CompilationRule]) -> String {
+    let patterns: Vec<_> = rules.iter().filter_map(CompilationRule::key_pattern).collect();
+    let shown = patterns.iter().take(MAX_PATTERNS).map(|pattern| format!("`{}`", pattern.as_str()));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match patterns.len().saturating_sub(MAX_PATTERNS) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// Inspects and plans an archive, for the stack that `--stack` names.
 pub(crate) fn plan_archive(
     document: &ConfigDocument,
@@ -72,8 +86,7 @@ pub(crate) fn plan_archive(
     let key = resolve_key(args);
     let (bucket, model_buckets) = resolve_buckets(args, stack, &document.compilation);
     let Some(rule) = document.compilation.find_rule(&bucket, &key, &model_buckets) else {
-        let patterns = document.compilation.rules.iter().filter_map(CompilationRule::key_pattern);
-        let patterns = patterns.map(|pattern| format!("`{}`", pattern.as_str())).collect::<Vec<_>>().join(", ");
+        let patterns = list_key_patterns(&document.compilation.rules);
         return Err(CliError::NoMatchingRule { path: args.config.clone(), bucket, key, patterns });
     };
     let read_overrides = |metadata: &HashMap<String, String>| {

@@ -4,10 +4,15 @@
 //! and the tail are kept (`Limits::head_bytes`, `Limits::tail_bytes`): converters write the tables
 //! there.
 
+mod objects;
+
 use crate::{
     container::member::MemberReader,
     element_type::ElementType,
-    encoding::head_and_tail::{HeadAndTail, OutOfRange},
+    encoding::{
+        flat_buffer::{FlatBuffer, FlatTable},
+        head_and_tail::{HeadAndTail, OutOfRange},
+    },
     error::FileError,
     framework::format_facts::{BoundedInputs, FormatFacts},
     inspection::{Dim, ModelInput},
@@ -108,7 +113,7 @@ fn read_model(buffer: &FlatBuffer<'_>, inputs: &mut BoundedInputs, facts: &mut F
     if let Some(at) = buffer.find_field(model, field::MODEL_DESCRIPTION)? {
         // If the description is in the skipped middle of the file, the inputs may still be
         // readable.
-        facts.producer = buffer.read_text(at).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        facts.producer = read_text(buffer, at).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     }
     // It is not needed to read the inputs.
     facts.runtime_version = read_runtime_version(buffer, model).ok().flatten();
@@ -127,7 +132,7 @@ fn read_model(buffer: &FlatBuffer<'_>, inputs: &mut BoundedInputs, facts: &mut F
         let tensor = buffer.read_table(buffer.follow_offset(tensors.start + 4 * number)?)?;
         inputs.push(read_input(buffer, tensor)?).map_err(TfliteError::Malformed)?;
     }
-    Ok(())
+    objects::check_model(buffer)
 }
 
 /// The entry of the metadata that the converter writes.
@@ -137,7 +142,7 @@ fn read_runtime_version(buffer: &FlatBuffer<'_>, model: FlatTable) -> Result<Opt
     for position in 0..metadata.length.min(MAX_METADATA) {
         let entry = buffer.read_table(buffer.follow_offset(metadata.start + 4 * position)?)?;
         let Some(name) = buffer.find_field(entry, field::METADATA_NAME)? else { continue };
-        if buffer.read_text(name)? != RUNTIME_VERSION {
+        if read_text(buffer, name)? != RUNTIME_VERSION {
             continue;
         }
         let number = match buffer.find_field(entry, field::METADATA_BUFFER)? {
@@ -158,9 +163,18 @@ fn read_runtime_version(buffer: &FlatBuffer<'_>, model: FlatTable) -> Result<Opt
     Ok(None)
 }
 
+fn read_text(buffer: &FlatBuffer<'_>, at: u64) -> Result<String, TfliteError> {
+    let text = buffer.read_vector_at(at)?;
+    if text.length > MAX_TEXT {
+        let cause = format!("a name has {} bytes; the maximum is {MAX_TEXT}", text.length);
+        return Err(TfliteError::Malformed(cause));
+    }
+    Ok(String::from_utf8_lossy(buffer.0.slice_at(text.start, text.length)?).into_owned())
+}
+
 fn read_input(buffer: &FlatBuffer<'_>, tensor: FlatTable) -> Result<ModelInput, TfliteError> {
     let name = match buffer.find_field(tensor, field::TENSOR_NAME)? {
-        Some(at) => buffer.read_text(at)?,
+        Some(at) => read_text(buffer, at)?,
         None => String::new(),
     };
     let number = match buffer.find_field(tensor, field::TENSOR_TYPE)? {
@@ -189,67 +203,4 @@ fn read_input(buffer: &FlatBuffer<'_>, tensor: FlatTable) -> Result<ModelInput, 
         dims.push(Dim::from(i64::from(size)));
     }
     Ok(ModelInput { name, element_type, dims: (has_shape || has_rank).then_some(dims), tensor: None })
-}
-
-/// The offsets of a table and its vtable, the list of its fields.
-#[derive(Clone, Copy)]
-struct FlatTable {
-    start: u64,
-    fields: u64,
-}
-
-#[derive(Clone, Copy)]
-struct FlatVector {
-    start: u64,
-    length: u64,
-}
-
-/// The encoding of `FlatBuffers` ("`FlatBuffer` Internals"): every offset is relative to its own
-/// position.
-struct FlatBuffer<'e>(&'e HeadAndTail);
-
-impl FlatBuffer<'_> {
-    fn read_u32(&self, at: u64) -> Result<u32, OutOfRange> {
-        Ok(u32::from_le_bytes(self.0.array_at(at)?))
-    }
-
-    fn read_u16(&self, at: u64) -> Result<u64, OutOfRange> {
-        Ok(u64::from(u16::from_le_bytes(self.0.array_at(at)?)))
-    }
-
-    fn follow_offset(&self, at: u64) -> Result<u64, OutOfRange> {
-        Ok(at + u64::from(self.read_u32(at)?))
-    }
-
-    fn read_table(&self, start: u64) -> Result<FlatTable, OutOfRange> {
-        let back = i64::from(i32::from_le_bytes(self.0.array_at(start)?));
-        let fields = start.checked_add_signed(-back).ok_or(OutOfRange::Outside(start))?;
-        Ok(FlatTable { start, fields })
-    }
-
-    /// The offset of a field's value; `None` if the field has its default.
-    fn find_field(&self, table: FlatTable, number: u64) -> Result<Option<u64>, OutOfRange> {
-        let slot = 4 + 2 * number;
-        if slot + 2 > self.read_u16(table.fields)? {
-            return Ok(None);
-        }
-        let offset = self.read_u16(table.fields + slot)?;
-        Ok((offset != 0).then(|| table.start + offset))
-    }
-
-    /// The vector of a field; empty if the field has none.
-    fn read_vector(&self, table: FlatTable, number: u64) -> Result<FlatVector, OutOfRange> {
-        let Some(at) = self.find_field(table, number)? else { return Ok(FlatVector { start: 0, length: 0 }) };
-        let start = self.follow_offset(at)?;
-        Ok(FlatVector { start: start + 4, length: u64::from(self.read_u32(start)?) })
-    }
-
-    fn read_text(&self, at: u64) -> Result<String, TfliteError> {
-        let start = self.follow_offset(at)?;
-        let length = u64::from(self.read_u32(start)?);
-        if length > MAX_TEXT {
-            return Err(TfliteError::Malformed(format!("a name has {length} bytes; the maximum is {MAX_TEXT}")));
-        }
-        Ok(String::from_utf8_lossy(self.0.slice_at(start + 4, length)?).into_owned())
-    }
 }

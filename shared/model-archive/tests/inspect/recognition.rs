@@ -316,6 +316,19 @@ fn keras_file_that_was_cut_short_is_invalid() {
 }
 
 #[test]
+fn tflite_file_that_was_cut_short_is_invalid() {
+    let models = extract_fixture("tflite/suite.tar.gz");
+    assert_eq!(models.len(), 12);
+    for (path, data) in models {
+        // The last bytes may be padding.
+        for missing in [16, 24, 32, 64, 100, 300, data.len() / 2] {
+            let inspection = inspect_members(&[("m.tflite", &data[..data.len() - missing])]);
+            assert_eq!(problem_codes(&inspection), ["model-invalid"], "{path} without its last {missing} bytes");
+        }
+    }
+}
+
+#[test]
 fn configuration_of_xgboost_is_not_a_model() {
     for booster in [r#""name": "gbtree""#, r#""name": "dart", "gbtree": {"name": "gbtree"}"#] {
         let text = format!(
