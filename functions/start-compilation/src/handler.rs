@@ -46,7 +46,8 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         let job = request.job_name.as_str();
         let call = self.ledger.record_create_call(request).await?;
         let known = call.row();
-        if known.status.is_terminal() {
+        // SageMaker accepted the job of an earlier delivery: another call would only be refused.
+        if known.status != JobStatus::Requested {
             if known.status == JobStatus::Stopped {
                 // Another delivery may have created it nevertheless, and crashed before it could
                 // stop it.
@@ -56,7 +57,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
                 }
                 self.request_stop(job).await?;
             }
-            info!(job, status = %known.status, "Compilation job not started: it has finished, or was stopped before");
+            info!(job, status = %known.status, "Compilation job not started: it was started or stopped before");
             return self.send_observation(job).await;
         }
         match self.find_missing_approval(request).await {

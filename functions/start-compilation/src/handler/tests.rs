@@ -60,6 +60,16 @@ async fn request_delivered_twice_starts_one_job() {
     );
 }
 
+/// Many functions may release the same parked request at once.
+#[tokio::test]
+async fn accepted_job_is_not_created_again() {
+    let starter = create_starter();
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    starter.jobs.responses.push(ScriptedResponse::Lost);
+    starter.handle_event(request_event("a.tar.gz")).await.unwrap();
+    assert_eq!(starter.jobs.responses.read().len(), 1, "expected no second call");
+}
+
 #[tokio::test]
 async fn request_with_a_lost_response_is_retried() {
     let starter = create_starter();
