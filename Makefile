@@ -21,7 +21,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
 PYTHON_CODE := tests/models/test_readers.py functions tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
 
-# For `soak` and `bench`: command-line options. To list them, run `make soak OPTIONS=--help`.
+# For `soak`, `load` and `bench`: command-line options. To list them, run `make soak OPTIONS=--help`.
 OPTIONS ?=
 
 # For `bench`: the functions to measure (default: all). The release build of one takes minutes.
@@ -42,7 +42,7 @@ TESTS_OF_maintenance := maintenance,configuration
 TESTS_OF_ledger := ledger,start-compilation,plan-compilation,relay-compilation,sweep-compilations
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model-check mutants soak lint up down build release check-release deploy docs account bench fuzz
+.PHONY: help demo test model-check mutants soak load lint up down build release check-release deploy docs account bench fuzz
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 13
@@ -66,6 +66,9 @@ mutants: ## change the code of ledger and maintenance, and list the changes that
 
 soak: $(TOOLS) ## test 300 uploads with injected faults; for fewer, OPTIONS="--uploads 50"
 	@$(BIN)/python -m tests.soak $(OPTIONS)
+
+load: $(TOOLS) ## compare the stack with a boto3 solution under load; for less, OPTIONS="--uploads 30"
+	@$(BIN)/python -m tests.bench.load $(OPTIONS)
 
 lint: $(TOOLS) ## check formatting, names, wording, layers, template, licenses and clippy lints
 	cargo fmt --all --check

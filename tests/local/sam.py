@@ -78,11 +78,11 @@ def get_outputs(session: boto3.Session, endpoint: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def list_resources(session: boto3.Session, endpoint: str) -> dict[str, str]:
-    """Returns the physical ids of the stack's resources by logical id."""
+def list_resources(session: boto3.Session, endpoint: str, stack: str = STACK_NAME) -> dict[str, str]:
+    """Returns the physical ids of a stack's resources by logical id."""
     pages = (
         session.client("cloudformation", endpoint_url=endpoint)
         .get_paginator("list_stack_resources")
-        .paginate(StackName=STACK_NAME)
+        .paginate(StackName=stack)
     )
     return {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"]}

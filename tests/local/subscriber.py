@@ -14,11 +14,16 @@ POLL_SECONDS = 1
 
 
 class Subscriber:
-    """Receives every notification that is published after its creation, or those that match a filter policy."""
+    """Receives every notification that is published after its creation, or those that match a filter policy.
 
-    def __init__(self, stack: Stack, name: str, attributes: Mapping[str, str] = MappingProxyType({})) -> None:
+    The default topic is the stack's Notifications topic.
+    """
+
+    def __init__(
+        self, stack: Stack, name: str, attributes: Mapping[str, str] = MappingProxyType({}), topic: str = ""
+    ) -> None:
         self._sqs, self._sns = stack.client("sqs"), stack.client("sns")
-        topic = stack.env["NotificationsTopicArn"]
+        topic = topic or stack.env["NotificationsTopicArn"]
         self.queue, arn = queues.create_receiver(stack, name, "sns.amazonaws.com", topic)
         subscribed = self._sns.subscribe(
             TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=dict(attributes), ReturnSubscriptionArn=True

@@ -60,7 +60,7 @@ impl EventBus {
     /// Sends the event to each target of each matching rule. Returns one result per target.
     pub async fn deliver_event(&self, change: &StateChangeEvent) -> Vec<Result<(), DeliveryError>> {
         let event = self.build_event(change).to_string();
-        match self.find_targets(&event).await {
+        match self.find_targets(change.detail_type, &event).await {
             Err(error) => vec![Err(error)],
             Ok(targets) => {
                 let mut delivered = Vec::new();
@@ -72,11 +72,12 @@ impl EventBus {
         }
     }
 
-    async fn find_targets(&self, event: &str) -> Result<Vec<Target>, DeliveryError> {
+    async fn find_targets(&self, detail_type: &str, event: &str) -> Result<Vec<Target>, DeliveryError> {
         let mut targets = Vec::new();
         for rule in self.list_all_rules().await? {
             let (Some(name), Some(pattern)) = (rule.name(), rule.event_pattern()) else { continue };
-            if rule.state() == Some(&RuleState::Enabled) && self.matches_pattern(pattern, event).await? {
+            let applies = rule.state() == Some(&RuleState::Enabled) && !excludes_type(pattern, detail_type);
+            if applies && self.matches_pattern(pattern, event).await? {
                 let found = self.events.list_targets_by_rule().rule(name).send().await;
                 targets
                     .extend(found.map_err(|error| call_error("ListTargetsByRule", error))?.targets.unwrap_or_default());
@@ -141,6 +142,32 @@ impl EventBus {
     }
 }
 
+/// Whether a pattern lists other types of events only. Most rules do, and each `TestEventPattern`
+/// delays all later events.
+fn excludes_type(pattern: &str, detail_type: &str) -> bool {
+    let pattern: Value = serde_json::from_str(pattern).unwrap_or_default();
+    let types = pattern["detail-type"].as_array();
+    types.is_some_and(|types| types.iter().all(|listed| listed.as_str().is_some_and(|listed| listed != detail_type)))
+}
+
 pub(crate) fn call_error(action: &'static str, error: impl std::error::Error) -> DeliveryError {
     DeliveryError::Call { action, cause: DisplayErrorContext(error).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_patterns_of_other_types_are_excluded() {
+        for (pattern, excluded) in [
+            (r#"{"detail-type": ["Image"]}"#, true),
+            (r#"{"detail-type": ["Image", "Job"]}"#, false),
+            (r#"{"detail-type": [{"prefix": "J"}]}"#, false),
+            (r#"{"source": ["aws.sagemaker"]}"#, false),
+            ("no JSON", false),
+        ] {
+            assert_eq!(excludes_type(pattern, "Job"), excluded, "{pattern}");
+        }
+    }
 }
