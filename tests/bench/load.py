@@ -29,6 +29,7 @@ from tests.soak.load import TARGETS
 from tests.soak.run import TERMINAL, UPLOADERS, find_target
 
 from .boto_solution import deploy_solution
+from .processor import read_children_time
 
 FOLDER = "three/load"  # tests/e2e/automation.yaml has a rule for it, with three targets
 # Longer than the minute between two sweeps: after it, a solution without running jobs and messages has finished.
@@ -83,6 +84,7 @@ class Result:
     dead_letter_messages: int
     invocations: int
     busy_milliseconds: float
+    processor_seconds: float
     load: Load = field(repr=False)
 
     def compute_rows(self) -> dict[str, str]:
@@ -112,7 +114,8 @@ class Result:
             "refused because of the quota": f"{codes['ResourceLimitExceeded']:,}",
             "refused because the job exists": f"{codes['ResourceInUse']:,}",
             "invocations of the functions": f"{self.invocations:,}",
-            "busy time of the functions": f"{self.busy_milliseconds / 1000:,.0f} s",
+            "busy time of the functions": f"{self.busy_milliseconds:,.0f} ms",
+            "of it, processor time": f"{self.processor_seconds * 1000:,.0f} ms",
         }
 
     def find_answered_models(self) -> dict[str, float]:
@@ -178,6 +181,7 @@ class Run:
 
     def __init__(self, stack: Stack, load: Load, solution: Solution) -> None:
         self._stack, self._load, self._solution = stack, load, solution
+        self._ministack = int((stack.state / "ministack.pid").read_text())
         self._requests: dict[int, tuple[str, str]] = {}
         self._reported: dict[str, list[float]] = defaultdict(list)
         self._summarized: dict[str, float] = {}
@@ -197,6 +201,7 @@ class Run:
                 "throttled_percent": self._load.throttled_percent,
             },
         )
+        processor_before = read_children_time(self._ministack)
         self._began = time.monotonic()
         with ThreadPoolExecutor(UPLOADERS) as uploaders:
             uploads = [uploaders.submit(self._upload_archive, model, number) for number in range(self._load.uploads)]
@@ -212,6 +217,7 @@ class Run:
             sum(queues.count_messages(self._stack, url) for url in self._solution.dead_letter_queues),
             int(self._sum_metric("Invocations")),
             self._sum_metric("Duration"),
+            read_children_time(self._ministack) - processor_before,
             self._load,
         )
 

@@ -1,4 +1,4 @@
-"""Gives a process the share of a processor core that it would have on Lambda."""
+"""Measures the processor time of processes, and gives one the share of a core that it would have on Lambda."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 # Lambda measures a function's share of a core over periods of this many seconds.
 PERIOD = 0.02
@@ -15,6 +16,24 @@ POLL = 0.001
 def read_processor_time(process: int) -> float:
     """Returns the seconds that all threads of a process have run."""
     return time.clock_gettime(~process << 3 | 2)  # as clock_getcpuclockid(3) of Linux computes it
+
+
+def read_children_time(process: int) -> float:
+    """Returns the seconds that the children of a process have run, also those that have ended."""
+    processes = [read_status(file) for file in Path("/proc").glob("[0-9]*/stat")]
+    ticks = sum(sum(times) for pid, parent, times, _ in processes if parent == process)
+    ticks += sum(sum(ended) for pid, _, _, ended in processes if pid == process)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def read_status(file: Path) -> tuple[int, int, list[int], list[int]]:
+    """Returns of a process: its number, that of its parent, its times and those of its ended children, in ticks."""
+    try:
+        pid, _, rest = file.read_text().partition(" ")
+    except OSError:  # it has ended
+        return 0, 0, [], []
+    fields = rest.rpartition(")")[2].split()  # proc(5), from the third field on
+    return int(pid), int(fields[1]), [int(one) for one in fields[11:13]], [int(one) for one in fields[13:15]]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ import pytest
 from tests.local.environment import ROOT
 
 from . import functions
-from .processor import limit_processor, read_processor_time
+from .processor import limit_processor, read_children_time, read_processor_time
 from .recorded import find_regressions
 from .scenarios import SCENARIOS, VARIABLES
 from .stand_in import Answer, Run, StandIn
@@ -73,6 +75,21 @@ def test_process_gets_its_share_of_a_core() -> None:
             used = read_processor_time(process.pid)
         process.kill()
     assert 0.05 < used < 0.35
+
+
+def test_time_of_running_and_ended_children_is_added_up() -> None:
+    work, code = "sum(range(5_000_000))", "import subprocess, sys, time; "
+    code += f"subprocess.run([sys.executable, '-c', '{work}']); "
+    code += f"subprocess.Popen([sys.executable, '-c', '{work}; import time; time.sleep(60)']); print(); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        ended, deadline = read_children_time(process.pid), time.monotonic() + 30
+        while read_children_time(process.pid) < 1.5 * ended and time.monotonic() < deadline:
+            time.sleep(0.05)
+        total = read_children_time(process.pid)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert 0 < ended < total
 
 
 def test_body_with_a_rate_is_sent_no_faster() -> None:

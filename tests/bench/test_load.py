@@ -41,6 +41,7 @@ def count_rows(**changes) -> dict[str, str]:
         "dead_letter_messages": 1,
         "invocations": 2,
         "busy_milliseconds": 1500.0,
+        "processor_seconds": 0.5,
         "load": Load(uploads=2),
     }
     return Result(**values | changes).compute_rows()
@@ -87,7 +88,7 @@ def test_calls_are_counted_by_operation_and_by_error() -> None:
 
 
 def test_table_has_a_column_per_solution() -> None:
-    result = Result([], {}, {}, Counter(), 0, 0, 0.0, Load(uploads=1))
+    result = Result([], {}, {}, Counter(), 0, 0, 0.0, 0.0, Load(uploads=1))
     header, rule, *lines = format_table({"one": result, "two": result}).splitlines()
     assert (header, rule) == ("|  | one | two |", "| --- | --- | --- |")
     assert "| never compiled | 3 | 3 |" in lines
