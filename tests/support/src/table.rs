@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use ledger::{LedgerRow, LedgerTable, List, ListRange, Versioned};
+use ledger::{LedgerRow, LedgerTable, List, ListEntry, ListRange, Versioned};
 use serde_json::Value;
 use worker::{CallError, CallErrorKind};
 
@@ -17,12 +17,42 @@ const MAX_ITEM: usize = 400 * 1024;
 pub struct MemoryTable {
     /// Rows by key, with their revisions.
     pub rows: Shared<BTreeMap<String, (u64, Value)>>,
-    /// List and position of each row that is in a list, by key.
-    lists: Shared<HashMap<String, (List, i64)>>,
+    lists: Shared<Lists>,
     /// How many of the next writes are throttled.
     pub throttled_writes: Shared<usize>,
     /// How many rows were read and written.
     pub touched_rows: Shared<usize>,
+}
+
+/// Which rows are in a list, in its order: a part of a long list is read without the rest.
+#[derive(Debug, Clone, Default)]
+struct Lists {
+    /// List and position of each row that is in a list, by key.
+    entries: HashMap<String, (List, i64)>,
+    /// Position and key of each row.
+    rows: HashMap<List, BTreeSet<(i64, String)>>,
+}
+
+impl Lists {
+    fn replace_entry(&mut self, key: &str, entry: Option<ListEntry>) {
+        if let Some((list, position)) = self.entries.remove(key) {
+            self.rows.entry(list).or_default().remove(&(position, key.to_owned()));
+        }
+        if let Some(ListEntry { list, position }) = entry {
+            self.entries.insert(key.to_owned(), (list, position));
+            self.rows.entry(list).or_default().insert((position, key.to_owned()));
+        }
+    }
+
+    /// The keys of at most `count` rows of a list.
+    fn list_keys(&self, list: List, range: ListRange, count: usize) -> Vec<&String> {
+        let Some(rows) = self.rows.get(&list) else { return Vec::new() };
+        let keys: &mut dyn Iterator<Item = &(i64, String)> = match range {
+            ListRange::Newest => &mut rows.iter().rev(),
+            ListRange::After(time) => &mut rows.range((time.as_millisecond().saturating_add(1), String::new())..),
+        };
+        keys.take(count).map(|(_, key)| key).collect()
+    }
 }
 
 impl MemoryTable {
@@ -66,14 +96,7 @@ impl LedgerTable for MemoryTable {
     async fn list_rows<R: LedgerRow>(&self, list: List, range: ListRange, count: usize) -> Result<Vec<R>, CallError> {
         let rows = self.rows.lock();
         let lists = self.lists.lock();
-        let mut keys: Vec<_> =
-            lists.iter().filter(|(_, entry)| entry.0 == list).map(|(key, entry)| (entry.1, key)).collect();
-        keys.sort();
-        match range {
-            ListRange::Newest => keys.reverse(),
-            ListRange::After(time) => keys.retain(|(at, _)| *at > time.as_millisecond()),
-        }
-        let listed: Vec<_> = keys.into_iter().take(count).filter_map(|(_, key)| rows.get(key)).collect();
+        let listed: Vec<_> = lists.list_keys(list, range, count).into_iter().filter_map(|key| rows.get(key)).collect();
         self.count_touched(listed.len());
         listed.into_iter().map(|(_, row)| decode_row(row.clone())).collect()
     }
@@ -101,11 +124,7 @@ impl LedgerTable for MemoryTable {
         let revision = rows.get(key).map(|(revision, _)| *revision);
         if revision == expected_revision {
             rows.insert(key.to_owned(), (expected_revision.unwrap_or(0) + 1, row));
-            let mut lists = self.lists.lock();
-            match entry {
-                Some(entry) => lists.insert(key.to_owned(), (entry.list, entry.position)),
-                None => lists.remove(key),
-            };
+            self.lists.lock().replace_entry(key, entry);
         }
         Ok(revision == expected_revision)
     }
