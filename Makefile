@@ -21,7 +21,7 @@ SAM_QUIET := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.local/sam
 
 PYTHON_CODE := tests/models/test_readers.py functions tests/lint tests/local tests/e2e tests/emulator/tests tests/soak tests/bench shared/model-archive/fuzz
 
-# For `soak`, `load` and `bench`: command-line options. To list them, run `make soak OPTIONS=--help`.
+# For `soak`, `load` and `bench`: command-line options. To list them, use OPTIONS=--help.
 OPTIONS ?=
 
 # For `bench`: the functions to measure (default: all). The release build of one takes minutes.

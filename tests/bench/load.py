@@ -32,7 +32,8 @@ from .boto_solution import deploy_solution
 from .processor import read_children_time
 
 FOLDER = "three/load"  # tests/e2e/automation.yaml has a rule for it, with three targets
-# Longer than the minute between two sweeps: after it, a solution without running jobs and messages has finished.
+# Longer than the minute between two sweeps: after it, a solution without running jobs and messages
+# has finished.
 QUIET_SECONDS = 75.0
 # Requests that may be pending when the log is read: they are read again.
 REREAD = 200
