@@ -1,6 +1,6 @@
 //! Handles observations of compilation jobs: each may mean that the status of a job has changed.
 //!
-//! An observation is only a hint; the actual status is fetched from SageMaker.
+//! An observation is only a hint; a status that is new is fetched from SageMaker.
 
 use automation::{
     ForeignJobs, ModelNotifier,
@@ -53,7 +53,7 @@ impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobR
         let age = observation.at.map(|at| (self.clock)().duration_since(at));
         let lag_ms = age.map(|age| age.as_millis());
         let (job, seen_by, event_status) = (observation.job_name, observation.seen_by, observation.status);
-        let row = self.record_current_status(&job).await?;
+        let row = self.record_current_status(&job, event_status).await?;
         let status = row.as_ref().map_or(JobStatus::Unknown, |row| row.status);
         info!(job, ?seen_by, %status, ?event_status, lag_ms, "Compilation job observed");
         if event_status.is_some_and(|later| status.can_become(later))
@@ -114,11 +114,20 @@ impl<J: CompilationJobs, T: LedgerTable, N: Channel, Q: Sender, O: Objects> JobR
     /// Records the status that SageMaker returns for a job and returns the job's row; `None` for a
     /// job that is not reported. SageMaker is not called for a job of this stack with a terminal
     /// status: no other status follows, and SageMaker may not know a job that was rejected, or
-    /// stopped before it started. The name of another job can be used again after it was deleted.
-    async fn record_current_status(&self, job_name: &str) -> Result<Option<JobRow>, Failure> {
+    /// stopped before it started. Nor is it called for an event that reports a status that is
+    /// recorded already; a later status has an event of its own. The name of another job can be
+    /// used again after it was deleted.
+    async fn record_current_status(
+        &self,
+        job_name: &str,
+        event_status: Option<JobStatus>,
+    ) -> Result<Option<JobRow>, Failure> {
         let name = JobName::from(job_name.to_owned());
         let known = self.ledger.find_job(&name).await?;
-        if let Some(row) = known.as_ref().filter(|row| row.status.is_terminal() && row.request.is_some()) {
+        let is_current = |row: &&JobRow| {
+            row.status.is_terminal() || event_status.is_some_and(|reported| !row.status.can_become(reported))
+        };
+        if let Some(row) = known.as_ref().filter(|row| row.request.is_some()).filter(is_current) {
             return Ok(Some(row.clone()));
         }
         if known.is_none() && !self.foreign.includes_job(job_name) {

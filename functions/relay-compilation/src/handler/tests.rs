@@ -96,6 +96,25 @@ async fn event_waits_until_sagemaker_shows_its_status() {
     assert_eq!(relay.notifier.topic().types(), ["compilation.started", "compilation.completed"]);
 }
 
+#[tokio::test]
+async fn event_with_a_recorded_status_needs_no_call() {
+    let (relay, [request, _]) = create_relay().await;
+    observe_status(&relay, &request, JobStatus::InProgress).await.unwrap();
+    let reads = relay.jobs.reads.read().len();
+    let event = |status| {
+        Event::Job(JobObservation {
+            status: Some(status),
+            ..JobObservation::without_status(request.job_name.as_str(), Observer::StateChange)
+        })
+    };
+    for status in [JobStatus::Starting, JobStatus::InProgress] {
+        relay.handle_event(event(status)).await.unwrap();
+    }
+    assert_eq!(relay.jobs.reads.read().len(), reads);
+    relay.handle_event(event(JobStatus::Stopping)).await.unwrap();
+    assert_eq!(relay.jobs.reads.read().len(), reads + 1);
+}
+
 /// SEMANTICS one-summary: When the last target of a model finishes, one summary of the whole model
 /// is published.
 #[tokio::test]

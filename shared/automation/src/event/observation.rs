@@ -11,7 +11,7 @@ use super::{Event, EventError};
 pub(super) const VERSION: u32 = 1;
 
 /// A hint that the status of a compilation job has changed, or may have. Observations can be
-/// duplicated, late and out of order, so the actual status is always fetched from SageMaker.
+/// duplicated, late and out of order, so a status that is recorded comes from SageMaker itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobObservation {
     pub job_name: String,
