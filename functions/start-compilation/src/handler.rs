@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use automation::event::{Event, JobObservation, Observer, StopRequest};
-use ledger::{CreateCall, Ledger, LedgerTable, MAX_UNSEEN, PERMISSION_RETRY};
+use ledger::{CreateCall, Ledger, LedgerTable, PERMISSION_RETRY};
 use neo::{CompilationRequest, JobDescription, JobName, JobStatus, ModelSource, NOT_APPROVED};
 use sagemaker::{
     compilation_jobs::{CompilationJobs, CreateJobError},
@@ -15,6 +15,9 @@ use sagemaker::{
 };
 use tracing::{info, warn};
 use worker::{CallError, CallErrorKind, Failure, backoff::Backoff, queue::Sender};
+
+/// How often a version that is requested is shown as not approved before its request is rejected.
+const MAX_APPROVAL_WAITS: u32 = 3;
 
 /// How long a request waits whose version is not approved.
 const APPROVAL_RETRY: Duration = Duration::from_secs(5);
@@ -118,9 +121,12 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
     /// Records that a version is not approved, once SageMaker has said so several times: what it
     /// describes may be older than the approval.
     async fn reject_unapproved(&self, call: &CreateCall<'_>, reason: &str) -> Result<(), Failure> {
-        if call.row().status == JobStatus::Requested && call.number() <= MAX_UNSEEN {
-            let job = call.request().job_name.as_str();
-            info!(job, reason, "Compilation request waits: the version is not approved");
+        let job = &call.request().job_name;
+        if call.row().status == JobStatus::Requested
+            && self.ledger.record_missing_approval(job).await? <= MAX_APPROVAL_WAITS
+        {
+            self.ledger.withdraw_create_call(call).await?;
+            info!(job = job.as_str(), reason, "Compilation request waits: the version is not approved");
             return Err(Failure::Deferred { cause: reason.to_owned(), backoff: Backoff::Fixed(APPROVAL_RETRY) });
         }
         self.record_rejection(call, reason).await
@@ -198,9 +204,6 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         if current.as_ref().is_some_and(|current| is_same_job(request, current)) {
             info!(job, reason, "Compilation request rejected, but its job was started before");
             return self.record_started(call).await;
-        }
-        if current.is_none() && call.may_be_repeated() {
-            return Err(may_be_started(job));
         }
         match self.ledger.mark_job_rejected(call, reason).await? {
             JobStatus::Requested => return Err(may_be_started(job)),

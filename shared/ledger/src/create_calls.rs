@@ -11,14 +11,16 @@
 //! rejected while its job runs; and a job that is to be stopped within these seconds is reported as
 //! stopped, although it may complete.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use jiff::Timestamp;
 use neo::{CompilationRequest, JobName, JobStatus};
 use worker::CallError;
 
 use crate::{JobRow, Ledger, LedgerRow, LedgerTable, QuotaWait, Versioned, contended_error, job_key};
 
-/// Calls and looks after which SageMaker does not have a job that it does not show: it shows a new
-/// job within seconds, and they are seconds apart.
+/// The last count of [`JobRow::unseen`] at which SageMaker may have a job that it does not show: it
+/// shows a new job within seconds, and looks are seconds apart.
 pub const MAX_UNSEEN: u32 = 3;
 
 /// A call of `CreateCompilationJob` that is about to be made.
@@ -26,6 +28,8 @@ pub const MAX_UNSEEN: u32 = 3;
 pub struct CreateCall<'a> {
     request: &'a CompilationRequest,
     known: Versioned<JobRow>,
+    /// How often SageMaker may have had the job without showing it when this call was recorded.
+    unseen_before: u32,
 }
 
 impl CreateCall<'_> {
@@ -38,21 +42,15 @@ impl CreateCall<'_> {
         &self.known.row
     }
 
-    /// How often SageMaker may have had the job without showing it, this call included: the calls
-    /// that may have created it, and the looks for it.
-    pub fn number(&self) -> u32 {
-        self.known.row.unseen
+    /// Whether the job is still requested, and no other call was recorded since.
+    fn is_last(&self, row: &JobRow) -> bool {
+        row.status == JobStatus::Requested && row.create_calls == self.known.row.create_calls
     }
 
-    /// The count of a requested job if this call did not create it; unchanged if another call was
+    /// The row of a requested job if this call did not create it: unchanged if another call was
     /// recorded since.
-    pub(crate) fn count_without(&self, row: &JobRow) -> u32 {
-        row.unseen.saturating_sub(u32::from(row.unseen == self.number()))
-    }
-
-    /// Whether an earlier call may have created the job, and SageMaker may not show it yet.
-    pub fn may_be_repeated(&self) -> bool {
-        (2..=MAX_UNSEEN).contains(&self.number())
+    pub(crate) fn withdraw_from(&self, row: JobRow) -> JobRow {
+        if self.is_last(&row) { JobRow { unseen: self.unseen_before, ..row } } else { row }
     }
 }
 
@@ -66,26 +64,27 @@ impl<T: LedgerTable> Ledger<T> {
     pub async fn record_create_call<'a>(&self, request: &'a CompilationRequest) -> Result<CreateCall<'a>, CallError> {
         let now = (self.clock)();
         let key = job_key(&request.job_name);
+        let unseen_before = AtomicU32::new(0);
         let count = |row: Option<JobRow>| {
             let row = row.unwrap_or_else(|| JobRow::new_requested(request, now));
+            unseen_before.store(row.unseen, Ordering::Relaxed);
             (row.status == JobStatus::Requested).then(|| JobRow {
-                unseen: row.unseen.saturating_add(1),
+                create_calls: row.create_calls.saturating_add(1),
+                unseen: 1,
                 quota_wait: row.quota_wait.map(|wait| QuotaWait { turn: None, ..wait }),
                 ..row
             })
         };
         let updated = self.update_row(&key, count).await?;
         let known = updated.row.zip(updated.revision).map(|(row, revision)| Versioned { revision, row });
-        Ok(CreateCall { request, known: known.ok_or_else(|| contended_error(&key))? })
+        let known = known.ok_or_else(|| contended_error(&key))?;
+        Ok(CreateCall { request, known, unseen_before: unseen_before.into_inner() })
     }
 
     /// Records that a call did not create the job: SageMaker throttled or refused it, or it was not
     /// made. The row is unchanged if another call was recorded since.
     pub async fn withdraw_create_call(&self, call: &CreateCall<'_>) -> Result<(), CallError> {
-        let withdraw = |row: JobRow, _| {
-            let unseen = call.count_without(&row);
-            (row.status == JobStatus::Requested && unseen != row.unseen).then_some(JobRow { unseen, ..row })
-        };
+        let withdraw = |row: JobRow, _| call.is_last(&row).then(|| call.withdraw_from(row));
         self.advance_job(call, withdraw).await.map(drop)
     }
 
@@ -99,14 +98,21 @@ impl<T: LedgerTable> Ledger<T> {
         .await
     }
 
-    /// Records that SageMaker rejected a job, unless another call was recorded since, or accepted:
-    /// that job runs, though SageMaker may not show it yet. Returns the current status.
+    /// Records that SageMaker rejected a job that it does not show. If an earlier call may have
+    /// created it, this was a look for it; if another call was recorded since, the job is
+    /// unchanged. Returns the current status, which is [`JobStatus::Requested`] in both cases.
     pub async fn mark_job_rejected(&self, call: &CreateCall<'_>, reason: &str) -> Result<JobStatus, CallError> {
         self.advance_job(call, |row, now| {
-            (row.status == JobStatus::Requested && row.unseen == call.number()).then(|| JobRow {
-                failure_reason: Some(reason.to_owned()),
-                ended_at: Some(now),
-                ..row.with_status(JobStatus::Rejected, now)
+            if !call.is_last(&row) {
+                return None;
+            }
+            Some(match call.unseen_before {
+                looks @ 1..MAX_UNSEEN => JobRow { unseen: looks + 1, ..row },
+                _ => JobRow {
+                    failure_reason: Some(reason.to_owned()),
+                    ended_at: Some(now),
+                    ..row.with_status(JobStatus::Rejected, now)
+                },
             })
         })
         .await

@@ -103,8 +103,8 @@ impl<T: LedgerTable> Ledger<T> {
             let earlier = row.quota_wait.clone();
             let since = earlier.as_ref().map_or(now, |wait| wait.since);
             let reason = reason.map(str::to_owned).or_else(|| earlier?.reason);
-            let unseen = refusal.map_or(row.unseen, |(call, _)| call.count_without(&row));
-            Some(JobRow { unseen, quota_wait: Some(QuotaWait { since, reason, turn: Some(turn) }), ..row })
+            let row = if let Some((call, _)) = refusal { call.withdraw_from(row) } else { row };
+            Some(JobRow { quota_wait: Some(QuotaWait { since, reason, turn: Some(turn) }), ..row })
         };
         Ok(self.update_row(&key, park).await?.written)
     }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use neo::JobName;
 use serde::{Deserialize, Serialize};
 use worker::CallError;
 
@@ -41,13 +42,24 @@ impl<T: LedgerTable> Ledger<T> {
     /// for [`MAX_PERMISSION_WAIT`], and [`MIN_REFUSALS`] times.
     pub async fn record_refusal(&self, id: &str) -> Result<bool, CallError> {
         let now = (self.clock)();
+        let row = self.extend_refusals(id, now).await?;
+        let has_lasted = |row: RefusalRow| now.duration_since(row.since) >= MAX_PERMISSION_WAIT;
+        Ok(row.is_some_and(|row| row.count >= MIN_REFUSALS && has_lasted(row)))
+    }
+
+    /// Records that SageMaker shows a version as not approved whose job is requested. Returns how
+    /// often that was so.
+    pub async fn record_missing_approval(&self, job: &JobName) -> Result<u32, CallError> {
+        let row = self.extend_refusals(&format!("approval#{job}"), (self.clock)()).await?;
+        Ok(row.map_or(0, |row| row.count))
+    }
+
+    async fn extend_refusals(&self, id: &str, now: Timestamp) -> Result<Option<RefusalRow>, CallError> {
         let extend = |row: Option<RefusalRow>| {
             let series = row.filter(|row| now.duration_since(row.last) <= SERIES_END);
             let (since, count) = series.map_or((now, 0), |row| (row.since.min(now), row.count));
             Some(RefusalRow { since, last: now, count: count.saturating_add(1) })
         };
-        let row = self.update_row(&format!("refused#{id}"), extend).await?.row;
-        let has_lasted = |row: RefusalRow| now.duration_since(row.since) >= MAX_PERMISSION_WAIT;
-        Ok(row.is_some_and(|row| row.count >= MIN_REFUSALS && has_lasted(row)))
+        Ok(self.update_row(&format!("refused#{id}"), extend).await?.row)
     }
 }

@@ -124,8 +124,11 @@ pub struct JobRow {
     /// stack.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub earlier_jobs: u32,
-    /// How often SageMaker may have had the job without showing it: calls that may have created it,
-    /// and after that, looks for it.
+    /// Calls of `CreateCompilationJob` that were recorded: the number of the last one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub create_calls: u32,
+    /// How often SageMaker may have had the job without showing it: 1 after a call that may have
+    /// created it, and one more after each look for it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unseen: u32,
     /// Why the job failed or its request was rejected.
@@ -288,6 +291,7 @@ impl JobRow {
             artifact: None,
             artifact_check: None,
             earlier_jobs: 0,
+            create_calls: 0,
             unseen: 0,
             failure_reason: None,
             quota_wait: None,

@@ -330,7 +330,6 @@ async fn refusal_is_not_recorded_after_another_call() {
     let request = request_for("v1");
     let refused = ledger.record_create_call(&request).await.unwrap();
     let created = ledger.record_create_call(&request).await.unwrap();
-    assert_eq!((refused.number(), created.number()), (1, 2));
     assert_eq!(ledger.mark_job_rejected(&refused, "no such role").await.unwrap(), JobStatus::Requested);
     assert_eq!(ledger.mark_job_accepted(&created).await.unwrap(), JobStatus::Starting);
     let row = ledger.find_job(&request.job_name).await.unwrap().unwrap();
@@ -382,7 +381,7 @@ async fn call_of_an_accepted_job_changes_nothing() {
     accept_request(&ledger, &request).await;
     let accepted = ledger.find_job(&request.job_name).await.unwrap().unwrap();
     let call = ledger.record_create_call(&request).await.unwrap();
-    assert_eq!((call.row(), call.number()), (&accepted, 0));
+    assert_eq!(call.row(), &accepted);
     assert_eq!(ledger.find_job(&request.job_name).await.unwrap().unwrap(), accepted);
 }
 

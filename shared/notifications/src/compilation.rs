@@ -507,6 +507,7 @@ mod tests {
             artifact: (status == JobStatus::Completed).then(|| format!("s3://artifacts/model/model-{target}.tar.gz")),
             artifact_check: None,
             earlier_jobs: 0,
+            create_calls: 0,
             unseen: 0,
             failure_reason: match status {
                 JobStatus::Failed => Some("ClientError: OperatorNotImplemented: NonMaxSuppression".to_owned()),

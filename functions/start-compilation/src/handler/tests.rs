@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use ledger::{MAX_PERMISSION_WAIT, MIN_REFUSALS, Reuse};
+use ledger::{MAX_PERMISSION_WAIT, MAX_UNSEEN, MIN_REFUSALS, Reuse};
 use serde_json::json;
 use support::{
     MemoryJobs, MemoryPackages, MemoryQueue, MemoryTable, ScriptedResponse, compilation_request, model_row,
@@ -247,15 +247,19 @@ async fn stop_waits_for_a_job_that_may_exist() {
 /// Meanwhile the request is withdrawn, and SageMaker does not show the job yet.
 #[tokio::test]
 async fn job_created_by_a_crashed_delivery_is_stopped() {
-    let starter = create_starter();
-    starter.jobs.lag.set(3);
-    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
-    starter.ledger.record_create_call(&planned).await.unwrap();
-    starter.jobs.create_job(&planned, "role").await.unwrap();
-    while let Err(waits) = deliver_stop(&starter).await {
-        assert!(matches!(waits, Failure::Deferred { .. }), "no delivery is used up: {waits:?}");
+    for calls in [1, 2, MAX_UNSEEN + 1] {
+        let starter = create_starter();
+        starter.jobs.lag.set(MAX_UNSEEN);
+        let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+        for _ in 0..calls {
+            starter.ledger.record_create_call(&planned).await.unwrap();
+        }
+        starter.jobs.create_job(&planned, "role").await.unwrap();
+        while let Err(waits) = deliver_stop(&starter).await {
+            assert!(matches!(waits, Failure::Deferred { .. }), "no delivery is used up: {waits:?}");
+        }
+        assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping, "after {calls} calls");
     }
-    assert_eq!(starter.jobs.jobs.read()["resnet-ml-c5-abc"].status, JobStatus::Stopping);
 }
 
 /// SageMaker accepts the first delivery of a request, does not show its job yet, and refuses the
@@ -332,19 +336,41 @@ async fn refusal_after_a_crash_waits_for_the_job() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
-/// The lost call did not create the job: SageMaker never shows it.
+/// Several deliveries crash before SageMaker gets their calls; the response to the next one is
+/// lost, and the one after that is refused before SageMaker shows the job.
 #[tokio::test]
-async fn refusal_after_a_lost_call_is_reported_soon() {
-    let starter = create_starter();
-    let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
-    starter.ledger.record_create_call(&planned).await.unwrap();
-    for _ in 0..MAX_UNSEEN {
+async fn refusal_after_several_lost_calls_waits_for_the_job() {
+    for crashes in 1..=MAX_UNSEEN + 1 {
+        let starter = create_starter();
+        starter.jobs.lag.set(2);
+        let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+        for _ in 0..crashes {
+            starter.ledger.record_create_call(&planned).await.unwrap();
+        }
         let refused = || ScriptedResponse::Rejected("no such role".to_owned());
-        starter.jobs.responses.set(vec![refused()]);
-        assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Requested);
-        let _ = starter.handle_event(request_event("a.tar.gz")).await;
+        starter.jobs.responses.set(vec![refused(), refused(), ScriptedResponse::Lost]);
+        while starter.handle_event(request_event("a.tar.gz")).await.is_err() {}
+        assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)), "after {crashes} crashes");
     }
-    assert_eq!(find_status(&starter).await, Some((JobStatus::Rejected, Some("no such role".to_owned()))));
+}
+
+/// The lost calls did not create the job: SageMaker never shows it.
+#[tokio::test]
+async fn refusal_after_lost_calls_is_reported_soon() {
+    for calls in 1..=MAX_UNSEEN + 1 {
+        let starter = create_starter();
+        let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
+        for _ in 0..calls {
+            starter.ledger.record_create_call(&planned).await.unwrap();
+        }
+        for _ in 0..MAX_UNSEEN {
+            assert_eq!(find_status(&starter).await.unwrap().0, JobStatus::Requested);
+            starter.jobs.responses.push(ScriptedResponse::Rejected("no such role".to_owned()));
+            let _ = starter.handle_event(request_event("a.tar.gz")).await;
+        }
+        let rejected = (JobStatus::Rejected, Some("no such role".to_owned()));
+        assert_eq!(find_status(&starter).await, Some(rejected), "after {calls} calls");
+    }
 }
 
 #[tokio::test]
@@ -450,6 +476,25 @@ async fn approval_that_is_not_shown_yet_is_waited_for() {
     }
     starter.packages.put_version("resnet", 3, "Approved", Timestamp::UNIX_EPOCH);
     starter.handle_event(package_request(3)).await.unwrap();
+    assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
+}
+
+/// Deliveries that waited for the approval made no call: they are no looks for the job that a later
+/// call creates, and whose response is lost.
+#[tokio::test]
+async fn waits_for_the_approval_are_no_looks_for_the_job() {
+    let starter = create_starter();
+    starter.jobs.lag.set(2);
+    claim_package_job(&starter).await;
+    starter.packages.put_version("resnet", 3, "PendingManualApproval", Timestamp::UNIX_EPOCH);
+    for _ in 0..MAX_UNSEEN {
+        assert!(matches!(starter.handle_event(package_request(3)).await, Err(Failure::Deferred { .. })));
+    }
+    starter.packages.put_version("resnet", 3, "Approved", Timestamp::UNIX_EPOCH);
+    let refused = || ScriptedResponse::Rejected("no such role".to_owned());
+    starter.jobs.responses.set(vec![refused(), refused(), ScriptedResponse::Lost]);
+    assert!(matches!(starter.handle_event(package_request(3)).await, Err(Failure::Transient(_))));
+    while starter.handle_event(package_request(3)).await.is_err() {}
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
