@@ -119,7 +119,8 @@ impl<T: LedgerTable> Ledger<T> {
         let mut released = 0;
         // Another releaser may have released the same requests: then the next ones are.
         for _ in 0..WRITE_TRIES {
-            let won = self.release_next(requests, count - released).await?;
+            // On the heap: the future holds several rows.
+            let won = Box::pin(self.release_next(requests, count - released)).await?;
             released += won.unwrap_or(0);
             if won.is_none() || released == count {
                 break;
@@ -143,14 +144,24 @@ impl<T: LedgerTable> Ledger<T> {
         let bodies = bodies.map_err(|error| CallError::local(CallErrorKind::Invalid, error.to_string()))?;
         requests.send_bodies(bodies).await?;
         let (mut reached, mut won) = (0, 0);
-        for Versioned { revision, row } in parked {
-            let wait = row.quota_wait.clone();
-            reached = reached.max(wait.as_ref().and_then(|wait| wait.turn).unwrap_or(0));
-            let row = JobRow { quota_wait: wait.map(|wait| QuotaWait { turn: None, ..wait }), ..row };
-            won += usize::from(self.write_row(&job_key(&row.name), Some(revision), &row).await?);
+        for job in parked {
+            reached = reached.max(job.row.quota_wait.as_ref().and_then(|wait| wait.turn).unwrap_or(0));
+            won += usize::from(self.mark_released(job).await?);
         }
         self.record_turn(reached).await?;
         Ok(Some(won))
+    }
+
+    /// Records that a parked request was sent. Returns false if another releaser has released it.
+    /// It was released by this one if start-compilation has received it already, even if it is
+    /// parked again: otherwise each refusal would release the next request.
+    async fn mark_released(&self, Versioned { revision, row }: Versioned<JobRow>) -> Result<bool, CallError> {
+        let released = row.quota_wait.map(|wait| QuotaWait { turn: None, ..wait });
+        let row = JobRow { quota_wait: released, ..row };
+        if self.write_row(&job_key(&row.name), Some(revision), &row).await? {
+            return Ok(true);
+        }
+        Ok(self.find_job(&row.name).await?.is_some_and(|current| current.create_calls > row.create_calls))
     }
 
     /// The requests that are released next.

@@ -130,6 +130,24 @@ async fn request_refused_while_it_is_released_is_parked() {
     }
 }
 
+/// Every released request is refused, and parked again, before its release is recorded: no more
+/// requests than asked for are released.
+#[tokio::test]
+async fn fast_starts_do_not_release_more_requests() {
+    const RELEASED: usize = 2;
+    let starter = create_starter();
+    starter.jobs.responses.set(vec![ScriptedResponse::Quota; 100]);
+    let Event::Compilation(request) = request_event("a.tar.gz") else { panic!() };
+    for number in 0..9 {
+        let request = CompilationRequest { job_name: format!("job-{number}").into(), ..*request.clone() };
+        starter.handle_event(Event::Compilation(Box::new(request))).await.unwrap();
+    }
+    let before = starter.jobs.responses.read().len();
+    let queue = DeliveringQueue { starter: &starter, left: MemoryQueue::default() };
+    assert_eq!(starter.ledger.release_parked_requests(&queue, RELEASED).await.unwrap(), RELEASED);
+    assert_eq!(before - starter.jobs.responses.read().len(), RELEASED);
+}
+
 #[tokio::test]
 async fn refusal_is_recorded_and_reported() {
     let starter = create_starter();
