@@ -122,9 +122,13 @@ impl<T: LedgerTable> Ledger<T> {
             (has_room && row.models.insert(model.clone())).then_some(row)
         };
         let row = self.update_row(&job_key(job), add_model).await?.row;
-        Ok(row.is_some_and(|row| {
-            reuse.allows_job(&row, request) && (row.status.is_terminal() || row.models.contains(model))
-        }))
+        let is_joined =
+            |row: &JobRow| reuse.allows_job(row, request) && (row.status.is_terminal() || row.models.contains(model));
+        let Some(row) = row.filter(is_joined) else { return Ok(false) };
+        if let Some(wait) = row.quota_wait {
+            self.record_shared_wait(model, wait.reason.as_deref()).await?;
+        }
+        Ok(true)
     }
 
     /// Records what was observed of a job, unless that would move its status backwards. Returns

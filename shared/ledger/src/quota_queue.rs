@@ -106,7 +106,13 @@ impl<T: LedgerTable> Ledger<T> {
             let row = if let Some((call, _)) = refusal { call.withdraw_from(row) } else { row };
             Some(JobRow { quota_wait: Some(QuotaWait { since, reason, turn: Some(turn) }), ..row })
         };
-        Ok(self.update_row(&key, park).await?.written)
+        let parked = self.update_row(&key, park).await?;
+        // After the row was written: a model that joins the job from now on finds it parked.
+        let sharing = parked.row.filter(|_| parked.written).map(|row| row.models).unwrap_or_default();
+        for model in sharing.iter().filter(|model| **model != request.model) {
+            self.record_shared_wait(model, reason).await?;
+        }
+        Ok(parked.written)
     }
 
     /// Sends at most `count` parked requests to the Requests queue again, one of each model in

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use worker::CallError;
 
 use crate::{
-    JobRow, Ledger, LedgerTable, ModelRow, Versioned, contended_error,
+    JobRow, Ledger, LedgerTable, ModelRow, ModelState, Versioned, contended_error,
     rows::MAX_REASON,
     table::{LedgerRow, List, ListEntry, ListRange},
 };
@@ -102,6 +102,19 @@ impl<T: LedgerTable> Ledger<T> {
         row.map(|row| row.turn).ok_or_else(|| contended_error(&key))
     }
 
+    /// Records that a model waits for the request of another model whose job it shares. It has no
+    /// turn of its own.
+    pub(crate) async fn record_shared_wait(&self, model: &ModelId, reason: Option<&str>) -> Result<(), CallError> {
+        let now = (self.clock)();
+        let wait_on = |row: Option<WaitingRow>| {
+            let turn = row.as_ref().map_or(0, |row| row.turn);
+            let is_known = row.is_some_and(|row| row.wait.is_some());
+            let wait = ModelWait { since: now, parked_at: now, reason: reason.map(str::to_owned), published: false };
+            (!is_known).then(|| WaitingRow { model: model.clone(), turn, wait: Some(wait) })
+        };
+        self.update_row(&waiting_key(model), wait_on).await.map(drop)
+    }
+
     /// At most `count` models that wait and about which no notification was published, those that
     /// wait longest first. The rows of models that no longer wait are cleared.
     pub async fn list_unpublished_waits(&self, count: usize) -> Result<Vec<WaitingModel>, CallError> {
@@ -145,14 +158,15 @@ impl<T: LedgerTable> Ledger<T> {
         Ok(ParkedSummary { count, oldest })
     }
 
-    /// Reads which jobs of a model wait; `None` if none does, which is recorded: unless a request
-    /// is being parked right now, whose row is written last.
+    /// Reads which jobs of a model wait; `None` if none does, or if the model was superseded, which
+    /// is recorded: unless a request is being parked right now, whose row is written last.
     async fn confirm_waiting(&self, model: &ModelId) -> Result<Option<WaitingModel>, CallError> {
         let key = waiting_key(model);
         let current: Option<Versioned<WaitingRow>> = self.table.get_row(&key).await?;
         let Some(Versioned { revision, row }) = current else { return Ok(None) };
         let Some(wait) = row.wait.clone() else { return Ok(None) };
-        if let Some(found) = self.find_model(model).await? {
+        let found = self.find_model(model).await?;
+        if let Some(found) = found.filter(|found| found.state != ModelState::Superseded) {
             let mut jobs = self.find_jobs(&found.jobs).await?;
             jobs.retain(|job| job.status == JobStatus::Requested && job.quota_wait.is_some());
             if !jobs.is_empty() {

@@ -1,13 +1,16 @@
 //! The quota queue: fair, without loss, and as long as it has to be.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use ledger::{Ledger, Reuse};
-use neo::{CompilationRequest, JobName};
+use neo::{CompilationRequest, JobName, ModelId};
 use serde_json::json;
-use support::{MemoryQueue, MemoryTable, Stepwise, compilation_request, crash_after, interleave, park_refused_request};
+use support::{
+    MemoryQueue, MemoryTable, Stepwise, compilation_request, crash_after, interleave, model_row, park_refused_request,
+};
+use tokio::task::yield_now;
 
 fn request_for(model: &str, job: &str) -> CompilationRequest {
     CompilationRequest { model: serde_json::from_value(model.into()).unwrap(), ..compilation_request(job) }
@@ -174,6 +177,94 @@ async fn two_releasers_lose_nothing() {
             assert!((1..=2).contains(&times), "order {order:012b}: {job} was sent {times} times");
         }
     }
+}
+
+/// Two models of the same bytes: the job of the first is claimed, and the second is about to join
+/// it. Returns the request of each.
+async fn plan_shared_job(ledger: &Ledger<MemoryTable>) -> (CompilationRequest, CompilationRequest) {
+    let owner = request_for("owner", "job");
+    let sharer = CompilationRequest { content: owner.content.clone(), ..request_for("sharer", "unused") };
+    ledger.claim_job(&owner, Reuse::Running).await.unwrap();
+    for request in [&owner, &sharer] {
+        let row = model_row(request.source.clone(), vec![owner.job_name.clone()]);
+        ledger.create_model(&request.model, row).await.unwrap();
+    }
+    (owner, sharer)
+}
+
+async fn find_waiting_models(ledger: &Ledger<MemoryTable>) -> BTreeSet<ModelId> {
+    ledger.list_unpublished_waits(9).await.unwrap().into_iter().map(|waiting| waiting.row.model).collect()
+}
+
+/// A model joins a job before each call that parks its request, and a request is parked before each
+/// call that joins its job.
+#[tokio::test]
+async fn model_that_joins_a_parked_job_waits() {
+    for (calls, joins_slowly) in (0..12).flat_map(|calls| [(calls, false), (calls, true)]) {
+        let table = MemoryTable::default();
+        let ledger = new_ledger(&table);
+        let (owner, sharer) = plan_shared_job(&ledger).await;
+        let call = ledger.record_create_call(&owner).await.unwrap();
+        let stepwise = Ledger::new(Stepwise::new(table), || Timestamp::UNIX_EPOCH);
+        let wait = async || {
+            for _ in 0..calls {
+                yield_now().await;
+            }
+        };
+        let (parked, job) = if joins_slowly {
+            tokio::join!(
+                async {
+                    wait().await;
+                    ledger.park_refused_request(&call, "the quota is used up").await
+                },
+                stepwise.claim_job(&sharer, Reuse::Running)
+            )
+        } else {
+            tokio::join!(stepwise.park_refused_request(&call, "the quota is used up"), async {
+                wait().await;
+                ledger.claim_job(&sharer, Reuse::Running).await
+            })
+        };
+        assert!(parked.unwrap());
+        assert_eq!(job.unwrap(), owner.job_name);
+        let waiting = find_waiting_models(&ledger).await;
+        assert_eq!(waiting, BTreeSet::from([owner.model, sharer.model]), "{calls} {joins_slowly}");
+    }
+}
+
+/// The function that parks a request, or the one that joins its job, crashes before each of its
+/// calls, and its message is delivered again.
+#[tokio::test]
+async fn model_that_shares_a_parked_job_waits_after_crashes() {
+    for (calls, joins_first) in (0..12).flat_map(|calls| [(calls, false), (calls, true)]) {
+        let table = MemoryTable::default();
+        let ledger = new_ledger(&table);
+        let (owner, sharer) = plan_shared_job(&ledger).await;
+        let stepwise = Ledger::new(Stepwise::new(table), || Timestamp::UNIX_EPOCH);
+        if joins_first {
+            ledger.claim_job(&sharer, Reuse::Running).await.unwrap();
+            let call = ledger.record_create_call(&owner).await.unwrap();
+            crash_after(calls, stepwise.park_refused_request(&call, "the quota is used up"));
+        }
+        park_refused_request(&ledger, &owner, "the quota is used up").await;
+        if !joins_first {
+            crash_after(calls, stepwise.claim_job(&sharer, Reuse::Running));
+            ledger.claim_job(&sharer, Reuse::Running).await.unwrap();
+        }
+        let waiting = find_waiting_models(&ledger).await;
+        assert_eq!(waiting, BTreeSet::from([owner.model, sharer.model]), "{calls} {joins_first}");
+    }
+}
+
+/// A model that was superseded needs no job, even if another model still needs the one that waits.
+#[tokio::test]
+async fn superseded_model_does_not_wait() {
+    let ledger = new_ledger(&MemoryTable::default());
+    let (owner, sharer) = plan_shared_job(&ledger).await;
+    ledger.claim_job(&sharer, Reuse::Running).await.unwrap();
+    park_refused_request(&ledger, &owner, "the quota is used up").await;
+    ledger.mark_model_superseded(&owner.model).await.unwrap();
+    assert_eq!(find_waiting_models(&ledger).await, BTreeSet::from([sharer.model]));
 }
 
 /// Earlier releases parked all requests in one row.

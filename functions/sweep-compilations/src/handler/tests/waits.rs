@@ -1,6 +1,6 @@
 //! Waits for SageMaker's quota.
 
-use ledger::ModelRow;
+use ledger::{ModelRow, Reuse};
 use neo::{CompilationRequest, ModelId};
 use support::{model_row, park_refused_request};
 
@@ -19,18 +19,27 @@ fn quota_message(value: u64) -> String {
     format!("The account-level service limit 'concurrent compilation jobs' is {value} Jobs, with current utilization")
 }
 
-/// Parks the requests of a model with two targets.
-async fn park_model(sweeper: &TestSweeper, version: &str, reason: &str) -> ModelId {
+/// Plans a model with two targets. Returns the requests of its own jobs.
+async fn plan_model(sweeper: &TestSweeper, version: &str, reuse: Reuse) -> Vec<CompilationRequest> {
     let source = compilation_request("any").source;
-    let id = ModelId::new("models", "resnet.tar.gz", version);
-    let names: Vec<JobName> = (0..2).map(|number| format!("{version}-{number}").into()).collect();
-    let row = ModelRow { planned_at: now(), ..model_row(source, names.clone()) };
-    sweeper.ledger.create_model(&id, row).await.unwrap();
-    for job_name in names {
-        let request = CompilationRequest { job_name, model: id.clone(), ..compilation_request("any") };
+    let model = ModelId::new("models", "resnet.tar.gz", version);
+    let (mut jobs, mut own) = (Vec::new(), Vec::new());
+    for content in ["target-0", "target-1"] {
+        let job_name = JobName::from(content.replace("target", version));
+        let request = CompilationRequest { job_name, model: model.clone(), ..compilation_request(content) };
+        jobs.push(sweeper.ledger.claim_job(&request, reuse).await.unwrap());
+        own.extend(jobs.last().filter(|job| **job == request.job_name).map(|_| request));
+    }
+    let row = ModelRow { planned_at: now(), ..model_row(source, jobs) };
+    sweeper.ledger.create_model(&model, row).await.unwrap();
+    own
+}
+
+/// Parks the requests of a model with two targets.
+async fn park_model(sweeper: &TestSweeper, version: &str, reason: &str) {
+    for request in plan_model(sweeper, version, Reuse::Never).await {
         park_refused_request(&sweeper.ledger, &request, reason).await;
     }
-    id
 }
 
 /// Runs a sweep per minute; start-compilation parks again what is released.
@@ -103,6 +112,32 @@ async fn finished_wait_is_no_longer_reported() {
     }
     let report = run_minutes(&sweeper, 5, &quota_message(20)).await;
     assert_eq!((report.parked, report.oldest_parked_seconds), (2, 5 * 60), "v2 alone waits");
+}
+
+/// SEMANTICS waits-published: A model that waits for a quota for an hour, or for a quota of 0, is
+/// reported once with `compilation.waiting`, and keeps waiting.
+#[tokio::test]
+async fn models_that_share_a_waiting_job_are_published_once_each() {
+    let _clock = CLOCK.lock().await;
+    let sweeper = create_sweeper(now);
+    let requests = plan_model(&sweeper, "v1", Reuse::Never).await;
+    assert_eq!(plan_model(&sweeper, "v2", Reuse::Running).await, []);
+    for request in requests {
+        park_refused_request(&sweeper.ledger, &request, &quota_message(20)).await;
+    }
+    run_minutes(&sweeper, 50, &quota_message(20)).await;
+    assert_eq!(plan_model(&sweeper, "v3", Reuse::Running).await, []);
+    for (minutes, versions) in [(9, &[][..]), (2, &["v1", "v2"]), (47, &["v1", "v2"]), (60, &["v1", "v2", "v3"])] {
+        run_minutes(&sweeper, minutes, &quota_message(20)).await;
+        let id = |version| format!("waiting-{}", ModelId::new("models", "resnet.tar.gz", version));
+        let expected: BTreeSet<_> = versions.iter().copied().map(id).collect();
+        let published = sweeper.notifier.topic().published();
+        assert_eq!(published.len(), expected.len(), "after {minutes} more minutes");
+        assert_eq!(published.iter().map(|notification| notification.id.clone()).collect::<BTreeSet<_>>(), expected);
+        drop(published);
+        let texts = waiting_texts(&sweeper);
+        assert!(texts.iter().all(|text| text.contains("2 compilation jobs cannot start yet")), "{texts:?}");
+    }
 }
 
 /// The sweep crashes before each of its calls in turn: the wait is published nevertheless.
