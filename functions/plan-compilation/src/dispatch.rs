@@ -230,7 +230,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
     async fn cancel_superseded(&self, id: &ModelId, model: &ModelRow, own: &[JobRow]) -> Result<(), Failure> {
         for job in own {
             if !self.ledger.is_needed_by_others(job, slice::from_ref(id)).await? {
-                self.ledger.cancel_job(&job.name).await?;
+                self.ledger.cancel_job_before_calls(&job.name).await?;
             }
         }
         self.ledger.mark_planned_as(id, ModelState::Superseded).await?;

@@ -70,7 +70,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
                 return self.send_observation(job).await;
             }
             Err(error) if error.kind == CallErrorKind::Denied => {
-                self.reject_unpermitted(&call, error.to_string()).await?;
+                self.reject_after_wait(&call, error.to_string()).await?;
                 return self.send_observation(job).await;
             }
             Err(error) => {
@@ -85,7 +85,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
             }
             Err(CreateJobError::Exists) => self.check_existing_job(&call).await?,
             Err(CreateJobError::Rejected(reason)) => self.record_rejection(&call, &reason).await?,
-            Err(CreateJobError::NotPermitted(reason)) => self.reject_unpermitted(&call, reason).await?,
+            Err(CreateJobError::NotYetPossible(reason)) => self.reject_after_wait(&call, reason).await?,
             Err(CreateJobError::Call(error))
                 if error.kind == CallErrorKind::Quota
                     && self.ledger.park_refused_request(&call, &error.message).await? =>
@@ -132,13 +132,13 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
         self.record_rejection(call, reason).await
     }
 
-    /// Records that a call is not permitted, once that was so for some minutes: the permission may
-    /// have been given a moment ago.
-    async fn reject_unpermitted(&self, call: &CreateCall<'_>, reason: String) -> Result<(), Failure> {
+    /// Records that a permission is missing, or something that the request names, once that was so
+    /// for some minutes: it may have been given or created a moment ago.
+    async fn reject_after_wait(&self, call: &CreateCall<'_>, reason: String) -> Result<(), Failure> {
         let job = call.request().job_name.as_str();
         if !self.ledger.record_refusal(job).await? {
             self.ledger.withdraw_create_call(call).await?;
-            warn!(job, reason, "Compilation request not permitted; it is sent again");
+            warn!(job, reason, "Compilation request not possible yet; it is sent again");
             return Err(Failure::Deferred { cause: reason, backoff: Backoff::Fixed(PERMISSION_RETRY) });
         }
         self.record_rejection(call, &reason).await
@@ -167,7 +167,7 @@ impl<J: CompilationJobs, T: LedgerTable, Q: Sender, P: ModelPackages> Starter<J,
             return Ok(());
         }
         if self.jobs.describe_job(job).await?.is_none() {
-            match self.ledger.cancel_unseen_job(&name).await? {
+            match self.ledger.cancel_job_after_calls(&name).await? {
                 Some(JobStatus::Requested) => return Err(may_be_started(job)),
                 Some(status) if !status.is_terminal() => return Err(not_shown_yet(job)),
                 _ => {}

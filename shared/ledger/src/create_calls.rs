@@ -118,10 +118,10 @@ impl<T: LedgerTable> Ledger<T> {
         .await
     }
 
-    /// Withdraws a job that SageMaker does not show, once no earlier call can have created it.
+    /// Withdraws a job that SageMaker does not show, once no recorded call can have created it.
     /// Returns the current status, which is [`JobStatus::Requested`] until then; `None` if it has
     /// no row.
-    pub async fn cancel_unseen_job(&self, name: &JobName) -> Result<Option<JobStatus>, CallError> {
+    pub async fn cancel_job_after_calls(&self, name: &JobName) -> Result<Option<JobStatus>, CallError> {
         let now = (self.clock)();
         let cancel = |row: Option<JobRow>| {
             let row = row.filter(|row| row.status == JobStatus::Requested)?;

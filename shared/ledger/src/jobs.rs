@@ -166,8 +166,9 @@ impl<T: LedgerTable> Ledger<T> {
         row.ok_or_else(|| contended_error(&job_key(&name)))
     }
 
-    /// Withdraws a job that SageMaker was not asked to create; any other job is unchanged.
-    pub async fn cancel_job(&self, name: &JobName) -> Result<(), CallError> {
+    /// Withdraws a job that SageMaker was not asked to create. A job whose create call was recorded
+    /// is unchanged: the version that supersedes its model finds it, and sends a `StopRequest`.
+    pub async fn cancel_job_before_calls(&self, name: &JobName) -> Result<(), CallError> {
         let now = (self.clock)();
         let cancel = |row: Option<JobRow>| {
             let waiting = row.filter(|row| row.status == JobStatus::Requested && row.unseen == 0)?;
@@ -197,7 +198,7 @@ impl<T: LedgerTable> Ledger<T> {
             is_needed |= row.is_none_or(|row| row.state != ModelState::Superseded && row.jobs.contains(&next.job_name));
         }
         if !is_needed {
-            self.cancel_job(&next.job_name).await?;
+            self.cancel_job_before_calls(&next.job_name).await?;
             return Ok(false);
         }
         // A later upload of the same bytes joins the new attempt.

@@ -346,8 +346,8 @@ async fn each_end_of_a_job_has_its_time_and_reason() {
         let job = &request.job_name;
         match name {
             "withdrawn" => ledger.withdraw_job(job, &request.model).await.unwrap(),
-            "cancelled" => ledger.cancel_job(job).await.unwrap(),
-            "unseen" => assert_eq!(ledger.cancel_unseen_job(job).await.unwrap(), Some(JobStatus::Stopped)),
+            "cancelled" => ledger.cancel_job_before_calls(job).await.unwrap(),
+            "unseen" => assert_eq!(ledger.cancel_job_after_calls(job).await.unwrap(), Some(JobStatus::Stopped)),
             "lost" => ledger.mark_job_lost(job).await.unwrap(),
             _ => drop(reject_request(&ledger, &request, "no such role").await),
         }

@@ -113,7 +113,7 @@ async fn cancelled_request_is_not_released() {
     let ledger = new_ledger(&MemoryTable::default());
     ledger.park_request(&request_for("m", "cancelled")).await.unwrap();
     ledger.park_request(&request_for("m", "waiting")).await.unwrap();
-    ledger.cancel_job(&JobName::from("cancelled".to_owned())).await.unwrap();
+    ledger.cancel_job_before_calls(&JobName::from("cancelled".to_owned())).await.unwrap();
     let queue = MemoryQueue::default();
     assert_eq!(ledger.release_parked_requests(&queue, 5).await.unwrap(), 1);
     assert_eq!(job_names(&queue), ["waiting"]);

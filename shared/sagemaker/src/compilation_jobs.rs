@@ -33,7 +33,7 @@ pub enum CreateJobError {
     /// does not exist; the message of SageMaker names it. This passes if it was created moments
     /// ago.
     #[error("{0}")]
-    NotPermitted(String),
+    NotYetPossible(String),
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -132,8 +132,8 @@ impl CompilationJobs for SageMakerClient {
         };
         Err(match error.kind {
             CallErrorKind::Conflict => CreateJobError::Exists,
-            _ if error.names_unassumable_role() => CreateJobError::NotPermitted(error.message),
-            CallErrorKind::Denied | CallErrorKind::NotFound => CreateJobError::NotPermitted(error.message),
+            _ if error.names_unassumable_role() => CreateJobError::NotYetPossible(error.message),
+            CallErrorKind::Denied | CallErrorKind::NotFound => CreateJobError::NotYetPossible(error.message),
             CallErrorKind::Invalid => CreateJobError::Rejected(error.message),
             _ => CreateJobError::Call(error),
         })

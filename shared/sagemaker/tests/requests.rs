@@ -74,10 +74,10 @@ async fn missing_permission_differs_from_an_invalid_request() {
         ("ResourceNotFound", "ModelPackage resnet/3 does not exist", true),
         ("ValidationException", "Unsupported framework version", false),
     ];
-    for (code, message, is_permission) in cases {
+    for (code, message, may_pass) in cases {
         emulator.add_fault(ScriptedFault::answer_with_error("CreateCompilationJob", 1, code, message));
         let error = jobs.create_job(&request, ROLE).await.unwrap_err();
-        assert_eq!(matches!(error, CreateJobError::NotPermitted(_)), is_permission, "{error:?}");
+        assert_eq!(matches!(error, CreateJobError::NotYetPossible(_)), may_pass, "{error:?}");
         assert_eq!(error.to_string(), message);
     }
 }

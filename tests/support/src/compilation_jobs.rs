@@ -21,8 +21,8 @@ pub enum ScriptedResponse {
     Throttled,
     /// The request is rejected with this message.
     Rejected(String),
-    /// A permission is missing; this message names it.
-    NotPermitted(String),
+    /// A permission is missing, or something that the request names; this message says which.
+    NotYetPossible(String),
 }
 
 /// SageMaker's compilation jobs.
@@ -126,7 +126,7 @@ impl CompilationJobs for MemoryJobs {
                 return Err(CallError::new("CreateCompilationJob", CallErrorKind::Throttled, "rate exceeded").into());
             }
             Some(ScriptedResponse::Rejected(reason)) => return Err(CreateJobError::Rejected(reason)),
-            Some(ScriptedResponse::NotPermitted(reason)) => return Err(CreateJobError::NotPermitted(reason)),
+            Some(ScriptedResponse::NotYetPossible(reason)) => return Err(CreateJobError::NotYetPossible(reason)),
             Some(ScriptedResponse::Lost) | None => {}
         }
         if self.jobs.lock().contains_key(&name) {

@@ -131,7 +131,7 @@ async fn request_refused_while_it_is_released_is_parked() {
 }
 
 /// Every released request is refused, and parked again, before its release is recorded: no more
-/// requests than asked for are released.
+/// requests are released than `count` says.
 #[tokio::test]
 async fn fast_starts_do_not_release_more_requests() {
     const RELEASED: usize = 2;
@@ -162,7 +162,7 @@ async fn refusal_is_recorded_and_reported() {
 async fn missing_permission_is_reported_after_ten_minutes() {
     let reason = "not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/neo";
     let starter = create_starter();
-    starter.jobs.responses.set(vec![ScriptedResponse::NotPermitted(reason.to_owned()); MIN_REFUSALS as usize]);
+    starter.jobs.responses.set(vec![ScriptedResponse::NotYetPossible(reason.to_owned()); MIN_REFUSALS as usize]);
     for _ in 1..MIN_REFUSALS {
         let failure = starter.handle_event(request_event("a.tar.gz")).await.unwrap_err();
         assert!(matches!(failure, Failure::Deferred { .. }), "no delivery is used up: {failure:?}");
@@ -178,7 +178,7 @@ async fn missing_permission_is_reported_after_ten_minutes() {
 #[tokio::test]
 async fn permission_given_meanwhile_starts_the_job() {
     let starter = create_starter();
-    starter.jobs.responses.push(ScriptedResponse::NotPermitted("Could not assume role".to_owned()));
+    starter.jobs.responses.push(ScriptedResponse::NotYetPossible("Could not assume role".to_owned()));
     starter.handle_event(request_event("a.tar.gz")).await.unwrap_err();
     starter.handle_event(request_event("a.tar.gz")).await.unwrap();
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
@@ -317,7 +317,7 @@ async fn refusal_after_a_lost_response_waits_for_the_job() {
 async fn earlier_refusals_are_no_looks_for_the_job() {
     let rejected = || ScriptedResponse::Rejected("no such role".to_owned());
     let Event::Compilation(planned) = request_event("a.tar.gz") else { panic!() };
-    let refusals = [ScriptedResponse::Throttled, ScriptedResponse::NotPermitted("Could not assume role".to_owned())];
+    let refusals = [ScriptedResponse::Throttled, ScriptedResponse::NotYetPossible("Could not assume role".to_owned())];
     for (refusal, was_lost_before) in refusals.iter().flat_map(|refusal| [(refusal, false), (refusal, true)]) {
         let starter = create_starter();
         starter.jobs.lag.set(2 - u32::from(was_lost_before));
@@ -497,8 +497,8 @@ async fn approval_that_is_not_shown_yet_is_waited_for() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
-/// Deliveries that waited for the approval made no call: they are no looks for the job that a later
-/// call creates, and whose response is lost.
+/// Deliveries that waited for the approval made no call: they do not count as looks for the job that
+/// a later call creates, and whose response is lost.
 #[tokio::test]
 async fn waits_for_the_approval_are_no_looks_for_the_job() {
     let starter = create_starter();
