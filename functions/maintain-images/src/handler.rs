@@ -225,13 +225,16 @@ fn is_unreadable(item: &PlanItem<ImageAction>) -> bool {
 fn find_unsettled(applied: &[Reconciled<ImageAction>], known: &BTreeMap<String, UpdateHistory>) -> Option<String> {
     let requests_update =
         |item: &PlanItem<_>| item.actions.iter().any(|action| matches!(action, ImageAction::Update(_)));
-    let is_unsettled = |Reconciled { item, outcome }: &&Reconciled<ImageAction>| match outcome {
-        ApplyOutcome::Deferred(_) => true,
-        ApplyOutcome::Planned | ApplyOutcome::Applied => {
-            !requests_update(item) && known.get(&item.name).is_some_and(UpdateHistory::is_unanswered)
+    let is_unsettled = |done: &&Reconciled<ImageAction>| {
+        let item = &done.item;
+        match done.outcome {
+            _ if done.is_deferred() => true,
+            ApplyOutcome::Planned | ApplyOutcome::Applied => {
+                !requests_update(item) && known.get(&item.name).is_some_and(UpdateHistory::is_unanswered)
+            }
+            ApplyOutcome::Failed(_) => is_unreadable(item),
+            ApplyOutcome::Unchanged | ApplyOutcome::Deferred(_) => false,
         }
-        ApplyOutcome::Failed(_) => is_unreadable(item),
-        ApplyOutcome::Unchanged => false,
     };
     applied.iter().find(is_unsettled).map(|done| done.item.name.clone())
 }

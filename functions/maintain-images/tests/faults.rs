@@ -100,7 +100,7 @@ async fn failed_update_is_reported_once_and_tried_three_times() {
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn failure_of_one_image_keeps_no_other_from_its_update() {
     let config = "  - { name: unknown }\n  - { name: other, display_name: New }\n  - { name: base, display_name: New }";
@@ -122,6 +122,32 @@ async fn failure_of_one_image_keeps_no_other_from_its_update() {
     let types = account.published_types();
     assert_eq!(types.iter().filter(|kind| **kind == "image.updated").count(), 2, "{types:?}");
     assert_eq!(types.iter().filter(|kind| **kind == "image.update_failed").count(), 1, "{types:?}");
+}
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed, nor the other calls for the same one.
+#[tokio::test]
+async fn calls_for_one_image_fail_independently() {
+    for (refused, throttled) in [("AddTags", "UpdateImage"), ("UpdateImage", "AddTags")] {
+        let account = ImageAccount::new("  - { name: base, display_name: New, tags: { owner: ml } }").await;
+        account.emulator.add_fault(ScriptedFault::answer_with_error(refused, 1, "AccessDeniedException", "no"));
+        account.emulator.add_fault(ScriptedFault::answer_with_error(throttled, 1, "ThrottlingException", "slow"));
+        let waits = account.deliver_config_event().await;
+        assert!(matches!(waits, Err(Failure::Deferred { .. })), "{throttled} is repeated soon: {waits:?}");
+        assert_eq!(account.published_types(), ["image.update_failed"], "{refused}: reported at once");
+        let summary = account.maintainer.handle_schedule().await.unwrap();
+        assert_eq!(account.requests_of(&[throttled]).len(), 2, "{summary}");
+    }
+}
+
+/// A run counts an image as failed if SageMaker refuses a call for it, even if another one waits.
+#[tokio::test]
+async fn refused_image_counts_as_failed_beside_a_throttled_call() {
+    let account = ImageAccount::new("  - { name: base, display_name: New, tags: { owner: ml } }").await;
+    account.emulator.add_fault(ScriptedFault::answer_with_error("UpdateImage", 1, "AccessDeniedException", "no"));
+    account.emulator.add_fault(ScriptedFault::answer_with_error("AddTags", 1, "ThrottlingException", "slow"));
+    let summary = account.maintainer.handle_schedule().await.unwrap();
+    assert_eq!((&summary["failed"], &summary["later"]), (&1.into(), &0.into()), "{summary}");
 }
 
 #[tokio::test]
@@ -217,7 +243,7 @@ async fn earlier_failure_does_not_judge_the_new_update() {
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn hanging_image_does_not_keep_the_others_waiting() {
     let config = "  - { name: base, display_name: New }\n  - { name: other, display_name: New }";

@@ -7,8 +7,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use common::{AppAccount, PERIOD, current_time};
 use jiff::SignedDuration;
-use maintenance::partner_app::{PartnerAppAction, SettingsUpdate};
-use sagemaker::partner_apps;
+use maintenance::{
+    partner_app::{PartnerAppAction, SettingsUpdate, VersionUpgrade},
+    window::MaintenanceWindow,
+};
+use sagemaker::partner_apps::{self, PartnerApps};
 use sagemaker_emulator::{DropTiming, ScriptedFault};
 use serde_json::json;
 use worker::CallErrorKind;
@@ -87,6 +90,55 @@ async fn settings_without_any_answer_fail_after_three_calls() {
     account.run_days(7).await;
     assert_eq!(account.tier().await, "large", "it is tried again in the next window");
     assert_eq!(results(&account), ["partner_app.blocked", "partner_app.config_updated"]);
+}
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed, nor the other calls for the same one.
+#[tokio::test]
+async fn calls_for_one_app_fail_independently() {
+    let config = TIER.replace("tier: large", "tags: { owner: ml }, tier: large");
+    let faults = [("AddTags", "UpdatePartnerApp"), ("UpdatePartnerApp", "AddTags")];
+    for (refused, throttled) in faults {
+        let account = create_account(&config).await;
+        account.set_time(current_time() + SignedDuration::from_mins(60));
+        account.emulator.add_fault(ScriptedFault::answer_with_error(refused, 1, "AccessDeniedException", "no"));
+        account.emulator.add_fault(ScriptedFault::answer_with_error(throttled, 1, "ThrottlingException", "slow"));
+        let summary = account.maintainer.handle_schedule().await.unwrap();
+        assert_eq!((&summary["failed"], &summary["later"]), (&json!(1), &json!(0)), "{refused}");
+        assert_eq!(results(&account), [BLOCKED], "{refused}: reported at once");
+        account.set_time(current_time() + PERIOD);
+        account.maintainer.handle_schedule().await.unwrap();
+        let repeated = account.requests_of(&[throttled]);
+        assert_eq!(repeated.len(), 2, "{throttled}: repeated by the next run");
+    }
+}
+
+/// SageMaker refuses an upgrade, and does not respond when it is asked which version it offers.
+#[tokio::test]
+async fn refused_upgrade_is_reported_without_the_offer() {
+    let account = create_account(UPGRADE).await;
+    let arn = account.client.list_partner_apps().send().await.unwrap().summaries()[0].arn().unwrap().to_owned();
+    let upgrade = VersionUpgrade {
+        arn,
+        from: "1.3".to_owned(),
+        to: "1.4".to_owned(),
+        client_token: "token".to_owned(),
+        release_notes: Vec::new(),
+        window: MaintenanceWindow { start: "MON:01:00".parse().unwrap(), minutes: 60 },
+        until: current_time() + SignedDuration::from_hours(1),
+        attempt: 1,
+        forced: None,
+        modified_at: None,
+    };
+    account.emulator.add_fault(ScriptedFault::answer_with_error("UpdatePartnerApp", 1, "ValidationException", "no"));
+    account.emulator.add_fault(ScriptedFault::answer_with_error(
+        "DescribePartnerApp",
+        9,
+        "ThrottlingException",
+        "slow",
+    ));
+    let error = account.maintainer.apps.upgrade_app(&upgrade).await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Invalid, "{error}");
 }
 
 /// Tags that SageMaker refuses do not keep an app from being upgraded in its window.
@@ -243,7 +295,7 @@ async fn upgrade_to_a_patch_version_succeeds_and_counts() {
 /// A notice that is refused for good does not keep the apps from being maintained.
 ///
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn unpublished_notice_keeps_no_app_from_its_update() {
     let config = "partner_apps: [ { app: unknown }, { app: fiddler, window: { start: MON:01:00 }, tier: large } ]";
@@ -261,7 +313,7 @@ async fn unpublished_notice_keeps_no_app_from_its_update() {
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn hanging_app_does_not_keep_the_others_waiting() {
     let config = "partner_apps:

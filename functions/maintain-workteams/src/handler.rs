@@ -1,6 +1,6 @@
 //! Reconciles work teams with the configuration.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use automation::{
     ConfigSource,
@@ -12,7 +12,10 @@ use automation::{
 use ledger::{Ledger, LedgerTable, RequestAnswer, UpdatedKind};
 use maintenance::{
     ApplyOutcome, PlanItem, Reconciled, ResourcePlan, UpdateHistory,
-    workteam::{UNREADABLE, UPDATE_FAILED, Workteam, WorkteamAction, hold_requests, plan_workteams},
+    workteam::{
+        UNREADABLE, UPDATE_FAILED, Workteam, WorkteamAction, WorkteamHistories, WorkteamPart, hold_requests,
+        plan_workteams,
+    },
 };
 use notifications::{Channel, Notification, notifier::Notifier};
 use sagemaker::workteams::{Workteams, read_teams};
@@ -53,8 +56,6 @@ struct TeamResult {
     /// A team for which a later run has to do more soon.
     unsettled: Option<String>,
 }
-
-type TeamHistories = BTreeMap<String, UpdateHistory>;
 
 impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O, W, T, N> {
     /// Handles the schedule; returns how many teams had each outcome.
@@ -101,38 +102,58 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
             self.publish_difference(done, &known, &run).await;
         }
         let is_unsettled = |done: &&Reconciled<WorkteamAction>| {
-            let is_deferred = matches!(done.outcome, ApplyOutcome::Deferred(_)) || has_problem(&done.item, UNREADABLE);
-            is_deferred || is_pending(&known, &done.item.name)
+            done.is_deferred() || has_problem(&done.item, UNREADABLE) || known.is_pending(&done.item.name)
         };
         let unsettled = reconciled.iter().find(is_unsettled).map(|done| done.item.name.clone());
         run.failures.into_result().map(|()| TeamResult { reconciled, unsettled })
     }
 
     /// Plans every team, and records the results of earlier requests.
-    async fn observe_teams(&self, run: &TeamRun<'_>) -> Result<(ResourcePlan<WorkteamAction>, TeamHistories), Failure> {
+    async fn observe_teams(
+        &self,
+        run: &TeamRun<'_>,
+    ) -> Result<(ResourcePlan<WorkteamAction>, WorkteamHistories), Failure> {
         let observed = read_teams(&self.workteams, run.declared, self.read_limit).await?;
         let plan = plan_workteams(run.declared, &observed, Some(&self.stack_topic));
         let names: Vec<_> = run.declared.iter().map(|team| team.name.as_str()).collect();
-        let mut known = self.ledger.read_update_histories(UpdatedKind::Workteam, &names).await?;
+        let mut known = WorkteamHistories {
+            properties: self.ledger.read_update_histories(UpdatedKind::Workteam, &names).await?,
+            tags: self.ledger.read_update_histories(UpdatedKind::WorkteamTags, &names).await?,
+        };
         // Nothing is known about a team that could not be read.
         for (team, item) in run.declared.iter().zip(&plan.items).filter(|(_, item)| !has_problem(item, UNREADABLE)) {
-            let before = known.get(&team.name).cloned().unwrap_or_default();
-            let (topic, config, now) = (Some(self.stack_topic.as_str()), run.config.version(), (self.clock)());
-            let (after, settled) = team.record_observation(&before, item, topic, config, now);
-            let requested_at = before.pending.as_ref().map_or(now, |pending| pending.requested_at);
-            let notification =
-                settled.and_then(|settled| Notification::workteam_settled(&team.name, &settled, requested_at, now));
-            if self.publish_and_record(&team.name, notification, &before, &after, run).await {
-                known.insert(team.name.clone(), after);
+            for part in [WorkteamPart::Properties, WorkteamPart::Tags] {
+                self.observe_part(part, team, item, &mut known, run).await;
             }
         }
         Ok((plan, known))
+    }
+
+    /// Records the result of an earlier request for a part of a team.
+    async fn observe_part(
+        &self,
+        part: WorkteamPart,
+        team: &Workteam,
+        item: &PlanItem<WorkteamAction>,
+        known: &mut WorkteamHistories,
+        run: &TeamRun<'_>,
+    ) {
+        let before = known.find_history(part, &team.name);
+        let (topic, config, now) = (Some(self.stack_topic.as_str()), run.config.version(), (self.clock)());
+        let (after, settled) = team.record_observation(part, &before, item, topic, config, now);
+        let requested_at = before.pending.as_ref().map_or(now, |pending| pending.requested_at);
+        let notification =
+            settled.and_then(|settled| Notification::workteam_settled(&team.name, &settled, requested_at, now));
+        if self.publish_and_record(row_kind(part), &team.name, notification, &before, &after, run).await {
+            known.insert_history(part, &team.name, after);
+        }
     }
 
     /// Publishes a result before recording it: if the function crashes in between, the notification
     /// is republished with the same id. Returns whether the history is recorded.
     async fn publish_and_record(
         &self,
+        kind: UpdatedKind,
         team: &str,
         notification: Option<Notification>,
         before: &UpdateHistory,
@@ -144,7 +165,7 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
         {
             return false;
         }
-        let recorded = self.ledger.record_update_history(UpdatedKind::Workteam, team, before, after).await;
+        let recorded = self.ledger.record_update_history(kind, team, before, after).await;
         run.failures.record_result(team, recorded.map_err(Failure::from)).is_some()
     }
 
@@ -152,22 +173,21 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
     async fn request_action(
         &self,
         action: WorkteamAction,
-        known: &TeamHistories,
+        known: &WorkteamHistories,
         run: &TeamRun<'_>,
     ) -> Result<(), CallError> {
-        let (call, now) = (action.call().clone(), (self.clock)());
-        let read = known.get(&call.name).cloned().unwrap_or_default();
+        let (call, kind, now) = (action.call().clone(), row_kind(action.part()), (self.clock)());
+        let read = known.find_history(action.part(), &call.name);
         let requested = read.with_request(&call.digest, &call.changes, None, now);
         let request = Box::pin(self.apply_action(action));
-        let answer =
-            self.ledger.request_resource_update(UpdatedKind::Workteam, &call.name, &read, requested, request).await?;
+        let answer = self.ledger.request_resource_update(kind, &call.name, &read, requested, request).await?;
         let RequestAnswer::Refused { requested, error } = answer else { return Ok(()) };
         let (after, settled) =
             requested.record_failure(&self.explain_refusal(&call.name, &error, run), run.config.version(), now);
         let requested_at = requested.pending.as_ref().map_or(now, |pending| pending.requested_at);
         let notification =
             settled.and_then(|settled| Notification::workteam_settled(&call.name, &settled, requested_at, now));
-        self.publish_and_record(&call.name, notification, &requested, &after, run).await;
+        self.publish_and_record(kind, &call.name, notification, &requested, &after, run).await;
         Err(error)
     }
 
@@ -192,7 +212,7 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
     async fn apply_action(&self, action: WorkteamAction) -> Result<(), CallError> {
         let created = match &action {
             WorkteamAction::Create(call) => Some(call.name.clone()),
-            WorkteamAction::Update(_) => None,
+            WorkteamAction::Update(_) | WorkteamAction::AddTags(_) => None,
         };
         match (self.workteams.apply_action(action).await, created) {
             (Err(mut error), Some(name)) if error.kind == CallErrorKind::Conflict => {
@@ -208,9 +228,14 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
 
     /// Notifies about a team that differs and is not updated. The results of updates are published
     /// when they are observed.
-    async fn publish_difference(&self, done: &Reconciled<WorkteamAction>, known: &TeamHistories, run: &TeamRun<'_>) {
+    async fn publish_difference(
+        &self,
+        done: &Reconciled<WorkteamAction>,
+        known: &WorkteamHistories,
+        run: &TeamRun<'_>,
+    ) {
         let is_reported = match &done.outcome {
-            ApplyOutcome::Planned => !is_pending(known, &done.item.name),
+            ApplyOutcome::Planned => !known.is_pending(&done.item.name),
             ApplyOutcome::Failed(_) => {
                 let problem = done.item.problem.as_ref();
                 problem.is_some_and(|problem| !NOT_NOTIFIED.contains(&problem.code.as_ref()))
@@ -230,8 +255,11 @@ fn has_problem(item: &PlanItem<WorkteamAction>, code: &str) -> bool {
     item.problem.as_ref().is_some_and(|problem| problem.code == code)
 }
 
-fn is_pending(known: &TeamHistories, team: &str) -> bool {
-    known.get(team).is_some_and(|history| history.pending.is_some())
+fn row_kind(part: WorkteamPart) -> UpdatedKind {
+    match part {
+        WorkteamPart::Properties => UpdatedKind::Workteam,
+        WorkteamPart::Tags => UpdatedKind::WorkteamTags,
+    }
 }
 
 #[cfg(test)]

@@ -34,21 +34,23 @@ where
     let started = Instant::now();
     let mut reconciled = Vec::with_capacity(plan.items.len());
     for item in plan.items {
-        let outcome = match &item.problem {
-            Some(problem) => ApplyOutcome::Failed(problem.problem.clone()),
-            None if item.actions.is_empty() && item.changes.is_empty() => ApplyOutcome::Unchanged,
-            None if item.actions.is_empty() => ApplyOutcome::Planned,
+        let (outcome, waiting) = match &item.problem {
+            Some(problem) => (ApplyOutcome::Failed(problem.problem.clone()), None),
+            None if item.actions.is_empty() && item.changes.is_empty() => (ApplyOutcome::Unchanged, None),
+            None if item.actions.is_empty() => (ApplyOutcome::Planned, None),
             None if started.elapsed() >= time_limit => {
-                ApplyOutcome::Deferred("the calls for other resources took too long".to_owned())
+                (ApplyOutcome::Deferred("the calls for other resources took too long".to_owned()), None)
             }
             None => execute_actions(&item.actions, &execute).await,
         };
-        reconciled.push(Reconciled { item, outcome });
+        reconciled.push(Reconciled { item, outcome, waiting });
     }
     reconciled
 }
 
-async fn execute_actions<A, F>(actions: &[A], execute: &impl Fn(A) -> F) -> ApplyOutcome
+/// Makes the calls for an item. Returns their outcome, and [`Reconciled::waiting`]: what SageMaker
+/// refuses is an outcome even if another call has to wait.
+async fn execute_actions<A, F>(actions: &[A], execute: &impl Fn(A) -> F) -> (ApplyOutcome, Option<String>)
 where
     A: Clone,
     F: Future<Output = Result<(), CallError>>,
@@ -61,9 +63,9 @@ where
         }
     }
     match (deferred, failed) {
-        (Some(reason), _) => ApplyOutcome::Deferred(reason),
-        (None, Some(reason)) => ApplyOutcome::Failed(reason),
-        (None, None) => ApplyOutcome::Applied,
+        (waiting, Some(reason)) => (ApplyOutcome::Failed(reason), waiting),
+        (Some(reason), None) => (ApplyOutcome::Deferred(reason), None),
+        (None, None) => (ApplyOutcome::Applied, None),
     }
 }
 
@@ -140,7 +142,7 @@ fn count_outcome<A>(reconciled: &[Reconciled<A>], name: &str) -> usize {
 
 /// Logs and counts the outcome of each item. `kind` is the resource type, such as `work team`.
 pub fn report_outcomes<A>(kind: &str, reconciled: &[Reconciled<A>], now: Timestamp) {
-    for Reconciled { item, outcome } in reconciled {
+    for Reconciled { item, outcome, waiting } in reconciled {
         let (name, reason) = (item.name.as_str(), outcome.reason());
         match outcome {
             ApplyOutcome::Unchanged => info!(kind, name, "Resource is up to date"),
@@ -154,6 +156,9 @@ pub fn report_outcomes<A>(kind: &str, reconciled: &[Reconciled<A>], now: Timesta
                 );
             }
             ApplyOutcome::Deferred(_) => warn!(kind, name, reason, "Resource not updated yet; the next run retries"),
+            ApplyOutcome::Failed(_) if waiting.is_some() => {
+                error!(kind, name, reason, waiting, "Resource could not be updated; the next run repeats another call");
+            }
             ApplyOutcome::Failed(_) => error!(kind, name, reason, "Resource could not be updated"),
         }
     }
@@ -257,7 +262,7 @@ mod tests {
                 ("silent", ApplyOutcome::Deferred(reason("Update: unanswered"))),
                 ("young", ApplyOutcome::Deferred(reason("Update: Could not assume role x"))),
                 ("wrong", ApplyOutcome::Failed(reason("Update: invalid"))),
-                ("partly", ApplyOutcome::Deferred(reason("Update: throttled"))),
+                ("partly", ApplyOutcome::Failed(reason("Update: invalid"))),
                 ("problem", ApplyOutcome::Failed(reason("it is owned by a vendor"))),
                 ("last", ApplyOutcome::Applied),
             ]
@@ -269,7 +274,9 @@ mod tests {
                 "throttled", "third"
             ]
         );
-        let counts = json!({ "unchanged": 1, "planned": 1, "applied": 2, "later": 5, "failed": 2 });
+        let waiting: Vec<_> = reconciled.iter().filter_map(|done| done.waiting.as_deref()).collect();
+        assert_eq!(waiting, ["Update: throttled"], "of the item of which another call was refused");
+        let counts = json!({ "unchanged": 1, "planned": 1, "applied": 2, "later": 4, "failed": 3 });
         assert_eq!(summarize_outcomes(&reconciled), counts);
         assert_eq!(
             serde_json::to_value(&reconciled[3]).unwrap(),

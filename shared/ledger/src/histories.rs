@@ -41,7 +41,10 @@ impl History for UpdateHistory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdatedKind {
     Image,
+    /// A work team without its tags.
     Workteam,
+    /// The tags of a work team.
+    WorkteamTags,
 }
 
 impl UpdatedKind {
@@ -49,6 +52,7 @@ impl UpdatedKind {
         match self {
             Self::Image => format!("image#{name}"),
             Self::Workteam => format!("workteam#{name}"),
+            Self::WorkteamTags => format!("workteam-tags#{name}"),
         }
     }
 }

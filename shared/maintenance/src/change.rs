@@ -48,6 +48,11 @@ pub(crate) fn tag_changes(missing: &BTreeMap<String, String>, observed: &BTreeMa
     missing.iter().map(change).collect()
 }
 
+/// Whether the change is one of [`tag_changes`].
+pub(crate) fn is_tag_change(change: &Change) -> bool {
+    change.field.starts_with("tags.")
+}
+
 /// The problem of a resource to which SageMaker refused to add tags.
 pub fn tags_refused_problem(name: &str, reason: &str) -> Problem {
     Problem::new(

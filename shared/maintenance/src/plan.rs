@@ -88,6 +88,20 @@ pub struct Reconciled<A> {
     pub item: PlanItem<A>,
     #[serde(flatten)]
     pub outcome: ApplyOutcome,
+    /// Why a later run makes another of its calls again, if one of them failed for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
+}
+
+impl<A> Reconciled<A> {
+    pub fn new(item: PlanItem<A>, outcome: ApplyOutcome) -> Self {
+        Self { item, outcome, waiting: None }
+    }
+
+    /// Whether the next run makes a call again.
+    pub fn is_deferred(&self) -> bool {
+        self.waiting.is_some() || matches!(self.outcome, ApplyOutcome::Deferred(_))
+    }
 }
 
 /// The result of applying a plan item.
@@ -105,7 +119,7 @@ pub enum ApplyOutcome {
     /// The next run tries again.
     #[serde(rename = "later")]
     Deferred(String),
-    /// The resource could not be updated.
+    /// The resource, or a part of it, could not be updated.
     Failed(String),
 }
 
@@ -163,7 +177,7 @@ mod tests {
                 expected[field] = value.clone();
             }
             let item = PlanItem { actions: vec!["update"], ..PlanItem::unchanged("a") };
-            assert_eq!(serde_json::to_value(Reconciled { item, outcome }).unwrap(), expected);
+            assert_eq!(serde_json::to_value(Reconciled::new(item, outcome)).unwrap(), expected);
         }
     }
 }

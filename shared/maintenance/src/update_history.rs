@@ -192,8 +192,8 @@ impl UpdateHistory {
     }
 
     /// Explains in a plan why the declared properties are not requested now: as a problem, or as a
-    /// note if the item has other actions, which are made regardless. Returns false if they are
-    /// requested now.
+    /// note if the item has another problem, or other actions, which are made regardless. Returns
+    /// false if they are requested now.
     pub(crate) fn explain_hold<A>(
         &self,
         item: &mut PlanItem<A>,
@@ -211,7 +211,7 @@ impl UpdateHistory {
                 let reason = self.find_failure(digest).map_or("unknown", |failed| failed.reason.as_str());
                 let problem = format!("the update of {} failed: {reason}", item.name);
                 let problem = Problem::new(code, problem, next.describe_retry());
-                if item.actions.is_empty() {
+                if item.actions.is_empty() && item.problem.is_none() {
                     item.problem = Some(problem);
                 } else {
                     item.notes.push(format!("{}; {}", problem.problem, problem.remedy));

@@ -14,7 +14,10 @@ use serde::Serialize;
 
 pub use labeling::{LabelingJob, LabelingJobDescription, LabelingJobState, LabelingJobStatus, TeamMessage};
 pub use member_group::MemberGroup;
-pub use plan::{UNREADABLE, UPDATE_FAILED, WorkteamAction, WorkteamCall, hold_requests, plan_workteams};
+pub use plan::{
+    UNREADABLE, UPDATE_FAILED, WorkteamAction, WorkteamCall, WorkteamHistories, WorkteamPart, hold_requests,
+    plan_workteams,
+};
 pub(crate) use read::read_workteams;
 pub use topic::{TopicArn, TopicArnError};
 

@@ -306,10 +306,9 @@ fn a_problem_is_announced_again_for_a_new_configuration() {
 #[test]
 fn a_run_that_calls_or_defers_is_followed_by_the_next_one() {
     let declared = parse_apps(AUTO);
-    let unchanged = [Reconciled { item: PlanItem::unchanged("prod"), outcome: ApplyOutcome::Unchanged }];
-    let deferred =
-        [Reconciled { item: PlanItem::unchanged("prod"), outcome: ApplyOutcome::Deferred("throttled".to_owned()) }];
-    let failed = [Reconciled { item: PlanItem::unchanged("prod"), outcome: ApplyOutcome::Failed("denied".to_owned()) }];
+    let unchanged = [Reconciled::new(PlanItem::unchanged("prod"), ApplyOutcome::Unchanged)];
+    let deferred = [Reconciled::new(PlanItem::unchanged("prod"), ApplyOutcome::Deferred("throttled".to_owned()))];
+    let failed = [Reconciled::new(PlanItem::unchanged("prod"), ApplyOutcome::Failed("denied".to_owned()))];
     let idle_until = |app: ObservedApp, now: &str, applied: &[Reconciled<_>]| {
         let observed = described([app]);
         review_apps(&declared, &observed, &BTreeMap::new(), None, at(now)).idle_until(applied)

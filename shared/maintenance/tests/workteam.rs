@@ -8,12 +8,13 @@ use maintenance::{
     DeclaredResources, ResourcePlan, SettledUpdate, UpdateHistory,
     workteam::{
         DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, UnreadTags, WorkerAccess, Workteam,
-        WorkteamAction, WorkteamCall, hold_requests, plan_workteams,
+        WorkteamAction, WorkteamCall, WorkteamHistories, WorkteamPart, hold_requests, plan_workteams,
     },
 };
 use model_archive::Problem;
 use proptest::prelude::*;
 
+const PROPERTIES: WorkteamPart = WorkteamPart::Properties;
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:stack-workteams";
 
 fn read(teams: &str) -> Result<Vec<Workteam>, String> {
@@ -81,7 +82,7 @@ fn update_is_complete_once_its_own_values_show() {
     let before = plan(observed("a", &[oidc("x")]));
     let [WorkteamAction::Update(call)] = &before.actions[..] else { panic!("{before:?}") };
     let requested = UpdateHistory::default().with_request(&call.digest, &before.changes, None, now);
-    let record = |item: &_| declared.record_observation(&requested, item, Some(TOPIC), Some("1"), now).1;
+    let record = |item: &_| declared.record_observation(PROPERTIES, &requested, item, Some(TOPIC), Some("1"), now).1;
     assert!(record(&before).is_none(), "the description is not shown yet");
     let shown = ObservedWorkteam { description: "New".to_owned(), ..observed("a", &[oidc("x")]) };
     let drifted = plan(ObservedWorkteam { topic: None, ..shown.clone() });
@@ -243,8 +244,8 @@ fn missing_tags_are_added_and_others_kept() {
     let plan = plan_workteams(&declared, &current, Some(TOPIC));
     let [new, other_value, complete, refused, slow] = &plan.items[..] else { panic!("five teams") };
     assert_eq!(new.actions[0].call().tags, Some(declared[0].tags.clone()));
-    let call = other_value.actions[0].call();
-    assert_eq!((call.tags.clone(), call.has_properties()), (Some(tags(&[("site", "A")])), false));
+    let [WorkteamAction::AddTags(call)] = &other_value.actions[..] else { panic!("{:?}", other_value.actions) };
+    assert_eq!(call.tags, Some(tags(&[("site", "A")])));
     assert_eq!(call.arn.as_ref(), Some(&current[0].arn));
     let [change] = &other_value.changes[..] else { panic!("{:?}", other_value.changes) };
     assert_eq!(
@@ -260,7 +261,7 @@ fn missing_tags_are_added_and_others_kept() {
 /// Applies the calls of a plan as SageMaker does.
 fn apply(plan: ResourcePlan<WorkteamAction>, teams: &mut Vec<ObservedWorkteam>) {
     for action in plan.items.into_iter().flat_map(|item| item.actions) {
-        let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
+        let call = action.call().clone();
         let WorkteamCall { name, description, members, topic, worker_access, tags, .. } = call;
         let found = teams.iter().position(|team| team.name == name);
         let index = found.unwrap_or_else(|| {
@@ -331,6 +332,32 @@ proptest! {
     }
 }
 
+/// Failures of one part do not keep back the other; what is held is explained.
+#[test]
+fn tags_and_properties_of_a_team_are_held_apart() {
+    let now = Timestamp::UNIX_EPOCH;
+    let declared =
+        [Workteam { description: "New".to_owned(), tags: tags(&[("owner", "ml")]), ..team("a", &[oidc("a")]) }];
+    let plan = || plan_workteams(&declared, &[observed("a", &[oidc("a")])], Some(TOPIC));
+    let [tagging, update] = &plan().items[0].actions[..] else { panic!("{:?}", plan()) };
+    let refuse = |action: &WorkteamAction, histories: &mut WorkteamHistories| {
+        let call = action.call();
+        let requested = UpdateHistory::default().with_request(&call.digest, &call.changes, None, now);
+        histories.insert_history(action.part(), "a", requested.record_failure("refused", Some("1"), now).0);
+    };
+    for (refused, made) in [(tagging, update), (update, tagging)] {
+        let mut histories = WorkteamHistories::default();
+        refuse(refused, &mut histories);
+        let held = hold_requests(plan(), &histories, now).items.remove(0);
+        assert_eq!((held.actions, held.problem), (vec![made.clone()], None));
+        assert!(held.notes[0].contains("the update of a failed: refused"), "{:?}", held.notes);
+        refuse(made, &mut histories);
+        let held = hold_requests(plan(), &histories, now).items.remove(0);
+        assert_eq!((held.actions, held.notes.len()), (Vec::new(), 1));
+        assert_eq!(held.problem.unwrap().code, "workteam-update-failed");
+    }
+}
+
 /// The update of a team failed three times, and someone made it by hand: what differs later is
 /// requested again.
 #[test]
@@ -348,8 +375,11 @@ fn failures_before_a_fix_by_hand_do_not_count() {
     for (is_fixed, expected) in [(false, 0), (true, 1)] {
         let fixed = plan_workteams(&declared, &[observed("a", &[oidc("a"), oidc("b")])], Some(TOPIC));
         let shown = if is_fixed { fixed } else { drifted() };
-        let history = declared[0].record_observation(&failed, &shown.items[0], Some(TOPIC), Some("1"), later).0;
-        let plan = hold_requests(drifted(), &BTreeMap::from([("a".to_owned(), history)]), later);
+        let history =
+            declared[0].record_observation(PROPERTIES, &failed, &shown.items[0], Some(TOPIC), Some("1"), later).0;
+        let mut histories = WorkteamHistories::default();
+        histories.insert_history(PROPERTIES, "a", history);
+        let plan = hold_requests(drifted(), &histories, later);
         assert_eq!(plan.items[0].actions.len(), expected, "fixed by hand: {is_fixed}");
     }
 }

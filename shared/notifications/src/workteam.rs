@@ -242,7 +242,7 @@ impl Notification {
             }
         };
         // The id depends on the time of the request: it is the same if this is published again.
-        let notification = Self::workteam_reconciled(&Reconciled { item, outcome }, requested_at)?;
+        let notification = Self::workteam_reconciled(&Reconciled::new(item, outcome), requested_at)?;
         Some(Self { time, ..notification })
     }
 

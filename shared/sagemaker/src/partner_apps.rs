@@ -219,8 +219,9 @@ impl PartnerApps for SageMakerClient {
         if error.kind != CallErrorKind::Invalid {
             return Err(error);
         }
-        // SageMaker may offer another version since the plan was made: the next run plans again.
-        let observed = self.describe_app(&upgrade.arn).await?;
+        // SageMaker may offer another version since the plan was made: the next run plans again. If
+        // it does not say what it offers, the refusal is its answer.
+        let Ok(observed) = self.describe_app(&upgrade.arn).await else { return Err(error) };
         let offered = observed.available_upgrade.map(|available| available.version.to_string());
         if offered.as_ref() == Some(&upgrade.to) {
             return Err(error);

@@ -81,16 +81,22 @@ async fn applied_teams_are_observed_and_not_sent_again() {
 }
 
 #[tokio::test]
-async fn refused_tags_do_not_keep_back_the_properties() {
+async fn tags_and_properties_are_changed_by_separate_calls() {
     let (emulator, sagemaker) = start_emulator().await;
     apply_document(&sagemaker, TEAMS).await;
     let changed = TEAMS.replace("Radiologists", "All radiologists").replace("site: A", "site: B");
     let declared = ConfigDocument::parse(&changed).unwrap().declared.workteams;
     let observed = read_teams(&sagemaker, &declared, READ_LIMIT).await.unwrap();
-    let update = plan_workteams(&declared, &observed, Some(TOPIC)).items.remove(0).actions.remove(0);
+    let [tagging, update] = &plan_workteams(&declared, &observed, Some(TOPIC)).items[0].actions[..] else {
+        panic!("two calls")
+    };
     emulator.add_fault(ScriptedFault::answer_with_error("AddTags", 1, "AccessDeniedException", "no"));
-    assert_eq!(sagemaker.apply_action(update).await.unwrap_err().kind, CallErrorKind::Denied);
-    assert_eq!(find_team(&sagemaker, "radiology").await.description, "All radiologists");
+    assert_eq!(sagemaker.apply_action(tagging.clone()).await.unwrap_err().kind, CallErrorKind::Denied);
+    sagemaker.apply_action(update.clone()).await.unwrap();
+    let team = find_team(&sagemaker, "radiology").await;
+    assert_eq!(team.description, "All radiologists");
+    sagemaker.apply_action(tagging.clone()).await.unwrap();
+    assert_eq!(sagemaker.list_tags(&team.arn).await.unwrap()["site"], "B");
 }
 
 #[tokio::test]

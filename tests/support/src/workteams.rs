@@ -45,7 +45,8 @@ pub struct MemoryWorkteams {
     pub calls: Shared<Vec<WorkteamAction>>,
     /// The errors of the next read operations, the last one first.
     pub failures: Shared<Vec<CallErrorKind>>,
-    /// The errors of the next actions for a team, by its name; the last one first.
+    /// The errors of the next actions for a team, by its name, or its ARN if the action adds tags;
+    /// the last one first.
     pub refused: Shared<Vec<(String, CallErrorKind)>>,
     /// How many of the next actions get no response and have no effect.
     pub lost: Shared<usize>,
@@ -84,8 +85,11 @@ impl Workteams for MemoryWorkteams {
 
     async fn apply_action(&self, action: WorkteamAction) -> Result<(), CallError> {
         self.calls.lock().push(action.clone());
-        let (WorkteamAction::Create(call) | WorkteamAction::Update(call)) = action;
-        let rejection = self.refused.lock().pop_if(|(name, _)| *name == call.name);
+        let (resource, call) = match action {
+            WorkteamAction::Create(call) | WorkteamAction::Update(call) => (call.name.clone(), call),
+            WorkteamAction::AddTags(call) => (call.arn.clone().unwrap_or_default(), call),
+        };
+        let rejection = self.refused.lock().pop_if(|(name, _)| *name == resource);
         if let Some((name, kind)) = rejection {
             return Err(CallError::new("CreateWorkteam", kind, format!("SageMaker rejects {name}")));
         }

@@ -84,7 +84,7 @@ fn judge_outcomes<A>(reconciled: &[Reconciled<A>]) -> Verdict {
 }
 
 fn print_outcomes<A>(reconciled: &[Reconciled<A>], out: &mut CliOutput) -> Result<(), CliError> {
-    for Reconciled { item, outcome } in reconciled {
+    for Reconciled { item, outcome, waiting } in reconciled {
         let (style, label) = match outcome {
             // Shown in the plan.
             ApplyOutcome::Unchanged | ApplyOutcome::Planned => continue,
@@ -94,6 +94,9 @@ fn print_outcomes<A>(reconciled: &[Reconciled<A>], out: &mut CliOutput) -> Resul
         };
         let reason = outcome.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
         out.print_line(format_args!("{style}{label}{style:#}  {}{reason}", item.name))?;
+        if let Some(reason) = waiting {
+            out.print_line(format_args!("{WARNING}waiting{WARNING:#}  {}: {reason}", item.name))?;
+        }
     }
     Ok(())
 }
@@ -118,8 +121,7 @@ mod tests {
     #[test]
     fn outcomes_decide_the_exit_status() {
         let judge = |outcomes: &[ApplyOutcome]| {
-            let done =
-                |outcome: &ApplyOutcome| Reconciled { item: PlanItem::<()>::unchanged("a"), outcome: outcome.clone() };
+            let done = |outcome: &ApplyOutcome| Reconciled::new(PlanItem::<()>::unchanged("a"), outcome.clone());
             judge_outcomes(&outcomes.iter().map(done).collect::<Vec<_>>())
         };
         let (waiting, failed) = (ApplyOutcome::Deferred("busy".to_owned()), ApplyOutcome::Failed("refused".to_owned()));

@@ -18,7 +18,7 @@ const TEXTS: ResourceTexts<WorkteamAction> = ResourceTexts {
     plural: "work teams",
     describe_action: |action| match action {
         WorkteamAction::Create(_) => "to be created",
-        WorkteamAction::Update(_) => "to be updated",
+        WorkteamAction::Update(_) | WorkteamAction::AddTags(_) => "to be updated",
     },
     // Because of `mode: notify`.
     is_creation: |action| matches!(action, WorkteamAction::Create(_)),

@@ -113,7 +113,7 @@ async fn declared_tags_are_kept() {
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn team_whose_tags_cannot_be_read_does_not_block_the_others() {
     let tagged = TEAMS.replace("description: Radiologists,", "description: Radiologists, tags: { owner: ml },");
@@ -139,7 +139,7 @@ async fn team_whose_tags_cannot_be_read_does_not_block_the_others() {
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn failed_team_is_reported_once_and_does_not_block_the_others() {
     let maintainer = create_configured_maintainer(TEAMS);
@@ -161,6 +161,39 @@ async fn failed_team_is_reported_once_and_does_not_block_the_others() {
     advance_clock(24);
     maintainer.handle_schedule().await.unwrap();
     assert_eq!(maintainer.notifier.topic().types(), ["workteam.created", "workteam.created"]);
+}
+
+/// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
+/// does not prevent the others from being processed, nor the other calls for the same one.
+#[tokio::test]
+async fn calls_for_one_team_fail_independently() {
+    use CallErrorKind::{Denied, Throttled};
+    let changed = TEAMS.replace("description: Radiologists,", "description: All radiologists, tags: { owner: ml },");
+    for is_tagging_refused in [true, false] {
+        let objects = MemoryObjects::default();
+        put_config(&objects, "1", TEAMS);
+        let maintainer = create_maintainer(&objects);
+        maintainer.handle_schedule().await.unwrap();
+        put_config(&objects, "2", &changed);
+        let arn = maintainer.workteams.teams.read()[0].arn.clone();
+        let (tagging, update) = if is_tagging_refused { (Denied, Throttled) } else { (Throttled, Denied) };
+        // The errors are answered in reverse order; tags are added first.
+        maintainer.fail_next_call("radiology", update);
+        maintainer.fail_next_call(&arn, tagging);
+        let waits = maintainer.deliver_config_event().await;
+        assert!(matches!(&waits, Err(Failure::Deferred { .. })), "the throttled call is repeated soon: {waits:?}");
+        let types = || maintainer.notifier.topic().types()[2..].to_vec();
+        assert_eq!(types(), ["workteam.failed"], "the refusal is reported at once");
+        maintainer.deliver_config_event().await.unwrap();
+        assert_eq!(types(), ["workteam.failed", "workteam.updated"], "the refused call is not made again now");
+        let is_tagged = || maintainer.workteams.tags.read().get(&arn).is_some_and(|tags| !tags.is_empty());
+        assert_eq!(is_tagged(), !is_tagging_refused);
+        advance_clock(24);
+        maintainer.handle_schedule().await.unwrap();
+        assert_eq!(types(), ["workteam.failed", "workteam.updated", "workteam.updated"]);
+        assert_eq!(maintainer.workteams.teams.read()[0].description, "All radiologists");
+        assert!(is_tagged());
+    }
 }
 
 #[tokio::test]

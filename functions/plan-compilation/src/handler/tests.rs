@@ -848,7 +848,7 @@ async fn output_that_would_start_compilations_is_rejected() {
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn refused_package_does_not_keep_back_the_others() {
     let planner = create_planner(None);
@@ -868,7 +868,7 @@ async fn refused_package_does_not_keep_back_the_others() {
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn unpublished_problem_of_a_target_does_not_delay_others() {
     let planner = create_planner(Some(CONFIG));

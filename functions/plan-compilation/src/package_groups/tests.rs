@@ -405,7 +405,7 @@ async fn throttled_search_is_continued_by_the_next_run() {
 }
 
 /// SEMANTICS items-alone: A failure of one work team, partner app, image, model package or target
-/// does not prevent the others from being processed.
+/// does not prevent the others from being processed, nor the other calls for the same one.
 #[tokio::test]
 async fn refused_groups_do_not_keep_back_anything() {
     let names = (0..MAX_GROUPS_PER_RUN).map(|number| format!("no-{number}"));

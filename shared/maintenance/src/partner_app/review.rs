@@ -109,8 +109,7 @@ impl AppReview<'_> {
     /// Until when no run has to review the apps again. A run that called SageMaker, or had to put a
     /// call off, is followed by the next one.
     pub fn idle_until(&self, applied: &[Reconciled<PartnerAppAction>]) -> Timestamp {
-        let is_moving =
-            |item: &Reconciled<_>| matches!(item.outcome, ApplyOutcome::Applied | ApplyOutcome::Deferred(_));
+        let is_moving = |done: &Reconciled<_>| done.outcome == ApplyOutcome::Applied || done.is_deferred();
         if applied.iter().any(is_moving) { self.now } else { next_review_at(&self.views, self.now) }
     }
 

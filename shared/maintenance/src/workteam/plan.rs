@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use super::{DriftMode, MemberGroup, ObservedWorkteam, TeamNotifications, UnreadTags, WorkerAccess, Workteam};
 use crate::{
-    change::{missing_tags, tag_changes},
+    change::{is_tag_change, missing_tags, tag_changes},
     digest::hash_parts,
     plan::{Change, PlanItem, ResourcePlan},
-    update_history::{DesiredUpdate, PendingUpdate, SettledUpdate, ShownUpdate, UpdateHistory},
+    update_history::{DesiredUpdate, NextRequest, PendingUpdate, SettledUpdate, ShownUpdate, UpdateHistory},
 };
 
 /// An API call for a work team.
@@ -25,6 +25,8 @@ pub enum WorkteamAction {
     Create(WorkteamCall),
     /// `UpdateWorkteam`.
     Update(WorkteamCall),
+    /// `AddTags`, for an existing team.
+    AddTags(WorkteamCall),
 }
 
 /// Parameters of a call; one that is `None` is not sent.
@@ -42,7 +44,7 @@ pub struct WorkteamCall {
     pub topic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_access: Option<WorkerAccess>,
-    /// `AddTags` adds them to an existing team.
+    /// The tags of a new team, or those that are added to an existing one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
     /// The ARN of an existing team.
@@ -55,18 +57,67 @@ pub struct WorkteamCall {
     pub changes: Vec<Change>,
 }
 
-impl WorkteamCall {
-    /// Whether the call sets anything but tags.
-    pub fn has_properties(&self) -> bool {
-        self.description.is_some() || self.members.is_some() || self.topic.is_some() || self.worker_access.is_some()
-    }
-}
-
 impl WorkteamAction {
     pub fn call(&self) -> &WorkteamCall {
         match self {
-            Self::Create(call) | Self::Update(call) => call,
+            Self::Create(call) | Self::Update(call) | Self::AddTags(call) => call,
         }
+    }
+
+    pub fn part(&self) -> WorkteamPart {
+        match self {
+            Self::Create(_) | Self::Update(_) => WorkteamPart::Properties,
+            Self::AddTags(_) => WorkteamPart::Tags,
+        }
+    }
+}
+
+/// What one call sets of an existing team. Each part has its own history: a failure of one call
+/// does not keep back the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkteamPart {
+    /// What `UpdateWorkteam` sets, and everything of a new team.
+    Properties,
+    Tags,
+}
+
+impl WorkteamPart {
+    fn contains(self, change: &Change) -> bool {
+        is_tag_change(change) == (self == Self::Tags)
+    }
+}
+
+/// The histories of the declared teams, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkteamHistories {
+    pub properties: BTreeMap<String, UpdateHistory>,
+    pub tags: BTreeMap<String, UpdateHistory>,
+}
+
+impl WorkteamHistories {
+    pub fn part(&self, part: WorkteamPart) -> &BTreeMap<String, UpdateHistory> {
+        match part {
+            WorkteamPart::Properties => &self.properties,
+            WorkteamPart::Tags => &self.tags,
+        }
+    }
+
+    /// The history of a part of a team.
+    pub fn find_history(&self, part: WorkteamPart, team: &str) -> UpdateHistory {
+        self.part(part).get(team).cloned().unwrap_or_default()
+    }
+
+    pub fn insert_history(&mut self, part: WorkteamPart, team: &str, history: UpdateHistory) {
+        let histories = match part {
+            WorkteamPart::Properties => &mut self.properties,
+            WorkteamPart::Tags => &mut self.tags,
+        };
+        histories.insert(team.to_owned(), history);
+    }
+
+    /// Whether the result of a request for the team is not known yet.
+    pub fn is_pending(&self, team: &str) -> bool {
+        [&self.properties, &self.tags].iter().any(|part| part.get(team).is_some_and(|known| known.pending.is_some()))
     }
 }
 
@@ -88,11 +139,12 @@ impl Workteam {
         }
     }
 
-    /// Adds what the plan found to the history of the team. Returns the result of the pending
-    /// update too, once it is known and was not reported before. `config` is the version of the
-    /// configuration.
+    /// Adds what the plan found to the history of a part of the team. Returns the result of the
+    /// pending update too, once it is known and was not reported before. `config` is the version of
+    /// the configuration.
     pub fn record_observation(
         &self,
+        part: WorkteamPart,
         history: &UpdateHistory,
         item: &PlanItem<WorkteamAction>,
         stack_topic: Option<&str>,
@@ -104,7 +156,7 @@ impl Workteam {
             let differs = |change: &Change| item.changes.iter().any(|other| other.field == change.field);
             pending.digest != digest || item.problem.is_some() || pending.changes.iter().any(differs)
         };
-        let differs = || item.problem.is_some() || !item.changes.is_empty();
+        let differs = || item.problem.is_some() || item.changes.iter().any(|change| part.contains(change));
         let is_missing = history.pending.as_ref().map_or_else(differs, is_missing);
         let shown = if is_missing { ShownUpdate::Missing } else { ShownUpdate::Complete };
         history.record_observation(shown, DesiredUpdate { digest: &digest, config }, now)
@@ -112,17 +164,22 @@ impl Workteam {
 }
 
 /// Removes the calls from a plan that are not made now: the result of an earlier one is not known
-/// yet, or it failed. `histories` are by the name of the team.
+/// yet, or it failed.
 pub fn hold_requests(
     mut plan: ResourcePlan<WorkteamAction>,
-    histories: &BTreeMap<String, UpdateHistory>,
+    histories: &WorkteamHistories,
     now: Timestamp,
 ) -> ResourcePlan<WorkteamAction> {
     for item in &mut plan.items {
-        let Some(history) = histories.get(&item.name) else { continue };
-        let Some(action) = item.actions.pop() else { continue };
-        if !history.explain_hold(item, &action.call().digest, UPDATE_FAILED, now) {
-            item.actions.push(action);
+        let is_made = |action: &WorkteamAction| {
+            let history = histories.find_history(action.part(), &item.name);
+            history.next_request(&action.call().digest, now) == NextRequest::Now
+        };
+        let (made, held): (Vec<_>, Vec<_>) = std::mem::take(&mut item.actions).into_iter().partition(is_made);
+        item.actions = made;
+        for action in held {
+            let history = histories.find_history(action.part(), &item.name);
+            history.explain_hold(item, &action.call().digest, UPDATE_FAILED, now);
         }
     }
     plan
@@ -168,7 +225,6 @@ fn plan_team(
     if changes.is_empty() {
         return unchanged;
     }
-    let call = WorkteamCall { changes: changes.clone(), ..call };
     let mut item = PlanItem { changes, ..unchanged };
     let shrink_problem = current.and_then(|current| shrink_problem(team, current));
     if team.mode == DriftMode::Notify {
@@ -177,12 +233,29 @@ fn plan_team(
     } else if shrink_problem.is_some() {
         item.problem = shrink_problem;
     } else {
-        item.actions.push(match current {
-            None => WorkteamAction::Create(call),
-            Some(_) => WorkteamAction::Update(call),
-        });
+        item.actions = match current {
+            None => vec![WorkteamAction::Create(WorkteamCall { changes: item.changes.clone(), ..call })],
+            Some(_) => split_call(call, &item.changes),
+        };
     }
     item
+}
+
+/// The calls that make these changes to an existing team.
+fn split_call(call: WorkteamCall, changes: &[Change]) -> Vec<WorkteamAction> {
+    let changes_of = |part: WorkteamPart| changes.iter().filter(|change| part.contains(change)).cloned().collect();
+    let (name, digest, arn) = (call.name.clone(), call.digest.clone(), call.arn.clone());
+    let tagging = WorkteamCall {
+        name,
+        digest,
+        arn,
+        tags: call.tags.clone(),
+        changes: changes_of(WorkteamPart::Tags),
+        ..WorkteamCall::default()
+    };
+    let update = WorkteamCall { tags: None, changes: changes_of(WorkteamPart::Properties), ..call };
+    let actions = [WorkteamAction::AddTags(tagging), WorkteamAction::Update(update)];
+    actions.into_iter().filter(|action| !action.call().changes.is_empty()).collect()
 }
 
 /// Builds a call with every parameter that differs, and adds each difference to `changes`.

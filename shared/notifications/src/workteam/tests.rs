@@ -72,7 +72,7 @@ fn reconciled(
         problem,
         ..PlanItem::unchanged("radiology")
     };
-    Notification::workteam_reconciled(&Reconciled { item, outcome }, test_time()).unwrap()
+    Notification::workteam_reconciled(&Reconciled::new(item, outcome), test_time()).unwrap()
 }
 
 fn sample_notifications() -> Vec<Notification> {
@@ -204,7 +204,7 @@ fn hostile_messages_forge_neither_lines_nor_mentions() {
     };
     let actions = vec![WorkteamAction::Update(WorkteamCall::default())];
     let item = PlanItem { actions, ..PlanItem::unchanged("radiology") };
-    let refused = Reconciled { item, outcome: ApplyOutcome::Failed(HOSTILE.to_owned()) };
+    let refused = Reconciled::new(item, ApplyOutcome::Failed(HOSTILE.to_owned()));
     let subject = TeamMessage { subject: Some(HOSTILE.to_owned()), ..team_message("m-1", "hello") };
     for notification in [
         team_messages(vec![team_message("m-1", HOSTILE)], Vec::new(), &[]),

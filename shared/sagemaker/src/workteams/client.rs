@@ -50,15 +50,11 @@ impl Workteams for SageMakerClient {
                 let sent = create.customize().config_override(without_retries()).send().await;
                 sent.map(drop).map_err(|error| CallError::from_sdk("CreateWorkteam", error))
             }
+            WorkteamAction::AddTags(call) => {
+                let (arn, tags) = (call.arn.unwrap_or_default(), call.tags.unwrap_or_default());
+                tags::add_tags(&self.client, &arn, &tags).await
+            }
             WorkteamAction::Update(call) => {
-                let tagged = match (&call.arn, &call.tags) {
-                    (Some(arn), Some(tags)) => tags::add_tags(&self.client, arn, tags).await,
-                    _ => Ok(()),
-                };
-                // Tags that are refused do not keep back the properties.
-                if !call.has_properties() || tagged.as_ref().is_err_and(|error| !error.kind.is_refusal()) {
-                    return tagged;
-                }
                 let update = self
                     .client
                     .update_workteam()
@@ -68,7 +64,7 @@ impl Workteams for SageMakerClient {
                     .set_notification_configuration(build_notification_configuration(&call))
                     .set_worker_access_configuration(build_worker_access(&call));
                 let sent = update.customize().config_override(without_retries()).send().await;
-                sent.map_err(|error| CallError::from_sdk("UpdateWorkteam", error)).and(tagged)
+                sent.map(drop).map_err(|error| CallError::from_sdk("UpdateWorkteam", error))
             }
         }
     }
