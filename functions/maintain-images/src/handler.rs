@@ -110,7 +110,8 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel, Q: Sender> ImageMaintain
         let histories: Vec<_> = names.iter().map(|name| known.get(*name).cloned().unwrap_or_default()).collect();
         let plan = plan_images(&declared, &reading.observed, &histories, now);
         for item in &plan.items {
-            failures.record_result(&item.name, self.report_problem(item, config, now).await);
+            let created_at = find_creation(&known, &item.name);
+            failures.record_result(&item.name, self.report_problem(item, created_at, config, now).await);
         }
         let known = &known;
         let applied = reconcile::apply_plan(plan, APPLY_LIMIT, |action| {
@@ -158,12 +159,14 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel, Q: Sender> ImageMaintain
     async fn report_problem(
         &self,
         item: &PlanItem<ImageAction>,
+        created_at: Option<Timestamp>,
         config: &Config,
         now: Timestamp,
     ) -> Result<(), Failure> {
         let problem = item.problem.as_ref().filter(|problem| !NOT_NOTIFIED.contains(&problem.code.as_ref()));
         let Some(problem) = problem else { return Ok(()) };
-        self.notifier.publish_once(&Notification::image_blocked(&item.name, problem, config.version(), now)).await
+        let notification = Notification::image_blocked(&item.name, problem, config.version(), created_at, now);
+        self.notifier.publish_once(&notification).await
     }
 
     /// Requests one change. `failures` gets the refusals that cannot be published.
@@ -184,7 +187,8 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel, Q: Sender> ImageMaintain
         {
             let name = arn.rsplit('/').next().unwrap_or(&arn);
             let problem = tags_refused_problem(name, &error.message);
-            let notification = Notification::image_blocked(name, &problem, config.version(), (self.clock)());
+            let (created_at, now) = (find_creation(known, name), (self.clock)());
+            let notification = Notification::image_blocked(name, &problem, config.version(), created_at, now);
             failures.record_result(name, self.notifier.publish_once(&notification).await);
         }
         added
@@ -215,6 +219,11 @@ impl<I: Images, O: Objects, T: LedgerTable, N: Channel, Q: Sender> ImageMaintain
         self.ledger.record_update_history(UpdatedKind::Image, name, &requested, &after).await?;
         Err(error)
     }
+}
+
+/// When the image of this name was created that was seen last.
+fn find_creation(known: &BTreeMap<String, UpdateHistory>, name: &str) -> Option<Timestamp> {
+    known.get(name).and_then(|history| history.created_at)
 }
 
 fn is_unreadable(item: &PlanItem<ImageAction>) -> bool {

@@ -150,6 +150,40 @@ async fn refused_image_counts_as_failed_beside_a_throttled_call() {
     assert_eq!((&summary["failed"], &summary["later"]), (&1.into(), &0.into()), "{summary}");
 }
 
+/// Neither the failures of an image nor what was reported about it concern another one that is
+/// created later under its name.
+#[tokio::test]
+async fn image_that_is_created_again_starts_fresh() {
+    let account = ImageAccount::new("  - { name: base, display_name: New, tags: { owner: ml } }").await;
+    let refuse = |operation| ScriptedFault::answer_with_error(operation, 99, "AccessDeniedException", "no");
+    account.emulator.add_fault(refuse("UpdateImage"));
+    account.emulator.add_fault(refuse("AddTags"));
+    account.run_days(5).await;
+    assert_eq!(account.requests_of(&["UpdateImage"]).len(), 3);
+    assert_eq!(account.published_types(), ["image.update_failed"; 2], "the tags and the update");
+    account.create_again().await;
+    account.run_days(5).await;
+    assert_eq!(account.requests_of(&["UpdateImage"]).len(), 6, "the new image has three attempts");
+    assert_eq!(account.published_types(), ["image.update_failed"; 4], "they are reported");
+    account.create_again().await;
+    account.emulator.clear_faults();
+    account.run_days(1).await;
+    assert_eq!(account.display_name().await, "New");
+}
+
+/// An update of the image before is not an update of this one.
+#[tokio::test]
+async fn pending_update_does_not_judge_an_image_created_again() {
+    let account = ImageAccount::new(NEW_NAME).await;
+    account.run_schedule().await;
+    account.create_again().await;
+    account.run_schedule().await;
+    account.finish_updates();
+    account.run_schedule().await;
+    assert_eq!((account.display_name().await.as_str(), count_calls(&account)), ("New", 2));
+    assert_eq!(account.published_types(), ["image.updated"]);
+}
+
 #[tokio::test]
 async fn refusal_that_was_not_published_keeps_its_reason() {
     let account = ImageAccount::new(NEW_NAME).await;

@@ -9,6 +9,7 @@ use automation::{
     objects::Objects,
     reconcile::{self, APPLY_LIMIT, ItemFailures},
 };
+use jiff::Timestamp;
 use ledger::{Ledger, LedgerTable, RequestAnswer, UpdatedKind};
 use maintenance::{
     ApplyOutcome, PlanItem, Reconciled, ResourcePlan, UpdateHistory,
@@ -122,26 +123,30 @@ impl<O: Objects, W: Workteams, T: LedgerTable, N: Channel> WorkteamMaintainer<O,
         };
         // Nothing is known about a team that could not be read.
         for (team, item) in run.declared.iter().zip(&plan.items).filter(|(_, item)| !has_problem(item, UNREADABLE)) {
+            let created_at = observed.iter().find(|current| current.name == team.name).and_then(|team| team.created_at);
             for part in [WorkteamPart::Properties, WorkteamPart::Tags] {
-                self.observe_part(part, team, item, &mut known, run).await;
+                self.observe_part(part, team, item, created_at, &mut known, run).await;
             }
         }
         Ok((plan, known))
     }
 
-    /// Records the result of an earlier request for a part of a team.
+    /// Records the result of an earlier request for a part of a team. `created_at` is `None` if
+    /// there is no such team.
     async fn observe_part(
         &self,
         part: WorkteamPart,
         team: &Workteam,
         item: &PlanItem<WorkteamAction>,
+        created_at: Option<Timestamp>,
         known: &mut WorkteamHistories,
         run: &TeamRun<'_>,
     ) {
         let before = known.find_history(part, &team.name);
         let (topic, config, now) = (Some(self.stack_topic.as_str()), run.config.version(), (self.clock)());
-        let (after, settled) = team.record_observation(part, &before, item, topic, config, now);
-        let requested_at = before.pending.as_ref().map_or(now, |pending| pending.requested_at);
+        let current = before.of_resource(created_at);
+        let (after, settled) = team.record_observation(part, &current, item, topic, config, now);
+        let requested_at = current.pending.as_ref().map_or(now, |pending| pending.requested_at);
         let notification =
             settled.and_then(|settled| Notification::workteam_settled(&team.name, &settled, requested_at, now));
         if self.publish_and_record(row_kind(part), &team.name, notification, &before, &after, run).await {

@@ -23,6 +23,7 @@ fn team(name: &str, arn_part: &str, members: BTreeSet<MemberGroup>, topic: Optio
         topic: topic.map(str::to_owned),
         worker_access: Some(WorkerAccess::SourceIp(true)),
         portal: None,
+        created_at: None,
         tags: Ok(BTreeMap::new()),
     }
 }
@@ -58,6 +59,7 @@ fn exported_images_are_unchanged() {
         display_name: Some("base".to_owned()),
         description: Some("- a: b".to_owned()),
         role_arn: Some("arn:aws:iam::123456789012:role/image".to_owned()),
+        created_at: None,
         modified_at: None,
         tags: Some(BTreeMap::from([("team".to_owned(), "ml".to_owned()), ("aws:owner".to_owned(), "x".to_owned())])),
     };

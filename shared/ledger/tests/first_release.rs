@@ -387,7 +387,7 @@ async fn first_release_reads_the_rows_of_this_one() {
     let calls = UpdateCalls::default();
     let pending =
         PendingUpdate { digest: "d".to_owned(), changes: Vec::new(), requested_at: Timestamp::UNIX_EPOCH, calls };
-    let requested = UpdateHistory { pending: Some(pending), failed: None };
+    let requested = UpdateHistory { pending: Some(pending), ..UpdateHistory::default() };
     let (failed, _) = requested.record_failure("no", None, Timestamp::UNIX_EPOCH);
     for (name, history) in [("requested", requested), ("failed", failed)] {
         let unknown = UpdateHistory::default();

@@ -240,7 +240,7 @@ async fn stored_field_names_are_those_of_earlier_releases() {
     let calls = UpdateCalls::default();
     let pending =
         PendingUpdate { digest: "d".to_owned(), changes: Vec::new(), requested_at: Timestamp::UNIX_EPOCH, calls };
-    let history = UpdateHistory { pending: Some(pending), failed: None };
+    let history = UpdateHistory { pending: Some(pending), ..UpdateHistory::default() };
     ledger.record_update_history(UpdatedKind::Image, "base", &UpdateHistory::default(), &history).await.unwrap();
     let rows = ledger.table().rows.read();
     for (key, field) in

@@ -81,6 +81,8 @@ pub struct ObservedImage {
     pub description: Option<String>,
     /// `RoleArn`.
     pub role_arn: Option<String>,
+    /// `CreationTime`.
+    pub created_at: Option<Timestamp>,
     /// `LastModifiedTime`.
     pub modified_at: Option<Timestamp>,
     /// `None` if the tags were not requested.
@@ -132,7 +134,7 @@ impl ObservedImage {
 impl Image {
     /// Adds the observed state of the image to its history. Returns the result of the pending
     /// update too, once it is known and was not reported before. `config` is the version of the
-    /// configuration.
+    /// configuration. Nothing is known of an image that was created again.
     pub fn record_observation(
         &self,
         history: &UpdateHistory,
@@ -140,6 +142,7 @@ impl Image {
         config: Option<&str>,
         now: Timestamp,
     ) -> (UpdateHistory, Option<SettledUpdate>) {
+        let history = history.of_resource(observed.created_at);
         let shown = match &history.pending {
             Some(pending) => observed.shown_update(&pending.changes),
             None => observed.shown_update(&self.list_changes(observed)),

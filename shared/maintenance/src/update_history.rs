@@ -21,6 +21,10 @@ pub struct UpdateHistory {
     pub pending: Option<PendingUpdate>,
     /// The last update, if it failed.
     pub failed: Option<FailedUpdate>,
+    /// When the resource was created: one that is created again under the same name is another one.
+    /// `None` if it was not seen yet, or by an earlier release only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
 }
 
 /// A requested update.
@@ -114,6 +118,20 @@ pub struct DesiredUpdate<'a> {
 }
 
 impl UpdateHistory {
+    /// The history of the resource that was created at this time; `None` if there is no resource of
+    /// this name. Nothing is known of a resource that was deleted and created again.
+    #[must_use]
+    pub fn of_resource(&self, created_at: Option<Timestamp>) -> Self {
+        let is_other = self.created_at.is_some() && self.created_at != created_at;
+        let history = if is_other { Self::default() } else { self.clone() };
+        Self { created_at, ..history }
+    }
+
+    /// The history of the same resource without updates.
+    fn without_updates(&self) -> Self {
+        Self { created_at: self.created_at, ..Self::default() }
+    }
+
     /// Returns the history with the observed state added, and the result of the pending update once
     /// that is known and was not reported before.
     #[must_use]
@@ -126,12 +144,12 @@ impl UpdateHistory {
         let history = self.clone().forget_outdated_failure(desired.config);
         let Some(pending) = self.pending.clone() else {
             // It has the declared values, even if by hand: what differs later is another matter.
-            return (if shown == ShownUpdate::Complete { Self::default() } else { history }, None);
+            return (if shown == ShownUpdate::Complete { self.without_updates() } else { history }, None);
         };
         let reason = match shown {
             ShownUpdate::InProgress => return (history, None),
             ShownUpdate::Complete => {
-                return (Self::default(), Some(SettledUpdate::Applied { changes: pending.changes }));
+                return (self.without_updates(), Some(SettledUpdate::Applied { changes: pending.changes }));
             }
             ShownUpdate::Failed { reason, modified_at }
                 if pending.calls.owns_failure(pending.requested_at, modified_at, now) =>
@@ -169,7 +187,7 @@ impl UpdateHistory {
             config: config.map(str::to_owned),
         };
         let settled = SettledUpdate::Failed { changes: pending.changes, reason };
-        (Self { pending: None, failed: Some(failed) }, (!is_known).then_some(settled))
+        (Self { failed: Some(failed), ..self.without_updates() }, (!is_known).then_some(settled))
     }
 
     /// The failed attempts to apply these properties.
@@ -239,7 +257,7 @@ impl UpdateHistory {
             requested_at: earlier.map_or(now, |earlier| earlier.requested_at),
             calls: calls.with_call(now, None, modified_at),
         };
-        Self { pending: Some(pending), failed: self.failed.clone() }
+        Self { pending: Some(pending), ..self.clone() }
     }
 
     /// The history with the response to the last call.
@@ -247,7 +265,7 @@ impl UpdateHistory {
     pub fn with_response(&self, response: Result<(), Option<&str>>) -> Self {
         let pending = self.pending.clone();
         let pending = pending.map(|pending| PendingUpdate { calls: pending.calls.with_response(response), ..pending });
-        Self { pending, failed: self.failed.clone() }
+        Self { pending, ..self.clone() }
     }
 
     /// Whether a call is pending whose effect is not known.

@@ -9,7 +9,7 @@ mod topic;
 use std::collections::{BTreeMap, BTreeSet};
 
 use document::arn::ArnScope;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 pub use labeling::{LabelingJob, LabelingJobDescription, LabelingJobState, LabelingJobStatus, TeamMessage};
@@ -106,6 +106,8 @@ pub struct ObservedWorkteam {
     pub tags: Result<BTreeMap<String, String>, UnreadTags>,
     /// The host name of the worker portal.
     pub portal: Option<String>,
+    /// `CreateDate`.
+    pub created_at: Option<Timestamp>,
 }
 
 /// Why the tags of a team could not be read.

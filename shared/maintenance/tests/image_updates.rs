@@ -36,6 +36,7 @@ fn observed(display_name: &str, status: ImageStatus, modified_at: Timestamp) -> 
         display_name: Some(display_name.to_owned()),
         description: None,
         role_arn: None,
+        created_at: None,
         modified_at: Some(modified_at),
         tags: None,
     }

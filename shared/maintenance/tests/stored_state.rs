@@ -75,6 +75,7 @@ fn observed_image(name: &str) -> ImageObservation {
         display_name: Some("Old".to_owned()),
         description: Some("old".to_owned()),
         role_arn: None,
+        created_at: None,
         modified_at: None,
         tags: None,
     }))
@@ -142,7 +143,12 @@ fn history_rows_keep_their_field_names() {
     });
     let history: UpdateHistory = serde_json::from_value(image.clone()).unwrap();
     image["failed"]["count"] = 1.into();
-    assert_eq!(serde_json::to_value(history).unwrap(), image);
+    assert_eq!(serde_json::to_value(&history).unwrap(), image);
+    // A row without the time when the image was created is that of the image that is seen first.
+    let (first, second) = (Timestamp::from_second(1).ok(), Timestamp::from_second(2).ok());
+    let of_first = history.of_resource(first);
+    assert_eq!(of_first, UpdateHistory { created_at: first, ..history });
+    assert_eq!(of_first.of_resource(second), UpdateHistory { created_at: second, ..UpdateHistory::default() });
 }
 
 /// DynamoDB refuses an item of more than 400 KB: whatever is declared, observed or answered is

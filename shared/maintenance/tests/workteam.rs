@@ -61,6 +61,7 @@ fn observed(name: &str, members: &[MemberGroup]) -> ObservedWorkteam {
         worker_access: None,
         tags: Ok(BTreeMap::new()),
         portal: None,
+        created_at: None,
     }
 }
 

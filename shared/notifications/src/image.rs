@@ -47,9 +47,18 @@ impl Notification {
     }
 
     /// A problem prevents the update of an image. Reported again for each new version of the
-    /// configuration, `config_version`.
-    pub fn image_blocked(name: &str, problem: &Problem, config_version: Option<&str>, time: Timestamp) -> Self {
-        Self::image_not_updated(name, problem, &[], config_version.unwrap_or("unversioned"), time)
+    /// configuration, `config_version`, and for each image of this name: `created_at` is when the
+    /// last one that was seen was created.
+    pub fn image_blocked(
+        name: &str,
+        problem: &Problem,
+        config_version: Option<&str>,
+        created_at: Option<Timestamp>,
+        time: Timestamp,
+    ) -> Self {
+        let image = created_at.map(|created_at| format!("-{}", created_at.as_second())).unwrap_or_default();
+        let id = format!("{}{image}", config_version.unwrap_or("unversioned"));
+        Self::image_not_updated(name, problem, &[], &id, time)
     }
 
     fn image_not_updated(name: &str, problem: &Problem, changes: &[Change], id_suffix: &str, time: Timestamp) -> Self {
@@ -106,7 +115,7 @@ mod tests {
         let notifications = [
             Notification::image_outcome("training-base", &SettledUpdate::Applied { changes }, now, now),
             Notification::image_outcome("training-base", &failed, now, now),
-            Notification::image_blocked("training-bsae", &unknown, Some("3HL4kqtJlcpXroDTDmJ"), now),
+            Notification::image_blocked("training-bsae", &unknown, Some("3HL4kqtJlcpXroDTDmJ"), None, now),
         ];
         insta::assert_json_snapshot!(notifications);
     }

@@ -135,6 +135,7 @@ fn convert_image(name: &str, output: &DescribeImageOutput) -> ObservedImage {
         display_name: non_empty_text(output.display_name()),
         description: non_empty_text(output.description()),
         role_arn: non_empty_text(output.role_arn()),
+        created_at: convert_time(output.creation_time()),
         modified_at: convert_time(output.last_modified_time()),
         tags: None,
     }

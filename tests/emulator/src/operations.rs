@@ -22,6 +22,7 @@ const OPERATIONS: &[(&str, OperationHandler)] = &[
     ("CreatePartnerApp", partner_app::create_partner_app),
     ("CreateWorkteam", workteam::create_workteam),
     ("DeleteCompilationJob", compilation::delete_job),
+    ("DeleteImage", image::delete_image),
     ("DeleteWorkteam", workteam::delete_workteam),
     ("DescribeCompilationJob", compilation::describe_job),
     ("DescribeImage", image::describe_image),

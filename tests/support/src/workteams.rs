@@ -19,6 +19,7 @@ pub fn observed_team(name: &str, topic: Option<&str>) -> ObservedWorkteam {
         worker_access: None,
         tags: Ok(BTreeMap::new()),
         portal: Some("abcdefghij.labeling.eu-west-1.sagemaker.aws".to_owned()),
+        created_at: None,
     }
 }
 

@@ -45,12 +45,22 @@ impl ImageAccount {
             read_limit: READ_LIMIT,
             clock: account_time,
         };
-        let create = account.client.create_image().image_name("base").description("old").display_name("Base");
-        create.role_arn("arn:aws:iam::123456789012:role/old").send().await.unwrap();
         let account = Self { account, maintainer };
-        account.finish_updates();
+        account.create_image().await;
         account.declare_images("1", images);
         account
+    }
+
+    async fn create_image(&self) {
+        let create = self.client.create_image().image_name("base").description("old").display_name("Base");
+        create.role_arn("arn:aws:iam::123456789012:role/old").send().await.unwrap();
+        self.finish_updates();
+    }
+
+    /// Someone deletes the image, and creates another one of the same name.
+    pub async fn create_again(&self) {
+        self.client.delete_image().image_name("base").send().await.unwrap();
+        self.create_image().await;
     }
 
     pub fn declare_images(&self, version: &str, images: &str) {

@@ -1,6 +1,5 @@
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, time::Duration};
 
-use jiff::Timestamp;
 use maintenance::workteam::WorkteamCall;
 use serde_json::json;
 use support::{MemoryObjects, MemoryTable, MemoryTopic, MemoryWorkteams, TestStack, observed_team};
@@ -218,6 +217,43 @@ async fn refused_team_is_tried_three_times_and_after_a_config_change() {
     put_config(&objects, "2", TEAMS);
     maintainer.deliver_config_event().await.unwrap();
     assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.created"]);
+}
+
+/// The failures of a team concern neither the creation of another one of its name, nor that team.
+#[tokio::test]
+async fn team_that_is_created_again_starts_fresh() {
+    for is_created_by_hand in [true, false] {
+        let maintainer = create_configured_maintainer(TEAMS);
+        maintainer.handle_schedule().await.unwrap();
+        let set_creation = |second| {
+            let at = Timestamp::from_second(second).ok();
+            maintainer
+                .workteams
+                .teams
+                .update(|teams| (teams[0].created_at, teams[0].description) = (at, String::new()));
+        };
+        let count_calls = || {
+            let calls = maintainer.workteams.calls.read();
+            calls.iter().filter(|action| action.call().name == "radiology").count()
+        };
+        set_creation(1);
+        for _ in 0..5 {
+            maintainer.fail_next_call("radiology", CallErrorKind::Denied);
+            maintainer.handle_schedule().await.unwrap();
+            advance_clock(24);
+        }
+        assert_eq!(count_calls(), 1 + 3, "it is not tried any more");
+        maintainer.workteams.refused.take();
+        if is_created_by_hand {
+            set_creation(2);
+        } else {
+            maintainer.workteams.teams.update(|teams| teams.retain(|team| team.name != "radiology"));
+        }
+        maintainer.handle_schedule().await.unwrap();
+        assert_eq!(count_calls(), 1 + 3 + 1, "created by hand: {is_created_by_hand}");
+        let expected = if is_created_by_hand { "workteam.updated" } else { "workteam.created" };
+        assert_eq!(maintainer.notifier.topic().types()[2..], ["workteam.failed", expected]);
+    }
 }
 
 #[tokio::test]

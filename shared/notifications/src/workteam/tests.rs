@@ -38,6 +38,7 @@ fn observed_team(name: &str) -> ObservedWorkteam {
         worker_access: None,
         tags: Ok(std::collections::BTreeMap::new()),
         portal: Some("abcdefghij.labeling.eu-west-1.sagemaker.aws".to_owned()),
+        created_at: None,
     }
 }
 

@@ -139,6 +139,7 @@ fn convert_workteam(team: &Workteam) -> ObservedWorkteam {
         worker_access,
         tags: Ok(BTreeMap::new()),
         portal: non_empty_text(team.sub_domain()),
+        created_at: convert_time(team.create_date()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `CreateImage` and `UpdateImage`.
+//! `CreateImage`, `UpdateImage` and `DeleteImage`.
 
 use serde_json::{Map, Value, json};
 
@@ -37,6 +37,12 @@ pub(crate) fn create_image(state: &mut EmulatorState, request: &Value) -> Operat
     image.enter_status(EmulatedImageStatus::Creating, now, &mut state.effects);
     state.images.insert(image);
     Ok(json!({ "ImageArn": arn }))
+}
+
+/// Deletes an image at once, without the status `DELETING`.
+pub(crate) fn delete_image(state: &mut EmulatorState, request: &Value) -> OperationAnswer {
+    let name = request["ImageName"].as_str().unwrap_or_default();
+    state.images.remove(name).map(|_| json!({})).ok_or_else(|| image_not_found(name))
 }
 
 pub(crate) fn update_image(state: &mut EmulatorState, request: &Value) -> OperationAnswer {

@@ -19,6 +19,10 @@ impl ImageStore {
         self.0.get_mut(name)
     }
 
+    pub fn remove(&mut self, name: &str) -> Option<EmulatedImage> {
+        self.0.remove(name)
+    }
+
     pub fn iter_images(&self) -> impl Iterator<Item = &EmulatedImage> {
         self.0.values()
     }
