@@ -193,7 +193,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         let mut planned = Vec::with_capacity(packages);
         for rule in &compilation.rules {
             let Some(package) = rule.model_package() else { continue };
-            let (source, plan) = self.build_package_plan(compilation, rule, package);
+            let (source, plan) = self.build_package_plan(compilation, rule, package, None);
             // A package that cannot be planned does not keep back those of the other rules.
             planned.push(self.plan_model_package(source, rule, &plan, compilation.max_jobs_per_day).await);
         }
@@ -206,9 +206,11 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         compilation: &CompilationConfig,
         rule: &CompilationRule,
         package: &ModelPackageArn,
+        created_again_at: Option<Timestamp>,
     ) -> (ModelSource, CompilationPlan) {
         neo::plan_package(&PackagePlanInput {
             package,
+            created_again_at,
             rule,
             defaults: &compilation.defaults,
             artifact_bucket: self.models.artifact_bucket(),

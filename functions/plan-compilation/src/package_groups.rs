@@ -18,7 +18,7 @@ use std::{
 use automation::{config::Config, event::ModelPackageState, objects::Objects};
 use ledger::{LedgerTable, PackageGroupList, PackageRule, PackageVersions};
 use model_archive::Problem;
-use neo::{CompilationConfig, CompilationRule, MAX_RULE_GROUPS, ModelSource, PackageGroupPattern};
+use neo::{CompilationConfig, CompilationRule, MAX_RULE_GROUPS, ModelPackage, ModelSource, PackageGroupPattern};
 use notifications::{Channel, Notification};
 use sagemaker::model_packages::{ApprovedVersion, ModelPackages};
 use tracing::{info, warn};
@@ -218,10 +218,12 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         };
         let opened = self.open_group(matched, known, &approved).await?;
         let mut versions = opened.clone();
-        let is_changed = versions.planned.as_ref().is_some_and(|planned| {
-            let (source, _) = self.build_package_plan(compilation, rule, &planned.model_package_version_arn);
-            source.version() != planned.version
-        });
+        let times: BTreeMap<_, _> = approved.iter().map(|version| (version.number, version.created_at)).collect();
+        if versions.record_creation(&times) {
+            info!(group = matched.name(), "Model package group was created again: its versions are new");
+        }
+        let is_changed =
+            versions.planned.as_ref().is_some_and(|planned| self.is_rule_changed(compilation, rule, planned));
         let newest = approved.last().map(|newest| newest.number);
         if is_changed && let Some(newest) = newest {
             versions.handled.remove(&newest);
@@ -241,7 +243,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         }
         let (mut results, mut count) = (Vec::new(), 0);
         for (number, arn) in &versions.begun {
-            let (source, plan) = self.build_package_plan(compilation, rule, arn);
+            let (source, plan) = self.build_package_plan(compilation, rule, arn, versions.created_again_at(*number));
             let planned = self.plan_model_package(source.clone(), rule, &plan, compilation.max_jobs_per_day).await;
             if planned.is_ok()
                 && let ModelSource::Package(package) = source
@@ -261,6 +263,12 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         }
         Failure::merge_results(results)?;
         Ok(Ok(count))
+    }
+
+    /// Whether the rule requests something else than when this version was planned.
+    fn is_rule_changed(&self, compilation: &CompilationConfig, rule: &CompilationRule, planned: &ModelPackage) -> bool {
+        let ModelPackage { model_package_version_arn: arn, created_again_at, version } = planned;
+        self.build_package_plan(compilation, rule, arn, *created_again_at).0.version() != version
     }
 
     async fn open_missing_group(
@@ -302,6 +310,8 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
             handled: earlier.map(|version| version.number).collect(),
             begun: BTreeMap::new(),
             planned: None,
+            created_at: known.as_ref().map(|known| known.created_at.clone()).unwrap_or_default(),
+            is_created_again: known.as_ref().is_some_and(|known| known.is_created_again),
         };
         let opened = self.ledger.open_package_versions(matched.name(), rule, known.as_ref(), &versions).await?;
         opened.ok_or_else(|| Failure::busy("the rule for the group was replaced"))

@@ -26,6 +26,10 @@ const MAX_LIST_AGE: SignedDuration = SignedDuration::from_hours(1);
 /// listed. They need less than a tenth of the size of a row.
 const MAX_HANDLED: usize = 10_000;
 
+/// Versions of a group of which it is stored when they were registered, the newest: as many as are
+/// listed.
+const MAX_TIMES: usize = 1000;
+
 /// The active rules for model package groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct PackageRulesRow {
@@ -81,9 +85,38 @@ pub struct PackageVersions {
     /// The newest version when it was planned. Its [`ModelPackage::version`] shows whether the rule
     /// was changed since.
     pub planned: Option<ModelPackage>,
+    /// When the approved versions were registered, by number: a group that was deleted and created
+    /// again has other versions with the same numbers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub created_at: BTreeMap<u32, Timestamp>,
+    /// Whether the group was deleted and created again: what is compiled of it has names and ids of
+    /// its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_created_again: bool,
 }
 
 impl PackageVersions {
+    /// Records when the approved versions were registered. Returns whether they show that the group
+    /// was created again: what was known of its other versions is forgotten.
+    pub fn record_creation(&mut self, approved: &BTreeMap<u32, Timestamp>) -> bool {
+        let is_other = approved.iter().any(|(number, at)| self.created_at.get(number).is_some_and(|known| known < at));
+        if is_other {
+            self.is_created_again = true;
+            let known = std::mem::take(&mut self.created_at);
+            self.handled.retain(|number| known.contains_key(number) && known.get(number) == approved.get(number));
+        }
+        for (number, at) in approved {
+            let known = self.created_at.entry(*number).or_insert(*at);
+            *known = (*known).max(*at);
+        }
+        is_other
+    }
+
+    /// [`ModelPackage::created_again_at`] of a version.
+    pub fn created_again_at(&self, number: u32) -> Option<Timestamp> {
+        self.created_at.get(&number).copied().filter(|_| self.is_created_again)
+    }
+
     /// Whether they are those of this rule, since it is active.
     pub fn are_of(&self, rule: &PackageRule) -> bool {
         self.rule == rule.name && self.active_since == rule.active_since
@@ -108,6 +141,9 @@ impl LedgerRow for PackageGroupRow {
         if let Some(versions) = &mut self.versions {
             while versions.handled.len() > MAX_HANDLED {
                 versions.handled.pop_first();
+            }
+            while versions.created_at.len() > MAX_TIMES {
+                versions.created_at.pop_first();
             }
         }
         self
@@ -221,15 +257,20 @@ impl<T: LedgerTable> Ledger<T> {
     pub async fn record_package_versions(&self, group: &str, versions: &PackageVersions) -> Result<(), CallError> {
         let merge = |current: Option<PackageGroupRow>| {
             let current = current?;
-            let same = current
+            let mut same = current
                 .versions
-                .as_ref()
+                .clone()
                 .filter(|known| known.rule == versions.rule && known.active_since == versions.active_since)?;
+            let mut versions = versions.clone();
+            // One of the two may have seen the group before it was deleted and created again.
+            same.record_creation(&versions.created_at);
+            versions.record_creation(&same.created_at);
+            versions.is_created_again |= same.is_created_again;
             let handled = same.handled.union(&versions.handled).copied().collect();
             let begun = same.begun.iter().chain(&versions.begun);
             let begun = begun.filter(|(number, _)| !versions.handled.contains(number));
             let begun = begun.map(|(number, arn)| (*number, arn.clone())).collect();
-            Some(PackageGroupRow { versions: Some(PackageVersions { handled, begun, ..versions.clone() }), ..current })
+            Some(PackageGroupRow { versions: Some(PackageVersions { handled, begun, ..versions }), ..current })
         };
         self.update_row(&group_key(group), merge).await.map(drop)
     }

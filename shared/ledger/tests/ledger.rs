@@ -189,6 +189,8 @@ async fn versions_of_a_group_fit_into_an_item() {
         handled: (1..=500_000).collect(),
         begun: BTreeMap::new(),
         planned: None,
+        created_at: (1..=500_000).map(|number| (number, Timestamp::UNIX_EPOCH)).collect(),
+        is_created_again: false,
     };
     let opened = ledger.open_package_versions("resnet", &rule, None, &versions).await.unwrap().unwrap();
     assert!(opened.handled.contains(&500_000) && opened.handled.contains(&499_000), "1,000 versions are listed");

@@ -29,6 +29,10 @@ pub struct ModelPackage {
     /// The version number, and a digest of what the rule requests: changing a rule has the same
     /// effect as a new upload.
     pub version: String,
+    /// When it was registered, if its group was deleted and created again: the group before may
+    /// have had another version with this ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_again_at: Option<Timestamp>,
 }
 
 impl ModelSource {
@@ -89,7 +93,12 @@ impl ModelSource {
                 [(&upload.bucket).into(), (&upload.key).into(), version]
             }
             Self::Package(package) => {
-                ["".into(), package.model_package_version_arn.as_str().into(), (&package.version).into()]
+                let arn = package.model_package_version_arn.as_str();
+                let key = match package.created_again_at {
+                    Some(at) => Cow::from(format!("{arn}#{at}")),
+                    None => arn.into(),
+                };
+                ["".into(), key, (&package.version).into()]
             }
         }
     }

@@ -196,6 +196,7 @@ mod tests {
     fn package(number: u32, version: &str) -> ModelSource {
         let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:model-package/ResNet-50/{number}");
         ModelSource::Package(ModelPackage {
+            created_again_at: None,
             model_package_version_arn: arn.parse().unwrap(),
             version: version.to_owned(),
         })

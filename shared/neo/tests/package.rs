@@ -17,6 +17,7 @@ fn plan_package(rule: &str, defaults: &str, region: &str) -> (ModelSource, Compi
     let (config, _) = parse_document(&text).unwrap_or_else(|error| panic!("{error}"));
     let rule = &config.rules[0];
     neo::plan_package(&PackagePlanInput {
+        created_again_at: None,
         package: rule.model_package().unwrap(),
         rule,
         defaults: &config.defaults,

@@ -56,10 +56,12 @@ impl MemoryPackages {
         self.groups.lock().remove(group);
     }
 
-    /// Registers a version, or changes its approval status. Returns its ARN.
+    /// Registers a version at this time, or changes its approval status. Returns its ARN.
     pub fn put_version(&self, group: &str, number: u32, approval: &str, created_at: Timestamp) -> ModelPackageArn {
-        let version = MemoryVersion { approval: approval.to_owned(), created_at };
-        self.groups.lock().entry(group.to_owned()).or_default().insert(number, version);
+        let mut groups = self.groups.lock();
+        let versions = groups.entry(group.to_owned()).or_default();
+        let version = versions.entry(number).or_insert_with(|| MemoryVersion { approval: String::new(), created_at });
+        approval.clone_into(&mut version.approval);
         version_arn(group, number)
     }
 

@@ -110,6 +110,44 @@ async fn newest_and_later_approved_versions_are_requested() {
     assert!(planner.notifier.topic().types().is_empty(), "{:?}", planner.notifier.topic().types());
 }
 
+/// The versions of a group that was deleted and created again are not those that were planned
+/// before, although they have the same numbers and ARNs.
+#[tokio::test]
+async fn versions_of_a_group_created_again_are_requested() {
+    let planner = create_planner(&rule("resnet"));
+    planner.apply("c1").await;
+    for number in 1..=3 {
+        planner.approve("resnet", number).await;
+    }
+    // The row of an earlier release, which is completed by the next list.
+    let key = "package-group#resnet";
+    let (_, mut row) = planner.ledger.table().rows.read()[key].clone();
+    row["versions"].as_object_mut().unwrap().remove("created_at").unwrap();
+    planner.ledger.table().put_json(key, 9, row);
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested().len(), 3);
+
+    planner.packages.remove_group("resnet");
+    let times = [now(), now(), now()];
+    let approve = async |number: u32| {
+        let arn = planner.packages.put_version("resnet", number, "Approved", times[number as usize - 1]);
+        planner.send_event("resnet", arn.as_str()).await.unwrap();
+    };
+    for number in [2, 1, 3] {
+        approve(number).await;
+    }
+    let expected = ["resnet/2 for ml_c5", "resnet/1 for ml_c5", "resnet/3 for ml_c5"];
+    assert_eq!(planner.requested()[3..], expected);
+    approve(1).await;
+    planner.handle_schedule().await.unwrap();
+    assert_eq!(planner.requested().len(), 6, "once each");
+    let requests = planner.requests.bodies.read();
+    let requests = requests.iter().map(|body| serde_json::from_str::<CompilationRequest>(body).unwrap());
+    let (names, contents): (BTreeSet<_>, BTreeSet<_>) =
+        requests.map(|request| (request.job_name, request.content.as_str().to_owned())).unzip();
+    assert_eq!((names.len(), contents.len()), (6, 6), "no job of the group before is reused");
+}
+
 /// The jobs are claimed, and the requests are not sent. Then the version is rejected.
 #[tokio::test]
 async fn planning_that_has_begun_is_completed_without_approval() {

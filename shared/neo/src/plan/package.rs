@@ -1,6 +1,8 @@
 //! Plans a model package: one compilation request per target. There is no archive to inspect, since
 //! SageMaker already has the model.
 
+use jiff::Timestamp;
+
 use super::{
     CompilationPlan, SettingOrigin, attach_warnings,
     context::{ModelInputConfig, PlanContext, TargetDraft},
@@ -16,6 +18,8 @@ use crate::{
 pub struct PackagePlanInput<'a> {
     /// The model package version.
     pub package: &'a ModelPackageArn,
+    /// When it was registered, if its group was deleted and created again.
+    pub created_again_at: Option<Timestamp>,
     /// The rule that names it.
     pub rule: &'a CompilationRule,
     /// Settings that the rule does not set.
@@ -53,7 +57,11 @@ impl PackagePlanInput<'_> {
         version: &str,
         finish: impl Fn(&TargetSpec, TargetDraft, CompilationRequest) -> R,
     ) -> (ModelSource, Vec<R>) {
-        let package = ModelPackage { model_package_version_arn: self.package.clone(), version: version.to_owned() };
+        let package = ModelPackage {
+            model_package_version_arn: self.package.clone(),
+            version: version.to_owned(),
+            created_again_at: self.created_again_at,
+        };
         let context = PlanContext {
             source: ModelSource::Package(package),
             rule: self.rule,
