@@ -43,6 +43,8 @@ impl Sender for MemoryQueue {
 pub struct MemorySource {
     /// Ids of the delayed records, with what their copies carry.
     pub delayed: Shared<Vec<(String, DeliveryHistory)>>,
+    /// The delays of these copies.
+    pub delays: Shared<Vec<Duration>>,
     /// Ids of the failed records, with the wait before their next delivery.
     pub retried: Shared<Vec<(String, Duration)>>,
     /// Ids of the records moved to the dead-letter queue, with their causes.
@@ -57,8 +59,14 @@ fn message_id(record: &SqsMessage) -> String {
 }
 
 impl SourceQueue for MemorySource {
-    async fn delay_record(&self, record: &SqsMessage, history: &DeliveryHistory, _: Duration) -> Result<(), CallError> {
+    async fn delay_record(
+        &self,
+        record: &SqsMessage,
+        history: &DeliveryHistory,
+        delay: Duration,
+    ) -> Result<(), CallError> {
         self.delayed.lock().push((message_id(record), history.clone()));
+        self.delays.lock().push(delay);
         Ok(())
     }
 

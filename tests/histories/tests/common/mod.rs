@@ -30,6 +30,8 @@ pub struct TestQueue {
     pub dead_letters: Vec<(String, String)>,
     /// The waits between the deliveries of failed messages.
     pub waits: Vec<Duration>,
+    /// The delays of the copies of messages that wait.
+    pub delays: Vec<Duration>,
 }
 
 impl TestQueue {
@@ -68,6 +70,7 @@ impl TestQueue {
             batch::process_batch(&source, Timestamp::now, LambdaEvent { payload, context }, handle).await.unwrap();
         let failed: Vec<_> = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
         let (delayed, dead_letters) = (source.delayed.read().clone(), source.dead_letters.read().clone());
+        self.delays.extend(source.delays.read().iter());
         self.waits.extend(source.retried.read().iter().map(|(_, wait)| *wait));
         for message in batch {
             if let Some(dead_letter) = dead_letters.iter().find(|(id, _)| *id == message.id) {
