@@ -137,7 +137,7 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
         report.calls += 1;
         let page = self.archives.list_objects(search.bucket, "", last_key.as_deref()).await?;
         let mut is_last = !page.has_more;
-        let mut uploads = Vec::new();
+        let (mut uploads, mut throttled) = (Vec::new(), None);
         for object in page.objects {
             let may_hold_model = self.model_buckets.may_hold_model(search.bucket, &object.key);
             if may_hold_model && is_due(&object, search, started_at) {
@@ -149,21 +149,26 @@ impl<O: Objects, T: LedgerTable, N: Channel, Q: Sender, P: ModelPackages> Planne
                 report.checked += 1;
                 match self.find_upload(search.bucket, &object).await {
                     Ok(upload) => uploads.extend(upload),
-                    Err(error) if error.kind == CallErrorKind::Throttled => return Err(error),
                     Err(error) => {
                         warn!(bucket = search.bucket, key = object.key, %error, "Object not checked; the next pass does");
                         is_incomplete = true;
+                        throttled = Some(error).filter(|error| error.kind == CallErrorKind::Throttled);
                     }
                 }
             }
             last_key = Some(object.key);
+            // S3 throttles by the beginning of the key: the next run goes on behind this one.
+            if throttled.is_some() {
+                is_last = false;
+                break;
+            }
         }
         report.found += self.send_undecided(uploads).await?;
         if is_last && !is_incomplete {
             search.found_until = started_at;
         }
         search.pass = (!is_last).then_some(BucketPass { started_at, last_key, is_incomplete });
-        Ok(())
+        throttled.map_or(Ok(()), Err)
     }
 
     /// The upload of a listed object; `None` if it was replaced or deleted since it was listed: a

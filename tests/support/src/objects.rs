@@ -43,8 +43,8 @@ pub struct MemoryObjects {
     pub open_failure: Shared<Option<(CallErrorKind, &'static str)>>,
     /// The error of every look-up of an object without opening it.
     pub head_failure: Shared<Option<CallErrorKind>>,
-    /// Keys whose look-up gets no response.
-    pub unanswered_keys: Shared<BTreeSet<String>>,
+    /// The errors of look-ups, by key.
+    pub failing_keys: Shared<BTreeMap<String, CallErrorKind>>,
     /// The error of every list of objects.
     pub list_failure: Shared<Option<CallErrorKind>>,
 }
@@ -59,7 +59,7 @@ impl MemoryObjects {
             deleted_since: self.deleted_since.fork(),
             open_failure: self.open_failure.fork(),
             head_failure: self.head_failure.fork(),
-            unanswered_keys: self.unanswered_keys.fork(),
+            failing_keys: self.failing_keys.fork(),
             list_failure: self.list_failure.fork(),
         }
     }
@@ -124,8 +124,8 @@ impl Objects for MemoryObjects {
         if let Some(kind) = *self.head_failure.lock() {
             return Err(CallError::new("HeadObject", kind, "S3 does not show the object"));
         }
-        if self.unanswered_keys.lock().contains(key) {
-            return Err(CallError::new("HeadObject", CallErrorKind::Unanswered, "connection reset"));
+        if let Some(kind) = self.failing_keys.lock().get(key) {
+            return Err(CallError::new("HeadObject", *kind, "S3 does not show the object"));
         }
         let objects = self.objects.lock();
         let stored = objects.get(&(bucket.to_owned(), key.to_owned())).and_then(|versions| versions.last());

@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicI64, Ordering},
 };
 
@@ -185,16 +185,22 @@ async fn refused_bucket_is_a_failure_and_throttling_is_not() {
 #[tokio::test]
 async fn object_that_cannot_be_read_keeps_back_no_other() {
     let _clock = CLOCK.lock().await;
-    let planner = create_memory_planner();
-    planner.search_at(0).await;
-    for key in ["a", "b", "c"] {
-        put_archive(&planner.archives, key, minutes(1));
+    // A run that S3 throttles makes no further calls; the next one continues.
+    for (kind, runs) in
+        [(CallErrorKind::Unanswered, [&["a", "c"][..], &["a", "c"]]), (CallErrorKind::Throttled, [&["a"][..], &["c"]])]
+    {
+        let planner = create_memory_planner();
+        planner.search_at(0).await;
+        for key in ["a", "b", "c"] {
+            put_archive(&planner.archives, key, minutes(1));
+        }
+        planner.archives.failing_keys.set(BTreeMap::from([("b".to_owned(), kind)]));
+        assert_eq!(planner.search_at(minutes(3)).await, runs[0], "{kind:?}");
+        assert_eq!(planner.search_at(minutes(6)).await, runs[1], "{kind:?}");
+        planner.archives.failing_keys.take();
+        assert_eq!(planner.search_at(minutes(9)).await, ["a", "b", "c"], "the ledger has no decision yet");
+        assert!(planner.search_at(minutes(12)).await.is_empty());
     }
-    planner.archives.unanswered_keys.set(BTreeSet::from(["b".to_owned()]));
-    assert_eq!(planner.search_at(minutes(3)).await, ["a", "c"]);
-    planner.archives.unanswered_keys.set(BTreeSet::new());
-    assert_eq!(planner.search_at(minutes(6)).await, ["a", "b", "c"], "the ledger has no decision yet");
-    assert!(planner.search_at(minutes(9)).await.is_empty());
 }
 
 /// The search crashes before each of its calls in turn: every upload is sent nevertheless.
