@@ -1,4 +1,5 @@
-//! A message that waits for days.
+//! A message that waits for days. `tests/e2e/test_template.py` checks the limits and the alarms of
+//! the stack.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
@@ -52,8 +53,6 @@ async fn deliver_until_settled(starter: &TestStarter, throttled: usize) -> TestQ
 /// SEMANTICS waiting-survives: A message can wait for days and be sent on any number of times: no
 /// limit of the platform ends it without a cause, and an alarm reports a message that is not
 /// received for an hour.
-///
-/// `tests/e2e/test_template.py` checks the limits and the alarms of the stack.
 #[tokio::test]
 async fn message_that_waits_for_days_is_processed() {
     let starter = create_starter();
