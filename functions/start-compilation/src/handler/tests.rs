@@ -497,8 +497,8 @@ async fn approval_that_is_not_shown_yet_is_waited_for() {
     assert_eq!(find_status(&starter).await, Some((JobStatus::Starting, None)));
 }
 
-/// Deliveries that waited for the approval made no call: they do not count as looks for the job that
-/// a later call creates, and whose response is lost.
+/// Deliveries that waited for the approval made no call: they do not count as looks for the job
+/// that a later call creates, and whose response is lost.
 #[tokio::test]
 async fn waits_for_the_approval_are_no_looks_for_the_job() {
     let starter = create_starter();
